@@ -1,0 +1,1 @@
+//! The pipeline that joins the layers.

@@ -1,0 +1,1 @@
+//! The rule language: CEL, three-valued, recording the leaves that decided.

@@ -1,0 +1,1 @@
+//! Collection planning: a kind's table of calls and its answers become resources.

@@ -1,0 +1,1 @@
+//! What changed: against the previous scan, an approved baseline, or the code.

@@ -1,0 +1,1 @@
+//! Judging resources by rule pages.

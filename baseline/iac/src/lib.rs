@@ -1,0 +1,1 @@
+//! Infrastructure as code, read into the same kinds as live resources.

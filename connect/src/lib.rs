@@ -1,0 +1,1 @@
+//! Formats and systems Plumbline speaks to.

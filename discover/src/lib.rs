@@ -1,0 +1,1 @@
+//! Every account on one list: sources reconciled into an estate.

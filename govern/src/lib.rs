@@ -1,0 +1,1 @@
+//! The operating record's rules: lifecycle, decisions, ledger, reviews, cadence, evidence.

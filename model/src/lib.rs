@@ -1,0 +1,18 @@
+//! The nouns of Plumbline: ids, values, resources, verdicts and finding keys.
+//!
+//! Everything here is a plain value: no IO, no clock, no async. Each layer takes and returns these, so any of
+//! them can be printed, written to a file, compared, or made by hand in a test.
+
+mod finding;
+mod ids;
+mod resource;
+mod time;
+mod value;
+mod verdict;
+
+pub use finding::FindingKey;
+pub use ids::{AccountId, KindId, Region, ResourceId, RuleId, TopicId};
+pub use resource::{Resource, Source};
+pub use time::{Time, TimeError};
+pub use value::{Map, Reason, Unknown, Value};
+pub use verdict::{Leaf, Outcome, Severity, Verdict};

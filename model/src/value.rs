@@ -1,0 +1,328 @@
+//! Documents: what a provider answered, or what code says, with the unknown as a value of its own.
+
+use crate::Time;
+use serde_json::Value as Json;
+use std::sync::Arc;
+
+/// A JSON-like value that can also be an instant or unknown.
+///
+/// Strings and containers own exactly their contents, so a document costs about twice its JSON text.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Value {
+    /// Absent or null; the two mean the same in a provider's answer.
+    #[default]
+    Null,
+    /// A truth value.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// A number with a fraction, or one too large for `Int`.
+    Double(f64),
+    /// Text.
+    Str(Box<str>),
+    /// An ordered list.
+    List(Box<[Value]>),
+    /// A map with text keys, sorted by key.
+    Map(Map),
+    /// An instant.
+    Time(Time),
+    /// Not known, and why: never to be read as absent.
+    Unknown(Arc<Unknown>),
+}
+
+/// A map sorted by key; lookups are binary searches in place.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Map(Box<[(Box<str>, Value)]>);
+
+impl Map {
+    /// The value under `key`, or none.
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        let at = self.0.binary_search_by(|(k, _)| k.as_ref().cmp(key)).ok()?;
+        self.0.get(at).map(|(_, v)| v)
+    }
+
+    /// The entries in key order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Value)> + '_ {
+        self.0.iter().map(|(k, v)| (k.as_ref(), v))
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no entry.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<K: Into<Box<str>>> FromIterator<(K, Value)> for Map {
+    /// Sorts by key; of equal keys the last wins.
+    fn from_iter<I: IntoIterator<Item = (K, Value)>>(entries: I) -> Self {
+        let mut entries: Vec<(Box<str>, Value)> = entries.into_iter().map(|(k, v)| (k.into(), v)).collect();
+        entries.sort_by(|a, b| a.0.cmp(&b.0));
+        entries.reverse();
+        entries.dedup_by(|later, kept| later.0 == kept.0);
+        entries.reverse();
+        Self(entries.into())
+    }
+}
+
+/// Why something is not known.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Unknown {
+    /// The class of the gap.
+    pub reason: Reason,
+    /// The call that would have told, `kms:GetKeyRotationStatus`; for code, the expression that is not known yet.
+    pub call: String,
+    /// The permission that was missing, when that is the reason; else empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub permission: String,
+    /// What the provider said, or where the value would come from; free of secrets.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+}
+
+/// The classes of not knowing. None of them is ever read as a pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// The provider refused: a permission is missing.
+    Denied,
+    /// The provider kept throttling until the budget of retries was spent.
+    Throttled,
+    /// The answer is incomplete: a page is missing or a cap was reached.
+    Truncated,
+    /// The region or the service is disabled or out of reach.
+    Disabled,
+    /// The answer could not be understood, or the connection failed.
+    Broken,
+    /// Nobody asked: the kind or call was outside the scope of this scan.
+    NotAsked,
+    /// Code: known only after apply, or depends on something that is not there to be read.
+    NotComputed,
+    /// A rule could not finish: its limits were exceeded, or a value had an unexpected type.
+    RuleError,
+}
+
+impl Reason {
+    /// The stable name used in every output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Denied => "denied",
+            Self::Throttled => "throttled",
+            Self::Truncated => "truncated",
+            Self::Disabled => "disabled",
+            Self::Broken => "broken",
+            Self::NotAsked => "not-asked",
+            Self::NotComputed => "not-computed",
+            Self::RuleError => "rule-error",
+        }
+    }
+}
+
+impl Unknown {
+    /// An unknown of this class from this call.
+    pub fn new(reason: Reason, call: impl Into<String>) -> Self {
+        Self { reason, call: call.into(), permission: String::new(), detail: String::new() }
+    }
+
+    /// One line for a person: `needs kms:GetKeyRotationStatus` or `throttled: iam:ListUsers`.
+    pub fn describe(&self) -> String {
+        let what = match self.reason {
+            Reason::Denied if !self.permission.is_empty() => format!("needs {}", self.permission),
+            Reason::NotComputed => format!("not known before apply: {}", self.call),
+            reason => format!("{}: {}", reason.name(), self.call),
+        };
+        if self.detail.is_empty() { what } else { format!("{what} ({})", self.detail) }
+    }
+}
+
+const UNKNOWN_KEY: &str = "$unknown";
+const TIME_KEY: &str = "$time";
+
+impl Value {
+    /// A text value.
+    pub fn str(text: impl Into<Box<str>>) -> Self {
+        Self::Str(text.into())
+    }
+
+    /// A list value.
+    pub fn list(items: impl IntoIterator<Item = Value>) -> Self {
+        Self::List(items.into_iter().collect())
+    }
+
+    /// A map value.
+    pub fn map<K: Into<Box<str>>>(entries: impl IntoIterator<Item = (K, Value)>) -> Self {
+        Self::Map(entries.into_iter().collect())
+    }
+
+    /// An unknown value.
+    pub fn unknown(unknown: Unknown) -> Self {
+        Self::Unknown(Arc::new(unknown))
+    }
+
+    /// Whether this is `Null`.
+    pub fn is_null(&self) -> bool {
+        matches!(self, Self::Null)
+    }
+
+    /// The text, if this is text.
+    pub fn as_str(&self) -> Option<&str> {
+        if let Self::Str(s) = self { Some(s) } else { None }
+    }
+
+    /// The items, if this is a list.
+    pub fn as_list(&self) -> Option<&[Value]> {
+        if let Self::List(l) = self { Some(l) } else { None }
+    }
+
+    /// The map, if this is one.
+    pub fn as_map(&self) -> Option<&Map> {
+        if let Self::Map(m) = self { Some(m) } else { None }
+    }
+
+    /// The whole number, if this is one.
+    pub fn as_int(&self) -> Option<i64> {
+        if let Self::Int(i) = self { Some(*i) } else { None }
+    }
+
+    /// The truth value, if this is one.
+    pub fn as_bool(&self) -> Option<bool> {
+        if let Self::Bool(b) = self { Some(*b) } else { None }
+    }
+
+    /// The member of a map, or none for any other value.
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.as_map()?.get(key)
+    }
+
+    /// The first unknown inside this value, depth first.
+    pub fn first_unknown(&self) -> Option<&Arc<Unknown>> {
+        match self {
+            Self::Unknown(u) => Some(u),
+            Self::List(items) => items.iter().find_map(Value::first_unknown),
+            Self::Map(map) => map.iter().find_map(|(_, v)| v.first_unknown()),
+            _ => None,
+        }
+    }
+
+    /// Reads a JSON document. `{"$unknown": …}` and `{"$time": …}` become what they stand for; a malformed one of
+    /// them stays the map it looks like.
+    pub fn from_json(json: &Json) -> Self {
+        match json {
+            Json::Null => Self::Null,
+            Json::Bool(b) => Self::Bool(*b),
+            Json::Number(n) => n.as_i64().map_or_else(|| Self::Double(n.as_f64().unwrap_or(f64::NAN)), Self::Int),
+            Json::String(s) => Self::Str(s.as_str().into()),
+            Json::Array(items) => Self::List(items.iter().map(Self::from_json).collect()),
+            Json::Object(members) => {
+                if members.len() == 1 {
+                    if let Some(inner) = members.get(UNKNOWN_KEY)
+                        && let Ok(unknown) = serde_json::from_value(inner.clone())
+                    {
+                        return Self::unknown(unknown);
+                    }
+                    if let Some(Json::String(text)) = members.get(TIME_KEY)
+                        && let Ok(time) = text.parse()
+                    {
+                        return Self::Time(time);
+                    }
+                }
+                Self::Map(members.iter().map(|(k, v)| (k.as_str(), Self::from_json(v))).collect())
+            }
+        }
+    }
+
+    /// The JSON form that [`Value::from_json`] reads back to an equal value (numbers that JSON cannot express,
+    /// NaN and infinities, become null).
+    pub fn to_json(&self) -> Json {
+        match self {
+            Self::Null => Json::Null,
+            Self::Bool(b) => Json::Bool(*b),
+            Self::Int(i) => Json::from(*i),
+            Self::Double(d) => Json::from(*d),
+            Self::Str(s) => Json::String(s.to_string()),
+            Self::List(items) => Json::Array(items.iter().map(Self::to_json).collect()),
+            Self::Map(map) => Json::Object(map.iter().map(|(k, v)| (k.to_owned(), v.to_json())).collect()),
+            Self::Time(t) => serde_json::json!({ TIME_KEY: t.to_string() }),
+            Self::Unknown(u) => serde_json::json!({ UNKNOWN_KEY: u.as_ref() }),
+        }
+    }
+
+    /// The form people and other programs see: instants as RFC 3339 text, unknowns as `{"unknown": "needs …"}`.
+    pub fn to_plain_json(&self) -> Json {
+        match self {
+            Self::Time(t) => Json::String(t.to_string()),
+            Self::Unknown(u) => serde_json::json!({ "unknown": u.describe() }),
+            Self::List(items) => Json::Array(items.iter().map(Self::to_plain_json).collect()),
+            Self::Map(map) => Json::Object(map.iter().map(|(k, v)| (k.to_owned(), v.to_plain_json())).collect()),
+            other => other.to_json(),
+        }
+    }
+}
+
+impl serde::Serialize for Value {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.to_json().serialize(serializer)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Value {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self::from_json(&Json::deserialize(deserializer)?))
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Str(text.into())
+    }
+}
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Str(text.into())
+    }
+}
+impl From<bool> for Value {
+    fn from(b: bool) -> Self {
+        Self::Bool(b)
+    }
+}
+impl From<i64> for Value {
+    fn from(i: i64) -> Self {
+        Self::Int(i)
+    }
+}
+impl From<Time> for Value {
+    fn from(t: Time) -> Self {
+        Self::Time(t)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_round_trip_keeps_unknowns_and_instants() {
+        let mut gap = Unknown::new(Reason::Denied, "kms:GetKeyPolicy");
+        gap.permission = "kms:GetKeyPolicy".into();
+        let value = Value::map([
+            ("a", Value::list([Value::Int(1), Value::Null, Value::str("x")])),
+            ("b", Value::unknown(gap)),
+            ("t", Value::Time("2026-01-02T03:04:05Z".parse().unwrap())),
+        ]);
+        assert_eq!(Value::from_json(&value.to_json()), value);
+        assert_eq!(value.first_unknown().unwrap().describe(), "needs kms:GetKeyPolicy");
+    }
+
+    #[test]
+    fn maps_are_sorted_and_the_last_of_equal_keys_wins() {
+        let map: Map = [("b", Value::Int(1)), ("a", Value::Int(2)), ("b", Value::Int(3))].into_iter().collect();
+        assert_eq!(map.iter().map(|(k, _)| k).collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(map.get("b"), Some(&Value::Int(3)));
+        assert_eq!(map.get("c"), None);
+    }
+}

@@ -1,0 +1,1 @@
+//! The store: findings, resources, coverage and scans.

@@ -1,0 +1,1 @@
+//! Seven signals stacked into an explained, tunable score.
