@@ -109,6 +109,13 @@ impl Item {
         }
     }
 
+    /// Changes the raw document as a whole: to take credentials out before it is kept.
+    pub fn change(&mut self, change: impl Fn(Value) -> Value) {
+        if let Value::Map(map) = change(self.raw()) {
+            self.raw = map.iter().map(|(k, v)| (k.to_owned(), v.clone())).collect();
+        }
+    }
+
     /// Attaches a joined row (or rows) under `into`.
     pub fn attach(&mut self, into: &str, value: Value) {
         self.raw.insert(into.into(), value);

@@ -18,5 +18,5 @@ pub use functions::{EndOfSupport, Helpers, NoHelpers};
 pub use judge::Explain;
 pub use policies::{PolicyContext, Policies};
 pub use ruleset::{CompiledRule, Needs, RuleSet, Selection};
-pub use secrets::secrets_in;
+pub use secrets::{redacted, secrets_in};
 pub use world::{AccountFacts, Table, World};

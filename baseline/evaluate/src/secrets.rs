@@ -1,6 +1,6 @@
 //! Text that seems to hold a credential: which kind, never the value.
 
-use regex::RegexSet;
+use regex::{Regex, RegexSet};
 use std::sync::LazyLock;
 
 const KINDS: [(&str, &str); 12] = [
@@ -18,14 +18,33 @@ const KINDS: [(&str, &str); 12] = [
     ("npm token", r"\bnpm_[A-Za-z0-9]{36}\b"),
 ];
 
+static EACH: LazyLock<Vec<Option<Regex>>> = LazyLock::new(|| KINDS.iter().map(|(_, p)| Regex::new(p).ok()).collect());
 static SET: LazyLock<Option<RegexSet>> = LazyLock::new(|| RegexSet::new(KINDS.map(|(_, pattern)| pattern)).ok());
 
 /// The kinds of credential that seem to stand in a text, in a fixed order. References such as `${VAR}`,
 /// `{{resolve:…}}` and `arn:aws:secretsmanager:…` are not credentials.
 pub fn secrets_in(text: &str) -> Vec<&'static str> {
     let Some(set) = SET.as_ref() else { return Vec::new() };
-    set.matches(text).into_iter().filter_map(|i| KINDS.get(i)).map(|(name, _)| *name).collect()
+    let matched = set.matches(text);
+    let marked = |name: &str| text.contains(MARK) && text.contains(&format!("{MARK}{name}]"));
+    KINDS.iter().enumerate().filter(|(i, (name, _))| matched.matched(*i) || marked(name)).map(|(_, (name, _))| *name).collect()
 }
+
+/// The text with every credential replaced by `[redacted: KIND]`, which [`secrets_in`] still recognises. A text that
+/// matches a kind as a whole only is replaced entirely.
+pub fn redacted(text: &str) -> String {
+    let mut out = text.to_owned();
+    for ((name, _), pattern) in KINDS.iter().zip(EACH.iter()) {
+        let Some(pattern) = pattern else { continue };
+        if pattern.is_match(&out) {
+            out = pattern.replace_all(&out, format!("{MARK}{name}]")).into_owned();
+        }
+    }
+    out
+}
+
+/// What a marker begins with.
+const MARK: &str = "[redacted: ";
 
 #[cfg(test)]
 mod tests {
@@ -47,6 +66,16 @@ mod tests {
         check("-----BEGIN RSA PRIVATE KEY-----", &["private key"]);
         check("postgres://app:hunter22@db.internal/app", &["credentials in a URL"]);
         check("https://example.com/a:b@c", &[]);
+    }
+
+    #[test]
+    fn what_is_redacted_is_still_recognised_and_no_longer_readable() {
+        for text in ["DB_PASSWORD=Sup3rS3cret!Pa55", "key AKIAIOSFODNN7EXAMPLE here", "postgres://app:hunter22@db.internal/app"] {
+            let clean = redacted(text);
+            assert_eq!(secrets_in(text), secrets_in(&clean), "{clean}");
+            assert!(!clean.contains("Sup3r") && !clean.contains("AKIA") && !clean.contains("hunter22"), "{clean}");
+            assert_eq!(redacted(&clean), clean);
+        }
     }
 
     #[test]
