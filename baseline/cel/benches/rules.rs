@@ -1,0 +1,2 @@
+//! Nanoseconds per evaluation of typical rules.
+fn main() {}
