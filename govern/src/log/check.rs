@@ -174,13 +174,25 @@ pub fn verify(
     at_point(&tree, &mut signed)?;
     let mut buffer = Vec::with_capacity(1024);
     let mut count = 0u64;
+    let mut rewritten: Option<Broken> = None;
     for sealed in entries {
         let index = tree.size();
-        step(&sealed, index, &prev, start.size, &mut buffer)?;
+        let link = step(&sealed, index, &prev, start.size, &mut buffer);
+        if let Some(vague) = rewritten {
+            // The tree was wrong at the entry before; if the chain breaks there too, it names the very entry.
+            return Err(link.err().filter(|b| b.why == Why::ChainBroken).unwrap_or(vague));
+        }
+        link?;
         prev = sealed.hash;
         tree.push(merkle::leaf(&sealed.bytes));
         count += 1;
-        at_point(&tree, &mut signed)?;
+        match at_point(&tree, &mut signed) {
+            Err(b) if matches!(b.why, Why::Rewritten { .. }) => rewritten = Some(b),
+            other => other?,
+        }
+    }
+    if let Some(vague) = rewritten {
+        return Err(vague);
     }
     let size = tree.size();
     if let Some(point) = points.iter().find(|c| c.size > size) {
