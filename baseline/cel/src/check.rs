@@ -105,7 +105,10 @@ impl Compiler<'_> {
                     }
                     let settled = self.settled(&key_type);
                     if !matches!(settled, Type::Bool | Type::Int | Type::Uint | Type::String | Type::Dyn) {
-                        self.refuse(entry.key.span, format!("a map key must be a bool, int, uint or string, not {settled}"))?;
+                        self.refuse(
+                            entry.key.span,
+                            format!("a map key must be a bool, int, uint or string, not {settled}"),
+                        )?;
                     }
                     types = Some(match types {
                         None => (key_type, value_type),
@@ -117,7 +120,11 @@ impl Compiler<'_> {
                 (Op::Map(nodes.into()), Type::Map(Arc::new(k), Arc::new(v)))
             }
             Kind::Message(name) => {
-                return Err(self.error(e.span, format!("message literals (`{name}{{…}}`) are not part of the rule language"), None));
+                return Err(self.error(
+                    e.span,
+                    format!("message literals (`{name}{{…}}`) are not part of the rule language"),
+                    None,
+                ));
             }
             Kind::Not(inner) => (Op::Not(Box::new(self.condition(inner, "`!` negates")?)), Type::Bool),
             Kind::Neg(inner) => {
@@ -205,7 +212,8 @@ impl Compiler<'_> {
         match op {
             BinaryOp::Eq | BinaryOp::Ne => (same || numbers || l == Null || r == Null).then_some(Bool),
             BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge => {
-                let ordered = |t: &Type| matches!(t, Bool | Int | Uint | Double | String | Bytes | Timestamp | Duration | Dyn);
+                let ordered =
+                    |t: &Type| matches!(t, Bool | Int | Uint | Double | String | Bytes | Timestamp | Duration | Dyn);
                 (ordered(&l) && ordered(&r) && (same || numbers)).then_some(Bool)
             }
             BinaryOp::In => match &r {
@@ -442,6 +450,9 @@ impl Compiler<'_> {
                 }
             }
         }
+        if self.strict && !is_variadic(&full) && !self.functions.table.contains_key(&full) {
+            return Err(self.no_function(e, name, method));
+        }
         for arg in args {
             let (node, t) = self.expr(arg)?;
             nodes.push(node);
@@ -452,11 +463,8 @@ impl Compiler<'_> {
         }
         let functions = self.functions;
         let Some(overloads) = functions.table.get(&full) else {
-            if !self.strict {
-                let error = EvalError::Undeclared(format!("function `{name}`"));
-                return Ok((Node::new(Op::Fail(Arc::new(error)), e.span), Type::Dyn));
-            }
-            return Err(self.no_function(e, name, method));
+            let error = EvalError::Undeclared(format!("function `{name}`"));
+            return Ok((Node::new(Op::Fail(Arc::new(error)), e.span), Type::Dyn));
         };
         let mut matching: Vec<&Overload> = Vec::new();
         let mut result: Option<Type> = None;
@@ -558,7 +566,8 @@ impl Compiler<'_> {
         }
         let first = candidates.first().cloned().unwrap_or(Type::Dyn);
         let result = if candidates.iter().all(|t| *t == first) { first } else { Type::Dyn };
-        let code = if name.ends_with("greatest") { crate::functions::math::greatest } else { crate::functions::math::least };
+        let code =
+            if name.ends_with("greatest") { crate::functions::math::greatest } else { crate::functions::math::least };
         let codes: Box<[(Box<[Type]>, Function)]> = Box::new([(Box::default(), code as Function)]);
         let call = Call { name: name.into(), method: false, codes, args: nodes.into() };
         Ok((Node::new(Op::Call(Box::new(call)), e.span), result))

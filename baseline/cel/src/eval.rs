@@ -284,7 +284,10 @@ impl<'a> Eval<'a> {
             Val::Optional(None) => return Val::Optional(None),
             Val::Optional(Some(inner)) => return self.select((*inner).clone(), name, true),
             other @ (Val::Unknown(_) | Val::Error(_)) => return other,
-            other => return EvalError::NoSuchOverload(format!("{} has no fields, so no `{name}`", other.type_name())).into(),
+            other => {
+                return EvalError::NoSuchOverload(format!("{} has no fields, so no `{name}`", other.type_name()))
+                    .into();
+            }
         };
         match found {
             Some(value @ (Val::Unknown(_) | Val::Error(_))) => value,
@@ -456,18 +459,17 @@ impl<'a> Eval<'a> {
 
     /// The candidates the host's index gives for a comprehension over its list.
     pub fn lookup(&mut self, m: &'a crate::node::Macro) -> Option<List<'a>> {
-        let (index, key) = m.key()?;
-        let Op::Host(call) = &m.range.op else { return None };
+        let (Op::Host(call), false) = (&m.range.op, m.indexes.is_empty()) else { return None };
         let host = self.frame.host?;
-        let key = match self.eval(key) {
-            Val::Unknown(_) | Val::Error(_) => return None,
-            key => key,
-        };
         let args: Vec<Val<'a>> = call.args.iter().map(|a| self.eval(a)).collect();
         if undecided_argument(&args).is_some() {
             return None;
         }
-        host.lookup(call.id, &args, &index.field, &key)
+        m.indexes.iter().find_map(|index| match self.eval(m.key(index)?) {
+            // Such a key decides nothing about any element; all of them are looked at.
+            Val::Unknown(_) | Val::Error(_) => None,
+            key => host.lookup(call.id, &args, &index.field, &key),
+        })
     }
 }
 
@@ -493,7 +495,11 @@ fn constant<'a>(value: &'a Val<'static>) -> Val<'a> {
     }
 }
 
-pub(crate) fn insert<'a>(map: &mut BTreeMap<Key, (Val<'a>, Val<'a>)>, key: Val<'a>, value: Val<'a>) -> Result<(), EvalError> {
+pub(crate) fn insert<'a>(
+    map: &mut BTreeMap<Key, (Val<'a>, Val<'a>)>,
+    key: Val<'a>,
+    value: Val<'a>,
+) -> Result<(), EvalError> {
     let Some(found) = key.to_key() else {
         return Err(EvalError::NoSuchOverload(format!("unsupported key type {}", key.type_name())));
     };
@@ -508,7 +514,10 @@ pub(crate) fn insert<'a>(map: &mut BTreeMap<Key, (Val<'a>, Val<'a>)>, key: Val<'
 fn accepts(wanted: &Type, value: &Val<'_>) -> bool {
     match (wanted, value) {
         (Type::Dyn | Type::Param(_) | Type::Var(_) | Type::Abstract(..), _) => true,
-        (Type::Null, Val::Null) | (Type::Bool, Val::Bool(_)) | (Type::Int, Val::Int(_)) | (Type::Uint, Val::Uint(_)) => true,
+        (Type::Null, Val::Null)
+        | (Type::Bool, Val::Bool(_))
+        | (Type::Int, Val::Int(_))
+        | (Type::Uint, Val::Uint(_)) => true,
         (Type::Double, Val::Double(_)) | (Type::String, Val::Str(_)) | (Type::Bytes, Val::Bytes(_)) => true,
         (Type::Timestamp, Val::Time(_)) | (Type::Duration, Val::Duration(_)) => true,
         (Type::Ip, Val::Ip(_)) | (Type::Cidr, Val::Cidr(_)) | (Type::List(_), Val::List(_)) => true,
