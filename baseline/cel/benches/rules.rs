@@ -66,10 +66,10 @@ fn main() {
     println!("{:>14}: {:7.0} ns", "compile", start.elapsed().as_nanos() as f64 / f64::from(rounds));
 }
 
-/// The best of a few rounds, so that a busy machine disturbs little.
+/// The best of many short rounds, so that a busy machine disturbs little.
 fn nanoseconds(program: &Program, frame: &Frame<'_>, run: fn(&Program, &Frame<'_>)) -> f64 {
-    let rounds = 20_000;
-    (0..7)
+    let rounds = 400;
+    (0..300)
         .map(|_| {
             let start = Instant::now();
             for _ in 0..rounds {

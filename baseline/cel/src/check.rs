@@ -277,7 +277,8 @@ impl Compiler<'_> {
             }
             Type::Map(key, value) => {
                 let (k, i) = (self.settled(key), self.settled(&index_type));
-                if !self.types.assign(&index_type, key) && !(k.is_numeric() && i.is_numeric()) {
+                let fits = self.types.assign(&index_type, key) || (k.is_numeric() && i.is_numeric());
+                if !fits {
                     self.refuse(index.span, format!("this map has {k} keys, not {i}"))?;
                 }
                 (**value).clone()
@@ -526,15 +527,15 @@ impl Compiler<'_> {
             let call = HostCall { name: full.trim_start_matches('.').into(), method, id: *id, args: nodes.into() };
             return Ok((Node::new(Op::Host(Box::new(call)), e.span), result));
         }
-        if full == ".matches" || full == "matches" {
-            if let [text, Node { op: Op::Const(Val::Str(pattern)), span }] = nodes.as_slice() {
-                match crate::functions::strings::pattern(pattern) {
-                    Ok(pattern) => {
-                        let node = Node::new(Op::Matches(Box::new((text.clone(), pattern))), e.span);
-                        return Ok((node, Type::Bool));
-                    }
-                    Err(error) => self.refuse(*span, error.to_string())?,
+        if let (".matches" | "matches", [text, Node { op: Op::Const(Val::Str(pattern)), span }]) =
+            (full.as_str(), nodes.as_slice())
+        {
+            match crate::functions::strings::pattern(pattern) {
+                Ok(pattern) => {
+                    let node = Node::new(Op::Matches(Box::new((text.clone(), pattern))), e.span);
+                    return Ok((node, Type::Bool));
                 }
+                Err(error) => self.refuse(*span, error.to_string())?,
             }
         }
         let mut codes: Vec<(Box<[Type]>, Function)> = Vec::new();
@@ -547,6 +548,9 @@ impl Compiler<'_> {
         }
         if let [(types, _)] = codes.as_mut_slice() {
             *types = Box::default();
+        }
+        if let Some(value) = fold(&full, &nodes, &codes) {
+            return Ok((Node::new(Op::Const(value), e.span), result));
         }
         let call = Call { name: full.trim_start_matches('.').into(), method, codes: codes.into(), args: nodes.into() };
         Ok((Node::new(Op::Call(Box::new(call)), e.span), result))
@@ -586,6 +590,16 @@ impl Compiler<'_> {
             nearest(name, names.into_iter().chain(macros)).map(|near| format!("did you mean `{near}`?"))
         };
         self.error(e.span, format!("there is no function `{name}`"), help)
+    }
+}
+
+/// `timestamp("…")`, `duration("…")`, `ip("…")`, `cidr("…")` of a text written out, when it is well formed.
+fn fold(name: &str, args: &[Node], codes: &[(Box<[Type]>, Function)]) -> Option<Val<'static>> {
+    let ([Node { op: Op::Const(text @ Val::Str(_)), .. }], [(_, code)]) = (args, codes) else { return None };
+    matches!(name, "timestamp" | "duration" | "ip" | "cidr").then_some(())?;
+    match code(&mut crate::Context::for_constants(), std::slice::from_ref(text)) {
+        Val::Error(_) => None,
+        value => Some(value),
     }
 }
 

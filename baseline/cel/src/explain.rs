@@ -154,13 +154,8 @@ impl<'a> Explain<'a> {
         let whole = self.eval.truth(whole);
         for item in items {
             let value = self.eval.eval(item);
-            let decided = match (&whole, self.eval.truth(value)) {
-                (Truth::True, Truth::True) | (Truth::False, Truth::False) => true,
-                (Truth::Unknown(_), Truth::Unknown(_)) | (Truth::Error(_), Truth::Error(_)) => true,
-                // What was not decided by a side was decided by all of them.
-                _ => false,
-            };
-            if decided {
+            // What no side decided alone was decided by all of them, and then all are like the whole.
+            if whole.is_like(&self.eval.truth(value)) {
                 self.walk(item, want);
             }
         }
@@ -257,11 +252,7 @@ impl<'a> Explain<'a> {
             }
             self.enter(m, &range, at, &paths);
             let value = self.eval.eval(&m.body);
-            let matters = match (&whole, self.eval.truth(value)) {
-                (Truth::True, Truth::True) | (Truth::False, Truth::False) => true,
-                (Truth::Unknown(_), Truth::Unknown(_)) | (Truth::Error(_), Truth::Error(_)) => true,
-                _ => false,
-            };
+            let matters = whole.is_like(&self.eval.truth(value));
             if !matters {
                 continue;
             }

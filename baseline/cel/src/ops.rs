@@ -142,24 +142,15 @@ pub(crate) fn compare<'a>(op: BinaryOp, a: &Val<'a>, b: &Val<'a>) -> Val<'a> {
 /// `value in container`
 pub(crate) fn contains<'a>(value: &Val<'a>, container: &Val<'a>, cx: &mut Context) -> Val<'a> {
     match container {
+        Val::List(List::Slice(items)) => contains_any(value, items.iter(), cx),
+        Val::List(List::Vals(items)) => contains_any(value, items.iter(), cx),
         Val::List(list) => {
-            let mut result = Val::Bool(false);
-            for item in list.iter() {
-                if !cx.charge(1) {
-                    return EvalError::Limit("too many steps").into();
-                }
-                match (equal(value, &item, cx), &result) {
-                    (Val::Bool(true), _) => return Val::Bool(true),
-                    (Val::Bool(false), _) => {}
-                    (Val::Unknown(new), Val::Unknown(before)) => result = Val::Unknown(before.clone().merge(new)),
-                    (other, Val::Bool(_)) => result = other,
-                    _ => {}
-                }
-            }
-            match (list.rest(), result) {
+            let items: Vec<Val<'a>> = list.iter().collect();
+            let found = contains_any(value, items.iter(), cx);
+            match (list.rest(), found) {
+                (None, found) | (Some(_), found @ Val::Bool(true)) => found,
                 (Some(rest), Val::Unknown(before)) => Val::Unknown(before.merge(rest.clone())),
                 (Some(rest), _) => Val::Unknown(rest.clone()),
-                (None, result) => result,
             }
         }
         Val::Map(map) => Val::Bool(map.get(value).is_some()),
@@ -167,6 +158,25 @@ pub(crate) fn contains<'a>(value: &Val<'a>, container: &Val<'a>, cx: &mut Contex
         Val::Null if cx.absent_is_null => Val::Bool(false),
         _ => Val::no_overload("in", &[value.clone(), container.clone()]),
     }
+}
+
+/// True as soon as one is equal; else unknown or an error when one may be.
+fn contains_any<'a: 'i, 'i>(value: &Val<'a>, items: impl Iterator<Item = &'i Val<'a>>, cx: &mut Context) -> Val<'a> {
+    let mut result = Val::Bool(false);
+    for item in items {
+        if !cx.charge(1) {
+            return EvalError::Limit("too many steps").into();
+        }
+        match (equal(value, item, cx), &result) {
+            (Val::Bool(true), _) => return Val::Bool(true),
+            (Val::Bool(false), _) => {}
+            (Val::Unknown(new), Val::Unknown(before)) => result = Val::Unknown(before.clone().merge(new)),
+            (Val::Unknown(new), _) => result = Val::Unknown(new),
+            (other, Val::Bool(_)) => result = other,
+            _ => {}
+        }
+    }
+    result
 }
 
 pub(crate) fn negate<'a>(value: Val<'a>) -> Val<'a> {
