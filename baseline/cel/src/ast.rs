@@ -90,10 +90,25 @@ pub(crate) struct Entry {
 pub(crate) enum Kind {
     Literal(Literal),
     /// `absolute` is a leading dot: skip local names and the container.
-    Ident { name: String, absolute: bool },
-    Select { base: Box<Expr>, field: String, optional: bool },
-    Index { base: Box<Expr>, index: Box<Expr>, optional: bool },
-    Call { target: Option<Box<Expr>>, name: String, args: Vec<Expr> },
+    Ident {
+        name: String,
+        absolute: bool,
+    },
+    Select {
+        base: Box<Expr>,
+        field: String,
+        optional: bool,
+    },
+    Index {
+        base: Box<Expr>,
+        index: Box<Expr>,
+        optional: bool,
+    },
+    Call {
+        target: Option<Box<Expr>>,
+        name: String,
+        args: Vec<Expr>,
+    },
     List(Vec<Element>),
     Map(Vec<Entry>),
     /// A protobuf message literal: parsed so that the message can say what it is, never compiled.

@@ -105,7 +105,10 @@ impl Compiler<'_> {
                     }
                     let settled = self.settled(&key_type);
                     if !matches!(settled, Type::Bool | Type::Int | Type::Uint | Type::String | Type::Dyn) {
-                        self.refuse(entry.key.span, format!("a map key must be a bool, int, uint or string, not {settled}"))?;
+                        self.refuse(
+                            entry.key.span,
+                            format!("a map key must be a bool, int, uint or string, not {settled}"),
+                        )?;
                     }
                     types = Some(match types {
                         None => (key_type, value_type),
@@ -117,7 +120,11 @@ impl Compiler<'_> {
                 (Op::Map(nodes.into()), Type::Map(Arc::new(k), Arc::new(v)))
             }
             Kind::Message(name) => {
-                return Err(self.error(e.span, format!("message literals (`{name}{{…}}`) are not part of the rule language"), None));
+                return Err(self.error(
+                    e.span,
+                    format!("message literals (`{name}{{…}}`) are not part of the rule language"),
+                    None,
+                ));
             }
             Kind::Not(inner) => (Op::Not(Box::new(self.condition(inner, "`!` negates")?)), Type::Bool),
             Kind::Neg(inner) => {
@@ -205,7 +212,8 @@ impl Compiler<'_> {
         match op {
             BinaryOp::Eq | BinaryOp::Ne => (same || numbers || l == Null || r == Null).then_some(Bool),
             BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge => {
-                let ordered = |t: &Type| matches!(t, Bool | Int | Uint | Double | String | Bytes | Timestamp | Duration | Dyn);
+                let ordered =
+                    |t: &Type| matches!(t, Bool | Int | Uint | Double | String | Bytes | Timestamp | Duration | Dyn);
                 (ordered(&l) && ordered(&r) && (same || numbers)).then_some(Bool)
             }
             BinaryOp::In => match &r {
@@ -269,7 +277,8 @@ impl Compiler<'_> {
             }
             Type::Map(key, value) => {
                 let (k, i) = (self.settled(key), self.settled(&index_type));
-                if !self.types.assign(&index_type, key) && !(k.is_numeric() && i.is_numeric()) {
+                let fits = self.types.assign(&index_type, key) || (k.is_numeric() && i.is_numeric());
+                if !fits {
                     self.refuse(index.span, format!("this map has {k} keys, not {i}"))?;
                 }
                 (**value).clone()
@@ -442,6 +451,9 @@ impl Compiler<'_> {
                 }
             }
         }
+        if self.strict && !is_variadic(&full) && !self.functions.table.contains_key(&full) {
+            return Err(self.no_function(e, name, method));
+        }
         for arg in args {
             let (node, t) = self.expr(arg)?;
             nodes.push(node);
@@ -452,11 +464,8 @@ impl Compiler<'_> {
         }
         let functions = self.functions;
         let Some(overloads) = functions.table.get(&full) else {
-            if !self.strict {
-                let error = EvalError::Undeclared(format!("function `{name}`"));
-                return Ok((Node::new(Op::Fail(Arc::new(error)), e.span), Type::Dyn));
-            }
-            return Err(self.no_function(e, name, method));
+            let error = EvalError::Undeclared(format!("function `{name}`"));
+            return Ok((Node::new(Op::Fail(Arc::new(error)), e.span), Type::Dyn));
         };
         let mut matching: Vec<&Overload> = Vec::new();
         let mut result: Option<Type> = None;
@@ -518,15 +527,15 @@ impl Compiler<'_> {
             let call = HostCall { name: full.trim_start_matches('.').into(), method, id: *id, args: nodes.into() };
             return Ok((Node::new(Op::Host(Box::new(call)), e.span), result));
         }
-        if full == ".matches" || full == "matches" {
-            if let [text, Node { op: Op::Const(Val::Str(pattern)), span }] = nodes.as_slice() {
-                match crate::functions::strings::pattern(pattern) {
-                    Ok(pattern) => {
-                        let node = Node::new(Op::Matches(Box::new((text.clone(), pattern))), e.span);
-                        return Ok((node, Type::Bool));
-                    }
-                    Err(error) => self.refuse(*span, error.to_string())?,
+        if let (".matches" | "matches", [text, Node { op: Op::Const(Val::Str(pattern)), span }]) =
+            (full.as_str(), nodes.as_slice())
+        {
+            match crate::functions::strings::pattern(pattern) {
+                Ok(pattern) => {
+                    let node = Node::new(Op::Matches(Box::new((text.clone(), pattern))), e.span);
+                    return Ok((node, Type::Bool));
                 }
+                Err(error) => self.refuse(*span, error.to_string())?,
             }
         }
         let mut codes: Vec<(Box<[Type]>, Function)> = Vec::new();
@@ -539,6 +548,9 @@ impl Compiler<'_> {
         }
         if let [(types, _)] = codes.as_mut_slice() {
             *types = Box::default();
+        }
+        if let Some(value) = fold(&full, &nodes, &codes) {
+            return Ok((Node::new(Op::Const(value), e.span), result));
         }
         let call = Call { name: full.trim_start_matches('.').into(), method, codes: codes.into(), args: nodes.into() };
         Ok((Node::new(Op::Call(Box::new(call)), e.span), result))
@@ -558,7 +570,8 @@ impl Compiler<'_> {
         }
         let first = candidates.first().cloned().unwrap_or(Type::Dyn);
         let result = if candidates.iter().all(|t| *t == first) { first } else { Type::Dyn };
-        let code = if name.ends_with("greatest") { crate::functions::math::greatest } else { crate::functions::math::least };
+        let code =
+            if name.ends_with("greatest") { crate::functions::math::greatest } else { crate::functions::math::least };
         let codes: Box<[(Box<[Type]>, Function)]> = Box::new([(Box::default(), code as Function)]);
         let call = Call { name: name.into(), method: false, codes, args: nodes.into() };
         Ok((Node::new(Op::Call(Box::new(call)), e.span), result))
@@ -577,6 +590,16 @@ impl Compiler<'_> {
             nearest(name, names.into_iter().chain(macros)).map(|near| format!("did you mean `{near}`?"))
         };
         self.error(e.span, format!("there is no function `{name}`"), help)
+    }
+}
+
+/// `timestamp("…")`, `duration("…")`, `ip("…")`, `cidr("…")` of a text written out, when it is well formed.
+fn fold(name: &str, args: &[Node], codes: &[(Box<[Type]>, Function)]) -> Option<Val<'static>> {
+    let ([Node { op: Op::Const(text @ Val::Str(_)), .. }], [(_, code)]) = (args, codes) else { return None };
+    matches!(name, "timestamp" | "duration" | "ip" | "cidr").then_some(())?;
+    match code(&mut crate::Context::for_constants(), std::slice::from_ref(text)) {
+        Val::Error(_) => None,
+        value => Some(value),
     }
 }
 

@@ -4,13 +4,19 @@ use crate::{
     Type,
     ast::{Expr, Kind, Literal},
     check::{Checked, Compiler},
-    node::{Bind, Macro, MacroKind, Node, Op, OptMap, find_index},
+    node::{Bind, Macro, MacroKind, Node, Op, OptMap, find_indexes},
 };
 use std::sync::Arc;
 
 impl Compiler<'_> {
     /// Compiles a call that is a macro; `None` when it is an ordinary call.
-    pub fn macros(&mut self, e: &Expr, target: Option<&Expr>, name: &str, args: &[Expr]) -> Checked<Option<(Node, Type)>> {
+    pub fn macros(
+        &mut self,
+        e: &Expr,
+        target: Option<&Expr>,
+        name: &str,
+        args: &[Expr],
+    ) -> Checked<Option<(Node, Type)>> {
         let Some(target) = target else {
             return match (name, args) {
                 ("has", [arg]) => self.has(e, arg).map(Some),
@@ -60,7 +66,15 @@ impl Compiler<'_> {
         self.comprehension(e, target, name, kind, names, rest).map(Some)
     }
 
-    fn comprehension(&mut self, e: &Expr, target: &Expr, name: &str, kind: MacroKind, names: Vec<String>, rest: &[Expr]) -> Checked {
+    fn comprehension(
+        &mut self,
+        e: &Expr,
+        target: &Expr,
+        name: &str,
+        kind: MacroKind,
+        names: Vec<String>,
+        rest: &[Expr],
+    ) -> Checked {
         let (range, range_type) = self.expr(target)?;
         let (first, second) = match self.settled(&range_type) {
             Type::List(element) if names.len() == 1 => ((*element).clone(), Type::Dyn),
@@ -96,16 +110,23 @@ impl Compiler<'_> {
         };
         let transforms = matches!(kind, MacroKind::Map | MacroKind::MapValues | MacroKind::MapEntries);
         let condition = if transforms { filter.as_ref() } else { Some(&body) };
-        let index = condition.and_then(|c| find_index(kind, &range, slot, names.len(), c));
-        if let (Some(index), Op::Host(call)) = (&index, &range.op) {
-            self.references.index(call.id, call.args.first(), &index.field);
+        let indexes = condition.map(|c| find_indexes(kind, &range, slot, names.len(), c)).unwrap_or_default();
+        if let Op::Host(call) = &range.op {
+            for index in &indexes {
+                self.references.index(call.id, call.args.first(), &index.field);
+            }
         }
         let names = names.into_iter().map(Into::into).collect();
-        let node = Macro { kind, name: name.into(), range, slot, names, filter, body, index };
+        let node = Macro { kind, name: name.into(), range, slot, names, filter, body, indexes: indexes.into() };
         Ok((Node::new(Op::Macro(Box::new(node)), e.span), result))
     }
 
-    fn comprehension_body(&mut self, name: &str, kind: MacroKind, rest: &[Expr]) -> Checked<(Option<Node>, Node, Type)> {
+    fn comprehension_body(
+        &mut self,
+        name: &str,
+        kind: MacroKind,
+        rest: &[Expr],
+    ) -> Checked<(Option<Node>, Node, Type)> {
         let what = format!("`{name}` decides by");
         match (kind, rest) {
             (MacroKind::All | MacroKind::Exists | MacroKind::ExistsOne | MacroKind::Filter, [condition]) => {

@@ -7,7 +7,7 @@ use crate::{
     ops,
     value::Str,
 };
-use plumb_model::Time;
+use plumb_model::{Time, Value};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// What a function may know besides its arguments, and the budget it spends.
@@ -23,6 +23,11 @@ pub struct Context {
 }
 
 impl Context {
+    /// For constants, at compilation: functions that neither ask for the instant nor cost much.
+    pub(crate) fn for_constants() -> Self {
+        Self { now: Time::from_seconds(0), absent_is_null: false, steps: 10_000, list_len: 1_000, spent: false }
+    }
+
     /// Spends `steps` of the budget; false when it is used up, and then the result no longer matters.
     #[inline]
     pub fn charge(&mut self, steps: u64) -> bool {
@@ -64,7 +69,46 @@ impl Context {
 pub(crate) struct Eval<'a> {
     frame: Frame<'a>,
     pub cx: Context,
-    pub locals: Vec<Val<'a>>,
+    locals: Locals<'a>,
+}
+
+/// The value of a local: mostly a place in a document, then nothing is copied.
+#[derive(Debug, Clone)]
+pub(crate) enum Local<'a> {
+    Doc(&'a Value),
+    Val(Val<'a>),
+}
+
+static NULL: Value = Value::Null;
+
+/// The first locals need no allocation; few rules nest deeper.
+struct Locals<'a> {
+    first: [Local<'a>; 4],
+    more: Vec<Local<'a>>,
+}
+
+impl<'a> Locals<'a> {
+    fn new(count: usize) -> Self {
+        let first = [const { Local::Doc(&NULL) }; 4];
+        let more = vec![Local::Doc(&NULL); count.saturating_sub(first.len())];
+        Self { first, more }
+    }
+
+    #[inline]
+    fn get(&self, slot: usize) -> Option<&Local<'a>> {
+        self.first.get(slot).or_else(|| self.more.get(slot - self.first.len()))
+    }
+
+    #[inline]
+    fn set(&mut self, slot: usize, value: Local<'a>) {
+        let place = match self.first.get_mut(slot) {
+            Some(place) => Some(place),
+            None => self.more.get_mut(slot - 4),
+        };
+        if let Some(place) = place {
+            *place = value;
+        }
+    }
 }
 
 /// A condition's value.
@@ -73,6 +117,13 @@ pub(crate) enum Truth<'a> {
     False,
     Unknown(Unknowns<'a>),
     Error(Val<'a>),
+}
+
+impl Truth<'_> {
+    /// Whether both are true, both false, both unknown, or both errors.
+    pub fn is_like(&self, other: &Truth<'_>) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
 }
 
 /// Everything that kept a chain of conditions from being decided.
@@ -130,7 +181,7 @@ impl<'a> Eval<'a> {
             list_len: limits.list_len,
             spent: false,
         };
-        Self { frame: *frame, cx, locals: vec![Val::Null; program.locals as usize] }
+        Self { frame: *frame, cx, locals: Locals::new(program.locals as usize) }
     }
 
     /// A result that ran out of budget is an error, whatever `&&` and `||` made of it.
@@ -143,9 +194,66 @@ impl<'a> Eval<'a> {
     }
 
     pub fn set_local(&mut self, slot: u32, value: Val<'a>) {
-        if let Some(local) = self.locals.get_mut(slot as usize) {
-            *local = value;
+        self.locals.set(slot as usize, Local::Val(value));
+    }
+
+    #[inline]
+    pub fn set_local_doc(&mut self, slot: u32, value: &'a Value) {
+        self.locals.set(slot as usize, Local::Doc(value));
+    }
+
+    /// The place in a document that a path of fields names, when it is one; spends no more than `eval` would.
+    #[inline]
+    fn place(&mut self, node: &'a Node) -> Option<&'a Value> {
+        match &node.op {
+            Op::Field(slot) => Some(self.frame.fields.get(*slot as usize).unwrap_or(&NULL)),
+            Op::Local(slot) => match self.locals.get(*slot as usize) {
+                Some(Local::Doc(value)) => Some(value),
+                _ => None,
+            },
+            Op::Select(s) if !s.optional => {
+                let base = self.place(&s.base)?;
+                self.cx.charge(1);
+                match base {
+                    Value::Map(map) => match map.get(&s.name) {
+                        None if self.cx.absent_is_null => Some(&NULL),
+                        found => found,
+                    },
+                    Value::Null if self.cx.absent_is_null => Some(&NULL),
+                    unknown @ Value::Unknown(_) => Some(unknown),
+                    _ => None,
+                }
+            }
+            _ => None,
         }
+    }
+
+    /// Comparisons of a place with a constant of its own type, in place.
+    #[inline]
+    fn compare_in_place(&mut self, op: BinaryOp, left: &'a Node, right: &'a Node) -> Option<Val<'a>> {
+        use std::cmp::Ordering;
+        let Op::Const(constant) = &right.op else { return None };
+        let order = match (self.place(left)?, constant) {
+            (Value::Str(a), Val::Str(b)) => match op {
+                BinaryOp::Eq => return Some(Val::Bool(**a == **b)),
+                BinaryOp::Ne => return Some(Val::Bool(**a != **b)),
+                _ => (**a).cmp(&**b),
+            },
+            (Value::Int(a), Val::Int(b)) => a.cmp(b),
+            (Value::Unknown(u), _) => return Some(Val::Unknown(Unknowns::One(u))),
+            (Value::Null, Val::Null) => Ordering::Equal,
+            _ => return None,
+        };
+        Some(Val::Bool(match op {
+            BinaryOp::Eq => order.is_eq(),
+            BinaryOp::Ne => order.is_ne(),
+            _ if matches!(constant, Val::Null) => return None,
+            BinaryOp::Lt => order.is_lt(),
+            BinaryOp::Le => order.is_le(),
+            BinaryOp::Gt => order.is_gt(),
+            BinaryOp::Ge => order.is_ge(),
+            _ => return None,
+        }))
     }
 
     pub fn eval(&mut self, node: &'a Node) -> Val<'a> {
@@ -156,8 +264,15 @@ impl<'a> Eval<'a> {
             Op::Const(value) => constant(value),
             Op::Field(slot) => self.frame.fields.get(*slot as usize).map_or(Val::Null, Val::from),
             Op::Variable(index) => self.frame.vars.get(*index as usize).cloned().unwrap_or(Val::Null),
-            Op::Local(slot) => self.locals.get(*slot as usize).cloned().unwrap_or(Val::Null),
+            Op::Local(slot) => match self.locals.get(*slot as usize) {
+                Some(Local::Doc(value)) => Val::from(*value),
+                Some(Local::Val(value)) => value.clone(),
+                None => Val::Null,
+            },
             Op::Select(s) => {
+                if let Some(value) = self.place(node) {
+                    return Val::from(value);
+                }
                 let base = self.eval(&s.base);
                 self.select(base, &s.name, s.optional)
             }
@@ -188,6 +303,9 @@ impl<'a> Eval<'a> {
             }
             Op::Binary(op, sides) => {
                 let [left, right] = &**sides;
+                if let Some(done) = self.compare_in_place(*op, left, right) {
+                    return done;
+                }
                 let left = self.eval(left);
                 let right = self.eval(right);
                 self.binary(*op, left, right)
@@ -247,7 +365,11 @@ impl<'a> Eval<'a> {
     fn chain(&mut self, items: &'a [Node], decisive: bool) -> Val<'a> {
         let mut undecided = Undecided::default();
         for item in items {
-            let value = self.eval(item);
+            let value = match self.eval(item) {
+                Val::Bool(b) if b == decisive => return Val::Bool(decisive),
+                Val::Bool(_) => continue,
+                other => other,
+            };
             match self.truth(value) {
                 Truth::True if decisive => return Val::Bool(true),
                 Truth::False if !decisive => return Val::Bool(false),
@@ -284,7 +406,10 @@ impl<'a> Eval<'a> {
             Val::Optional(None) => return Val::Optional(None),
             Val::Optional(Some(inner)) => return self.select((*inner).clone(), name, true),
             other @ (Val::Unknown(_) | Val::Error(_)) => return other,
-            other => return EvalError::NoSuchOverload(format!("{} has no fields, so no `{name}`", other.type_name())).into(),
+            other => {
+                return EvalError::NoSuchOverload(format!("{} has no fields, so no `{name}`", other.type_name()))
+                    .into();
+            }
         };
         match found {
             Some(value @ (Val::Unknown(_) | Val::Error(_))) => value,
@@ -456,18 +581,17 @@ impl<'a> Eval<'a> {
 
     /// The candidates the host's index gives for a comprehension over its list.
     pub fn lookup(&mut self, m: &'a crate::node::Macro) -> Option<List<'a>> {
-        let (index, key) = m.key()?;
-        let Op::Host(call) = &m.range.op else { return None };
+        let (Op::Host(call), false) = (&m.range.op, m.indexes.is_empty()) else { return None };
         let host = self.frame.host?;
-        let key = match self.eval(key) {
-            Val::Unknown(_) | Val::Error(_) => return None,
-            key => key,
-        };
         let args: Vec<Val<'a>> = call.args.iter().map(|a| self.eval(a)).collect();
         if undecided_argument(&args).is_some() {
             return None;
         }
-        host.lookup(call.id, &args, &index.field, &key)
+        m.indexes.iter().find_map(|index| match self.eval(m.key(index)?) {
+            // Such a key decides nothing about any element; all of them are looked at.
+            Val::Unknown(_) | Val::Error(_) => None,
+            key => host.lookup(call.id, &args, &index.field, &key),
+        })
     }
 }
 
@@ -493,7 +617,11 @@ fn constant<'a>(value: &'a Val<'static>) -> Val<'a> {
     }
 }
 
-pub(crate) fn insert<'a>(map: &mut BTreeMap<Key, (Val<'a>, Val<'a>)>, key: Val<'a>, value: Val<'a>) -> Result<(), EvalError> {
+pub(crate) fn insert<'a>(
+    map: &mut BTreeMap<Key, (Val<'a>, Val<'a>)>,
+    key: Val<'a>,
+    value: Val<'a>,
+) -> Result<(), EvalError> {
     let Some(found) = key.to_key() else {
         return Err(EvalError::NoSuchOverload(format!("unsupported key type {}", key.type_name())));
     };
@@ -506,14 +634,24 @@ pub(crate) fn insert<'a>(map: &mut BTreeMap<Key, (Val<'a>, Val<'a>)>, key: Val<'
 
 /// Whether a value may be passed where a signature wants a type.
 fn accepts(wanted: &Type, value: &Val<'_>) -> bool {
-    match (wanted, value) {
-        (Type::Dyn | Type::Param(_) | Type::Var(_) | Type::Abstract(..), _) => true,
-        (Type::Null, Val::Null) | (Type::Bool, Val::Bool(_)) | (Type::Int, Val::Int(_)) | (Type::Uint, Val::Uint(_)) => true,
-        (Type::Double, Val::Double(_)) | (Type::String, Val::Str(_)) | (Type::Bytes, Val::Bytes(_)) => true,
-        (Type::Timestamp, Val::Time(_)) | (Type::Duration, Val::Duration(_)) => true,
-        (Type::Ip, Val::Ip(_)) | (Type::Cidr, Val::Cidr(_)) | (Type::List(_), Val::List(_)) => true,
-        (Type::Map(..), Val::Map(_)) | (Type::Object(_), Val::Object(_) | Val::Map(_)) => true,
-        (Type::Optional(_), Val::Optional(_)) | (Type::Type(_), Val::Type(_)) => true,
-        _ => false,
-    }
+    matches!(
+        (wanted, value),
+        (Type::Dyn | Type::Param(_) | Type::Var(_) | Type::Abstract(..), _)
+            | (Type::Null, Val::Null)
+            | (Type::Bool, Val::Bool(_))
+            | (Type::Int, Val::Int(_))
+            | (Type::Uint, Val::Uint(_))
+            | (Type::Double, Val::Double(_))
+            | (Type::String, Val::Str(_))
+            | (Type::Bytes, Val::Bytes(_))
+            | (Type::Timestamp, Val::Time(_))
+            | (Type::Duration, Val::Duration(_))
+            | (Type::Ip, Val::Ip(_))
+            | (Type::Cidr, Val::Cidr(_))
+            | (Type::List(_), Val::List(_))
+            | (Type::Map(..), Val::Map(_))
+            | (Type::Object(_), Val::Object(_) | Val::Map(_))
+            | (Type::Optional(_), Val::Optional(_))
+            | (Type::Type(_), Val::Type(_))
+    )
 }

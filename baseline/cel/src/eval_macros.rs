@@ -54,6 +54,12 @@ impl<'a> Eval<'a> {
     #[inline]
     pub fn set_variables(&mut self, m: &Macro, range: &Range<'a>, at: usize) {
         let two = m.names.len() == 2;
+        if let (Range::List(List::Doc(items)), false) = (range, two)
+            && let Some(item) = items.get(at)
+        {
+            self.set_local_doc(m.slot, item);
+            return;
+        }
         let (first, second) = range.at(at, two);
         self.set_local(m.slot, first);
         if two {
@@ -73,7 +79,11 @@ impl<'a> Eval<'a> {
                 let mut undecided = Undecided::default();
                 for at in 0..range.len() {
                     self.set_variables(m, &range, at);
-                    let value = self.eval(&m.body);
+                    let value = match self.eval(&m.body) {
+                        Val::Bool(b) if b == decisive => return Val::Bool(decisive),
+                        Val::Bool(_) if !self.spent() => continue,
+                        other => other,
+                    };
                     match self.truth(value) {
                         Truth::True if decisive => return Val::Bool(true),
                         Truth::False if !decisive => return Val::Bool(false),

@@ -1,7 +1,7 @@
 //! Which leaves decided: a second walk over an evaluated expression, so that evaluation itself records nothing.
 
 use crate::{
-    CelLeaf, Frame, Limits, List, Program, Val,
+    CelLeaf, Frame, Limits, Program, Val,
     ast::BinaryOp,
     eval::{Eval, Truth},
     eval_macros::Range,
@@ -55,8 +55,7 @@ impl<'a> Explain<'a> {
         }
         match &node.op {
             Op::Not(inner) => self.walk(inner, !want),
-            Op::And(items) => self.chain(node, items, false, want),
-            Op::Or(items) => self.chain(node, items, true, want),
+            Op::And(items) | Op::Or(items) => self.chain(node, items, want),
             Op::Cond(c) => {
                 let [condition, yes, no] = &**c;
                 let value = self.eval.eval(condition);
@@ -150,21 +149,15 @@ impl<'a> Explain<'a> {
         }
     }
 
-    fn chain(&mut self, node: &'a Node, items: &'a [Node], decisive: bool, want: bool) {
+    fn chain(&mut self, node: &'a Node, items: &'a [Node], want: bool) {
         let whole = self.eval.eval(node);
         let whole = self.eval.truth(whole);
         for item in items {
             let value = self.eval.eval(item);
-            let decided = match (&whole, self.eval.truth(value)) {
-                (Truth::True, Truth::True) | (Truth::False, Truth::False) => true,
-                (Truth::Unknown(_), Truth::Unknown(_)) | (Truth::Error(_), Truth::Error(_)) => true,
-                // What was not decided by a side was decided by all of them.
-                _ => false,
-            };
-            if decided {
+            // What no side decided alone was decided by all of them, and then all are like the whole.
+            if whole.is_like(&self.eval.truth(value)) {
                 self.walk(item, want);
             }
-            debug_assert!(decisive || !matches!(whole, Truth::True) || decided || self.eval.spent());
         }
     }
 
@@ -177,6 +170,9 @@ impl<'a> Explain<'a> {
                 let origin = self.origin(left);
                 let expected = format!("{symbol} {}", clipped(&ops::show(&right_value)));
                 self.push(origin, shown(&left_value), expected, holds);
+                if !holds {
+                    self.counted(left);
+                }
             }
             (false, true) => {
                 let origin = self.origin(right);
@@ -201,6 +197,28 @@ impl<'a> Explain<'a> {
                 }
             }
             (false, false) => {}
+        }
+    }
+
+    /// For `list.filter(x, …).size() > 1`: the elements that were counted.
+    fn counted(&mut self, node: &'a Node) {
+        let Op::Call(call) = &node.op else { return };
+        let Some(Node { op: Op::Macro(m), .. }) = call.args.first() else { return };
+        if &*call.name != "size" || m.kind != MacroKind::Filter {
+            return;
+        }
+        let Ok(range) = self.eval.range(m) else { return };
+        let paths = self.paths(m, &range);
+        let mut named = 0;
+        for at in 0..range.len() {
+            if self.full() || named >= MOST_ELEMENTS {
+                return;
+            }
+            self.enter(m, &range, at, &paths);
+            if self.holds(&m.body, true) {
+                named += 1;
+                self.walk(&m.body, true);
+            }
         }
     }
 
@@ -234,11 +252,7 @@ impl<'a> Explain<'a> {
             }
             self.enter(m, &range, at, &paths);
             let value = self.eval.eval(&m.body);
-            let matters = match (&whole, self.eval.truth(value)) {
-                (Truth::True, Truth::True) | (Truth::False, Truth::False) => true,
-                (Truth::Unknown(_), Truth::Unknown(_)) | (Truth::Error(_), Truth::Error(_)) => true,
-                _ => false,
-            };
+            let matters = whole.is_like(&self.eval.truth(value));
             if !matters {
                 continue;
             }
@@ -247,8 +261,8 @@ impl<'a> Explain<'a> {
                 return;
             }
             named += 1;
-            let short = range.len() <= MOST_ELEMENTS && (decisive == want) == !matches!(whole, Truth::True);
-            if short || matches!(whole, Truth::Unknown(_) | Truth::Error(_)) {
+            let held = matches!((&whole, want), (Truth::True, true) | (Truth::False, false));
+            if !held && (range.len() <= MOST_ELEMENTS || matches!(whole, Truth::Unknown(_) | Truth::Error(_))) {
                 self.walk(&m.body, want);
             }
         }
@@ -463,13 +477,29 @@ fn clipped(text: &str) -> String {
     }
 }
 
-/// The value as evidence: long lists and maps by their size.
+/// The value as evidence: what is long or deep is told by its size.
 fn shown(value: &Val<'_>) -> Value {
-    const MOST_ITEMS: usize = 8;
+    const MOST_PARTS: usize = 48;
+    let size = match value {
+        Val::List(list) => Some(("list", list.len())),
+        Val::Map(map) => Some(("map", map.len())),
+        _ => None,
+    };
+    let found = match size {
+        Some((_, size)) if size > MOST_PARTS => None,
+        _ => Some(value.to_value()).filter(|v| parts(v) <= MOST_PARTS),
+    };
+    match (found, size) {
+        (Some(found), _) => found,
+        (None, Some((kind, size))) => Value::from(format!("{kind} of {size}")),
+        (None, None) => value.to_value(),
+    }
+}
+
+fn parts(value: &Value) -> usize {
     match value {
-        Val::List(List::Objects(objects)) if objects.len() > MOST_ITEMS => Value::from(format!("{} resources", objects.len())),
-        Val::List(list) if list.len() > MOST_ITEMS => Value::from(format!("list of {}", list.len())),
-        Val::Map(map) if map.len() > 2 * MOST_ITEMS => Value::from(format!("map of {}", map.len())),
-        value => value.to_value(),
+        Value::List(items) => 1 + items.iter().map(parts).sum::<usize>(),
+        Value::Map(map) => 1 + map.iter().map(|(_, v)| parts(v)).sum::<usize>(),
+        _ => 1,
     }
 }

@@ -103,7 +103,9 @@ impl Lexer<'_> {
             self.at += 1;
             let fits = |c: char| c.is_ascii_alphanumeric() || "_.-/ ".contains(c);
             if name.is_empty() || !name.chars().all(fits) {
-                return Err(self.error(start, "a quoted field name may hold letters, digits, `_`, `.`, `-`, `/` and spaces"));
+                return Err(
+                    self.error(start, "a quoted field name may hold letters, digits, `_`, `.`, `-`, `/` and spaces")
+                );
             }
             return Ok(Token::Quoted(name));
         }
@@ -112,7 +114,9 @@ impl Lexer<'_> {
                 let start = self.at;
                 self.at += punct.len();
                 if matches!(punct, "&" | "|") {
-                    return Err(self.error(start, format!("unexpected `{punct}`; `{punct}{punct}` is the logical operator")));
+                    return Err(
+                        self.error(start, format!("unexpected `{punct}`; `{punct}{punct}` is the logical operator"))
+                    );
                 }
                 return Ok(Token::Punct(punct));
             }

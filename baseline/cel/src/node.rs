@@ -96,7 +96,8 @@ pub(crate) struct Macro {
     /// For transformations: only elements that satisfy this.
     pub filter: Option<Node>,
     pub body: Node,
-    pub index: Option<IndexOn>,
+    /// Equalities by which the host may look elements up; the first it has an index for is used.
+    pub indexes: Box<[IndexOn]>,
 }
 
 /// The condition by which a host may look elements up instead of listing all.
@@ -127,15 +128,14 @@ pub(crate) struct OptMap {
 
 impl Macro {
     /// The expression whose value is the key of the host's index.
-    pub fn key(&self) -> Option<(&IndexOn, &Node)> {
-        let index = self.index.as_ref()?;
+    pub fn key(&self, index: &IndexOn) -> Option<&Node> {
         let body = match self.filter.as_ref().unwrap_or(&self.body) {
             Node { op: Op::And(items) | Op::Or(items), .. } => items.get(index.at?)?,
             other => other,
         };
         let Op::Binary(_, sides) = &body.op else { return None };
         let [left, right] = &**sides;
-        Some((index, if index.key_is_left { left } else { right }))
+        Some(if index.key_is_left { left } else { right })
     }
 }
 
@@ -189,10 +189,10 @@ impl Node {
     }
 }
 
-/// Finds the equality by which elements of a host's list can be looked up.
-pub(crate) fn find_index(kind: MacroKind, range: &Node, slot: u32, names: usize, condition: &Node) -> Option<IndexOn> {
+/// Finds the equalities by which elements of a host's list can be looked up.
+pub(crate) fn find_indexes(kind: MacroKind, range: &Node, slot: u32, names: usize, condition: &Node) -> Vec<IndexOn> {
     if !matches!(range.op, Op::Host(_)) || names != 1 {
-        return None;
+        return Vec::new();
     }
     // `exists`, `filter`: other elements make the condition false. `all`: other elements make it true.
     let wanted = if kind == MacroKind::All { BinaryOp::Ne } else { BinaryOp::Eq };
@@ -213,7 +213,9 @@ pub(crate) fn find_index(kind: MacroKind, range: &Node, slot: u32, names: usize,
         }
     };
     match (&condition.op, kind == MacroKind::All) {
-        (Op::And(items), false) | (Op::Or(items), true) => items.iter().enumerate().find_map(|(i, n)| on(n, Some(i))),
-        _ => on(condition, None),
+        (Op::And(items), false) | (Op::Or(items), true) => {
+            items.iter().enumerate().filter_map(|(i, n)| on(n, Some(i))).collect()
+        }
+        _ => on(condition, None).into_iter().collect(),
     }
 }

@@ -99,24 +99,13 @@ pub(crate) fn number_order(a: &Val<'_>, b: &Val<'_>) -> Option<Ordering> {
         Val::Uint(u) => Some(i128::from(*u)),
         _ => None,
     };
+    // Against a double, a whole number is compared as the double nearest to it: CEL's rule.
     match (a, b) {
         (Val::Double(a), Val::Double(b)) => a.partial_cmp(b),
-        (Val::Double(d), w) => order_double(*d, whole(w)?),
-        (w, Val::Double(d)) => order_double(*d, whole(w)?).map(Ordering::reverse),
+        (Val::Double(d), w) => d.partial_cmp(&(whole(w)? as f64)),
+        (w, Val::Double(d)) => (whole(w)? as f64).partial_cmp(d),
         _ => Some(whole(a)?.cmp(&whole(b)?)),
     }
-}
-
-/// A double against a whole number of at most 65 bits, as CEL compares them: by mathematical value.
-fn order_double(d: f64, whole: i128) -> Option<Ordering> {
-    if d.is_nan() {
-        return None;
-    }
-    if d.abs() >= 1e30 {
-        return Some(if d > 0.0 { Ordering::Greater } else { Ordering::Less });
-    }
-    let floor = d.floor();
-    Some((floor as i128).cmp(&whole).then(if d > floor { Ordering::Greater } else { Ordering::Equal }))
 }
 
 /// The order of two values of one ordered type.
@@ -136,7 +125,11 @@ pub(crate) fn compare<'a>(op: BinaryOp, a: &Val<'a>, b: &Val<'a>) -> Val<'a> {
     let Some(order) = order(a, b) else {
         let numbers = |v: &Val<'_>| matches!(v, Val::Int(_) | Val::Uint(_) | Val::Double(_));
         // Only NaN has no place among numbers.
-        return if numbers(a) && numbers(b) { Val::Bool(false) } else { Val::no_overload(op.symbol(), &[a.clone(), b.clone()]) };
+        return if numbers(a) && numbers(b) {
+            Val::Bool(false)
+        } else {
+            Val::no_overload(op.symbol(), &[a.clone(), b.clone()])
+        };
     };
     Val::Bool(match op {
         BinaryOp::Lt => order.is_lt(),
@@ -149,24 +142,15 @@ pub(crate) fn compare<'a>(op: BinaryOp, a: &Val<'a>, b: &Val<'a>) -> Val<'a> {
 /// `value in container`
 pub(crate) fn contains<'a>(value: &Val<'a>, container: &Val<'a>, cx: &mut Context) -> Val<'a> {
     match container {
+        Val::List(List::Slice(items)) => contains_any(value, items.iter(), cx),
+        Val::List(List::Vals(items)) => contains_any(value, items.iter(), cx),
         Val::List(list) => {
-            let mut result = Val::Bool(false);
-            for item in list.iter() {
-                if !cx.charge(1) {
-                    return EvalError::Limit("too many steps").into();
-                }
-                match (equal(value, &item, cx), &result) {
-                    (Val::Bool(true), _) => return Val::Bool(true),
-                    (Val::Bool(false), _) => {}
-                    (Val::Unknown(new), Val::Unknown(before)) => result = Val::Unknown(before.clone().merge(new)),
-                    (other, Val::Bool(_)) => result = other,
-                    _ => {}
-                }
-            }
-            match (list.rest(), result) {
+            let items: Vec<Val<'a>> = list.iter().collect();
+            let found = contains_any(value, items.iter(), cx);
+            match (list.rest(), found) {
+                (None, found) | (Some(_), found @ Val::Bool(true)) => found,
                 (Some(rest), Val::Unknown(before)) => Val::Unknown(before.merge(rest.clone())),
                 (Some(rest), _) => Val::Unknown(rest.clone()),
-                (None, result) => result,
             }
         }
         Val::Map(map) => Val::Bool(map.get(value).is_some()),
@@ -174,6 +158,25 @@ pub(crate) fn contains<'a>(value: &Val<'a>, container: &Val<'a>, cx: &mut Contex
         Val::Null if cx.absent_is_null => Val::Bool(false),
         _ => Val::no_overload("in", &[value.clone(), container.clone()]),
     }
+}
+
+/// True as soon as one is equal; else unknown or an error when one may be.
+fn contains_any<'a: 'i, 'i>(value: &Val<'a>, items: impl Iterator<Item = &'i Val<'a>>, cx: &mut Context) -> Val<'a> {
+    let mut result = Val::Bool(false);
+    for item in items {
+        if !cx.charge(1) {
+            return EvalError::Limit("too many steps").into();
+        }
+        match (equal(value, item, cx), &result) {
+            (Val::Bool(true), _) => return Val::Bool(true),
+            (Val::Bool(false), _) => {}
+            (Val::Unknown(new), Val::Unknown(before)) => result = Val::Unknown(before.clone().merge(new)),
+            (Val::Unknown(new), _) => result = Val::Unknown(new),
+            (other, Val::Bool(_)) => result = other,
+            _ => {}
+        }
+    }
+    result
 }
 
 pub(crate) fn negate<'a>(value: Val<'a>) -> Val<'a> {
@@ -190,7 +193,11 @@ pub(crate) fn instant<'a>(at: Option<jiff::Timestamp>) -> Val<'a> {
     const FIRST: i64 = -62_135_596_800;
     const LAST: i64 = 253_402_300_799;
     match at {
-        Some(at) if at.as_second() >= FIRST && at.as_second() <= LAST && (at.as_second() > FIRST || at.subsec_nanosecond() >= 0) => {
+        Some(at)
+            if at.as_second() >= FIRST
+                && at.as_second() <= LAST
+                && (at.as_second() > FIRST || at.subsec_nanosecond() >= 0) =>
+        {
             Val::Time(Time::from_jiff(at))
         }
         _ => EvalError::Range("an instant must be in the years 1 to 9999".into()).into(),

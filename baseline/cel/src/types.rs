@@ -270,7 +270,10 @@ impl Unifier {
         }
         match (from, to) {
             (Type::Dyn, _) | (_, Type::Dyn) => true,
-            (Type::Null, Type::Timestamp | Type::Duration | Type::Object(_) | Type::Optional(_) | Type::Abstract(..)) => true,
+            (
+                Type::Null,
+                Type::Timestamp | Type::Duration | Type::Object(_) | Type::Optional(_) | Type::Abstract(..),
+            ) => true,
             (Type::List(a), Type::List(b)) | (Type::Optional(a), Type::Optional(b)) => self.fits(a, b),
             (Type::Type(_), Type::Type(_)) => true,
             (Type::Map(ka, va), Type::Map(kb, vb)) => self.fits(ka, kb) && self.fits(va, vb),
@@ -347,7 +350,9 @@ fn wider_or_equal(a: &Type, b: &Type) -> bool {
         (_, Type::Null) => true,
         (Type::List(x), Type::List(y)) | (Type::Optional(x), Type::Optional(y)) => wider_or_equal(x, y),
         (Type::Map(ka, va), Type::Map(kb, vb)) => wider_or_equal(ka, kb) && wider_or_equal(va, vb),
-        (Type::Abstract(x, xs), Type::Abstract(y, ys)) => x == y && xs.iter().zip(ys.iter()).all(|(p, q)| wider_or_equal(p, q)),
+        (Type::Abstract(x, xs), Type::Abstract(y, ys)) => {
+            x == y && xs.iter().zip(ys.iter()).all(|(p, q)| wider_or_equal(p, q))
+        }
         (a, b) => a == b,
     }
 }

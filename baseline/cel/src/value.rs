@@ -446,9 +446,7 @@ impl<'a> Val<'a> {
             Self::Optional(Some(inner)) => inner.to_value(),
             Self::Ip(ip) => Value::from(ip.to_string()),
             Self::Cidr(cidr) => Value::from(cidr.to_string()),
-            Self::Unknown(unknowns) => {
-                unknowns.list().into_iter().next().map_or(Value::Null, Value::Unknown)
-            }
+            Self::Unknown(unknowns) => unknowns.list().into_iter().next().map_or(Value::Null, Value::Unknown),
             Self::Error(error) => Value::from(format!("error: {error}")),
         }
     }

@@ -98,7 +98,9 @@ fn int<'a>(_: &mut Context, args: &[Val<'a>]) -> Val<'a> {
         [value @ Val::Uint(u)] => i64::try_from(*u).map_or_else(|_| range("an int", value), Val::Int),
         [Val::Double(d)] if *d > -EDGE && *d < EDGE => Val::Int(*d as i64),
         [value @ Val::Double(_)] => range("an int", value),
-        [Val::Str(text)] => text.parse().map_or_else(|_| Val::invalid(format!("`{}` is not an int", &**text)), Val::Int),
+        [Val::Str(text)] => {
+            text.parse().map_or_else(|_| Val::invalid(format!("`{}` is not an int", &**text)), Val::Int)
+        }
         [Val::Time(t)] => Val::Int(t.as_jiff().as_nanosecond().div_euclid(1_000_000_000) as i64),
         [Val::Duration(d)] => Val::Int(d / 1_000_000_000),
         _ => wrong(args),
@@ -111,7 +113,9 @@ fn uint<'a>(_: &mut Context, args: &[Val<'a>]) -> Val<'a> {
         [value @ Val::Int(i)] => u64::try_from(*i).map_or_else(|_| range("a uint", value), Val::Uint),
         [Val::Double(d)] if *d > -1.0 && *d < 18_446_744_073_709_551_616.0 => Val::Uint(*d as u64),
         [value @ Val::Double(_)] => range("a uint", value),
-        [Val::Str(text)] => text.parse().map_or_else(|_| Val::invalid(format!("`{}` is not a uint", &**text)), Val::Uint),
+        [Val::Str(text)] => {
+            text.parse().map_or_else(|_| Val::invalid(format!("`{}` is not a uint", &**text)), Val::Uint)
+        }
         _ => wrong(args),
     }
 }
@@ -121,7 +125,9 @@ fn double<'a>(_: &mut Context, args: &[Val<'a>]) -> Val<'a> {
         [Val::Double(d)] => Val::Double(*d),
         [Val::Int(i)] => Val::Double(*i as f64),
         [Val::Uint(u)] => Val::Double(*u as f64),
-        [Val::Str(text)] => text.parse().map_or_else(|_| Val::invalid(format!("`{}` is not a double", &**text)), Val::Double),
+        [Val::Str(text)] => {
+            text.parse().map_or_else(|_| Val::invalid(format!("`{}` is not a double", &**text)), Val::Double)
+        }
         _ => wrong(args),
     }
 }

@@ -56,13 +56,20 @@ fn fill<'a>(cx: &mut Context, pattern: &str, list: &List<'a>) -> Result<String, 
     Ok(out)
 }
 
-
 fn refused<'a>(wanted: &str, value: &Val<'_>) -> Val<'a> {
     Val::invalid(format!("error during formatting: {wanted}, was given {}", value.type_name()))
 }
 
 fn one<'a>(out: &mut String, clause: char, precision: Option<usize>, value: &Val<'a>) -> Result<(), Val<'a>> {
-    let not_finite = |d: f64| if d.is_nan() { "NaN" } else if d > 0.0 { "Infinity" } else { "-Infinity" };
+    let not_finite = |d: f64| {
+        if d.is_nan() {
+            "NaN"
+        } else if d > 0.0 {
+            "Infinity"
+        } else {
+            "-Infinity"
+        }
+    };
     match (clause, value) {
         ('s', value) => shown(out, value)?,
         ('d', Val::Int(i)) => out.push_str(&i.to_string()),

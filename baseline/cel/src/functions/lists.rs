@@ -28,7 +28,11 @@ fn complete<'a>(cx: &mut Context, list: &List<'a>) -> Result<Vec<Val<'a>>, Val<'
 }
 
 /// A function of one list that is known completely, and null is an empty list where absence is harmless.
-fn of_list<'a>(cx: &mut Context, args: &[Val<'a>], code: impl FnOnce(&mut Context, Vec<Val<'a>>) -> Val<'a>) -> Val<'a> {
+fn of_list<'a>(
+    cx: &mut Context,
+    args: &[Val<'a>],
+    code: impl FnOnce(&mut Context, Vec<Val<'a>>) -> Val<'a>,
+) -> Val<'a> {
     match args.first() {
         Some(Val::List(list)) => match complete(cx, list) {
             Ok(items) => code(cx, items),

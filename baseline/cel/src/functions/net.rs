@@ -189,7 +189,9 @@ fn contains_ip<'a>(_: &mut Context, args: &[Val<'a>]) -> Val<'a> {
 fn contains_cidr<'a>(_: &mut Context, args: &[Val<'a>]) -> Val<'a> {
     match args {
         [Val::Cidr(cidr), Val::Cidr(other)] => Val::Bool(cidr.covers(*other)),
-        [Val::Cidr(cidr), Val::Str(text)] => read_cidr(text).map_or_else(Val::invalid, |other| Val::Bool(cidr.covers(other))),
+        [Val::Cidr(cidr), Val::Str(text)] => {
+            read_cidr(text).map_or_else(Val::invalid, |other| Val::Bool(cidr.covers(other)))
+        }
         _ => wrong(args),
     }
 }

@@ -137,7 +137,7 @@ fn last_index_of<'a>(cx: &mut Context, args: &[Val<'a>]) -> Val<'a> {
         },
     };
     let end = (last_start + part.len()).min(text.len());
-    let end = (end..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+    let end = (0..=end).rfind(|at| text.is_char_boundary(*at)).unwrap_or(0);
     let found = text.get(..end).and_then(|head| head.rfind(&**part));
     Val::Int(found.filter(|at| *at <= last_start).map_or(-1, |at| characters(text, at)))
 }

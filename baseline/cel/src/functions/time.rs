@@ -110,7 +110,11 @@ fn read_duration(text: &str) -> Result<i128, ()> {
             _ => return Err(()),
         };
         let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-        if (whole.is_empty() && fraction.is_empty()) || whole.len() > 18 || fraction.len() > 18 || fraction.contains('.') {
+        if (whole.is_empty() && fraction.is_empty())
+            || whole.len() > 18
+            || fraction.len() > 18
+            || fraction.contains('.')
+        {
             return Err(());
         }
         let digits = |s: &str| if s.is_empty() { Ok(0i128) } else { s.parse::<i128>().map_err(|_| ()) };
@@ -126,7 +130,12 @@ fn civil_time<'a>(cx: &mut Context, args: &[Val<'a>]) -> Result<civil::DateTime,
         [Val::Time(t)] => (t, tz::TimeZone::UTC),
         [Val::Time(t), Val::Str(name)] => {
             cx.charge(50);
-            (t, zone(name).ok_or_else(|| -> Val<'a> { EvalError::Invalid(format!("there is no time zone `{}`", &**name)).into() })?)
+            (
+                t,
+                zone(name).ok_or_else(|| -> Val<'a> {
+                    EvalError::Invalid(format!("there is no time zone `{}`", &**name)).into()
+                })?,
+            )
         }
         _ => return Err(wrong(args)),
     };
@@ -149,7 +158,12 @@ fn zone(name: &str) -> Option<tz::TimeZone> {
     tz::TimeZoneDatabase::bundled().get(name).ok()
 }
 
-fn part<'a>(cx: &mut Context, args: &[Val<'a>], pick: fn(civil::DateTime) -> i64, of_duration: Option<fn(i64) -> i64>) -> Val<'a> {
+fn part<'a>(
+    cx: &mut Context,
+    args: &[Val<'a>],
+    pick: fn(civil::DateTime) -> i64,
+    of_duration: Option<fn(i64) -> i64>,
+) -> Val<'a> {
     if let ([Val::Duration(d)], Some(pick)) = (args, of_duration) {
         return Val::Int(pick(*d));
     }

@@ -1,7 +1,9 @@
 //! The official CEL conformance cases, when they are next to the repository.
 
 use crate::textproto::{Field, Message, parse};
-use plumb_cel::{Env, Frame, Functions, Key, Limits, List, MapVal, Program, Type, Val, compile_unchecked, compile_value};
+use plumb_cel::{
+    Env, Frame, Functions, Key, Limits, List, MapVal, Program, Type, Val, compile_unchecked, compile_value,
+};
 use plumb_model::{Time, Value};
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
@@ -20,7 +22,11 @@ enum Outcome {
 #[test]
 fn official_cases_pass_or_are_listed() {
     let mut files: Vec<_> = match std::fs::read_dir(CASES) {
-        Ok(dir) => dir.filter_map(|e| e.ok()).map(|e| e.path()).filter(|p| p.extension().is_some_and(|x| x == "textproto")).collect(),
+        Ok(dir) => dir
+            .filter_map(|e| e.ok())
+            .map(|e| e.path())
+            .filter(|p| p.extension().is_some_and(|x| x == "textproto"))
+            .collect(),
         Err(_) => {
             println!("skipped: no conformance cases at {CASES}");
             return;
@@ -72,10 +78,15 @@ fn run_file(path: &Path) -> Vec<(String, Outcome)> {
     for section in all.all("section").filter_map(Field::message) {
         let name = section.text("name").unwrap_or_default();
         for test in section.all("test").filter_map(Field::message) {
-            let base = format!("{}/{name}/{}", file.trim_end_matches(".textproto"), test.text("name").unwrap_or_default());
-            let repeats = out.iter().filter(|(n, _): &&(String, Outcome)| *n == base || n.starts_with(&format!("{base}#"))).count();
+            let base =
+                format!("{}/{name}/{}", file.trim_end_matches(".textproto"), test.text("name").unwrap_or_default());
+            let repeats = out
+                .iter()
+                .filter(|(n, _): &&(String, Outcome)| *n == base || n.starts_with(&format!("{base}#")))
+                .count();
             let name = if repeats == 0 { base } else { format!("{base}#{}", repeats + 1) };
-            let outcome = if MESSAGE_FILES.contains(&file.as_str()) { Outcome::Skip("protobuf messages") } else { run(test) };
+            let outcome =
+                if MESSAGE_FILES.contains(&file.as_str()) { Outcome::Skip("protobuf messages") } else { run(test) };
             out.push((name, outcome));
         }
     }
@@ -85,14 +96,28 @@ fn run_file(path: &Path) -> Vec<(String, Outcome)> {
 /// Whether a case speaks about protobuf messages, enums or wrappers, which documents do not have.
 fn is_about_messages(test: &Message) -> bool {
     let expr = test.text("expr").unwrap_or_default();
-    let words = ["TestAllTypes", "NestedTestAllTypes", "Value{", "Struct{", "Any{", "Timestamp{", "Duration{", "NullValue", "proto.", "cel.expr.conformance", "GlobalEnum"];
+    let words = [
+        "TestAllTypes",
+        "NestedTestAllTypes",
+        "Value{",
+        "Struct{",
+        "Any{",
+        "Timestamp{",
+        "Duration{",
+        "NullValue",
+        "proto.",
+        "cel.expr.conformance",
+        "GlobalEnum",
+    ];
     words.iter().any(|w| expr.contains(w)) || mentions_message(test)
 }
 
 fn mentions_message(message: &Message) -> bool {
     message.0.iter().any(|(name, field)| match field {
         Field::Message(inner) => {
-            (name.starts_with("[type.googleapis.com") && !name.contains("google.protobuf.Duration") && !name.contains("google.protobuf.Timestamp"))
+            (name.starts_with("[type.googleapis.com")
+                && !name.contains("google.protobuf.Duration")
+                && !name.contains("google.protobuf.Timestamp"))
                 || mentions_message(inner)
         }
         Field::Word(_) => matches!(name.as_str(), "wrapper"),
@@ -121,7 +146,8 @@ fn run(test: &Message) -> Outcome {
             types.insert(name, ident.message("type").map_or(Type::Dyn, read_type));
         } else if let Some(function) = declared.message("function") {
             for overload in function.all("overloads").filter_map(Field::message) {
-                let params: Vec<String> = overload.all("params").filter_map(Field::message).map(|p| written(&read_type(p))).collect();
+                let params: Vec<String> =
+                    overload.all("params").filter_map(Field::message).map(|p| written(&read_type(p))).collect();
                 let result = overload.message("result_type").map_or(Type::Dyn, read_type);
                 let signature = format!("{name}({}) -> {}", params.join(", "), written(&result));
                 functions.pure(&signature, |_, _| Val::Null).expect("a signature");
@@ -174,7 +200,11 @@ fn judge(test: &Message, source: &str, program: &Program, vars: &[Val<'static>],
     }
     let wanted = test.message("value").or(test.message("typed_result").and_then(|t| t.message("result")));
     let wanted = wanted.map_or(Val::Bool(true), read_value);
-    if same(&value, &wanted) { Outcome::Pass } else { Outcome::Fail(format!("`{source}` is {value:?}, not {wanted:?}")) }
+    if same(&value, &wanted) {
+        Outcome::Pass
+    } else {
+        Outcome::Fail(format!("`{source}` is {value:?}, not {wanted:?}"))
+    }
 }
 
 fn binding(message: &Message) -> (String, Val<'static>) {
