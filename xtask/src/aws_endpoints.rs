@@ -38,8 +38,14 @@ fn beginnings(regex: &str) -> Vec<String> {
     }
 }
 
+/// Services that answer in one region only, by their documentation, while their endpoint rules accept any.
+const HOMES: &[(&str, &str)] = &[("globalaccelerator", "us-west-2"), ("api.ecr-public", "us-east-1")];
+
 /// The one region a service without a global endpoint lives in, if the endpoint data knows only one.
 pub fn only_region(prefix: &str, legacy: &Value) -> Option<String> {
+    if let Some((_, region)) = HOMES.iter().find(|(service, _)| *service == prefix) {
+        return Some((*region).to_owned());
+    }
     let aws = legacy["partitions"].as_array()?.iter().find(|p| p["partition"] == "aws")?;
     let endpoints = aws["services"][prefix]["endpoints"].as_object()?;
     let mut regions = endpoints.keys().filter(|name| aws["regions"].get(name.as_str()).is_some());

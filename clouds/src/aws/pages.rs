@@ -113,13 +113,10 @@ fn tells_of_more(document: &Value) -> bool {
     MORE_FLAGS.iter().any(flagged) || MORE_TOKENS.iter().any(token)
 }
 
+/// The members of the input, which becomes an empty object if it is none.
 fn object(params: &mut Value) -> &mut Map<String, Value> {
     if !params.is_object() {
         *params = Value::Object(Map::new());
     }
-    match params {
-        Value::Object(members) => members,
-        // The line above made it one.
-        _ => unreachable!("params are an object"),
-    }
+    params.as_object_mut().unwrap_or_else(|| unreachable!("made an object above"))
 }
