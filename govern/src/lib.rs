@@ -14,8 +14,10 @@
 //! Every refused attempt is a [`Refusal`] that says what would be right; the caller logs it with
 //! [`log::Event::denied`].
 
+pub mod bundle;
 pub mod decision;
 pub mod finding;
+pub mod framework;
 mod guard;
 pub mod ids;
 pub mod log;
@@ -23,5 +25,6 @@ pub mod people;
 pub mod policy;
 mod refusal;
 pub mod sla;
+pub mod table;
 
 pub use refusal::{Problem, Refusal};
