@@ -3,5 +3,7 @@
 mod actions;
 mod aws;
 mod emulator;
+#[cfg(feature = "aws-login")]
+mod login;
 mod replay;
 mod server;
