@@ -102,6 +102,12 @@ fn rest_bindings() {
         "POST /findings/list",
         r#"{"filterCriteria":{"awsAccountId":[{"comparison":"EQUALS","value":"1"}]},"maxResults":3}"#,
     );
+    check_rest(
+        "route53:ListResourceRecordSets",
+        json!({"HostedZoneId": "/hostedzone/Z1"}),
+        "GET /2013-04-01/hostedzone/Z1/rrset",
+        "",
+    );
     // Lists and maps in the query.
     check_rest("eks:ListClusters", json!({"include": ["all", "x"]}), "GET /clusters?include=all&include=x", "");
     let request = built("s3control:GetPublicAccessBlock", json!({"AccountId": "123456789012"})).expect("a request");
