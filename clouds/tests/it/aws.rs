@@ -256,6 +256,29 @@ async fn silence_is_a_timeout_and_not_for_long() {
 }
 
 #[tokio::test]
+async fn one_slow_call_does_not_close_a_service_and_three_do() {
+    let server = Server::start(|_, request| {
+        if request.header("x-amz-target").ends_with("ListKeys") { Say::Nothing } else { Say::ok(r#"{"Aliases":[]}"#) }
+    })
+    .await;
+    let mut quick = config(&server.url);
+    quick.http.read_timeout = Duration::from_millis(50);
+    let client = client_of(quick);
+    let (slow, fine) = (call("kms:ListKeys", json!({})), call("kms:ListAliases", json!({})));
+    for _ in 0..3 {
+        let answer = client.send(&here(), &slow).await;
+        assert!(matches!(&answer, Answer::Broken { code, .. } if code == "timeout"), "{answer:?}");
+        let answer = client.send(&here(), &fine).await;
+        assert!(matches!(answer, Answer::Page { .. }), "{answer:?}");
+    }
+    for _ in 0..3 {
+        client.send(&here(), &slow).await;
+    }
+    let answer = client.send(&here(), &fine).await;
+    assert!(matches!(&answer, Answer::Disabled { code, .. } if code == "unreachable"), "{answer:?}");
+}
+
+#[tokio::test]
 async fn failures_of_the_provider_are_retried() {
     let server = Server::start(|number, _| match number {
         0 => Say::error(503, ""),

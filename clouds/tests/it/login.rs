@@ -92,3 +92,20 @@ async fn a_profile_that_assumes_a_role() {
     assert!(signed.contains("Credential=ASIAROLE/"), "{signed}");
     assert!(bodies[0].contains("ExternalId=shared") && bodies[0].contains("RoleSessionName=audit"), "{bodies:?}");
 }
+
+#[tokio::test]
+async fn calls_go_through_the_proxy_of_the_environment() {
+    let proxy = Server::start(|_, _| Say::error(502, "")).await;
+    let variables = [
+        ("AWS_ACCESS_KEY_ID", "AKIAENV"),
+        ("AWS_SECRET_ACCESS_KEY", "s"),
+        ("AWS_REGION", "eu-west-3"),
+        ("AWS_ENDPOINT_URL", ""),
+        ("HTTPS_PROXY", proxy.url.as_str()),
+        ("NO_PROXY", ""),
+    ];
+    signed_with("", &variables).await;
+    let asked = proxy.requests();
+    let first = asked.first().expect("a request to the proxy");
+    assert_eq!((first.method.as_str(), first.path.as_str()), ("CONNECT", "sts.eu-west-3.amazonaws.com:443"));
+}
