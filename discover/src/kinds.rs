@@ -148,6 +148,13 @@ impl SourceKind {
     }
 }
 
+impl SourceKind {
+    /// Whether it tells what happened rather than what is.
+    pub fn is_log(self) -> bool {
+        matches!(self, Self::OktaLog | Self::EntraSignIns | Self::EntraAudit | Self::CloudTrail | Self::Expense)
+    }
+}
+
 impl SourceClass {
     /// Whether the source means to list every account, so that an absence from it says something.
     pub fn lists_all(self) -> bool {

@@ -233,8 +233,8 @@ fn see(account: &mut Account, sighting: &Sighting, now: Time, config: &Config) {
     known.facts = facts;
     known.last_read = now;
     account.activity.join(&sighting.activity);
-    // An old log read again does not make an account used again.
-    if sighting.class.is_log()
+    // An old log read again does not make an account used again. A policy that stands is no log.
+    if sighting.kind.is_log()
         && let Some(last) = known.last_seen
         && now.days_since(last) > config.log_window_days
     {
@@ -249,7 +249,9 @@ fn absent(account: &mut Account, read: &Scope, config: &Config, now: Time) {
             continue;
         }
         let gone = if class.is_log() {
-            now.days_since(known.last_seen.unwrap_or(known.last_read)) > config.log_window_days
+            let standing = known.kinds.iter().any(|k| !k.is_log());
+            let last = known.last_seen.filter(|_| !standing).unwrap_or(known.last_read);
+            now.days_since(last) > config.log_window_days
         } else {
             read.complete(*class, account.provider)
         };
@@ -327,7 +329,8 @@ fn state(account: &mut Account, org: &BTreeSet<Provider>, speaks: &Speaks, confi
     // What gives a shadow away: somebody pays, signs in, or a role crosses. A list kept by people does not.
     let traces =
         [SourceClass::Billing, SourceClass::Expense, SourceClass::IdpFederation, SourceClass::CrossAccountRole];
-    let traces: Vec<&Known> = traces.iter().filter_map(|c| account.sources.get(c)).collect();
+    let traces: Vec<&Known> =
+        traces.iter().filter_map(|c| account.sources.get(c)).filter(|k| k.gone_since.is_none()).collect();
     // The organisation may list a new account a little later. Only a dated, young trace earns that grace.
     let young = |k: &&&Known| {
         let since = k.first_seen.map_or(k.first_read, |s| s.min(k.first_read));

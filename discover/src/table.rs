@@ -147,8 +147,11 @@ pub(crate) fn headings(texts: &[String]) -> Vec<String> {
 /// Cells of a worksheet that are read.
 const MOST_CELLS: usize = 5_000_000;
 
+/// A worksheet: its name and its rows.
+pub(crate) type Sheet = (String, Vec<Vec<String>>);
+
 /// The sheets of a workbook as rows of texts, in workbook order with their names.
-pub(crate) fn xlsx(bytes: Vec<u8>, limits: &Limits) -> Result<Vec<(String, Vec<Vec<String>>)>, String> {
+pub(crate) fn xlsx(bytes: Vec<u8>, limits: &Limits) -> Result<Vec<Sheet>, String> {
     let zip = Zip::read(bytes)?;
     let part = |name: &str| -> Result<Option<String>, String> {
         let Some(entry) = zip.find(name) else { return Ok(None) };

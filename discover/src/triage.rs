@@ -21,6 +21,9 @@ pub(crate) fn triage(account: &Account, config: &Config, now: Time) -> (Triage, 
     if account.holds_sensitive_data() {
         return (Triage::FullBaseline, "holds personal or regulated data".into());
     }
+    if account.state == State::Shadow {
+        return (Triage::FullBaseline, "shadow account: see what is in it before anything else".into());
+    }
     if matches!(account.tier(), Tier::Tier1 | Tier::Production) {
         return (Triage::FullBaseline, format!("{} account", account.tier()));
     }

@@ -492,7 +492,7 @@ fn nanos(cell: &[u8]) -> Option<i128> {
             b'.' if !point => point = true,
             b'e' | b'E' => {
                 let n: f64 = std::str::from_utf8(cell).ok()?.parse().ok()?;
-                return (n.abs() < 1e20).then(|| (n * 1e9) as i128);
+                return (n.abs() < 1e20).then(|| (n * 1e9).round() as i128);
             }
             _ => return None,
         }

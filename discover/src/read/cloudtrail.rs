@@ -15,10 +15,14 @@ use serde_json::Value;
 
 /// One event: ConsoleLogin, AssumeRole, AssumeRoleWithSAML, AssumeRoleWithWebIdentity. Other events are passed over.
 /// `LookupEvents` answers hold the event as text in `CloudTrailEvent`.
-pub(super) fn event(value: &Value, number: u64, mapping: &Mapping, gather: &mut Gather) {
+pub(super) fn event(value: &Value, number: u64, _: &Mapping, gather: &mut Gather) {
+    one(value, number, gather);
+}
+
+fn one(value: &Value, number: u64, gather: &mut Gather) {
     if let Some(inner) = json::text(value, "CloudTrailEvent") {
         return match serde_json::from_str::<Value>(inner) {
-            Ok(inner) if inner.get("CloudTrailEvent").is_none() => event(&inner, number, mapping, gather),
+            Ok(inner) if inner.get("CloudTrailEvent").is_none() => one(&inner, number, gather),
             _ => gather.lost(number, "`CloudTrailEvent` holds no event"),
         };
     }

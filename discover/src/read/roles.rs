@@ -22,7 +22,8 @@ pub(super) fn row(value: &Value, number: u64, mapping: &Mapping, gather: &mut Ga
     };
     let date = |name: &str| json::text(value, name).and_then(|t| instant(t, mapping.day_first));
     let (created, last) = (date("created_at").or_else(|| date("create_date")), date("last_used_at"));
-    let seen = crate::sighting::Span { first: created.or(last), last: last.or(created), count: 1 };
+    // That a role was made some day does not date its last use.
+    let seen = crate::sighting::Span { first: created.or(last), last, count: 1 };
     let role = ["role_arn", "resource", "resource_arn"].iter().find_map(|n| json::text(value, n)).unwrap_or_default();
     let mut crosses = |other: AccountKey, by: &str, reach: Reach, role: &str| {
         let mut sighting = Sighting::new(gather.kind(), other.clone(), None, format!("{role} in {account}"));

@@ -199,6 +199,7 @@ fn the_long_tail_is_triaged() {
     check(&estate, "aws:100000000004", Triage::FullBaseline);
     check(&estate, "aws:100000000006", Triage::FullBaseline);
     check(&estate, "aws:200000000001", Triage::FullBaseline);
+    check(&estate, "aws:200000000003", Triage::FullBaseline);
     check(&estate, "aws:200000000004", Triage::LightEntry);
     let pulls = due_pulls(&estate, &[("aws:100000000002".parse().unwrap(), now())].into(), &config());
     let due = |id: &str| pulls.iter().find(|(k, _)| k.to_string() == id).map(|(_, t)| t.seconds() - now().seconds());
