@@ -175,8 +175,7 @@ fn hostile_workbooks_are_refused() {
     check(&workbook("<worksheet><row><c r=\"XFD1\"><v>1</v></c></row></worksheet>"), "more cells");
     check(&workbook("<worksheet><row><"), "broken XML");
     check(&workbook("<worksheet/>"), "no column with account ids");
-    let mut mapping = Mapping::default();
-    mapping.sheet = Some("B".into());
+    let mapping = Mapping { sheet: Some("B".into()), ..Mapping::default() };
     let reading = read(SourceKind::LandingZone, &mut workbook("<worksheet/>").as_slice(), &mapping);
     assert!(problems(&reading).contains("no sheet `B`; the workbook has A"));
 }

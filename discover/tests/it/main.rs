@@ -1,5 +1,7 @@
 //! A made organisation, hostile files, and the life of an estate over runs.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod hostile;
 mod organisation;
 mod runs;
