@@ -432,7 +432,7 @@ fn knobs() -> Vec<Knob> {
                 Box::new(move |terms, change| {
                     let scale = field(terms);
                     // Multipliers move in smaller steps than points.
-                    let moved = i64::from(scale.get(level)) + (change / divide).max(-1000).min(1000);
+                    let moved = i64::from(scale.get(level)) + (change / divide).clamp(-1000, 1000);
                     u32::try_from(moved).map(|v| scale.set(level, v)).is_ok()
                 })
             })

@@ -43,18 +43,21 @@ fn policy() -> impl Strategy<Value = Policy> {
     let percents = (rising(6, 50, 0, 30), rising(6, 50, 1, 30));
     let thresholds = (1u32..300, 1u32..300, 1u32..300, 0u32..100);
     (scales, percents, thresholds, 0u32..200).prop_map(|((sev, exp, idr, drf), (dat, acc), (t2, d1, d0, up), bonus)| {
-        let mut terms = Terms::default();
-        terms.severity = Scale::new(&sev);
-        terms.exposure = Scale::new(&exp);
-        terms.identity = Scale::new(&idr);
-        terms.drift = Scale::new(&drf);
-        terms.data = Scale::new(&dat);
-        terms.account = Scale::new(&acc);
-        terms.thresholds = Thresholds { planned: t2, urgent: t2 + d1, act_now: t2 + d1 + d0 };
-        terms.hard_floor = terms.thresholds.act_now + up;
-        let kev = ExploitWeight { bonus, floor_reachable: terms.thresholds.act_now + up, floor: up };
+        let thresholds = Thresholds { planned: t2, urgent: t2 + d1, act_now: t2 + d1 + d0 };
+        let kev = ExploitWeight { bonus, floor_reachable: thresholds.act_now + up, floor: up };
         let none = ExploitWeight::default();
-        terms.exploitation = Scale::new(&[none, none, none, none, kev, kev]);
+        let terms = Terms {
+            severity: Scale::new(&sev),
+            exposure: Scale::new(&exp),
+            identity: Scale::new(&idr),
+            drift: Scale::new(&drf),
+            data: Scale::new(&dat),
+            account: Scale::new(&acc),
+            exploitation: Scale::new(&[none, none, none, none, kev, kev]),
+            hard_floor: thresholds.act_now + up,
+            thresholds,
+            ..Terms::default()
+        };
         Policy::new(terms).unwrap()
     })
 }
@@ -306,9 +309,7 @@ fn explanations_carry_evidence_unknowns_and_stale_feeds() {
     let evidence =
         Evidence { reference: Some("ev/1".into()), source: "exposure analysis".into(), observed_at: Some(now()) };
     let status = Feeds::bundled().status(now());
-    let mut terms = Terms::default();
-    terms.review_by = Some(now().plus_days(-1));
-    let policy = Policy::new(terms).unwrap();
+    let policy = Policy::new(Terms { review_by: Some(now().plus_days(-1)), ..Terms::default() }).unwrap();
     let context = Context { evidence: [(Signal::Exposure, evidence)].into(), feeds: &status, previous: None };
     let said = explain(&signals, &policy, now(), &context);
     assert_eq!(said.unknowns, ["identity reach", "data class", "account criticality"]);
