@@ -393,7 +393,11 @@ impl Estate {
     }
 
     /// The contradictions of one account.
-    pub fn about<'a>(&'a self, key: &'a AccountKey) -> impl Iterator<Item = &'a Contradiction> {
-        self.contradictions.iter().filter(move |c| c.account.as_ref() == Some(key))
+    pub fn about(&self, key: &AccountKey) -> &[Contradiction] {
+        // INVARIANT: ordered by account, those without one last.
+        let place = |c: &Contradiction| c.account.as_ref().map_or(std::cmp::Ordering::Greater, |a| a.cmp(key));
+        let from = self.contradictions.partition_point(|c| place(c).is_lt());
+        let to = self.contradictions.partition_point(|c| place(c).is_le());
+        self.contradictions.get(from..to).unwrap_or_default()
     }
 }

@@ -37,7 +37,7 @@ pub fn account_line(account: &Account, estate: &Estate) -> String {
         "gaps": account.gaps,
         "first_recorded": account.first_recorded,
         "time_to_appear": account.time_to_appear,
-        "contradictions": estate.about(&key).map(|c| c.kind.name()).collect::<Vec<_>>(),
+        "contradictions": estate.about(&key).iter().map(|c| c.kind.name()).collect::<Vec<_>>(),
         "lacks": account.lacks,
         "triage": account.triage,
         "triage_because": account.triage_because,

@@ -231,7 +231,7 @@ fn one_baseline_stands_for_each_tier() {
     let (one, two) = (baseline("one", &["tier1", "production"], &["bob"]), baseline("two", &["sandbox"], &["bob"]));
     assert!(said(&[one.clone(), two.clone()]).is_empty());
     assert_eq!(active(&[one.clone(), two], "sandbox", "aws", now()).map(|b| b.name.as_str()), Some("two"));
-    assert!(active(&[one.clone()], "sandbox", "aws", now()).is_none());
+    assert!(active(std::slice::from_ref(&one), "sandbox", "aws", now()).is_none());
     assert!(
         said(&[one.clone(), baseline("three", &["production"], &["bob"])])[0].contains("both active for production")
     );
