@@ -3,7 +3,10 @@
 use crate::mapping::Limits;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
-use std::io::{BufRead, Read};
+use std::{
+    cell::Cell,
+    io::{BufRead, Read},
+};
 
 /// Members of an answer that hold its records: `Records` (CloudTrail), `value` (Microsoft Graph, Azure), `Accounts`
 /// (AWS Organizations), `Events` (CloudTrail LookupEvents), `projects` (Google Cloud).
@@ -44,8 +47,11 @@ pub(crate) fn records(
             }
         }
     }
-    let mut de = serde_json::Deserializer::from_reader(Metered { input, left: limits.unpacked_bytes });
-    let result = Top { each, number: &mut number }.deserialize(&mut de);
+    // A page of an answer is one record here, so a record may be larger than a line may be.
+    let most = (limits.record_bytes as u64).saturating_mul(16);
+    let left = Cell::new(most);
+    let mut de = serde_json::Deserializer::from_reader(Metered { input, left: &left });
+    let result = Top { each, number: &mut number, most, left: &left }.deserialize(&mut de);
     if let Err(e) = result {
         problem(number + 1, format!("JSON breaks off: {e}").replace(" at line 1", ""));
     }
@@ -82,16 +88,17 @@ fn skip_line(input: &mut dyn BufRead) -> std::io::Result<()> {
     }
 }
 
-/// Stops a document that has no end.
-struct Metered<R> {
+/// Stops a record that has no end.
+struct Metered<'a, R> {
     input: R,
-    left: u64,
+    left: &'a Cell<u64>,
 }
 
-impl<R: Read> Read for Metered<R> {
+impl<R: Read> Read for Metered<'_, R> {
     fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
         let n = self.input.read(buf)?;
-        self.left = self.left.checked_sub(n as u64).ok_or_else(|| std::io::Error::other("too much content"))?;
+        let left = self.left.get().checked_sub(n as u64);
+        self.left.set(left.ok_or_else(|| std::io::Error::other("one record is larger than a record may be"))?);
         Ok(n)
     }
 }
@@ -99,11 +106,14 @@ impl<R: Read> Read for Metered<R> {
 struct Top<'a> {
     each: &'a mut dyn FnMut(u64, Value),
     number: &'a mut u64,
+    most: u64,
+    left: &'a Cell<u64>,
 }
 
 impl Top<'_> {
     fn give(&mut self, value: Value) {
         *self.number += 1;
+        self.left.set(self.most);
         (self.each)(*self.number, value);
     }
 }

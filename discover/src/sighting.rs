@@ -435,8 +435,15 @@ pub(crate) struct Gather {
     kind: SourceKind,
     sightings: BTreeMap<(Option<AccountKey>, SourceClass, String), Sighting>,
     problems: Vec<Problem>,
-    pub(crate) people: Vec<PersonSeen>,
+    people: Vec<PersonSeen>,
     pub(crate) rows: u64,
+}
+
+/// Evidence is a pointer, not a copy of a hostile name.
+fn shorten(text: &mut String) {
+    if let Some((at, _)) = text.char_indices().nth(300) {
+        text.truncate(at);
+    }
 }
 
 /// Distinct problems kept per source.
@@ -454,7 +461,8 @@ impl Gather {
     }
 
     /// Adds a sighting; those without an account are told apart by `evidence`.
-    pub(crate) fn add(&mut self, sighting: Sighting) {
+    pub(crate) fn add(&mut self, mut sighting: Sighting) {
+        shorten(&mut sighting.evidence);
         let hint = if sighting.account.is_some() { String::new() } else { sighting.evidence.clone() };
         let key = (sighting.account.clone(), sighting.class, hint);
         if let Some(mine) = self.sightings.get_mut(&key) {
@@ -487,6 +495,14 @@ impl Gather {
             last.message = "further problems of other kinds".into();
             last.count += 1;
             last.incomplete |= incomplete;
+        }
+    }
+
+    /// Notes somebody who has left.
+    pub(crate) fn left(&mut self, who: &str, deactivated_at: Option<Time>) {
+        if self.people.len() < MOST_ACCOUNTS {
+            let who = who.trim().to_lowercase().chars().take(200).collect();
+            self.people.push(PersonSeen { who, deactivated_at });
         }
     }
 

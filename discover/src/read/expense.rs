@@ -39,7 +39,9 @@ pub(super) fn read(input: Box<dyn BufRead + '_>, mapping: &Mapping, gather: &mut
             Row::TooLarge => gather.lost(rows.line, "row is larger than a row may be"),
             Row::Ready => {
                 gather.rows += 1;
-                let text = |place: Option<usize>| place.map(|i| rows.text(i)).unwrap_or_default();
+                let text = |place: Option<usize>| -> String {
+                    place.map(|i| rows.text(i).chars().take(300).collect()).unwrap_or_default()
+                };
                 let said = format!("{} {}", text(vendor), text(note));
                 let Some(provider) = mapping.vendors(&said) else { continue };
                 let at = instant(&text(date), mapping.day_first);

@@ -5,7 +5,7 @@ use crate::{
     kinds::{AccountKey, Provider, SourceClass, SourceKind},
     mapping::Mapping,
     read::instant,
-    sighting::{Facts, Gather, PersonSeen, Sighting, SignIn, Span},
+    sighting::{Facts, Gather, Sighting, SignIn, Span},
 };
 use plumb_model::Time;
 use serde_json::Value;
@@ -49,7 +49,7 @@ pub(super) fn okta(value: &Value, number: u64, mapping: &Mapping, gather: &mut G
     if event.starts_with("user.lifecycle.deactivate") || event.starts_with("user.lifecycle.delete") {
         let users = targets.iter().filter(|t| json::text(t, "type") == Some("User"));
         for user in users.filter_map(|u| json::text(u, "alternateId")) {
-            gather.people.push(PersonSeen { who: user.to_lowercase(), deactivated_at: at });
+            gather.left(user, at);
         }
         return;
     }
@@ -142,7 +142,7 @@ pub(super) fn entra_audit(value: &Value, number: u64, mapping: &Mapping, gather:
     let targets = value.get("targetResources").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     if matches!(activity, "Disable account" | "Delete user") {
         for user in targets.iter().filter_map(|t| json::text(t, "userPrincipalName")) {
-            gather.people.push(PersonSeen { who: user.to_lowercase(), deactivated_at: at });
+            gather.left(user, at);
         }
         return;
     }

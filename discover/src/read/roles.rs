@@ -1,6 +1,7 @@
 //! Roles and policies that cross accounts, as rows the snapshots give:
 //! `{"account", "role_arn", "trust_policy"}` (or `resource` and `policy`), `{"account", "assumed": [role ARNs]}`,
-//! and for Google Cloud `{"account", "members": ["serviceAccount:…"]}`.
+//! and for Google Cloud `{"account", "members": ["serviceAccount:…"]}`. A role as IAM lists it (`Arn`,
+//! `AssumeRolePolicyDocument`) is read too.
 
 use crate::{
     json,
@@ -12,19 +13,31 @@ use crate::{
 use serde_json::Value;
 use std::collections::BTreeSet;
 
+/// What the role or the resource with the policy is called, in rows and in IAM's own answers.
+const ROLE_NAMES: [&str; 4] = ["role_arn", "resource", "resource_arn", "Arn"];
+
 pub(super) fn row(value: &Value, number: u64, mapping: &Mapping, gather: &mut Gather) {
-    let account = json::text(value, "account").and_then(|id| match json::text(value, "provider") {
-        Some(provider) => provider.parse().ok().and_then(|p| AccountKey::new(p, id).ok()),
-        None => AccountKey::guess(id),
-    });
+    let role = ROLE_NAMES.iter().find_map(|n| json::text(value, n)).unwrap_or_default();
+    let id = match value.get("account") {
+        Some(Value::Number(n)) => Some(format!("{n:0>12}")),
+        other => other.and_then(Value::as_str).map(str::to_owned),
+    };
+    let account = match (id, json::text(value, "provider")) {
+        (Some(id), Some(provider)) => provider.parse().ok().and_then(|p| AccountKey::new(p, &id).ok()),
+        (Some(id), None) => AccountKey::guess(&id),
+        // A role as IAM lists it names its account in its ARN.
+        (None, _) => principal_account(role),
+    };
     let Some(account) = account else {
         return gather.lost(number, "row has no `account` with an account id");
     };
     let date = |name: &str| json::text(value, name).and_then(|t| instant(t, mapping.day_first));
-    let (created, last) = (date("created_at").or_else(|| date("create_date")), date("last_used_at"));
+    let (created, last) = (
+        date("created_at").or_else(|| date("CreateDate")),
+        date("last_used_at").or_else(|| date("RoleLastUsed.LastUsedDate")),
+    );
     // That a role was made some day does not date its last use.
     let seen = crate::sighting::Span { first: created.or(last), last, count: 1 };
-    let role = ["role_arn", "resource", "resource_arn"].iter().find_map(|n| json::text(value, n)).unwrap_or_default();
     let mut crosses = |other: AccountKey, by: &str, reach: Reach, role: &str| {
         let mut sighting = Sighting::new(gather.kind(), other.clone(), None, format!("{role} in {account}"));
         sighting.seen = seen.clone();
@@ -32,7 +45,7 @@ pub(super) fn row(value: &Value, number: u64, mapping: &Mapping, gather: &mut Ga
         gather.add(sighting);
     };
 
-    let policy = value.get("trust_policy").or_else(|| value.get("policy"));
+    let policy = ["trust_policy", "policy", "AssumeRolePolicyDocument"].iter().find_map(|n| value.get(n));
     let policy = match policy {
         Some(Value::String(text)) => {
             let plain = percent_decoded(text);

@@ -80,6 +80,12 @@ fn rows_and_records_without_end_are_dropped() {
     assert!(problems(&reading).contains("larger than a row"), "{}", problems(&reading));
     let reading = endless(SourceKind::OktaLog, "{\"eventType\":\"a\"}\n{\"eventType\":\"", "x", 12);
     assert!(problems(&reading).contains("longer than"), "{}", problems(&reading));
+    let small = Mapping { limits: Limits { record_bytes: 64 << 10, ..Limits::default() }, ..Mapping::default() };
+    let head = b"{\"Records\":[{\"eventName\":\"a\"},{\"eventName\":\"".to_vec();
+    let stream = Endless { head, body: b"x".to_vec(), at: 0, bytes: 4 << 20 };
+    let reading = read(SourceKind::CloudTrail, &mut BufReader::new(stream), &small);
+    assert!(problems(&reading).contains("one record is larger"), "{}", problems(&reading));
+    assert_eq!(reading.rows, 1);
     let small = Mapping { limits: Limits { unpacked_bytes: 1 << 20, ..Limits::default() }, ..Mapping::default() };
     let stream = Endless { head: b"Date,Merchant\n".to_vec(), body: b"2026-01-01,x\n".to_vec(), at: 0, bytes: 8 << 20 };
     let reading = read(SourceKind::Expense, &mut BufReader::new(stream), &small);
@@ -221,6 +227,8 @@ fn trust_policies_name_accounts_and_nothing_else_does() {
     let encoded = "%7B%22Statement%22%3A%5B%7B%22Effect%22%3A%22Allow%22%2C%22Principal%22%3A%7B%22AWS%22%3A%22555566667777%22%7D%7D%5D%7D";
     let row = json!({"account": "100000000001", "role_arn": "r", "trust_policy": encoded});
     assert_eq!(text(SourceKind::CrossAccountRoles, &row.to_string()).sightings.len(), 2);
+    let listed = json!({"RoleName": "x", "Arn": "arn:aws:iam::100000000001:role/x", "CreateDate": "2026-01-01T00:00:00Z", "AssumeRolePolicyDocument": encoded});
+    assert_eq!(text(SourceKind::CrossAccountRoles, &listed.to_string()).sightings.len(), 2);
 }
 
 proptest! {
@@ -237,5 +245,17 @@ proptest! {
             bytes[at] = byte;
         }
         let _ = read(kind, &mut bytes.as_slice(), &Mapping::default());
+    }
+}
+
+#[test]
+fn names_without_end_are_cut() {
+    let long = "x".repeat(1 << 20);
+    let event = serde_json::json!({"eventType": "user.authentication.sso", "outcome": {"result": "SUCCESS"}, "actor": {"alternateId": long},
+        "target": [{"type": "AppInstance", "displayName": format!("AWS {long}"), "id": long}]});
+    let expense = format!("Date,Employee,Merchant\n2026-01-01,{long},AWS {long}\n");
+    for reading in [text(SourceKind::OktaLog, &event.to_string()), text(SourceKind::Expense, &expense)] {
+        assert_eq!(reading.sightings.len(), 1);
+        assert!(serde_json::to_string(&reading).unwrap().len() < 4_000);
     }
 }
