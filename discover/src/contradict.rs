@@ -4,6 +4,7 @@ use crate::{
     config::Config,
     estate::{Account, Conflict, Contradiction, Estate, State},
     kinds::SourceClass,
+    mapping::canonical,
     sighting::{Federation, Reach, SignIn, Status, Tier},
 };
 use plumb_model::Time;
@@ -245,7 +246,8 @@ impl About<'_> {
                 .regions
                 .iter()
                 .filter(|r| !matches!(r.to_lowercase().as_str(), "global" | "any" | "unassigned" | "us" | "eu"))
-                .filter(|r| !scope.contains(&r.to_lowercase()))
+                // `West Europe` and `westeurope` are one place.
+                .filter(|r| !scope.iter().any(|s| canonical(s) == canonical(r)))
                 .cloned()
                 .collect();
             if !outside.is_empty() {

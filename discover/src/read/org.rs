@@ -33,6 +33,8 @@ pub(super) fn aws(value: &Value, number: u64, mapping: &Mapping, gather: &mut Ga
     let joined = time(value, "JoinedTimestamp");
     let mut sighting =
         Sighting::new(gather.kind(), account, joined, format!("organizations:ListAccounts {organisation}"));
+    // The list shows the account as of now; only its beginning is dated.
+    sighting.seen.last = None;
     let f = &mut sighting.facts;
     f.name = owned(value, "Name");
     f.email = owned(value, "Email").map(|e| e.to_lowercase());
@@ -72,6 +74,7 @@ pub(super) fn gcp(value: &Value, number: u64, mapping: &Mapping, gather: &mut Ga
     };
     let created = time(value, "createTime");
     let mut sighting = Sighting::new(gather.kind(), account, created, "cloudresourcemanager projects");
+    sighting.seen.last = None;
     let f = &mut sighting.facts;
     f.name = owned(value, "displayName").or_else(|| owned(value, "name").filter(|n| !n.starts_with("projects/")));
     let numbered = json::text(value, "name").and_then(|n| n.strip_prefix("projects/")).map(str::to_owned);

@@ -218,6 +218,8 @@ fn lines_and_tables_carry_what_is_promised() {
     assert_eq!(line["tier"], "tier1");
     assert_eq!(line["data_classes"], serde_json::json!(["regulated-payment", "personal"]));
     assert_eq!(line["sources"]["billing"]["first_seen"], "2026-10-01T00:00:00Z");
+    assert_eq!(line["sources"]["org-root"]["first_seen"], "2022-02-01T08:00:00Z");
+    assert_eq!(line["sources"]["org-root"]["last_seen"], now().to_string());
     assert_eq!(line["time_to_appear"]["from_creation"], true);
     assert_eq!(line["gaps"], serde_json::json!([]));
     assert_eq!(line["facts"]["contract_ref"], "PRG-17");
