@@ -423,7 +423,13 @@ fn provider_of(kind: SourceKind, mapping: &Mapping, cell: &[u8]) -> Option<Provi
         SourceKind::GcpBilling => Some(Provider::Gcp),
         _ => {
             let text = String::from_utf8_lossy(cell).to_lowercase();
-            if text.contains("microsoft") { Some(Provider::Azure) } else { mapping.vendors(&text).or(mapping.provider) }
+            // What a FOCUS export calls the three; anybody else who writes one is another vendor.
+            match text.as_str() {
+                "" => mapping.provider,
+                text if text.contains("microsoft") => Some(Provider::Azure),
+                text if text.contains("google") => Some(Provider::Gcp),
+                text => mapping.vendors(text).or(Some(Provider::Other)),
+            }
         }
     }
 }

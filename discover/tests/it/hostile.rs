@@ -249,6 +249,21 @@ proptest! {
 }
 
 #[test]
+fn a_focus_export_of_any_vendor_is_read() {
+    fn check(provider: &str, id: &str, want: &str) {
+        let reading = text(SourceKind::Focus, &format!("SubAccountId,ProviderName\n{id},{provider}\n"));
+        let got: Vec<_> =
+            reading.sightings.iter().filter_map(|s| s.account.as_ref()).map(ToString::to_string).collect();
+        assert_eq!(got, [want], "{}", problems(&reading));
+    }
+    check("AWS", "123456789012", "aws:123456789012");
+    check("Amazon Web Services", "123456789012", "aws:123456789012");
+    check("Google", "pay-prod-1", "gcp:pay-prod-1");
+    check("Databricks", "workspace 7", "other:workspace 7");
+    check("", "123456789012", "aws:123456789012");
+}
+
+#[test]
 fn names_without_end_are_cut() {
     let long = "x".repeat(1 << 20);
     let event = serde_json::json!({"eventType": "user.authentication.sso", "outcome": {"result": "SUCCESS"}, "actor": {"alternateId": long},
