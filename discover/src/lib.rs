@@ -44,7 +44,7 @@ pub use estate::{
 pub use export::{account_line, accounts_csv, accounts_jsonl, csv_cell};
 pub use kinds::{AccountKey, AccountKeyError, NameError, Provider, SourceClass, SourceKind};
 pub use mapping::{Limits, Mapping};
-pub use read::read;
+pub use read::{PolicyRow, read, read_policies};
 pub use reconcile::reconcile;
 pub use sighting::{
     Activity, DataClass, Facts, Federation, LandingZone, Months, PersonSeen, Problem, Reach, Reading, RoleReach,

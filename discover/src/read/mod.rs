@@ -11,12 +11,12 @@ mod record;
 mod roles;
 
 use crate::{
-    kinds::SourceKind,
+    kinds::{Provider, SourceKind},
     mapping::Mapping,
     sighting::{Gather, Reading},
     unpack,
 };
-use plumb_model::Time;
+use plumb_model::{AccountId, Time, Value};
 use std::io::BufRead;
 
 /// Reads one source. `input` may be gzipped, or a ZIP of CSV or JSON; a record of accounts may be an XLSX workbook.
@@ -46,6 +46,40 @@ pub fn read(kind: SourceKind, input: &mut dyn BufRead, mapping: &Mapping) -> Rea
                 SourceKind::LandingZone | SourceKind::Manual | SourceKind::Import => {}
             },
         },
+    }
+    gather.finish()
+}
+
+/// A role or resource of a snapshot with the policy that says whom it trusts.
+#[derive(Debug, Clone, Copy)]
+pub struct PolicyRow<'a> {
+    /// Whose cloud.
+    pub provider: Provider,
+    /// The account the role or resource is in.
+    pub account: &'a AccountId,
+    /// The role or resource.
+    pub resource: &'a str,
+    /// The policy: a document, its text, or unknown.
+    pub policy: &'a Value,
+}
+
+/// Reads the trust and resource policies of a snapshot, like [`SourceKind::CrossAccountRoles`]. A policy that could not
+/// be read makes the reading incomplete.
+pub fn read_policies<'a>(rows: impl IntoIterator<Item = PolicyRow<'a>>, mapping: &Mapping) -> Reading {
+    let mut gather = Gather::new(SourceKind::CrossAccountRoles);
+    for row in rows {
+        gather.rows += 1;
+        let number = gather.rows;
+        if let Some(why) = row.policy.first_unknown() {
+            gather.lost(number, format!("policy not read: {}", why.describe()));
+        }
+        let json = serde_json::json!({
+            "account": row.account.as_str(),
+            "provider": row.provider.name(),
+            "resource": row.resource,
+            "policy": row.policy.to_json(),
+        });
+        roles::row(&json, number, mapping, &mut gather);
     }
     gather.finish()
 }

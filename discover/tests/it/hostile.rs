@@ -249,6 +249,26 @@ proptest! {
 }
 
 #[test]
+fn policies_of_a_snapshot_are_read_and_refused_ones_are_said() {
+    use plumb_model::{Reason, Unknown, Value};
+    let trust =
+        serde_json::json!({"Statement": [{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::555566667777:root"}}]});
+    let (document, as_text) = (Value::from_json(&trust), Value::from(trust.to_string()));
+    let denied = Value::unknown(Unknown::new(Reason::Denied, "s3:GetBucketPolicy"));
+    let account = "100000000001".into();
+    fn row<'a>(account: &'a plumb_model::AccountId, policy: &'a Value) -> PolicyRow<'a> {
+        PolicyRow { provider: Provider::Aws, account, resource: "arn:aws:s3:::b", policy }
+    }
+    for policy in [&document, &as_text] {
+        let reading = read_policies([row(&account, policy)], &Mapping::default());
+        assert_eq!((reading.sightings.len(), reading.complete), (2, true), "{}", problems(&reading));
+    }
+    let reading = read_policies([row(&account, &denied), row(&account, &Value::Null)], &Mapping::default());
+    assert_eq!((reading.sightings.len(), reading.complete), (1, false));
+    assert!(problems(&reading).contains("s3:GetBucketPolicy"));
+}
+
+#[test]
 fn a_focus_export_of_any_vendor_is_read() {
     fn check(provider: &str, id: &str, want: &str) {
         let reading = text(SourceKind::Focus, &format!("SubAccountId,ProviderName\n{id},{provider}\n"));
