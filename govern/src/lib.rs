@@ -15,15 +15,21 @@
 //! [`log::Event::denied`].
 
 pub mod bundle;
+pub mod cadence;
 pub mod decision;
+pub mod export;
 pub mod finding;
 pub mod framework;
 mod guard;
 pub mod ids;
+pub mod ledger;
+pub mod lens;
 pub mod log;
 pub mod people;
 pub mod policy;
 mod refusal;
+pub mod retention;
+pub mod review;
 pub mod sla;
 pub mod table;
 

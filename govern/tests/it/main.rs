@@ -4,4 +4,5 @@ mod bundles;
 mod decisions;
 mod lifecycle;
 mod logs;
+mod programme;
 mod world;
