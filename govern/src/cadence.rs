@@ -30,7 +30,12 @@ pub fn default_promises() -> Vec<Promise> {
     vec![
         p("scan-tier1", "Configuration scan of tier-one accounts", 1, &[Tier::Tier1]),
         p("scan-production", "Configuration scan of production accounts", 7, &[Tier::Production]),
-        p("scan-long-tail", "Configuration scan of all other accounts", 30, &[Tier::Staging, Tier::Unknown, Tier::Sandbox, Tier::Experimental]),
+        p(
+            "scan-long-tail",
+            "Configuration scan of all other accounts",
+            30,
+            &[Tier::Staging, Tier::Unknown, Tier::Sandbox, Tier::Experimental],
+        ),
         p("inventory", "Reconciliation of the account inventory", 30, &[]),
         p("exposure-ledger", "Observation of the public exposure ledger", 1, &[]),
         p("access-review-privileged", "Review of privileged accesses", 92, &[]),
@@ -95,7 +100,9 @@ pub struct Due {
 /// Holds the promises against what was done. `begun` is when the programme began: a promise never kept is due one
 /// interval after that, or after the account came on record.
 pub fn standing(promises: &[Promise], done: &[Done], accounts: &[Subject], begun: Time, now: Time) -> Vec<Due> {
-    let mut last: BTreeMap<(&str, &str), (Option<&Done>, Option<&Done>)> = BTreeMap::new();
+    // Per promise and subject: the last that was complete, the last that was not.
+    type Last<'a> = (Option<&'a Done>, Option<&'a Done>);
+    let mut last: BTreeMap<(&str, &str), Last<'_>> = BTreeMap::new();
     for d in done.iter().filter(|d| d.at <= now) {
         let slot = last.entry((&d.promise, &d.subject)).or_default();
         let slot = if d.complete { &mut slot.0 } else { &mut slot.1 };
@@ -127,6 +134,14 @@ pub fn standing(promises: &[Promise], done: &[Done], accounts: &[Subject], begun
             out.extend(accounts.iter().filter(|a| p.tiers.contains(&a.tier)).map(|a| one(&a.account, a.since)));
         }
     }
-    out.sort_by(|a, b| (b.overdue, b.late_days, a.due, &a.promise, &a.subject).cmp(&(a.overdue, a.late_days, b.due, &b.promise, &b.subject)));
+    out.sort_by(|a, b| {
+        (b.overdue, b.late_days, a.due, &a.promise, &a.subject).cmp(&(
+            a.overdue,
+            a.late_days,
+            b.due,
+            &b.promise,
+            &b.subject,
+        ))
+    });
     out
 }

@@ -92,7 +92,10 @@ pub fn read(archive: &[u8]) -> Result<Record, ExportError> {
     let listing = files.remove("export.json").ok_or_else(|| file("export.json", "is missing"))?;
     let listing: Listing = serde_json::from_slice(&listing).map_err(|e| file("export.json", e))?;
     if listing.v > EXPORT_VERSION {
-        return Err(file("export.json", format!("is of version {}; this program reads up to {EXPORT_VERSION}", listing.v)));
+        return Err(file(
+            "export.json",
+            format!("is of version {}; this program reads up to {EXPORT_VERSION}", listing.v),
+        ));
     }
     for (path, digest) in &listing.files {
         let bytes = files.get(path).ok_or_else(|| file(path, "is missing"))?;

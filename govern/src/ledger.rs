@@ -153,7 +153,14 @@ impl Warrant {
         })
     }
 
-    fn approve(&mut self, approver: &Actor, owners: &BTreeSet<HumanId>, note: &str, policy: &Policy, now: Time) -> Result<(), Refusal> {
+    fn approve(
+        &mut self,
+        approver: &Actor,
+        owners: &BTreeSet<HumanId>,
+        note: &str,
+        policy: &Policy,
+        now: Time,
+    ) -> Result<(), Refusal> {
         let human = guard::decider(approver, &self.requested_by, owners, policy, now, "approve an exposure")?.clone();
         if self.approvals.iter().any(|a| a.human == human) {
             return Err(Refusal::SamePerson { human });
@@ -240,7 +247,15 @@ impl Exposure {
     ///
     /// # Errors
     /// Retired, or as [`Warrant::ask`].
-    pub fn request(&self, requester: &Actor, justification: &str, trigger: &str, expires_at: Time, policy: &Policy, now: Time) -> Result<Self, Refusal> {
+    pub fn request(
+        &self,
+        requester: &Actor,
+        justification: &str,
+        trigger: &str,
+        expires_at: Time,
+        policy: &Policy,
+        now: Time,
+    ) -> Result<Self, Refusal> {
         self.not_retired()?;
         let warrant = Warrant::ask(requester, justification, trigger, expires_at, limits(&self.seen, policy).1, now)?;
         Ok(Self { asked: Some(warrant), ..self.clone() })
@@ -250,7 +265,14 @@ impl Exposure {
     ///
     /// # Errors
     /// Nothing was asked; the requester, an owner or an earlier approver under any login; an old second factor.
-    pub fn approve(&self, approver: &Actor, owners: &BTreeSet<HumanId>, note: &str, policy: &Policy, now: Time) -> Result<Self, Refusal> {
+    pub fn approve(
+        &self,
+        approver: &Actor,
+        owners: &BTreeSet<HumanId>,
+        note: &str,
+        policy: &Policy,
+        now: Time,
+    ) -> Result<Self, Refusal> {
         self.not_retired()?;
         let mut next = self.clone();
         let (needed, most) = limits(&self.seen, policy);
@@ -279,7 +301,14 @@ impl Exposure {
         let requester = self.asked.as_ref().map_or(&nobody, |w| &w.requested_by);
         guard::decider(approver, requester, &BTreeSet::new(), policy, now, "refuse an exposure")?;
         guard::note(note)?;
-        Ok(Self { state: ExposureState::NotApproved, since: now, reason: note.into(), warrant: None, asked: None, ..self.clone() })
+        Ok(Self {
+            state: ExposureState::NotApproved,
+            since: now,
+            reason: note.into(),
+            warrant: None,
+            asked: None,
+            ..self.clone()
+        })
     }
 
     /// Somebody says that it is still needed; its end does not move.
@@ -289,7 +318,11 @@ impl Exposure {
     pub fn confirm(&self, actor: &Actor, now: Time) -> Result<Self, Refusal> {
         guard::may(actor, Act::Request, "confirm an exposure")?;
         if self.state != ExposureState::Approved {
-            return Err(Refusal::Status { what: self.id.clone(), is: self.state.to_string(), needs: "approved".into() });
+            return Err(Refusal::Status {
+                what: self.id.clone(),
+                is: self.state.to_string(),
+                needs: "approved".into(),
+            });
         }
         Ok(Self { confirmed_at: Some(now), ..self.clone() })
     }
@@ -298,7 +331,11 @@ impl Exposure {
         if self.state != ExposureState::Retired {
             return Ok(());
         }
-        Err(Refusal::Status { what: self.id.clone(), is: "retired".into(), needs: "detected, approved or not-approved".into() })
+        Err(Refusal::Status {
+            what: self.id.clone(),
+            is: "retired".into(),
+            needs: "detected, approved or not-approved".into(),
+        })
     }
 
     fn back_to_detected(&mut self, why: String, now: Time) {
@@ -330,7 +367,14 @@ impl PreApproval {
     ///
     /// # Errors
     /// The selector matches everything, the window is longer than policy allows, or as [`Warrant::ask`].
-    pub fn plan(id: &str, select: Selector, reach: Reach, (from, to): (Time, Time), warrant: Warrant, policy: &Policy) -> Result<Self, Refusal> {
+    pub fn plan(
+        id: &str,
+        select: Selector,
+        reach: Reach,
+        (from, to): (Time, Time),
+        warrant: Warrant,
+        policy: &Policy,
+    ) -> Result<Self, Refusal> {
         if select.is_everything() {
             return Err(Refusal::field("select", "a selector that names at least an account or a resource"));
         }
@@ -366,7 +410,11 @@ impl PreApproval {
         let (needed, most) = limits(seen, policy);
         let agreed = self.warrant.approvals.iter().filter(|a| a.human != self.warrant.requested_by).count();
         let in_time = self.from <= now && now <= self.to && now < self.warrant.expires_at;
-        in_time && agreed >= needed && self.warrant.expires_at <= now.plus_days(most.into()) && seen.reach <= self.reach && self.select.matches(&target)
+        in_time
+            && agreed >= needed
+            && self.warrant.expires_at <= now.plus_days(most.into())
+            && seen.reach <= self.reach
+            && self.select.matches(&target)
     }
 }
 
@@ -423,7 +471,10 @@ pub fn observe(
         }
         let wider = s.reach > entry.seen.reach || s.data > entry.seen.data || s.tier > entry.seen.tier;
         if entry.state == ExposureState::Approved && wider {
-            let why = format!("{} {} {} is now {} {} {}", entry.seen.reach, entry.seen.data, entry.seen.tier, s.reach, s.data, s.tier);
+            let why = format!(
+                "{} {} {} is now {} {} {}",
+                entry.seen.reach, entry.seen.data, entry.seen.tier, s.reach, s.data, s.tier
+            );
             entry.back_to_detected(why, now);
             change.grown.push(id);
         }
@@ -441,7 +492,12 @@ pub fn observe(
 }
 
 /// Approvals whose end came, that nobody confirmed in time, or whose requester left, go back to detected. Idempotent.
-pub fn sweep(ledger: &mut BTreeMap<String, Exposure>, directory: &Directory, policy: &Policy, now: Time) -> Vec<String> {
+pub fn sweep(
+    ledger: &mut BTreeMap<String, Exposure>,
+    directory: &Directory,
+    policy: &Policy,
+    now: Time,
+) -> Vec<String> {
     let mut out = Vec::new();
     for entry in ledger.values_mut().filter(|e| e.state == ExposureState::Approved) {
         let left = |w: &Warrant| directory.person(&w.requested_by).is_none_or(|p| !p.active);
@@ -449,7 +505,13 @@ pub fn sweep(ledger: &mut BTreeMap<String, Exposure>, directory: &Directory, pol
             None => "no approval on record",
             Some(w) if w.expires_at <= now => "its approval ran out",
             Some(w) if left(w) => "whoever asked for it has left",
-            Some(_) if entry.confirmed_at.is_none_or(|at| now.days_since(at) >= i64::from(policy.exposure_confirm_days)) => "nobody confirmed it in time",
+            Some(_)
+                if entry
+                    .confirmed_at
+                    .is_none_or(|at| now.days_since(at) >= i64::from(policy.exposure_confirm_days)) =>
+            {
+                "nobody confirmed it in time"
+            }
             Some(_) => continue,
         };
         entry.back_to_detected(why.into(), now);

@@ -108,7 +108,13 @@ pub struct AccountRow {
 
 /// The inventory against the organization's root, the bill and the other sources. `read` says which sources were read at
 /// all: a source nobody read proves nothing.
-pub fn coverage(accounts: &[AccountRow], read: &BTreeSet<String>, reasons: &BTreeMap<String, String>, directory: &Directory, now: Time) -> View {
+pub fn coverage(
+    accounts: &[AccountRow],
+    read: &BTreeSet<String>,
+    reasons: &BTreeMap<String, String>,
+    directory: &Directory,
+    now: Time,
+) -> View {
     let mut flags = Vec::new();
     for source in ["org-root", "billing"] {
         if !read.contains(source) {
@@ -120,13 +126,21 @@ pub fn coverage(accounts: &[AccountRow], read: &BTreeSet<String>, reasons: &BTre
         let explained = reasons.contains_key(name);
         if read.contains("org-root") && !a.sources.contains("org-root") && !explained {
             let by = a.sources.iter().cloned().collect::<Vec<_>>().join(", ");
-            flags.push(flag("not-in-organization", name, format!("known only by {by}; bring it under the root, or record a reason")));
+            flags.push(flag(
+                "not-in-organization",
+                name,
+                format!("known only by {by}; bring it under the root, or record a reason"),
+            ));
         }
         if read.contains("billing") && !a.sources.contains("billing") && !explained {
             flags.push(flag("not-billed", name, "the bill does not know it; find who pays, or record a reason"));
         }
         if read.contains("landing-zone") && !a.sources.contains("landing-zone") && !explained {
-            flags.push(flag("outside-landing-zone", name, "not vended by the landing zone; enrol it, or record a reason"));
+            flags.push(flag(
+                "outside-landing-zone",
+                name,
+                "not vended by the landing zone; enrol it, or record a reason",
+            ));
         }
         match &a.owner {
             None => flags.push(flag("no-owner", name, "nobody answers for it; name a person")),
@@ -148,14 +162,19 @@ pub fn coverage(accounts: &[AccountRow], read: &BTreeSet<String>, reasons: &BTre
             ScanState::Ok => {}
             ScanState::Never => flags.push(flag("never-scanned", name, "not assessed: nothing is claimed about it")),
             ScanState::Partial => flags.push(flag("partly-scanned", name, "some calls were refused; see the limits")),
-            ScanState::Failing | ScanState::Blocked => flags.push(flag("scan-failing", name, "its last scans did not finish")),
+            ScanState::Failing | ScanState::Blocked => {
+                flags.push(flag("scan-failing", name, "its last scans did not finish"))
+            }
         }
         let every = if a.tier == Tier::Tier1 { 90 } else { 180 };
         if a.reviewed_at.is_none_or(|at| now.days_since(at) > every) {
             flags.push(flag("review-overdue", name, format!("its entry was not reviewed for {every} days")));
         }
     }
-    let looked_at = vec![format!("{} accounts", accounts.len()), format!("{} sources: {}", read.len(), read.iter().cloned().collect::<Vec<_>>().join(", "))];
+    let looked_at = vec![
+        format!("{} accounts", accounts.len()),
+        format!("{} sources: {}", read.len(), read.iter().cloned().collect::<Vec<_>>().join(", ")),
+    ];
     view(Lens::Coverage, looked_at, flags)
 }
 
@@ -191,7 +210,11 @@ pub fn durability(d: &Decisions<'_>, directory: &Directory, policy: &Policy, now
             flags.push(flag("ownership-lapsed", &x.number, "its owner has left; name another person or revoke it"));
         }
         if x.renewals >= 3 {
-            flags.push(flag("renewed-often", &x.number, format!("prolonged {} times: no exception any more, but the rule", x.renewals)));
+            flags.push(flag(
+                "renewed-often",
+                &x.number,
+                format!("prolonged {} times: no exception any more, but the rule", x.renewals),
+            ));
         }
     }
     for x in d.register.iter().filter(|x| x.status == Status::Requested && now.days_since(x.requested_at) > 7) {
@@ -211,10 +234,22 @@ pub fn durability(d: &Decisions<'_>, directory: &Directory, policy: &Policy, now
     }
     for e in d.ledger.values() {
         match (&e.state, &e.warrant) {
-            (ExposureState::Approved, None) => flags.push(flag("no-basis", &e.id, "approved without a reason on record")),
-            (ExposureState::Approved, Some(w)) if w.expires_at <= now => flags.push(flag("expired", &e.id, "its approval ran out")),
-            (ExposureState::Detected, _) => flags.push(flag("exposure-undecided", &e.id, format!("reachable since {} and nobody decided", e.first_seen.date()))),
-            (ExposureState::NotApproved, _) => flags.push(flag("exposure-refused", &e.id, format!("refused on {} and still reachable", e.since.date()))),
+            (ExposureState::Approved, None) => {
+                flags.push(flag("no-basis", &e.id, "approved without a reason on record"))
+            }
+            (ExposureState::Approved, Some(w)) if w.expires_at <= now => {
+                flags.push(flag("expired", &e.id, "its approval ran out"))
+            }
+            (ExposureState::Detected, _) => flags.push(flag(
+                "exposure-undecided",
+                &e.id,
+                format!("reachable since {} and nobody decided", e.first_seen.date()),
+            )),
+            (ExposureState::NotApproved, _) => flags.push(flag(
+                "exposure-refused",
+                &e.id,
+                format!("refused on {} and still reachable", e.since.date()),
+            )),
             _ => {}
         }
         if e.state != ExposureState::Retired && !e.is_proven() {
@@ -224,7 +259,11 @@ pub fn durability(d: &Decisions<'_>, directory: &Directory, policy: &Policy, now
     for c in d.campaigns {
         let p = c.progress();
         if c.closed_at.is_none() && c.due_at < now {
-            flags.push(flag("review-overdue", &c.name, format!("{} of {} accesses decided, due {}", p.decided, p.items, c.due_at.date())));
+            flags.push(flag(
+                "review-overdue",
+                &c.name,
+                format!("{} of {} accesses decided, due {}", p.decided, p.items, c.due_at.date()),
+            ));
         }
         for (id, item) in c.items.iter().filter(|(_, i)| i.outcome == Outcome::NotVerified) {
             let by = item.verify_by.map(Time::date).unwrap_or_default();

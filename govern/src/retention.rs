@@ -59,8 +59,12 @@ impl Default for Retention {
     fn default() -> Self {
         let (seven_years, thirteen_months) = (2_557, 396);
         let days = [
-            (Class::Activity, seven_years), (Class::Decisions, seven_years), (Class::Findings, seven_years),
-            (Class::Evidence, thirteen_months), (Class::Campaigns, seven_years), (Class::Ledger, seven_years),
+            (Class::Activity, seven_years),
+            (Class::Decisions, seven_years),
+            (Class::Findings, seven_years),
+            (Class::Evidence, thirteen_months),
+            (Class::Campaigns, seven_years),
+            (Class::Ledger, seven_years),
             (Class::Scans, thirteen_months),
         ];
         Self { version: "retention/1.0.0".into(), days: days.into(), demands: Vec::new() }
@@ -189,17 +193,31 @@ pub struct Certificate {
 ///
 /// # Errors
 /// Not somebody who may propose.
-pub fn propose(rows: &[Row], retention: &Retention, holds: &[Hold], proposer: &Actor, now: Time) -> Result<Disposal, Refusal> {
+pub fn propose(
+    rows: &[Row],
+    retention: &Retention,
+    holds: &[Hold],
+    proposer: &Actor,
+    now: Time,
+) -> Result<Disposal, Refusal> {
     guard::may(proposer, Act::ProposePolicy, "propose a disposal")?;
     let proposed_by = guard::human(proposer, "propose a disposal")?.clone();
     let old = |r: &&Row| {
         let days = retention.days_for(r.class);
         days.zip(r.ended).is_some_and(|(days, ended)| now.days_since(ended) > i64::from(days))
     };
-    let (held, mut go): (Vec<_>, Vec<_>) = rows.iter().filter(old).partition(|r| holds.iter().any(|h| h.holds(r.class, &r.account)));
+    let (held, mut go): (Vec<_>, Vec<_>) =
+        rows.iter().filter(old).partition(|r| holds.iter().any(|h| h.holds(r.class, &r.account)));
     go.sort_by(|a, b| (a.class, &a.id).cmp(&(b.class, &b.id)));
     let ids: Vec<_> = go.into_iter().map(|r| (r.class, r.id.clone())).collect();
-    Ok(Disposal { digest: digest_of(&ids), ids, held: held.len(), policy: retention.version.clone(), proposed_by, at: now })
+    Ok(Disposal {
+        digest: digest_of(&ids),
+        ids,
+        held: held.len(),
+        policy: retention.version.clone(),
+        proposed_by,
+        at: now,
+    })
 }
 
 fn digest_of(ids: &[(Class, String)]) -> String {
@@ -213,14 +231,23 @@ impl Disposal {
     ///
     /// # Errors
     /// No approver; the proposer; an old second factor; a row that is held now, or a list that was changed.
-    pub fn approve(&self, approver: &Actor, rows: &[Row], holds: &[Hold], policy: &Policy, now: Time) -> Result<Certificate, Refusal> {
+    pub fn approve(
+        &self,
+        approver: &Actor,
+        rows: &[Row],
+        holds: &[Hold],
+        policy: &Policy,
+        now: Time,
+    ) -> Result<Certificate, Refusal> {
         guard::may(approver, Act::ApprovePolicy, "approve a disposal")?;
         let human = guard::decider(approver, &self.proposed_by, &BTreeSet::new(), policy, now, "approve a disposal")?;
         if self.digest != digest_of(&self.ids) {
             return Err(Refusal::field("ids", "the list that was proposed"));
         }
         let go: BTreeSet<_> = self.ids.iter().map(|(c, id)| (*c, id.as_str())).collect();
-        let held = rows.iter().find(|r| go.contains(&(r.class, r.id.as_str())) && holds.iter().any(|h| h.holds(r.class, &r.account)));
+        let held = rows
+            .iter()
+            .find(|r| go.contains(&(r.class, r.id.as_str())) && holds.iter().any(|h| h.holds(r.class, &r.account)));
         if let Some(r) = held {
             return Err(Refusal::not_proven(format!("{} {} is under a hold now; propose again", r.class, r.id)));
         }

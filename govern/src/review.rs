@@ -153,6 +153,28 @@ pub enum ReviewerRule {
     Named(HumanId),
 }
 
+/// What a campaign is opened with.
+pub struct Opening<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// Its name.
+    pub name: &'a str,
+    /// Which accesses are in it, in words.
+    pub scope: &'a str,
+    /// Which cadence it fulfils.
+    pub cadence: &'a str,
+    /// The accesses, to be frozen.
+    pub population: Vec<Access>,
+    /// Who reviews.
+    pub rule: &'a ReviewerRule,
+    /// The owner of an account.
+    pub account_owner: &'a dyn Fn(&AccountId) -> Option<HumanId>,
+    /// Who reviews what nobody else can.
+    pub fallback: Option<&'a HumanId>,
+    /// When it is due; at most 30 days ahead.
+    pub due_at: Time,
+}
+
 /// A campaign.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Campaign {
@@ -216,17 +238,8 @@ impl Campaign {
     ///
     /// # Errors
     /// Not somebody who may open a campaign; an empty population; due later than 30 days.
-    pub fn open(
-        (id, name, scope, cadence): (&str, &str, &str, &str),
-        population: Vec<Access>,
-        rule: &ReviewerRule,
-        account_owner: &dyn Fn(&AccountId) -> Option<HumanId>,
-        fallback: Option<&HumanId>,
-        directory: &Directory,
-        due_at: Time,
-        opener: &Actor,
-        now: Time,
-    ) -> Result<Self, Refusal> {
+    pub fn open(plan: Opening<'_>, directory: &Directory, opener: &Actor, now: Time) -> Result<Self, Refusal> {
+        let Opening { id, name, scope, cadence, population, rule, account_owner, fallback, due_at } = plan;
         guard::may(opener, Act::RunCampaign, "open a campaign")?;
         let opened_by = guard::human(opener, "open a campaign")?.clone();
         let mut problems = Vec::new();
@@ -244,7 +257,13 @@ impl Campaign {
         };
         let mut items = BTreeMap::new();
         for access in population {
-            let manager = || access.human.as_ref().and_then(|h| directory.person(h)?.manager.clone()).or_else(|| access.owner.clone());
+            let manager = || {
+                access
+                    .human
+                    .as_ref()
+                    .and_then(|h| directory.person(h)?.manager.clone())
+                    .or_else(|| access.owner.clone())
+            };
             let first = match rule {
                 ReviewerRule::AccountOwner => account_owner(&access.account),
                 ReviewerRule::Manager => manager(),
@@ -291,7 +310,15 @@ impl Campaign {
     /// # Errors
     /// Closed; no such item; not its reviewer; their own access; `keep` for a leaver, or without a reason for a dormant or
     /// administrative access; a removal or change without a ticket or request.
-    pub fn decide(&self, item: &str, judgement: Judgement, reason: &str, action: Option<&str>, reviewer: &Actor, now: Time) -> Result<Self, Refusal> {
+    pub fn decide(
+        &self,
+        item: &str,
+        judgement: Judgement,
+        reason: &str,
+        action: Option<&str>,
+        reviewer: &Actor,
+        now: Time,
+    ) -> Result<Self, Refusal> {
         self.must_be_open()?;
         guard::may(reviewer, Act::Review, "review an access")?;
         let human = guard::human(reviewer, "review an access")?.clone();
@@ -309,10 +336,16 @@ impl Campaign {
                 return Err(Refusal::field("decision", "`remove`: the person has left, so the access cannot be kept"));
             }
             Judgement::Keep if (a.admin || a.is_dormant(now)) && reason.trim().chars().count() < 20 => {
-                return Err(Refusal::field("reason", "at least 20 characters; the access is dormant or administrative"));
+                return Err(Refusal::field(
+                    "reason",
+                    "at least 20 characters; the access is dormant or administrative",
+                ));
             }
             Judgement::Change | Judgement::Remove if action.is_none_or(|a| a.trim().is_empty()) => {
-                return Err(Refusal::field("action", "the ticket or the request to the identity provider that does it"));
+                return Err(Refusal::field(
+                    "action",
+                    "the ticket or the request to the identity provider that does it",
+                ));
             }
             _ => {}
         }
@@ -360,7 +393,10 @@ impl Campaign {
                 continue;
             }
             // A reduced access has another entitlement, so the old one is gone too.
-            if complete.contains(&item.access.account) && !there.contains(id) && item.decided_at.is_some_and(|at| at < now) {
+            if complete.contains(&item.access.account)
+                && !there.contains(id)
+                && item.decided_at.is_some_and(|at| at < now)
+            {
                 (item.outcome, item.verified_at) = (Outcome::Verified, Some(now));
             } else if item.verify_by.is_some_and(|by| by < now) {
                 item.outcome = Outcome::NotVerified;
@@ -368,7 +404,9 @@ impl Campaign {
         }
         if self.state == CampaignState::Open {
             let known: BTreeSet<_> = self.additions.iter().map(Access::id).collect();
-            self.additions.extend(present.iter().filter(|a| !self.items.contains_key(&a.id()) && !known.contains(&a.id())).cloned());
+            self.additions.extend(
+                present.iter().filter(|a| !self.items.contains_key(&a.id()) && !known.contains(&a.id())).cloned(),
+            );
         }
     }
 
@@ -434,7 +472,8 @@ pub fn people_from_scim(document: &Json) -> Result<Vec<PersonRow>, String> {
         let text = |key: &str| u.get(key).and_then(Json::as_str).map(str::to_lowercase);
         let mails = u.get("emails").and_then(Json::as_array).into_iter().flatten();
         let mails = mails.filter_map(|m| m.get("value").and_then(Json::as_str).map(str::to_lowercase));
-        let logins: BTreeSet<_> = text("userName").into_iter().chain(text("externalId")).chain(text("id")).chain(mails).collect();
+        let logins: BTreeSet<_> =
+            text("userName").into_iter().chain(text("externalId")).chain(text("id")).chain(mails).collect();
         // SCIM leaves `active` to the provider; a user without it is listed, so is taken as active.
         PersonRow { logins, active: u.get("active").and_then(Json::as_bool).unwrap_or(true) }
     };
@@ -449,11 +488,16 @@ pub fn people_from_csv(text: &str, now: Time) -> Result<Vec<PersonRow>, String> 
     let mut lines = text.lines().filter(|l| !l.trim().is_empty());
     let header = lines.next().ok_or("the list is empty")?;
     let sep = if header.matches(';').count() > header.matches(',').count() { ';' } else { ',' };
-    let cells = |line: &str| -> Vec<String> { line.split(sep).map(|c| c.trim().trim_matches('"').to_lowercase()).collect() };
+    let cells =
+        |line: &str| -> Vec<String> { line.split(sep).map(|c| c.trim().trim_matches('"').to_lowercase()).collect() };
     let names = cells(header);
     let find = |wanted: &[&str]| names.iter().position(|n| wanted.contains(&n.as_str()));
     let logins: Vec<_> = (0..names.len())
-        .filter(|i| names.get(*i).is_some_and(|n| ["login", "user", "username", "email", "mail", "upn", "id"].contains(&n.as_str())))
+        .filter(|i| {
+            names
+                .get(*i)
+                .is_some_and(|n| ["login", "user", "username", "email", "mail", "upn", "id"].contains(&n.as_str()))
+        })
         .collect();
     if logins.is_empty() {
         return Err("no column `login`, `username`, `email` or `upn`".into());
@@ -466,9 +510,13 @@ pub fn people_from_csv(text: &str, now: Time) -> Result<Vec<PersonRow>, String> 
     let row = |line: &str| {
         let c = cells(line);
         let get = |i: Option<usize>| i.and_then(|i| c.get(i)).map(String::as_str).unwrap_or_default();
-        let gone = matches!(get(status), "leaver" | "left" | "inactive" | "terminated" | "false" | "no" | "0" | "disabled")
-            || get(left).parse::<Time>().is_ok_and(|at| at <= now);
-        PersonRow { logins: logins.iter().filter_map(|i| c.get(*i)).filter(|l| !l.is_empty()).cloned().collect(), active: !gone }
+        let gone =
+            matches!(get(status), "leaver" | "left" | "inactive" | "terminated" | "false" | "no" | "0" | "disabled")
+                || get(left).parse::<Time>().is_ok_and(|at| at <= now);
+        PersonRow {
+            logins: logins.iter().filter_map(|i| c.get(*i)).filter(|l| !l.is_empty()).cloned().collect(),
+            active: !gone,
+        }
     };
     Ok(lines.map(row).collect())
 }

@@ -90,6 +90,20 @@ pub enum Shape {
     },
 }
 
+impl Shape {
+    fn moved(self, right: f32) -> Self {
+        match self {
+            Self::Rect([x, y, w, h], paint) => Self::Rect([x + right, y, w, h], paint),
+            Self::Line(points, thick, paint) => {
+                Self::Line(points.into_iter().map(|[x, y]| [x + right, y]).collect(), thick, paint)
+            }
+            Self::Text { at: [x, y], size, bold, anchor, text, paint } => {
+                Self::Text { at: [x + right, y], size, bold, anchor, text, paint }
+            }
+        }
+    }
+}
+
 /// A drawing of shapes.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Drawing {
@@ -114,12 +128,26 @@ impl Drawing {
             Block::Bars { title, bars } if !bars.is_empty() => Some(bars_of(title, bars, width)),
             Block::Steps { title, bars } if !bars.is_empty() => Some(steps_of(title, bars, width)),
             Block::Line { title, points } if points.len() > 1 => Some(line_of(title, points, width)),
+            Block::Charts(blocks) => {
+                let gap = 24.0;
+                let each = (width - gap * count(blocks.len().saturating_sub(1))) / count(blocks.len().max(1));
+                let mut parts = blocks.iter().filter_map(|b| Self::of(b, each));
+                let mut whole = Self { width, ..parts.next()? };
+                for (i, part) in parts.enumerate() {
+                    let shift = (each + gap) * count(i + 1);
+                    whole.height = whole.height.max(part.height);
+                    whole.title = format!("{}; {}", whole.title, part.title);
+                    whole.shapes.extend(part.shapes.into_iter().map(|s| s.moved(shift)));
+                }
+                Some(whole)
+            }
             _ => None,
         }
     }
 
     fn new(title: &str, width: f32, height: f32) -> Self {
-        let head = Shape::Text { at: [0.0, 10.0], size: 9.0, bold: true, anchor: 0.0, text: title.into(), paint: Paint::Ink };
+        let head =
+            Shape::Text { at: [0.0, 10.0], size: 9.0, bold: true, anchor: 0.0, text: title.into(), paint: Paint::Ink };
         Self { width, height, title: title.into(), shapes: vec![head] }
     }
 
@@ -128,12 +156,17 @@ impl Drawing {
         let e = crate::html::escape;
         let mut out = format!(
             "<svg viewBox=\"0 0 {:.0} {:.0}\" role=\"img\" aria-label=\"{}\" xmlns=\"http://www.w3.org/2000/svg\" font-family=\"Helvetica,Arial,sans-serif\">",
-            self.width, self.height, e(&self.title)
+            self.width,
+            self.height,
+            e(&self.title)
         );
         for shape in &self.shapes {
             match shape {
                 Shape::Rect([x, y, w, h], paint) => {
-                    out.push_str(&format!("<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{w:.1}\" height=\"{h:.1}\" fill=\"{}\"/>", paint.hex()));
+                    out.push_str(&format!(
+                        "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{w:.1}\" height=\"{h:.1}\" fill=\"{}\"/>",
+                        paint.hex()
+                    ));
                 }
                 Shape::Line(points, thick, paint) => {
                     let list: Vec<_> = points.iter().map(|[x, y]| format!("{x:.1},{y:.1}")).collect();
@@ -143,7 +176,13 @@ impl Drawing {
                     ));
                 }
                 Shape::Text { at: [x, y], size, bold, anchor, text, paint } => {
-                    let anchor = if *anchor > 0.9 { "end" } else if *anchor > 0.1 { "middle" } else { "start" };
+                    let anchor = if *anchor > 0.9 {
+                        "end"
+                    } else if *anchor > 0.1 {
+                        "middle"
+                    } else {
+                        "start"
+                    };
                     let weight = if *bold { " font-weight=\"700\"" } else { "" };
                     out.push_str(&format!(
                         "<text x=\"{x:.1}\" y=\"{y:.1}\" font-size=\"{size}\" text-anchor=\"{anchor}\"{weight} fill=\"{}\">{}</text>",
@@ -189,9 +228,9 @@ fn bars_of(title: &str, bars: &[Bar], w: f32) -> Drawing {
 }
 
 fn steps_of(title: &str, bars: &[Bar], w: f32) -> Drawing {
-    let height = 104.0;
+    let height = 98.0;
     let mut d = Drawing::new(title, w, height);
-    let (base, high) = (height - 24.0, TOP + 14.0);
+    let (base, high) = (height - 20.0, TOP + 14.0);
     let last = bars.len().saturating_sub(1);
     // Where each bar begins and ends, as running sums; totals stand on the ground.
     let mut level = 0i64;
@@ -211,7 +250,12 @@ fn steps_of(title: &str, bars: &[Bar], w: f32) -> Drawing {
         let (top, bottom) = (y_of(*from.max(to)), y_of(*from.min(to)));
         d.shapes.push(Shape::Rect([x, top, wide, (bottom - top).max(1.0)], Paint::of(b.tone)));
         d.shapes.push(text([x + wide / 2.0, top - 3.0], 0.5, Paint::Ink, b.shown.clone()));
-        d.shapes.push(text([x + wide / 2.0, base + 12.0], 0.5, Paint::Grey, fit(&b.label, 8.5, Face::Plain, step - 4.0)));
+        d.shapes.push(text(
+            [x + wide / 2.0, base + 12.0],
+            0.5,
+            Paint::Grey,
+            fit(&b.label, 8.5, Face::Plain, step - 4.0),
+        ));
         if i < last {
             let y = y_of(*to);
             d.shapes.push(Shape::Line(vec![[x + wide, y], [x + step, y]], 0.5, Paint::Grey));
@@ -221,7 +265,7 @@ fn steps_of(title: &str, bars: &[Bar], w: f32) -> Drawing {
 }
 
 fn line_of(title: &str, points: &[(String, i64)], w: f32) -> Drawing {
-    let height = 104.0;
+    let height = 98.0;
     let mut d = Drawing::new(title, w, height);
     let (base, high) = (height - 20.0, TOP + 8.0);
     // The axis begins at zero: a report must not make small moves look large.
@@ -237,16 +281,36 @@ fn line_of(title: &str, points: &[(String, i64)], w: f32) -> Drawing {
         d.shapes.push(text([left - 4.0, y + 3.0], 1.0, Paint::Grey, crate::pages::points(v)));
     }
     d.shapes.push(Shape::Line(points.iter().enumerate().map(|(i, p)| at(i, p.1)).collect(), 1.6, Paint::Blue));
-    let every = points.len().div_ceil(8).max(1);
+    // As many labels as there is room for; the last one always.
+    let widest = points.iter().map(|p| width(&p.0, 8.5, Face::Plain)).fold(0.0, f32::max) + 8.0;
+    let every = (1..points.len()).find(|n| count(*n) * step >= widest).unwrap_or(points.len());
     let last = points.len().saturating_sub(1);
     for (i, (label, v)) in points.iter().enumerate() {
         let [x, y] = at(i, *v);
-        if i % every == 0 && (i == last || last - i >= every) || i == last {
-            d.shapes.push(text([x, base + 12.0], if i == 0 { 0.0 } else if i == last { 1.0 } else { 0.5 }, Paint::Grey, label.clone()));
+        if i == last || i % every == 0 && last - i >= every {
+            d.shapes.push(text(
+                [x, base + 12.0],
+                if i == 0 {
+                    0.0
+                } else if i == last {
+                    1.0
+                } else {
+                    0.5
+                },
+                Paint::Grey,
+                label.clone(),
+            ));
         }
         if i == last {
             d.shapes.push(Shape::Rect([x - 2.0, y - 2.0, 4.0, 4.0], Paint::Blue));
-            d.shapes.push(Shape::Text { at: [x + 5.0, y + 3.0], size: 8.5, bold: true, anchor: 0.0, text: crate::pages::points(*v), paint: Paint::Ink });
+            d.shapes.push(Shape::Text {
+                at: [x + 5.0, y + 3.0],
+                size: 8.5,
+                bold: true,
+                anchor: 0.0,
+                text: crate::pages::points(*v),
+                paint: Paint::Ink,
+            });
         }
     }
     d

@@ -101,6 +101,8 @@ pub enum Block {
         /// The first and last are totals, those between are changes.
         bars: Vec<Bar>,
     },
+    /// Charts side by side.
+    Charts(Vec<Block>),
     /// A line over time.
     Line {
         /// What it shows.

@@ -33,7 +33,10 @@ pub fn html(doc: &Doc) -> String {
                 body.push_str("<dl class=figures>\n");
                 for f in list {
                     let (label, value, note) = (e(&f.label), e(&f.value), e(&f.note));
-                    body.push_str(&format!("<div><dt>{label}</dt><dd class=\"{}\">{value}</dd><dd class=note>{note}</dd></div>\n", class(f.tone)));
+                    body.push_str(&format!(
+                        "<div><dt>{label}</dt><dd class=\"{}\">{value}</dd><dd class=note>{note}</dd></div>\n",
+                        class(f.tone)
+                    ));
                 }
                 body.push_str("</dl>\n");
             }
@@ -62,6 +65,7 @@ pub fn html(doc: &Doc) -> String {
                 }
                 body.push_str("</tbody></table>\n");
             }
+            Block::Charts(_) => {}
             // A chart without anything to show says so.
             Block::Bars { title, .. } | Block::Steps { title, .. } | Block::Line { title, .. } => {
                 body.push_str(&format!("<p class=note>{}: nothing to show yet.</p>\n", e(title)));

@@ -18,6 +18,6 @@ pub use doc::{Block, Cell, Doc, Figure, Tone};
 pub use html::html;
 pub use markdown::markdown;
 pub use pages::{
-    AuditPack, Accounts, Coverage, Digest, Leadership, audit_pack, engineer_queue, leadership, points, team_digest,
+    Accounts, AuditPack, Coverage, Digest, Leadership, audit_pack, engineer_queue, leadership, points, team_digest,
 };
 pub use pdf::pdf;

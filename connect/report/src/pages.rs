@@ -123,31 +123,42 @@ pub fn leadership(l: &Leadership<'_>) -> Doc {
     let late: usize = l.teams.iter().map(|t| t.overdue).sum();
     let open: usize = l.teams.iter().map(|t| t.open).sum();
     let unscanned = l.accounts.known.saturating_sub(l.accounts.scanned);
-    let mut blocks = vec![
-        Block::Figures(vec![
-            figure("Risk carried", points(r.after), format!("{} since the period began", signed_points(delta)), if delta > 0 { Tone::Bad } else { Tone::Good }),
-            figure("Risk burned", points(r.burned), "by fixes that a run has verified", Tone::Plain),
-            figure("Past due", late, format!("of {open} open findings"), tone(late > 0)),
-            figure("Judged", covered, format!("{} checks could not look; {unscanned} accounts not scanned", l.coverage.unknown), if l.coverage.unknown > 0 || unscanned > 0 { Tone::Warn } else { Tone::Plain }),
-        ]),
-        Block::Steps {
-            title: "What moved the risk".into(),
-            bars: vec![
-                bar("before", r.before, points(r.before), Tone::Plain),
-                bar("arrived", r.arrived, signed_points(r.arrived), Tone::Bad),
-                bar("burned", -r.burned, signed_points(-r.burned), Tone::Good),
-                bar("gone or untrue", -r.vanished, signed_points(-r.vanished), Tone::Good),
-                bar("under decision", -r.decided, signed_points(-r.decided), Tone::Warn),
-                bar("now", r.after, points(r.after), Tone::Plain),
-            ],
-        },
-    ];
+    let mut blocks = vec![Block::Figures(vec![
+        figure(
+            "Risk carried",
+            points(r.after),
+            format!("{} since the period began", signed_points(delta)),
+            if delta > 0 { Tone::Bad } else { Tone::Good },
+        ),
+        figure("Risk burned", points(r.burned), "by fixes that a run has verified", Tone::Plain),
+        figure("Past due", late, format!("of {open} open findings"), tone(late > 0)),
+        figure(
+            "Judged",
+            covered,
+            format!("{} checks could not look; {unscanned} accounts not scanned", l.coverage.unknown),
+            if l.coverage.unknown > 0 || unscanned > 0 { Tone::Warn } else { Tone::Plain },
+        ),
+    ])];
+    let mut charts = vec![Block::Steps {
+        title: "What moved the risk".into(),
+        bars: vec![
+            bar("before", r.before, points(r.before), Tone::Plain),
+            bar("arrived", r.arrived, signed_points(r.arrived), Tone::Bad),
+            bar("burned", -r.burned, signed_points(-r.burned), Tone::Good),
+            bar("gone", -r.vanished, signed_points(-r.vanished), Tone::Good),
+            bar("decided", -r.decided, signed_points(-r.decided), Tone::Warn),
+            bar("now", r.after, points(r.after), Tone::Plain),
+        ],
+    }];
     if l.history.len() > 1 {
-        blocks.push(Block::Line { title: "Risk carried over time".into(), points: l.history.to_vec() });
+        charts.push(Block::Line { title: "Risk carried over time".into(), points: l.history.to_vec() });
     }
+    blocks.push(Block::Charts(charts));
     blocks.push(heading("The worst ways in"));
     if l.paths.is_empty() {
-        blocks.push(Block::Text("No path from the internet to something that matters was found in what could be looked at.".into()));
+        blocks.push(Block::Text(
+            "No path from the internet to something that matters was found in what could be looked at.".into(),
+        ));
     } else {
         blocks.push(Block::List(l.paths.iter().take(5).cloned().collect()));
     }
@@ -170,21 +181,45 @@ pub fn leadership(l: &Leadership<'_>) -> Doc {
             Cell::number(points(t.burned)),
         ]
     };
-    let columns = [("Team", 24), ("Open", 9), ("Past due", 11), ("Due in 7 d", 12), ("In time", 13), ("Median fix", 12), ("Carried", 11), ("Burned", 11)];
-    blocks.push(table(&columns, l.teams.iter().take(8).map(team).collect(), "No team has findings."));
+    let columns = [
+        ("Team", 24),
+        ("Open", 9),
+        ("Past due", 11),
+        ("Due in 7 d", 12),
+        ("In time", 13),
+        ("Median fix", 12),
+        ("Carried", 11),
+        ("Burned", 11),
+    ];
+    blocks.push(table(&columns, l.teams.iter().take(6).map(team).collect(), "No team has findings."));
     blocks.push(heading("Outside governance"));
     let a = l.accounts;
-    blocks.push(Block::Text(format!("{} of {} known accounts have an owner, a purpose, a tier and a data class on record.", a.governed, a.known)));
+    blocks.push(Block::Text(format!(
+        "{} of {} known accounts have an owner, a purpose, a tier and a data class on record.",
+        a.governed, a.known
+    )));
     if !a.outside.is_empty() {
-        let rows = a.outside.iter().take(5).map(|(n, w)| vec![Cell::text(n), Cell::text(w)]).collect();
-        blocks.push(table(&[("Account", 35), ("Why", 65)], rows, ""));
+        let more = a.outside.len().saturating_sub(4);
+        let mut words: Vec<_> = a.outside.iter().take(4).map(|(n, w)| format!("{n}: {w}")).collect();
+        if more > 0 {
+            words.push(format!("and {more} more"));
+        }
+        blocks.push(Block::Text(format!("Outside: {}.", words.join("; "))));
     }
-    blocks.push(heading("Promises that are overdue"));
-    let rows = overdue.iter().take(6).map(|c| {
+    blocks.push(heading(&format!("Promises that are overdue: {}", overdue.len())));
+    let rows = overdue.iter().take(4).map(|c| {
         let what = if c.subject.is_empty() { c.title.clone() } else { format!("{} ({})", c.title, c.subject) };
-        vec![Cell::text(what), Cell::text(c.last.map_or_else(|| "never".into(), Time::date)), Cell::number(format!("{} d", c.late_days)).toned(Tone::Bad, true)]
+        vec![
+            Cell::text(what),
+            Cell::text(c.last.map_or_else(|| "never".into(), Time::date)),
+            Cell::number(format!("{} d", c.late_days)).toned(Tone::Bad, true),
+        ]
     });
-    blocks.push(table(&[("What", 66), ("Last", 20), ("Late", 14)], rows.collect(), "Nothing the programme promised is overdue."));
+    blocks.push(table(
+        &[("What", 66), ("Last", 20), ("Late", 14)],
+        rows.collect(),
+        "Nothing the programme promised is overdue.",
+    ));
     blocks.push(heading("Decisions"));
     let g = l.register;
     let in_force: usize = g.in_force.iter().filter(|(k, _)| k.starts_with("kind:")).map(|(_, n)| n).sum();
@@ -195,12 +230,21 @@ pub fn leadership(l: &Leadership<'_>) -> Doc {
     if let Some(top) = l.pareto.rules.first() {
         blocks.push(Block::Text(format!(
             "{} of {} rules make 80 % of the open findings; the first is {} with {}.",
-            l.pareto.rules_for_80_percent, l.pareto.rules.len(), top.name, top.findings
+            l.pareto.rules_for_80_percent,
+            l.pareto.rules.len(),
+            top.name,
+            top.findings
         )));
     }
     blocks.push(heading("What nobody could look at"));
-    let rows = l.coverage.reasons.iter().take(5).map(|(why, n)| vec![Cell::text(why), Cell::number(n)]);
-    blocks.push(table(&[("Why", 80), ("Checks", 20)], rows.collect(), "Every check that was asked gave a verdict."));
+    let reasons: Vec<_> = l.coverage.reasons.iter().take(5).map(|(why, n)| format!("{why} ({n})")).collect();
+    blocks.push(Block::Text(if l.coverage.unknown == 0 && l.coverage.judged == 0 {
+        "Nothing was judged in this period.".into()
+    } else if l.coverage.unknown == 0 {
+        "Every check that was asked gave a verdict.".into()
+    } else {
+        format!("{} checks gave no verdict; what they lack: {}.", l.coverage.unknown, reasons.join(", "))
+    }));
     blocks.push(Block::Note("Risk is the sum of stacked scores over open, undecided findings. Unknown is never counted as passed. This is a record of the control plane; it sees no runtime traffic and no data.".into()));
     Doc {
         v: 1,
@@ -240,46 +284,84 @@ pub fn audit_pack(a: &AuditPack<'_>) -> Doc {
     ];
     for view in a.lenses {
         blocks.push(heading(&format!("Lens: {}", view.lens.name().replace('-', " "))));
-        blocks.push(Block::Text(format!("Looked at {}. {} flags.", view.looked_at.join(", "), view.flags.len())));
-        let rows = view.flags.iter().map(|f| vec![Cell::text(f.what.replace('-', " ")), Cell::text(&f.object), Cell::text(&f.why)]);
+        blocks.push(Block::Text(format!("Looked at {}. Flags: {}.", view.looked_at.join(", "), view.flags.len())));
+        let rows = view
+            .flags
+            .iter()
+            .map(|f| vec![Cell::text(f.what.replace('-', " ")), Cell::text(&f.object), Cell::text(&f.why)]);
         blocks.push(table(&[("Flag", 20), ("Object", 34), ("Why", 46)], rows.collect(), "Nothing to flag."));
     }
     for al in a.alignments {
         blocks.push(heading(&format!("Framework: {}", al.framework)));
-        let hygiene = al.hygiene_percent.map_or_else(|| "nothing was judged".into(), |p| format!("{p} % of checks pass"));
-        blocks.push(Block::Text(format!("Hygiene: {hygiene}. Hygiene is a share of checks; it is neither risk nor compliance.")));
+        let hygiene =
+            al.hygiene_percent.map_or_else(|| "nothing was judged".into(), |p| format!("{p} % of checks pass"));
+        blocks.push(Block::Text(format!(
+            "Hygiene: {hygiene}. Hygiene is a share of checks; it is neither risk nor compliance."
+        )));
         let n = |s| i64::try_from(al.counts.get(&s).copied().unwrap_or(0)).unwrap_or(0);
         let one = |s: Standing, t| bar(&s.name().replace('-', " "), n(s), n(s).to_string(), t);
         blocks.push(Block::Bars {
             title: "Controls by standing".into(),
             bars: vec![
-                one(Standing::Satisfied, Tone::Good), one(Standing::SatisfiedWithException, Tone::Warn), one(Standing::Attested, Tone::Good),
-                one(Standing::NotSatisfied, Tone::Bad), one(Standing::NotAssessed, Tone::Plain), one(Standing::NeedsAttestation, Tone::Plain),
+                one(Standing::Satisfied, Tone::Good),
+                one(Standing::SatisfiedWithException, Tone::Warn),
+                one(Standing::Attested, Tone::Good),
+                one(Standing::NotSatisfied, Tone::Bad),
+                one(Standing::NotAssessed, Tone::Plain),
+                one(Standing::NeedsAttestation, Tone::Plain),
             ],
         });
         let row = |r: &plumb_govern::framework::ControlRow| {
             let bad = r.standing == Standing::NotSatisfied;
             vec![
-                Cell::text(&r.control.id), Cell::text(&r.control.title), Cell::text(r.standing.word()).toned(Tone::Bad, bad),
-                Cell::text(&r.why), Cell::number(format!("{} / {}", r.evaluated.len(), r.evaluated.len() + r.silent.len())),
+                Cell::text(&r.control.id),
+                Cell::text(&r.control.title),
+                Cell::text(r.standing.word()).toned(Tone::Bad, bad),
+                Cell::text(&r.why),
+                Cell::number(format!("{} / {}", r.evaluated.len(), r.evaluated.len() + r.silent.len())),
             ]
         };
-        blocks.push(table(&[("Control", 12), ("In our words", 34), ("", 11), ("Why", 32), ("Rules", 11)], al.rows.iter().map(row).collect(), "No controls."));
+        blocks.push(table(
+            &[("Control", 12), ("In our words", 34), ("", 11), ("Why", 32), ("Rules", 11)],
+            al.rows.iter().map(row).collect(),
+            "No controls.",
+        ));
     }
     blocks.push(heading("Register of decisions"));
     let row = |d: &Decision| {
         vec![
-            Cell::text(d.number.as_str()), Cell::text(d.draft.kind.name()), Cell::text(d.status.name()),
+            Cell::text(d.number.as_str()),
+            Cell::text(d.draft.kind.name()),
+            Cell::text(d.status.name()),
             Cell::text(d.draft.basis.map_or("", plumb_govern::decision::Basis::name)),
             Cell::text(d.draft.owner.as_ref().map_or("", |o| o.as_str())),
             Cell::text(d.approvals.iter().map(|x| x.human.as_str()).collect::<Vec<_>>().join(", ")),
             Cell::text(d.expires_at().map(Time::date).unwrap_or_default()),
         ]
     };
-    blocks.push(table(&[("Number", 19), ("Kind", 15), ("Status", 12), ("Basis", 17), ("Owner", 12), ("Approved by", 14), ("Ends", 13)], a.decisions.iter().map(row).collect(), "No decisions in this period."));
+    blocks.push(table(
+        &[
+            ("Number", 19),
+            ("Kind", 15),
+            ("Status", 12),
+            ("Basis", 17),
+            ("Owner", 12),
+            ("Approved by", 14),
+            ("Ends", 13),
+        ],
+        a.decisions.iter().map(row).collect(),
+        "No decisions in this period.",
+    ));
     blocks.push(heading("Limits"));
-    let rows = a.limits.iter().map(|l| vec![Cell::text(l.kind.replace('-', " ")), Cell::text(&l.object), Cell::text(&l.meaning)]);
-    blocks.push(table(&[("Kind", 20), ("Object", 35), ("Meaning", 45)], rows.collect(), "Nothing was recorded as out of reach."));
+    let rows = a
+        .limits
+        .iter()
+        .map(|l| vec![Cell::text(l.kind.replace('-', " ")), Cell::text(&l.object), Cell::text(&l.meaning)]);
+    blocks.push(table(
+        &[("Kind", 20), ("Object", 35), ("Meaning", 45)],
+        rows.collect(),
+        "Nothing was recorded as out of reach.",
+    ));
     Doc {
         v: 1,
         title: format!("Audit pack: {}", a.scope),
@@ -294,7 +376,10 @@ fn finding_rows<'a>(findings: impl Iterator<Item = &'a Finding>, now: Time) -> V
         .map(|f| {
             let due = f.clock().due(now);
             let late = f.clock().is_breached(now);
-            let left = due.map_or_else(|| "none".into(), |d| if late { format!("{} d late", now.days_since(d)) } else { format!("in {} d", d.days_since(now)) });
+            let left = due.map_or_else(
+                || "none".into(),
+                |d| if late { format!("{} d late", now.days_since(d)) } else { format!("in {} d", d.days_since(now)) },
+            );
             vec![
                 Cell::number(points(f.facts.points)),
                 Cell::text(f.facts.lane().name()),
@@ -324,7 +409,7 @@ pub struct Digest<'a> {
     pub queue: &'a [&'a Finding],
     /// Its decisions that end soon.
     pub expiring: &'a [&'a Decision],
-    /// What makes its work.
+    /// What makes its work: [`pareto`](plumb_govern::finding::pareto) over its own findings.
     pub pareto: &'a Pareto,
 }
 
@@ -343,7 +428,18 @@ pub fn team_digest(d: &Digest<'_>) -> Doc {
         table(&QUEUE, finding_rows(d.queue.iter().take(10).copied(), d.made_at), "The queue is empty."),
     ];
     let causes = if d.pareto.causes.is_empty() { &d.pareto.rules } else { &d.pareto.causes };
-    let bars: Vec<_> = causes.iter().take(6).map(|c| bar(&c.name, i64::try_from(c.findings).unwrap_or(0), format!("{} findings, {} points", c.findings, points(c.points)), Tone::Plain)).collect();
+    let bars: Vec<_> = causes
+        .iter()
+        .take(6)
+        .map(|c| {
+            bar(
+                &c.name,
+                i64::try_from(c.findings).unwrap_or(0),
+                format!("{} findings, {} points", c.findings, points(c.points)),
+                Tone::Plain,
+            )
+        })
+        .collect();
     if !bars.is_empty() {
         blocks.push(heading("Fix once, close many"));
         blocks.push(Block::Bars { title: "Open findings by cause".into(), bars });
@@ -351,9 +447,18 @@ pub fn team_digest(d: &Digest<'_>) -> Doc {
     blocks.push(heading("Decisions that end soon"));
     let rows = d.expiring.iter().map(|x| {
         let end = x.expires_at().map_or_else(String::new, |e| format!("{} ({} d)", e.date(), e.days_since(d.made_at)));
-        vec![Cell::text(x.number.as_str()), Cell::text(x.draft.kind.name()), Cell::text(&x.draft.justification), Cell::text(end)]
+        vec![
+            Cell::text(x.number.as_str()),
+            Cell::text(x.draft.kind.name()),
+            Cell::text(&x.draft.justification),
+            Cell::text(end),
+        ]
     });
-    blocks.push(table(&[("Number", 18), ("Kind", 14), ("Why", 48), ("Ends", 20)], rows.collect(), "None within 30 days."));
+    blocks.push(table(
+        &[("Number", 18), ("Kind", 14), ("Why", 48), ("Ends", 20)],
+        rows.collect(),
+        "None within 30 days.",
+    ));
     Doc {
         v: 1,
         title: format!("{}: posture digest", d.team),

@@ -7,8 +7,8 @@ use pdf_writer::{Content, Name, Pdf, Rect, Ref, Str, TextStr};
 
 const PAGE: [f32; 2] = [595.0, 842.0];
 const SIDE: f32 = 48.0;
-const TOP: f32 = 44.0;
-const BOTTOM: f32 = 50.0;
+const TOP: f32 = 38.0;
+const BOTTOM: f32 = 46.0;
 const ROOM: f32 = PAGE[0] - 2.0 * SIDE;
 
 struct Pages {
@@ -58,7 +58,7 @@ impl Pages {
     }
 
     fn paragraph(&mut self, text: &str, size: f32, face: Face, paint: Paint, indent: f32) {
-        let high = size * 1.4;
+        let high = size * 1.36;
         for line in wrap(text, size, face, ROOM - indent) {
             self.need(high);
             self.y += high;
@@ -117,9 +117,9 @@ pub fn pdf(doc: &Doc) -> Vec<u8> {
         match block {
             Block::Heading(t) => {
                 // A heading stays with what follows it.
-                let next = doc.blocks.get(i + 1).and_then(|b| Drawing::of(b, ROOM)).map_or(40.0, |d| d.height + 12.0);
-                p.need(26.0 + next);
-                p.y += 11.0;
+                let next = doc.blocks.get(i + 1).and_then(|b| Drawing::of(b, ROOM)).map_or(28.0, |d| d.height + 12.0);
+                p.need(24.0 + next);
+                p.y += 8.0;
                 p.paragraph(t, 11.5, Face::Bold, Paint::Ink, 0.0);
             }
             Block::Text(t) => p.paragraph(t, 9.5, Face::Plain, Paint::Ink, 0.0),
@@ -129,11 +129,12 @@ pub fn pdf(doc: &Doc) -> Vec<u8> {
                 for (n, item) in items.iter().enumerate() {
                     p.need(14.0);
                     let mark = format!("{}.", n + 1);
-                    p.put(SIDE, p.y + 9.97, 9.5, Face::Bold, Paint::Grey, &mark);
+                    p.put(SIDE, p.y + 9.6, 9.5, Face::Bold, Paint::Grey, &mark);
                     p.paragraph(item, 9.5, Face::Plain, Paint::Ink, 16.0);
                 }
             }
             Block::Table { columns, widths, rows, empty } => table(&mut p, columns, widths, rows, empty),
+            Block::Charts(_) => {}
             Block::Bars { title, .. } | Block::Steps { title, .. } | Block::Line { title, .. } => {
                 p.paragraph(&format!("{title}: nothing to show yet."), 8.0, Face::Plain, Paint::Grey, 0.0);
             }
@@ -174,7 +175,7 @@ fn table(p: &mut Pages, columns: &[String], widths: &[u16], rows: &[Vec<Cell>], 
     let sum: f32 = shares.iter().sum::<f32>().max(1.0);
     let wides: Vec<f32> = shares.iter().map(|s| ROOM * s / sum).collect();
     const SIZE: f32 = 8.5;
-    const HIGH: f32 = 11.0;
+    const HIGH: f32 = 10.4;
     const GAP: f32 = 8.0;
     let right = |i: usize| rows.iter().any(|r| r.get(i).is_some_and(|c| c.right));
     let head = |p: &mut Pages| {
@@ -194,7 +195,7 @@ fn table(p: &mut Pages, columns: &[String], widths: &[u16], rows: &[Vec<Cell>], 
         let cells: Vec<(Vec<String>, &Cell)> =
             row.iter().zip(&wides).map(|(c, w)| (wrap(&c.text, SIZE, face(c), w - GAP), c)).collect();
         let deepest = u16::try_from(cells.iter().map(|c| c.0.len()).max().unwrap_or(1)).unwrap_or(50);
-        let high = HIGH * f32::from(deepest) + 4.5;
+        let high = HIGH * f32::from(deepest) + 3.6;
         if p.y + high > PAGE[1] - BOTTOM {
             p.turn();
             head(p);
@@ -212,7 +213,7 @@ fn table(p: &mut Pages, columns: &[String], widths: &[u16], rows: &[Vec<Cell>], 
         p.y += high;
         p.rule(SIDE, p.y, ROOM);
     }
-    p.y += 4.0;
+    p.y += 2.0;
 }
 
 fn face(c: &Cell) -> Face {

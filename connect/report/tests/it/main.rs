@@ -15,8 +15,8 @@ use plumb_govern::policy::{Lane, Policy, Tier};
 use plumb_govern::sla::Terms;
 use plumb_model::{Severity, Time};
 use plumb_report::{
-    Accounts, AuditPack, Block, Coverage, Digest, Doc, Drawing, Leadership, audit_pack, engineer_queue, html, leadership,
-    markdown, pdf, team_digest,
+    Accounts, AuditPack, Block, Coverage, Digest, Doc, Drawing, Leadership, audit_pack, engineer_queue, html,
+    leadership, markdown, pdf, team_digest,
 };
 use std::collections::BTreeSet;
 
@@ -30,7 +30,12 @@ fn findings() -> Vec<Finding> {
         let team = ["shop", "payments", "data platform", "identity"][usize::try_from(n % 4).unwrap()];
         let lane = Lane::from_number(u8::try_from(n % 4).unwrap());
         let facts = Facts {
-            rule: ["aws.s3.bucket.public-access-blocked", "aws.ec2.security-group.no-open-admin-ports", "azure.storage.account.https-only"][usize::try_from(n % 3).unwrap()].into(),
+            rule: [
+                "aws.s3.bucket.public-access-blocked",
+                "aws.ec2.security-group.no-open-admin-ports",
+                "azure.storage.account.https-only",
+            ][usize::try_from(n % 3).unwrap()]
+            .into(),
             rule_version: 1,
             account: "111122223333".into(),
             region: "eu-west-1".into(),
@@ -48,9 +53,12 @@ fn findings() -> Vec<Finding> {
             controls: vec![],
             cause: format!("module.{team}"),
         };
-        let evidence = vec![EvidenceRef { uri: "e".into(), sha256: "0".into(), captured_at: now(), collector: "c".into() }];
+        let evidence =
+            vec![EvidenceRef { uri: "e".into(), sha256: "0".into(), captured_at: now(), collector: "c".into() }];
         let at = now().plus_days(-n);
-        Finding::open(FindingId::from(format!("{n:064x}")), facts, evidence, &Actor::system("scanner"), &policy, at).unwrap().0
+        Finding::open(FindingId::from(format!("{n:064x}")), facts, evidence, &Actor::system("scanner"), &policy, at)
+            .unwrap()
+            .0
     };
     (0..48).map(make).collect()
 }
@@ -60,10 +68,22 @@ fn lead(empty: bool) -> Doc {
     let risk = if empty {
         RiskMove::default()
     } else {
-        RiskMove { before: 41_230, arrived: 9_120, burned: 12_480, vanished: 1_040, decided: 2_300, after: 34_530, movers: vec![] }
+        RiskMove {
+            before: 41_230,
+            arrived: 9_120,
+            burned: 12_480,
+            vanished: 1_040,
+            decided: 2_300,
+            after: 34_530,
+            movers: vec![],
+        }
     };
     let labels = ["Q1 25", "Q2 25", "Q3 25", "Q4 25", "Q1 26", "Q2 26", "Q3 26"];
-    let history: Vec<_> = labels.iter().zip([38_000, 45_500, 52_310, 49_900, 47_000, 41_230, 34_530]).map(|(l, v)| ((*l).to_owned(), v)).collect();
+    let history: Vec<_> = labels
+        .iter()
+        .zip([38_000, 45_500, 52_310, 49_900, 47_000, 41_230, 34_530])
+        .map(|(l, v)| ((*l).to_owned(), v))
+        .collect();
     let paths: Vec<String> = [
         "Anybody on the internet can reach the load balancer of `orders`, whose instances may assume `deploy-all`, which administers the account that holds payment data.",
         "A build account without multi-factor sign-in can push to the registry that production pulls from.",
@@ -75,17 +95,44 @@ fn lead(empty: bool) -> Doc {
     .map(Into::into)
     .into();
     let accounts = Accounts {
-        known: 61, governed: 54, scanned: 58,
-        outside: vec![("aws:444455556666 (ml-trial)".into(), "only on the bill: not under the organization's root".into()), ("azure:9f1c… (labs)".into(), "no owner, no data class".into())],
+        known: 61,
+        governed: 54,
+        scanned: 58,
+        outside: vec![
+            ("aws:444455556666 (ml-trial)".into(), "only on the bill: not under the organization's root".into()),
+            ("azure:9f1c… (labs)".into(), "no owner, no data class".into()),
+        ],
     };
-    let subjects = [Subject { account: "aws:444455556666".into(), tier: Tier::Production, since: now().plus_days(-40) }];
-    let cadences = cadence::standing(&cadence::default_promises(), &[], if empty { &[] } else { &subjects }, now().plus_days(if empty { 0 } else { -200 }), now());
-    let coverage = Coverage { judged: 48_211, unknown: 1_204, reasons: vec![("needs kms:GetKeyPolicy".into(), 800), ("throttled: iam:ListUsers".into(), 404)] };
+    let subjects =
+        [Subject { account: "aws:444455556666".into(), tier: Tier::Production, since: now().plus_days(-40) }];
+    let cadences = cadence::standing(
+        &cadence::default_promises(),
+        &[],
+        if empty { &[] } else { &subjects },
+        now().plus_days(if empty { 0 } else { -200 }),
+        now(),
+    );
+    let coverage = Coverage {
+        judged: 48_211,
+        unknown: 1_204,
+        reasons: vec![("needs kms:GetKeyPolicy".into(), 800), ("throttled: iam:ListUsers".into(), 404)],
+    };
     leadership(&Leadership {
-        organization: "Example Ltd", period: "third quarter 2026", made_at: now(), risk: &risk,
+        organization: "Example Ltd",
+        period: "third quarter 2026",
+        made_at: now(),
+        risk: &risk,
         history: if empty { &[] } else { &history },
         paths: if empty { &[] } else { &paths },
-        ledger: NetChange { before: 91, added: 6, retired: 19, after: 78, approved: 66, open: 12, older_than_a_year: 23 },
+        ledger: NetChange {
+            before: 91,
+            added: 6,
+            retired: 19,
+            after: 78,
+            approved: 66,
+            open: 12,
+            older_than_a_year: 23,
+        },
         teams: &sla_by_team(&findings, now().plus_days(-92), now()),
         accounts: &if empty { Accounts::default() } else { accounts },
         cadences: &cadences,
@@ -98,8 +145,12 @@ fn lead(empty: bool) -> Doc {
 fn pack() -> Doc {
     let rule = || vec!["aws.s3.bucket.public-access-blocked".into()];
     let control = |id: &str, title: &str, manual: bool| Control {
-        framework: "iso27001-2022".into(), id: id.into(), title: title.into(), manual,
-        rules: if manual { vec![] } else { rule() }, related: vec![],
+        framework: "iso27001-2022".into(),
+        id: id.into(),
+        title: title.into(),
+        manual,
+        rules: if manual { vec![] } else { rule() },
+        related: vec![],
     };
     let controls = [
         control("A.5.15", "Access to information and systems follows written rules", true),
@@ -108,16 +159,46 @@ fn pack() -> Doc {
     ];
     let tallies = [(rule().remove(0), Tally { pass: 940, fail: 17, decided: 3, unknown: 8 })].into();
     let flag = |what: &str, object: &str, why: &str| Flag { what: what.into(), object: object.into(), why: why.into() };
-    let view = |lens, flags| View { lens, looked_at: vec!["61 accounts".into(), "4 sources: billing, idp-federation, landing-zone, org-root".into()], flags };
+    let view = |lens, flags| View {
+        lens,
+        looked_at: vec!["61 accounts".into(), "4 sources: billing, idp-federation, landing-zone, org-root".into()],
+        flags,
+    };
     let lenses = [
-        view(Lens::Coverage, vec![flag("not-in-organization", "aws:444455556666", "known only by billing; bring it under the root, or record a reason"), flag("no-owner", "azure:9f1c2d3e-0000-4000-8000-000000000000", "nobody answers for it; name a person")]),
-        view(Lens::DecisionDurability, vec![flag("only-in-code", "modules/storage/main.tf:41", "decided outside the record; it lacks owner, expires_at, triggers")]),
+        view(
+            Lens::Coverage,
+            vec![
+                flag(
+                    "not-in-organization",
+                    "aws:444455556666",
+                    "known only by billing; bring it under the root, or record a reason",
+                ),
+                flag("no-owner", "azure:9f1c2d3e-0000-4000-8000-000000000000", "nobody answers for it; name a person"),
+            ],
+        ),
+        view(
+            Lens::DecisionDurability,
+            vec![flag(
+                "only-in-code",
+                "modules/storage/main.tf:41",
+                "decided outside the record; it lacks owner, expires_at, triggers",
+            )],
+        ),
         view(Lens::FrameworkAlignment, vec![]),
     ];
-    let limits = [Limit { kind: "refused-api".into(), object: "kms:GetKeyPolicy in aws:111122223333".into(), meaning: "800 checks are unknown".into() }];
+    let limits = [Limit {
+        kind: "refused-api".into(),
+        object: "kms:GetKeyPolicy in aws:111122223333".into(),
+        meaning: "800 checks are unknown".into(),
+    }];
     audit_pack(&AuditPack {
-        scope: "Example Ltd", period: "2026-07-01 to 2026-09-30", made_at: now(), lenses: &lenses,
-        alignments: &[align("iso27001-2022", &controls, &tallies, &[], now())], decisions: &[], limits: &limits,
+        scope: "Example Ltd",
+        period: "2026-07-01 to 2026-09-30",
+        made_at: now(),
+        lenses: &lenses,
+        alignments: &[align("iso27001-2022", &controls, &tallies, &[], now())],
+        decisions: &[],
+        limits: &limits,
         key: "5d41402abc4b2a76b9719d911017c592ae5d41402abc4b2a76b9719d911017c5",
     })
 }
@@ -127,8 +208,13 @@ fn digest() -> Doc {
     let team = "payments".into();
     let sla: Vec<TeamSla> = sla_by_team(&all, now().plus_days(-7), now());
     team_digest(&Digest {
-        team: "payments", period: "Week of 2026-09-28", made_at: now(), sla: sla.iter().find(|s| s.team == "payments").unwrap(),
-        queue: &queue(&all, Some(&team), now()), expiring: &[], pareto: &pareto(&all),
+        team: "payments",
+        period: "Week of 2026-09-28",
+        made_at: now(),
+        sla: sla.iter().find(|s| s.team == "payments").unwrap(),
+        queue: &queue(&all, Some(&team), now()),
+        expiring: &[],
+        pareto: &pareto(&all),
     })
 }
 
@@ -150,7 +236,10 @@ fn every_page_renders_in_every_format_the_same_each_time() {
         let (m, h, p) = (markdown(&doc), html(&doc), pdf(&doc));
         assert_eq!((&m, &h, &p), (&markdown(&doc), &html(&doc), &pdf(&doc)), "{name}");
         assert!(p.starts_with(b"%PDF-1.") && p.trim_ascii_end().ends_with(b"%%EOF"), "{name}");
-        assert!(!h.contains("http://") || h.matches("http://").count() == h.matches("http://www.w3.org/2000/svg").count(), "{name} needs no network");
+        assert!(
+            !h.contains("http://") || h.matches("http://").count() == h.matches("http://www.w3.org/2000/svg").count(),
+            "{name} needs no network"
+        );
         assert!(!h.contains("<script"), "{name}");
         let back: Doc = serde_json::from_str(&serde_json::to_string(&doc).unwrap()).unwrap();
         assert_eq!(back, doc);
@@ -171,11 +260,13 @@ fn the_leadership_read_says_what_the_record_says() {
         "| burned | -1248.0 |",
         "78 resources can be reached from the internet, -13 since the period began: 6 came, 19 went.",
         "54 of 61 known accounts",
-        "| needs kms:GetKeyPolicy | 800 |",
+        "1204 checks gave no verdict; what they lack: needs kms:GetKeyPolicy (800), throttled: iam:ListUsers (404).",
     ] {
         assert!(text.contains(line), "missing: {line}\n{text}");
     }
     assert!(!text.contains("sixth path"), "five paths, not six");
+    let page = pdf(&lead(false));
+    assert!(page.windows(8).any(|w| w == b"/Count 1"), "one page");
     let quiet = markdown(&lead(true));
     assert!(quiet.contains("- **Judged**: none"), "nothing judged is not all well:\n{quiet}");
     assert!(quiet.contains("Nothing the programme promised is overdue."));
@@ -194,10 +285,15 @@ fn charts_stay_inside_their_frame() {
     for (name, doc) in all() {
         for d in doc.blocks.iter().filter_map(|b| Drawing::of(b, 499.0)) {
             for shape in &d.shapes {
-                let inside = |x: f32, y: f32| (-0.5..=d.width + 0.5).contains(&x) && (0.0..=d.height + 0.5).contains(&y);
+                let inside =
+                    |x: f32, y: f32| (-0.5..=d.width + 0.5).contains(&x) && (0.0..=d.height + 0.5).contains(&y);
                 match shape {
-                    plumb_report::Shape::Rect([x, y, w, h], _) => assert!(inside(*x, *y) && inside(x + w, y + h), "{name} {shape:?}"),
-                    plumb_report::Shape::Line(points, ..) => assert!(points.iter().all(|[x, y]| inside(*x, *y)), "{name} {shape:?}"),
+                    plumb_report::Shape::Rect([x, y, w, h], _) => {
+                        assert!(inside(*x, *y) && inside(x + w, y + h), "{name} {shape:?}")
+                    }
+                    plumb_report::Shape::Line(points, ..) => {
+                        assert!(points.iter().all(|[x, y]| inside(*x, *y)), "{name} {shape:?}")
+                    }
                     plumb_report::Shape::Text { at: [x, y], .. } => assert!(inside(*x, *y), "{name} {shape:?}"),
                 }
             }

@@ -48,7 +48,9 @@ pub fn inline_skip(rule: &str, file: &str, line: u32, reason: &str, resource: &s
 fn texts(value: Option<&Json>) -> Vec<String> {
     match value {
         Some(Json::String(s)) => vec![s.clone()],
-        Some(Json::Array(items)) => items.iter().map(|i| i.as_str().map_or_else(|| i.to_string(), Into::into)).collect(),
+        Some(Json::Array(items)) => {
+            items.iter().map(|i| i.as_str().map_or_else(|| i.to_string(), Into::into)).collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -219,8 +221,15 @@ mod tests {
         let aliases = [alias.to_owned()];
         let tags = [("env".to_owned(), "test".to_owned())];
         selector.matches(&Target {
-            rule: &rule, aliases: &aliases, account: &account, region: &region, resource: &id, name: resource,
-            team: None, tags: &tags, file: Some(file),
+            rule: &rule,
+            aliases: &aliases,
+            account: &account,
+            region: &region,
+            resource: &id,
+            name: resource,
+            team: None,
+            tags: &tags,
+            file: Some(file),
         })
     }
 
@@ -250,7 +259,9 @@ Mutelist:
 "#;
         let drafts = prowler_mutelist(text).unwrap();
         assert_eq!(drafts.len(), 2);
-        let by = |place: &str| drafts.iter().find(|d| d.origin == Origin::Import { tool: "prowler".into(), place: place.into() }).unwrap();
+        let by = |place: &str| {
+            drafts.iter().find(|d| d.origin == Origin::Import { tool: "prowler".into(), place: place.into() }).unwrap()
+        };
         let wide = by("*/ecs_*");
         assert!(matches(wide, "x", "ecs_task", "1", "eu-west-1", "r", ""));
         assert!(!matches(wide, "x", "ecs_task", "999999999999", "eu-west-1", "r", ""));
@@ -277,7 +288,8 @@ Mutelist:
 
     #[test]
     fn trivyignore_with_ends_and_reasons() {
-        let drafts = trivyignore("# vendor fixes in March\nAVD-AWS-0089 exp:2027-03-31\n\nCVE-2024-1 # later\n").unwrap();
+        let drafts =
+            trivyignore("# vendor fixes in March\nAVD-AWS-0089 exp:2027-03-31\n\nCVE-2024-1 # later\n").unwrap();
         assert_eq!(drafts[0].expires_at, Some("2027-03-31".parse().unwrap()));
         assert_eq!(drafts[0].justification, "vendor fixes in March");
         assert_eq!((drafts[1].expires_at, drafts[1].justification.as_str()), (None, "later"));
@@ -286,7 +298,8 @@ Mutelist:
 
     #[test]
     fn scoutsuite_exceptions() {
-        let drafts = scoutsuite(&serde_json::json!({ "s3": { "s3-bucket-no-logging": ["s3.buckets.orders"] } })).unwrap();
+        let drafts =
+            scoutsuite(&serde_json::json!({ "s3": { "s3-bucket-no-logging": ["s3.buckets.orders"] } })).unwrap();
         assert!(matches(&drafts[0], "x", "s3-bucket-no-logging", "1", "global", "orders", ""));
         assert!(!matches(&drafts[0], "x", "s3-bucket-no-logging", "1", "global", "other", ""));
         assert!(scoutsuite(&serde_json::json!([])).is_err());

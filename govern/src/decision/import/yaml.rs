@@ -57,7 +57,8 @@ fn block(lines: &[Line<'_>], at: &mut usize, indent: usize, depth: usize) -> Res
     let indent = first.indent;
     if first.text == "-" || first.text.starts_with("- ") {
         let mut items = Vec::new();
-        while let Some(l) = lines.get(*at).filter(|l| l.indent == indent && (l.text == "-" || l.text.starts_with("- "))) {
+        while let Some(l) = lines.get(*at).filter(|l| l.indent == indent && (l.text == "-" || l.text.starts_with("- ")))
+        {
             *at += 1;
             let rest = l.text.get(1..).unwrap_or_default().trim();
             if rest.is_empty() {
@@ -78,7 +79,8 @@ fn block(lines: &[Line<'_>], at: &mut usize, indent: usize, depth: usize) -> Res
         *at += 1;
         let inner = if rest.is_empty() {
             // A list may stand at the indent of its key.
-            let list = lines.get(*at).is_some_and(|n| n.indent == indent && (n.text == "-" || n.text.starts_with("- ")));
+            let list =
+                lines.get(*at).is_some_and(|n| n.indent == indent && (n.text == "-" || n.text.starts_with("- ")));
             block(lines, at, if list { indent } else { indent + 1 }, depth + 1)?
         } else {
             value(rest, l.number)?
@@ -108,7 +110,9 @@ fn key(text: &str) -> Option<(String, &str)> {
 
 fn value(text: &str, line: usize) -> Result<Json, String> {
     if let Some(c) = text.chars().next().filter(|c| matches!(c, '&' | '!' | '|' | '>' | '@' | '`' | '%')) {
-        return Err(format!("line {line}: `{c}` is a part of YAML that mute lists are not read with; write plain text or quotes"));
+        return Err(format!(
+            "line {line}: `{c}` is a part of YAML that mute lists are not read with; write plain text or quotes"
+        ));
     }
     // `*` alone is what everybody writes for "all", though YAML takes it for an alias.
     if text.starts_with('*') && text != "*" && !text.contains(['.', '-', '/']) {
@@ -128,7 +132,8 @@ fn value(text: &str, line: usize) -> Result<Json, String> {
     for quote in ['"', '\''] {
         if let Some(inner) = text.strip_prefix(quote) {
             let inner = inner.strip_suffix(quote).ok_or_else(unclosed)?;
-            let plain = if quote == '"' { inner.replace("\\\"", "\"").replace("\\\\", "\\") } else { inner.replace("''", "'") };
+            let plain =
+                if quote == '"' { inner.replace("\\\"", "\"").replace("\\\\", "\\") } else { inner.replace("''", "'") };
             return Ok(plain.into());
         }
     }
