@@ -89,7 +89,8 @@ fn act_now_needs_two_different_approvers() {
 /// Group 3, at the API: every missing part is named.
 #[test]
 fn a_request_is_complete_or_refused() {
-    let cases: [(&str, fn(&mut Draft)); 14] = [
+    type Case = (&'static str, fn(&mut Draft));
+    let cases: [Case; 14] = [
         ("basis", |d| d.basis = None),
         ("justification", |d| d.justification = "needed".into()),
         ("risk", |d| d.risk = "   low                                 ".into()),

@@ -325,7 +325,7 @@ fn disposal_never_takes_a_held_row() {
         account: account.into(),
         ended: Some(now().plus_days(-days)),
     };
-    let mut rows =
+    let rows =
         vec![row("1", "a", 500), row("2", "b", 500), row("3", "a", 100), Row { ended: None, ..row("4", "a", 0) }];
     let hold = Hold {
         id: "H1".into(),
@@ -344,7 +344,7 @@ fn disposal_never_takes_a_held_row() {
     assert_eq!(yes("ada", &[]).unwrap_err().code(), "not-allowed");
     let late = Hold { accounts: BTreeSet::new(), ..hold.clone() };
     assert_eq!(yes("adam", &[late]).unwrap_err().code(), "not-proven", "a hold placed since the dry run counts");
-    let paper = yes("adam", &[hold.clone()]).unwrap();
+    let paper = yes("adam", std::slice::from_ref(&hold)).unwrap();
     assert_eq!((paper.counts[&Class::Scans], paper.digest), (1, list.digest.clone()));
     assert_eq!(hold.place(&actor("ulla"), &policy(), now()).unwrap_err().code(), "not-allowed");
     assert!(hold.place(&actor("ada"), &policy(), now()).is_ok());

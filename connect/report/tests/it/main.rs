@@ -2,6 +2,8 @@
 //!
 //! `REPORT_SAMPLES=folder cargo test -p plumb-report` writes the sample pages there, to be looked at.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers outside of test functions may fail loudly too
+
 use plumb_govern::bundle::Limit;
 use plumb_govern::cadence::{self, Subject};
 use plumb_govern::decision::{Register, register};
