@@ -80,9 +80,13 @@ pub(crate) fn wrap(text: &str, size: f32, face: Face, room: f32) -> Vec<String> 
         for c in word.chars() {
             line.push(c);
             if width(&line, size, face) > room && line.chars().count() > 1 {
-                line.pop();
-                lines.push(std::mem::take(&mut line));
-                line.push(c);
+                // Names break after their own joints where they have one in the second half of the line.
+                let joint = line.rfind(['.', '-', '/', ':', '_']).map(|i| i + 1);
+                let at = joint
+                    .filter(|i| *i > line.len() / 2 && *i < line.len() - c.len_utf8())
+                    .unwrap_or(line.len() - c.len_utf8());
+                let rest = line.split_off(at);
+                lines.push(std::mem::replace(&mut line, rest));
             }
         }
     }
