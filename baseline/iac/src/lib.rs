@@ -8,6 +8,7 @@ pub mod json;
 mod resource;
 mod skips;
 mod source;
+pub mod terraform;
 mod value;
 
 pub use resource::{Call, Code, Dialect, Key, Provider, Reading, Skip, plain, show};
