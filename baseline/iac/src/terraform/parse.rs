@@ -219,7 +219,6 @@ impl<'a> Parser<'a> {
                 };
                 Arc::from(name)
             };
-            let name_span = self.span(start);
             self.space();
             if self.peek() == Some(b'=') && self.byte(1) != Some(b'=') {
                 self.at += 1;
@@ -231,7 +230,7 @@ impl<'a> Parser<'a> {
                     Some(b'}') if nested => {}
                     _ => return self.fail("a new line was expected after the value"),
                 }
-                body.attrs.push(Attr { name, name_span, expr });
+                body.attrs.push(Attr { name, expr });
             } else {
                 let block = self.block(name, start)?;
                 if !nested {

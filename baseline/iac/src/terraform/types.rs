@@ -165,12 +165,11 @@ pub(crate) fn type_name(val: &Val) -> &'static str {
 
 /// A number as Terraform writes it.
 pub(crate) fn number_text(f: f64) -> String {
-    if f.fract() == 0.0 && f.abs() < 1e21 {
-        return format!("{f:.0}");
+    if f.fract() == 0.0 {
+        return format!("{f}");
     }
     // Terraform computes with many more digits than a double has; 15 of them are what both agree on.
-    let text = format!("{f:.14e}");
-    let rounded: f64 = text.parse().unwrap_or(f);
+    let rounded: f64 = format!("{f:.14e}").parse().unwrap_or(f);
     format!("{rounded}")
 }
 

@@ -16,8 +16,8 @@ pub(super) fn call(name: &str, args: &Args<'_>) -> Option<Out> {
         args.bool(f(&a, &b))
     };
     Some(match name {
-        "upper" => one(&|t| t.to_uppercase()),
-        "lower" => one(&|t| t.to_lowercase()),
+        "upper" => one(&|t| t.chars().map(|c| single(c.to_uppercase(), c)).collect()),
+        "lower" => one(&|t| t.chars().map(|c| single(c.to_lowercase(), c)).collect()),
         "title" => one(&title),
         "trimspace" => one(&|t| t.trim().to_owned()),
         "chomp" => one(&|t| t.trim_end_matches(['\n', '\r']).to_owned()),
@@ -38,6 +38,14 @@ pub(super) fn call(name: &str, args: &Args<'_>) -> Option<Out> {
     })
 }
 
+/// The other case of a letter where that is one letter; `ß` stays `ß`.
+fn single(mut other: impl Iterator<Item = char>, c: char) -> char {
+    match (other.next(), other.next()) {
+        (Some(one), None) => one,
+        _ => c,
+    }
+}
+
 fn title(text: &str) -> String {
     let mut start = true;
     let mut out = String::with_capacity(text.len());
@@ -47,7 +55,7 @@ fn title(text: &str) -> String {
         } else {
             out.push(c);
         }
-        start = !(c.is_alphanumeric() || c == '_' || c == '\'');
+        start = !(c.is_alphanumeric() || c == '_');
     }
     out
 }
