@@ -81,7 +81,9 @@ impl World<'_> {
             }
             Kind::Object(items) => self.eval_object(env, items, expr.span),
             Kind::Name(_) => self.eval_name(env, expr, &[]),
-            Kind::Traverse(base, ops) if matches!(base.kind, Kind::Name(_)) => self.eval_name_at(env, base, ops, expr.span),
+            Kind::Traverse(base, ops) if matches!(base.kind, Kind::Name(_)) => {
+                self.eval_name_at(env, base, ops, expr.span)
+            }
             Kind::Traverse(base, ops) => {
                 let base = self.eval(env, base)?;
                 self.apply(env, base, ops, expr.span)
@@ -199,7 +201,13 @@ impl World<'_> {
         Ok(val)
     }
 
-    fn eval_pieces(&mut self, env: &mut Env, pieces: &[Piece], out: &mut Vec<Part>, sensitive: &mut bool) -> Result<(), Fault> {
+    fn eval_pieces(
+        &mut self,
+        env: &mut Env,
+        pieces: &[Piece],
+        out: &mut Vec<Part>,
+        sensitive: &mut bool,
+    ) -> Result<(), Fault> {
         for piece in pieces {
             match piece {
                 Piece::Text(text) => out.push(Part::Text(text.clone())),
@@ -255,9 +263,7 @@ impl World<'_> {
     /// What a loop goes over; none when that is not known.
     pub(crate) fn entries(&mut self, over: &Val, span: Span) -> Result<Option<Vec<(Val, Val)>>, Fault> {
         Ok(Some(match &over.data {
-            Data::List(items) => {
-                items.iter().enumerate().map(|(i, v)| (Val::int(i as i64, span), v.clone())).collect()
-            }
+            Data::List(items) => items.iter().enumerate().map(|(i, v)| (Val::int(i as i64, span), v.clone())).collect(),
             Data::Set(items) => items.iter().map(|v| (v.clone(), v.clone())).collect(),
             Data::Map(members) => members.iter().map(|(k, v)| (Val::str(k.clone(), v.span), v.clone())).collect(),
             Data::Unknown(_) | Data::Ref(_) => return Ok(None),
@@ -344,7 +350,9 @@ impl World<'_> {
         let (taken, other) = if taken { (yes, no) } else { (no, yes) };
         let mut val = self.eval(env, taken)?;
         // Both values have one type; beside a text a number or truth value becomes text.
-        if matches!(other.kind, Kind::Str(_) | Kind::Template(_)) && matches!(val.data, Data::Bool(_) | Data::Int(_) | Data::Num(_)) {
+        if matches!(other.kind, Kind::Str(_) | Kind::Template(_))
+            && matches!(val.data, Data::Bool(_) | Data::Int(_) | Data::Num(_))
+        {
             val = types::to_string(&val).unwrap_or(val);
         }
         val.sensitive |= test.sensitive;
@@ -429,7 +437,11 @@ impl World<'_> {
             Data::Ref(r) if !r.path.is_empty() => return Ok(self.unknown_of(&[val], span)),
             Data::Ref(r) if symbolic(r) => {
                 let all = self.apply(env, val.clone(), ops, span)?;
-                return Ok(if matches!(all.data, Data::Ref(_)) { all } else { self.unknown_of(&[self.repeat(span)], span) });
+                return Ok(if matches!(all.data, Data::Ref(_)) {
+                    all
+                } else {
+                    self.unknown_of(&[self.repeat(span)], span)
+                });
             }
             _ => Arc::new(vec![val.clone()]),
         };
@@ -520,7 +532,11 @@ fn short(len: usize, index: &str) -> String {
 
 fn missing(members: &Members, name: &str) -> String {
     let known: Vec<&str> = members.keys().take(8).map(|k| &**k).collect();
-    if known.is_empty() { format!("there is no `{name}`; the object is empty") } else { format!("there is no `{name}`; there is {}", known.join(", ")) }
+    if known.is_empty() {
+        format!("there is no `{name}`; the object is empty")
+    } else {
+        format!("there is no `{name}`; there is {}", known.join(", "))
+    }
 }
 
 /// Adds a value to a text.
@@ -553,8 +569,20 @@ pub(crate) fn equal(a: &Val, b: &Val) -> Option<bool> {
             _ => Some(false),
         },
         (Data::Partial(parts), other) | (other, Data::Partial(parts)) => match other {
-            Data::Str(text) => if could_be(parts, text) { None } else { Some(false) },
-            Data::Partial(_) | Data::Unknown(_) | Data::Ref(_) | Data::Doc(_) => if a == b { Some(true) } else { None },
+            Data::Str(text) => {
+                if could_be(parts, text) {
+                    None
+                } else {
+                    Some(false)
+                }
+            }
+            Data::Partial(_) | Data::Unknown(_) | Data::Ref(_) | Data::Doc(_) => {
+                if a == b {
+                    Some(true)
+                } else {
+                    None
+                }
+            }
             _ => Some(false),
         },
         (Data::Unknown(_) | Data::Ref(_), _) | (_, Data::Unknown(_) | Data::Ref(_)) => None,

@@ -100,7 +100,9 @@ pub(super) fn expr(val: &Val, file: FileId, name: &str) -> Expr {
         Data::List(items) => Kind::Tuple(items.iter().map(|v| expr(v, file, name)).collect()),
         Data::Map(members) => Kind::Object(
             (members.iter())
-                .map(|(k, v)| (text_expr(k, val.span, file, ""), expr(v, file, if name == "providers" { name } else { "" })))
+                .map(|(k, v)| {
+                    (text_expr(k, val.span, file, ""), expr(v, file, if name == "providers" { name } else { "" }))
+                })
                 .collect(),
         ),
         _ => Kind::Null,

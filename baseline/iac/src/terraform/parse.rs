@@ -276,8 +276,21 @@ impl<'a> Parser<'a> {
     /// After an error at `from`: goes to the next line that starts a block or attribute of the file.
     fn resynchronise(&mut self, from: usize) -> bool {
         const STARTS: [&str; 15] = [
-            "resource", "data", "variable", "locals", "module", "output", "provider", "terraform", "moved", "import",
-            "removed", "check", "ephemeral", "action", "terragrunt",
+            "resource",
+            "data",
+            "variable",
+            "locals",
+            "module",
+            "output",
+            "provider",
+            "terraform",
+            "moved",
+            "import",
+            "removed",
+            "check",
+            "ephemeral",
+            "action",
+            "terragrunt",
         ];
         self.depth = 0;
         self.skip_newlines = false;

@@ -67,7 +67,8 @@ impl World<'_> {
         if let Some(expr) = body.attr("count") {
             let val = self.eval(env, expr)?;
             if val.is_unknown() {
-                let index = Val::unknown(WhyKind::Repeat, "count.index", "the count is not known before apply", expr.span);
+                let index =
+                    Val::unknown(WhyKind::Repeat, "count.index", "the count is not known before apply", expr.span);
                 return Ok(vec![(Key::Any, None, Some(index))]);
             }
             let number = types::to_number(&val).and_then(|n| n.as_int()).and_then(|n| usize::try_from(n).ok());
@@ -100,19 +101,24 @@ impl World<'_> {
         if pairs.len() > MAX_REPEAT {
             return Err(Fault::new(expr.span, format!("more than {MAX_REPEAT} instances are not read")));
         }
-        Ok(pairs
-            .into_iter()
-            .map(|(k, v)| (Key::Name(k.clone()), Some((Val::str(k, expr.span), v)), None))
-            .collect())
+        Ok(pairs.into_iter().map(|(k, v)| (Key::Name(k.clone()), Some((Val::str(k, expr.span), v)), None)).collect())
     }
 
     /// The instances of a resource block, made at the first question.
-    pub(crate) fn resource_instances(&mut self, scope: usize, declaration: usize, span: Span) -> Result<Instances, Fault> {
+    pub(crate) fn resource_instances(
+        &mut self,
+        scope: usize,
+        declaration: usize,
+        span: Span,
+    ) -> Result<Instances, Fault> {
         let module = self.scope_module(scope);
         let Some(decl) = module.resources.get(declaration) else { return Err(Fault::new(span, "no such resource")) };
         match self.scopes.get(scope).and_then(|s| s.resources.get(&declaration)) {
             Some(Instances::Busy) => {
-                return Err(Fault::new(span, format!("the count or keys of `{}.{}` depend on themselves", decl.type_, decl.name)));
+                return Err(Fault::new(
+                    span,
+                    format!("the count or keys of `{}.{}` depend on themselves", decl.type_, decl.name),
+                ));
             }
             Some(Instances::Failed(fault)) => return Err(fault.clone()),
             Some(known) => return Ok(known.clone()),
@@ -130,7 +136,13 @@ impl World<'_> {
                     let id = self.instances.len();
                     let env = Env { scope, each, count, ..Env::default() };
                     self.by_address.insert(address.clone(), id);
-                    self.instances.push(Instance { env, declaration, key: key.clone(), address, attrs: HashMap::new() });
+                    self.instances.push(Instance {
+                        env,
+                        declaration,
+                        key: key.clone(),
+                        address,
+                        attrs: HashMap::new(),
+                    });
                     (key, id)
                 });
                 group(made, decl.block.body.attr("count").is_some())
@@ -155,7 +167,9 @@ impl World<'_> {
         let module = self.scope_module(scope);
         let Some(block) = module.calls.get(call) else { return Err(Fault::new(span, "no such module call")) };
         match self.scopes.get(scope).and_then(|s| s.calls.get(&call)) {
-            Some(Instances::Busy) => return Err(Fault::new(span, "the count or keys of this module depend on themselves")),
+            Some(Instances::Busy) => {
+                return Err(Fault::new(span, "the count or keys of this module depend on themselves"));
+            }
             Some(Instances::Failed(fault)) => return Err(fault.clone()),
             Some(known) => return Ok(known.clone()),
             None => {}
@@ -182,7 +196,8 @@ impl World<'_> {
             return Ok(Instances::Count(Arc::default()));
         }
         let Some(target) = self.module_folder(&dir, &path, &source) else {
-            let message = format!("the module `{source}` is not on disk; what it declares is not known (run `terraform init`)");
+            let message =
+                format!("the module `{source}` is not on disk; what it declares is not known (run `terraform init`)");
             self.report(ProblemSeverity::Note, block.header, message);
             return Ok(Instances::Missing(source));
         };
@@ -225,7 +240,14 @@ impl World<'_> {
     }
 
     /// A resource (all its instances) as a value.
-    pub(crate) fn resource_value(&mut self, scope: usize, mode: Mode, type_: &Arc<str>, name: &Arc<str>, span: Span) -> Res {
+    pub(crate) fn resource_value(
+        &mut self,
+        scope: usize,
+        mode: Mode,
+        type_: &Arc<str>,
+        name: &Arc<str>,
+        span: Span,
+    ) -> Res {
         let module = self.scope_module(scope);
         let Some(at) = module.resource_index.get(&(mode, type_.clone(), name.clone())) else {
             let what = format!("{}{type_}.{name}", mode.prefix());
@@ -268,7 +290,9 @@ impl World<'_> {
         let Some(instance) = self.instances.get(id) else { return Ok(None) };
         match instance.attrs.get(name) {
             Some(Slot::Done(result)) => return result.clone().map(Some),
-            Some(Slot::Busy) => return Err(Fault::new(span, format!("`{}.{name}` depends on itself", instance.address))),
+            Some(Slot::Busy) => {
+                return Err(Fault::new(span, format!("`{}.{name}` depends on itself", instance.address)));
+            }
             None => {}
         }
         let module = self.scope_module(instance.env.scope);
@@ -454,7 +478,8 @@ impl World<'_> {
         let (address, key, scope) = (instance.address.clone(), instance.key.clone(), instance.env.scope);
         let mut members = self.written(id, decl);
         for name in super::data::computed(decl.mode, &decl.type_) {
-            let result = self.attribute(id, name, decl.block.header).map(|v| v.unwrap_or_else(|| Val::null(decl.block.header)));
+            let result =
+                self.attribute(id, name, decl.block.header).map(|v| v.unwrap_or_else(|| Val::null(decl.block.header)));
             let val = self.settle(result, decl.block.header);
             if !val.is_null() {
                 members.insert((*name).into(), val);
@@ -509,9 +534,10 @@ fn names(body: &Body) -> Vec<(Arc<str>, Span)> {
 
 fn has(body: &Body, name: &str) -> bool {
     body.attr(name).is_some()
-        || body.blocks.iter().any(|b| {
-            &*b.type_ == name || (&*b.type_ == "dynamic" && b.labels.first().is_some_and(|l| &**l == name))
-        })
+        || body
+            .blocks
+            .iter()
+            .any(|b| &*b.type_ == name || (&*b.type_ == "dynamic" && b.labels.first().is_some_and(|l| &**l == name)))
 }
 
 fn group(made: impl Iterator<Item = (Key, usize)>, counted: bool) -> Instances {

@@ -192,7 +192,9 @@ impl Parser<'_> {
                 let digits = self.slice(self.at, self.at + len);
                 match u32::from_str_radix(digits, 16).ok().filter(|_| digits.len() == len) {
                     Some(code) => text.push(char::from_u32(code).unwrap_or('\u{FFFD}')),
-                    None => return self.fail(format!("{len} hexadecimal digits were expected after `\\{}`", b as char)),
+                    None => {
+                        return self.fail(format!("{len} hexadecimal digits were expected after `\\{}`", b as char));
+                    }
                 }
                 self.at += len;
             }

@@ -320,9 +320,7 @@ impl<'f> World<'f> {
         let Some(expr) = module.locals.get(name) else {
             return Err(Fault::new(span, format!("there is no local `{name}` in this module")));
         };
-        self.stored(scope, Table::Locals, name, span, |world| {
-            world.eval(&mut Env { scope, ..Env::default() }, expr)
-        })
+        self.stored(scope, Table::Locals, name, span, |world| world.eval(&mut Env { scope, ..Env::default() }, expr))
     }
 
     /// An output of a module instance.
@@ -381,7 +379,9 @@ impl<'f> World<'f> {
                 let found = index.as_str().and_then(|k| children.get(k)).copied();
                 match found {
                     Some(child) => Some(child),
-                    None => return Err(Fault::new(span, format!("module `{name}` has no instance {}", index.describe()))),
+                    None => {
+                        return Err(Fault::new(span, format!("module `{name}` has no instance {}", index.describe())));
+                    }
                 }
             }
             _ => None,
@@ -433,7 +433,13 @@ impl<'f> World<'f> {
     }
 
     /// The provider configuration a resource uses.
-    pub(crate) fn provider(&mut self, scope: usize, name: &Arc<str>, alias: &Arc<str>, depth: u32) -> Option<Arc<Provider>> {
+    pub(crate) fn provider(
+        &mut self,
+        scope: usize,
+        name: &Arc<str>,
+        alias: &Arc<str>,
+        depth: u32,
+    ) -> Option<Arc<Provider>> {
         let key = (name.clone(), alias.clone());
         if let Some(found) = self.scopes.get(scope)?.providers.get(&key) {
             return found.clone();
@@ -451,9 +457,9 @@ impl<'f> World<'f> {
                 let passed = caller_module.calls.get(call).and_then(|b| b.body.attr("providers"));
                 let wanted = if alias.is_empty() { name.to_string() } else { format!("{name}.{alias}") };
                 let mapped = match passed.map(|e| &e.kind) {
-                    Some(Kind::Object(items)) => items.iter().find_map(|(k, v)| {
-                        if path_text(k).as_deref() == Some(&wanted) { path_text(v) } else { None }
-                    }),
+                    Some(Kind::Object(items)) => items
+                        .iter()
+                        .find_map(|(k, v)| if path_text(k).as_deref() == Some(&wanted) { path_text(v) } else { None }),
                     _ => None,
                 };
                 match mapped {
@@ -476,7 +482,13 @@ impl<'f> World<'f> {
 }
 
 impl Scope {
-    pub(crate) fn new(module: Arc<Module>, prefix: Arc<str>, path: String, chain: Arc<[Call]>, parent: Option<Parent>) -> Self {
+    pub(crate) fn new(
+        module: Arc<Module>,
+        prefix: Arc<str>,
+        path: String,
+        chain: Arc<[Call]>,
+        parent: Option<Parent>,
+    ) -> Self {
         Self {
             module,
             prefix,

@@ -67,7 +67,9 @@ pub(super) fn decode(text: &str, span: Span) -> Out {
                 Some(name) if name.as_str() == Some("<<") => merged.push(val),
                 Some(name) => {
                     let name = super::types::to_string(&name);
-                    let Some(name) = name.as_ref().and_then(Val::as_str) else { return Err("keys must be text".into()) };
+                    let Some(name) = name.as_ref().and_then(Val::as_str) else {
+                        return Err("keys must be text".into());
+                    };
                     members.insert(name.into(), val);
                 }
             },
@@ -99,7 +101,9 @@ fn close(mut members: Members, merged: Vec<Val>, span: Span) -> Out {
 fn scalar(text: &str, span: Span) -> Val {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Val::null(span),
-        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => return Val::bool(true, span),
+        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
+            return Val::bool(true, span);
+        }
         "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
             return Val::bool(false, span);
         }
@@ -125,7 +129,8 @@ fn scalar(text: &str, span: Span) -> Val {
     if numeric && let Ok(number) = plain.parse::<f64>() {
         return Val::num(number, span);
     }
-    let date = text.len() == 10 && text.bytes().enumerate().all(|(i, b)| if matches!(i, 4 | 7) { b == b'-' } else { b.is_ascii_digit() });
+    let date = text.len() == 10
+        && text.bytes().enumerate().all(|(i, b)| if matches!(i, 4 | 7) { b == b'-' } else { b.is_ascii_digit() });
     if date { Val::str(format!("{text}T00:00:00Z"), span) } else { Val::str(text, span) }
 }
 

@@ -84,10 +84,19 @@ fn indent(args: &Args<'_>) -> Out {
 }
 
 fn compile(pattern: &str) -> Result<Regex, String> {
-    regex::RegexBuilder::new(pattern)
-        .size_limit(2 << 20)
-        .build()
-        .map_err(|e| format!("{pattern:?} is not a regular expression: {e}"))
+    let built = regex::RegexBuilder::new(pattern).size_limit(2 << 20).build();
+    built.map_err(|e| format!("{pattern:?} is not a regular expression: {e}"))
+}
+
+/// A pattern whose groups are either all named or all not: the result is a map or a list.
+fn grouped(pattern: &str) -> Result<Regex, String> {
+    let regex = compile(pattern)?;
+    let named = regex.capture_names().skip(1).flatten().count();
+    if named == 0 || named + 1 == regex.captures_len() {
+        Ok(regex)
+    } else {
+        Err("named and unnamed groups cannot be mixed".into())
+    }
 }
 
 fn replace(args: &Args<'_>) -> Out {
@@ -117,7 +126,7 @@ fn captured(pattern: &Regex, found: &regex::Captures<'_>, args: &Args<'_>) -> Va
 }
 
 fn regex(args: &Args<'_>) -> Out {
-    let (pattern, text) = (compile(&args.text(0)?)?, args.text(1)?);
+    let (pattern, text) = (grouped(&args.text(0)?)?, args.text(1)?);
     match pattern.captures(&text) {
         Some(found) => Ok(captured(&pattern, &found, args)),
         None => Err("the pattern does not match".into()),
@@ -125,7 +134,7 @@ fn regex(args: &Args<'_>) -> Out {
 }
 
 fn regexall(args: &Args<'_>) -> Out {
-    let (pattern, text) = (compile(&args.text(0)?)?, args.text(1)?);
+    let (pattern, text) = (grouped(&args.text(0)?)?, args.text(1)?);
     let all = pattern.captures_iter(&text).map(|found| captured(&pattern, &found, args)).collect();
     Ok(Val::list(all, args.span))
 }

@@ -1,0 +1,43 @@
+//! Reads a generated flat repository and prints what it cost: `cargo run --release --example terraform_speed [count]`.
+
+use plumb_iac::MemoryFiles;
+use plumb_iac::terraform::{Options, read};
+use std::fmt::Write as _;
+use std::time::Instant;
+
+fn main() {
+    let count: usize = std::env::args().nth(1).and_then(|a| a.parse().ok()).unwrap_or(10_000);
+    let mut files = Vec::new();
+    let mut bytes = 0;
+    for file in 0..count.div_ceil(500) {
+        let mut text = String::new();
+        for i in file * 500..count.min(file * 500 + 500) {
+            let _ = write!(
+                text,
+                "resource \"aws_s3_bucket\" \"b{i}\" {{\n  bucket = \"${{var.prefix}}-{i}\"\n  tags = merge(local.tags, {{ Name = \"b{i}\" }})\n\n  versioning {{\n    enabled = {}\n  }}\n\n  dynamic \"lifecycle_rule\" {{\n    for_each = local.rules\n    content {{\n      id      = lifecycle_rule.value.id\n      enabled = lifecycle_rule.value.days > 30 ? true : false\n    }}\n  }}\n}}\n\n",
+                i % 2 == 0
+            );
+        }
+        bytes += text.len();
+        files.push((format!("f{file}.tf"), text));
+    }
+    files.push((
+        "vars.tf".to_owned(),
+        "variable \"prefix\" { default = \"x\" }\nlocals {\n  tags = { team = \"a\" }\n  rules = [{ id = \"a\", days = 10 }, { id = \"b\", days = 90 }]\n}\n"
+            .to_owned(),
+    ));
+    let files = MemoryFiles::new(files);
+    let start = Instant::now();
+    let reading = read(&files, &Options::default());
+    let ms = start.elapsed().as_secs_f64() * 1000.0;
+    println!(
+        "{} resources, {} problems, {:.2} MB: {ms:.0} ms, {:.1} MB/s",
+        reading.resources.len(),
+        reading.problems.len(),
+        bytes as f64 / 1e6,
+        bytes as f64 / 1e3 / ms
+    );
+    if let Ok(status) = std::fs::read_to_string("/proc/self/status") {
+        status.lines().filter(|l| l.starts_with("VmHWM")).for_each(|l| println!("{l}"));
+    }
+}
