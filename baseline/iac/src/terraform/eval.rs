@@ -343,7 +343,7 @@ impl World<'_> {
         let test = self.truth(test, cond.span)?;
         let Some(taken) = test.as_bool() else {
             let (yes, no) = (self.eval(env, yes)?, self.eval(env, no)?);
-            let mut val = if yes == no { yes } else { self.unknown_of(&[test.clone()], span) };
+            let mut val = if yes == no { yes } else { self.unknown_of(std::slice::from_ref(&test), span) };
             val.sensitive |= test.sensitive;
             return Ok(val);
         };
@@ -409,12 +409,35 @@ impl World<'_> {
     pub(crate) fn apply(&mut self, env: &mut Env, base: Val, ops: &[Op], span: Span) -> Res {
         let mut val = base;
         let mut rest = ops;
+        // Inside a block of a resource: the provider may give members that are not written.
+        let mut block: Option<(Arc<str>, String)> = None;
         while let Some((op, after)) = rest.split_first() {
             rest = after;
             match op {
-                Op::Attr(name) => val = self.member(&val, name, span)?,
+                Op::Attr(name) => {
+                    match (&mut block, &val.data) {
+                        (_, Data::Ref(r)) if r.path.is_empty() && self.is_block(&r.address, name) => {
+                            block = Some((r.address.clone(), name.to_string()));
+                        }
+                        (Some((_, path)), _) => {
+                            path.push('.');
+                            path.push_str(name);
+                        }
+                        (None, _) => {}
+                    }
+                    val = match (self.member(&val, name, span), block.take()) {
+                        (Err(_), Some((address, path))) => Val::reference(address, path, span),
+                        (found, inside) => {
+                            block = inside;
+                            found?
+                        }
+                    };
+                }
                 Op::Index(index) => {
                     let index = self.eval(env, index)?;
+                    if let (Some((_, path)), Some(i)) = (&mut block, index.as_int()) {
+                        path.push_str(&format!("[{i}]"));
+                    }
                     val = self.index(&val, &index, span)?;
                 }
                 Op::AttrSplat => {
@@ -485,7 +508,7 @@ impl World<'_> {
         }
         let mut found = match &val.data {
             Data::Ref(r) if symbolic(r) => val.clone(),
-            _ if index.is_unknown() => self.unknown_of(&[index.clone()], span),
+            _ if index.is_unknown() => self.unknown_of(std::slice::from_ref(index), span),
             Data::List(items) => {
                 let number = types::to_number(index).and_then(|n| n.as_int());
                 let Some(number) = number else {

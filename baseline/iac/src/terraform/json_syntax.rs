@@ -71,7 +71,7 @@ fn inner(members: &Members, file: FileId) -> Body {
                 });
             }),
             "lifecycle" | "provisioner" | "connection" => {}
-            _ => body.attrs.push(Attr { name: name.clone(), expr: expr(val, file, &**name) }),
+            _ => body.attrs.push(Attr { name: name.clone(), expr: expr(val, file, name) }),
         }
     }
     body

@@ -227,7 +227,7 @@ fn inputs(world: &mut World<'_>, root: &str, options: &Options) -> HashMap<Arc<s
             }
             continue;
         }
-        let (body, errors) = parse::parse_file(&text, file);
+        let (body, errors) = parse::parse_values(&text, file);
         for error in errors {
             world.report(ProblemSeverity::Error, error.span, error.message);
         }

@@ -213,6 +213,7 @@ impl World<'_> {
                 let address: Arc<str> = format!("{prefix}module.{name}{key}").into();
                 let here = Call { address: address.clone(), source: source.clone(), span: block.header };
                 let chain: Arc<[Call]> = chain.iter().cloned().chain([here]).collect();
+                self.grant(&module);
                 let parent = Parent { env: Env { scope, each, count, ..Env::default() }, call };
                 let child = Scope::new(module.clone(), format!("{address}.").into(), path.clone(), chain, Some(parent));
                 self.scopes.push(child);
@@ -249,25 +250,29 @@ impl World<'_> {
         span: Span,
     ) -> Res {
         let module = self.scope_module(scope);
-        let Some(at) = module.resource_index.get(&(mode, type_.clone(), name.clone())) else {
+        let Some(at) = module.resource_index.get(&(mode, type_.clone(), name.clone())).copied() else {
+            // Its file may be the broken one, or this is an excerpt: what is meant is known all the same.
             let what = format!("{}{type_}.{name}", mode.prefix());
-            return Err(Fault::new(span, format!("`{what}` is not declared in this module")));
+            let message = format!("`{what}` is not declared in this module");
+            self.report(ProblemSeverity::Note, span, message);
+            let prefix = self.scopes.get(scope).map(|s| s.prefix.clone()).unwrap_or_default();
+            return Ok(Val::reference(format!("{prefix}{what}"), "", span));
         };
-        if let Some(whole) = self.scopes.get(scope).and_then(|s| s.wholes.get(at)) {
+        if let Some(whole) = self.scopes.get(scope).and_then(|s| s.wholes.get(&at)) {
             return Ok(whole.clone());
         }
         let one = |world: &Self, id: usize| {
             let address = world.instances.get(id).map(|i| i.address.clone()).unwrap_or_default();
             Val::reference(address, "", span)
         };
-        let whole = match self.resource_instances(scope, *at, span)? {
+        let whole = match self.resource_instances(scope, at, span)? {
             Instances::One(id) | Instances::Any(id) => one(self, id),
             Instances::Count(ids) => Val::list(ids.iter().map(|id| one(self, *id)).collect(), span),
             Instances::Keys(ids) => Val::map(ids.iter().map(|(k, id)| (k.clone(), one(self, *id))).collect(), span),
             Instances::Busy | Instances::Failed(_) | Instances::Missing(_) => self.repeat(span),
         };
         if let Some(scope) = self.scopes.get_mut(scope) {
-            scope.wholes.insert(*at, whole.clone());
+            scope.wholes.insert(at, whole.clone());
         }
         Ok(whole)
     }
@@ -282,6 +287,16 @@ impl World<'_> {
         Ok(match val {
             Some(val) if !val.is_null() => val.through(Step::Resource(edge), span),
             _ => Val::reference(address.clone(), name, span),
+        })
+    }
+
+    /// Whether `name` is written as blocks in the resource at `address`.
+    pub(crate) fn is_block(&self, address: &str, name: &str) -> bool {
+        let instance = self.by_address.get(address).and_then(|id| self.instances.get(*id));
+        instance.is_some_and(|i| {
+            let module = self.scopes.get(i.env.scope).map(|s| &s.module);
+            let body = module.and_then(|m| m.resources.get(i.declaration)).map(|d| &d.block.body);
+            body.is_some_and(|b| b.attr(name).is_none() && has(b, name))
         })
     }
 

@@ -11,8 +11,10 @@ use crate::value::{Data, Members, Ref, Step, Val, WhyKind};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// How much work one root may cost, in evaluated expressions.
-const STEPS: u64 = 40_000_000;
+/// How much work one root may cost, in evaluated expressions: this, and more for each declaration it has.
+const STEPS: u64 = 3_000_000;
+/// What each declaration of a module instance may cost.
+const STEPS_EACH: u64 = 2_000;
 /// How many members one stored value may have, counting shared parts each time.
 const MAX_SIZE: usize = 2_000_000;
 
@@ -36,6 +38,8 @@ pub(crate) struct World<'f> {
     pub too_deep: bool,
 }
 
+type Providers = HashMap<(Arc<str>, Arc<str>), Option<Arc<Provider>>>;
+
 /// A module instance.
 pub(crate) struct Scope {
     pub module: Arc<Module>,
@@ -52,7 +56,8 @@ pub(crate) struct Scope {
     pub calls: HashMap<usize, Instances>,
     /// Resources as values, all instances together.
     pub wholes: HashMap<usize, Val>,
-    pub providers: HashMap<(Arc<str>, Arc<str>), Option<Arc<Provider>>>,
+    /// Provider configurations by name and alias, as far as they were asked for.
+    pub providers: Providers,
 }
 
 /// Who called a module instance.
@@ -107,7 +112,16 @@ impl<'f> World<'f> {
         self.inputs = inputs;
         self.installed = installed;
         let module = self.module(&root);
+        self.grant(&module);
         self.scopes.push(Scope::new(module, "".into(), String::new(), Arc::new([]), None));
+    }
+
+    /// Adds the work that the declarations of a module instance may cost. An ended budget stays ended.
+    pub(crate) fn grant(&mut self, module: &Module) {
+        if self.steps > 0 {
+            let declarations = module.resources.len() + module.calls.len() + module.locals.len() + module.outputs.len();
+            self.steps = self.steps.saturating_add(declarations as u64 * STEPS_EACH).min(STEPS * 1_000);
+        }
     }
 
     pub(crate) fn report(&mut self, severity: ProblemSeverity, span: Span, message: impl Into<String>) {
@@ -229,6 +243,9 @@ impl<'f> World<'f> {
                 let Some(Op::Attr(second)) = rest.first() else { return Err(Fault::new(span, unclear(name))) };
                 let whole = self.resource_value(env.scope, mode, first, second, span)?;
                 self.resource_traversal(env, whole, rest.get(1..).unwrap_or(&[]), span)
+            }
+            _ if !name.contains('_') && !self.scope_module(env.scope).resources.iter().any(|d| d.type_ == *name) => {
+                Err(Fault::new(span, unclear(name)))
             }
             _ => {
                 let whole = self.resource_value(env.scope, Mode::Managed, name, first, span)?;

@@ -42,7 +42,8 @@ fn a_plan_alone() {
     assert!(is_plan_or_state(plan.as_bytes()));
     let reading = read(&[("plan.json", &plan)]);
     assert_eq!(reading.problems, []);
-    let [bucket, policy] = reading.resources.as_slice() else { panic!("{:?}", reading.resources.len()) };
+    assert_eq!(reading.resources.len(), 2);
+    let (bucket, policy) = (&reading.resources[0], &reading.resources[1]);
     assert_eq!(bucket.dialect, Dialect::TerraformPlan);
     let at = |p: &str| plain(bucket.attrs.at(p).unwrap());
     assert_eq!(at("force_destroy"), json!(false));

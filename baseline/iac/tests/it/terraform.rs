@@ -9,9 +9,9 @@ pub fn reading(files: &[(&str, &str)]) -> Reading {
 }
 
 fn one<'a>(reading: &'a Reading, address: &str) -> &'a Code {
-    let all: Vec<&str> = reading.resources.iter().map(|r| &*r.address).collect();
-    let found = reading.resources.iter().find(|r| &*r.address == address);
-    found.unwrap_or_else(|| panic!("no {address} in {all:?}; problems: {:?}", reading.problems))
+    let at = reading.resources.iter().position(|r| &*r.address == address);
+    assert!(at.is_some(), "no {address} in {:?}; problems: {:?}", addresses(reading), reading.problems);
+    &reading.resources[at.unwrap_or_default()]
 }
 
 /// Reads one file and compares an attribute of `aws_x.y` in plain JSON.
@@ -222,6 +222,20 @@ fn references_keep_their_edge_when_the_value_is_known() {
 }
 
 #[test]
+fn members_of_blocks_that_the_provider_gives_are_references() {
+    let reading = reading(&[(
+        "main.tf",
+        "resource \"aws_x\" \"c\" {\n  count = 1\n  auth {\n    on = true\n  }\n}\nresource \"aws_x\" \"y\" {\n  on = aws_x.c[0].auth[0].on\n  ca = aws_x.c[0].auth[0].ca\n  old = aws_x.c.0.auth.0.ca.0.data\n}\n",
+    )]);
+    assert_eq!(reading.problems, []);
+    let y = one(&reading, "aws_x.y");
+    assert_eq!(
+        plain(&y.attrs),
+        json!({"on": true, "ca": {"unknown": "aws_x.c[0].auth[0].ca"}, "old": {"unknown": "aws_x.c[0].auth[0].ca[0].data"}})
+    );
+}
+
+#[test]
 fn modules_to_any_depth_with_their_call_chain() {
     let reading = reading(&[
         (
@@ -410,6 +424,25 @@ fn one_broken_file_or_block_never_stops_the_rest() {
         reading.problems.iter().map(|p| (p.place.file.to_string(), p.place.line)).collect();
     assert_eq!(places, [("a.tf".into(), 6), ("d.tf.json".into(), 1), ("a.tf".into(), 8)]);
     assert!(reading.problems[0].frame.contains("    6 | }"), "{}", reading.problems[0].frame);
+}
+
+#[test]
+fn a_broken_value_keeps_the_values_after_it() {
+    let reading = reading(&[
+        ("main.tf", "variable \"a\" {}\nvariable \"b\" {}\nresource \"aws_x\" \"y\" {\n  v = [var.a, var.b]\n}\n"),
+        ("terraform.tfvars", "a = [1,,2]\nb = \"x\"\n"),
+    ]);
+    assert_eq!(plain(one(&reading, "aws_x.y").attrs.at("v[1]").unwrap()), json!("x"));
+    assert_eq!(reading.problems.len(), 1);
+}
+
+#[test]
+fn what_is_not_declared_is_still_a_reference() {
+    let reading = reading(&[("main.tf", "resource \"aws_x\" \"y\" {\n  k = aws_kms_key.k.arn\n  bare = word.x\n}\n")]);
+    let y = one(&reading, "aws_x.y");
+    assert_eq!(&*y.attrs.get("k").unwrap().edge().unwrap().address, "aws_kms_key.k");
+    assert_eq!(y.attrs.get("bare").unwrap().why().unwrap().kind.name(), "error");
+    assert_eq!(reading.problems.len(), 2);
 }
 
 #[test]
