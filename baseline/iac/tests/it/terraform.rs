@@ -491,5 +491,12 @@ fn show_prints_one_object_a_resource() {
     assert_eq!(shown[0]["unknown"][0]["path"], "a");
     assert_eq!(shown[0]["unknown"][0]["reason"], "input");
     assert_eq!(shown[0]["fields"][0]["at"]["line"], 3);
+    let lookup = self::reading(&[(
+        "main.tf",
+        "data \"aws_region\" \"r\" {}\nresource \"aws_x\" \"y\" {\n  a = \"x-${data.aws_region.r.name}\"\n}\n",
+    )]);
+    let shown: Vec<Json> = plumb_iac::show(&lookup).collect();
+    assert_eq!(shown[1]["unknown"][0]["reason"], "lookup");
+    assert_eq!(shown[1]["unknown"][0]["expression"], "x-${data.aws_region.r.name}");
     assert!(matches!(reading.resources[0].attrs.get("a").unwrap().data, Data::Unknown(_)));
 }
