@@ -26,7 +26,7 @@ pub(super) fn decode(text: &str, span: Span) -> Out {
         let (event, _) = step.map_err(|e| format!("the text is not YAML: {e}"))?;
         let (val, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let plain = style == ScalarStyle::Plain && !tag.is_some_and(|t| t.suffix == "str");
+                let plain = style == ScalarStyle::Plain && tag.is_none_or(|t| t.suffix != "str");
                 (if plain { scalar(&text, span) } else { Val::str(&*text, span) }, anchor)
             }
             Event::Alias(id) => match anchors.get(&id) {
