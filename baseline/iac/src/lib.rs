@@ -4,6 +4,10 @@
 //! value of its own ([`Data::Unknown`], [`Data::Ref`], [`Data::Partial`]) that says why; one broken file is a
 //! [`Problem`] with a source frame and never stops the rest.
 
+pub mod arm;
+mod azure;
+pub mod bicep;
+mod blend;
 pub mod cloudformation;
 pub mod document;
 pub mod json;

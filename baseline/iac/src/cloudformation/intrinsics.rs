@@ -1,6 +1,7 @@
 //! The intrinsic functions.
 
 use super::stack::{Stack, Truth, scalar_text};
+use crate::blend::{base64, brief, either};
 use super::text::{dynamic, join, known, parts};
 use super::{Reader, parse_text};
 use crate::document::{Data as Tree, Member, Node};
@@ -475,41 +476,6 @@ fn answer(truth: Truth, span: Span) -> Val {
     }
 }
 
-/// One of two values, by a condition that is not known: what they share stays known.
-fn either(yes: Option<Val>, no: Option<Val>, on: &str, span: Span) -> Option<Val> {
-    match (yes, no) {
-        (None, None) => None,
-        (Some(yes), Some(no)) if yes == no => Some(yes),
-        (Some(Val { data: Data::Map(yes), span: at, .. }), Some(Val { data: Data::Map(no), .. })) => {
-            let mut out = Members::new();
-            for key in yes.keys().chain(no.keys()) {
-                if !out.contains_key(key)
-                    && let Some(val) = either(yes.get(key).cloned(), no.get(key).cloned(), on, span)
-                {
-                    out.insert(key.clone(), val);
-                }
-            }
-            Some(Val::map(out, at))
-        }
-        (yes, no) => {
-            let text = |v: &Option<Val>| v.as_ref().map_or("nothing".to_owned(), |v| brief(&v.describe()));
-            let sensitive = yes.as_ref().is_some_and(|v| v.sensitive) || no.as_ref().is_some_and(|v| v.sensitive);
-            let detail = if sensitive { String::new() } else { format!(": {} or {}", text(&yes), text(&no)) };
-            let mut val = Val::unknown(WhyKind::Repeat, on, format!("depends on {on}{detail}"), span);
-            val.sensitive = sensitive;
-            Some(val)
-        }
-    }
-}
-
-fn brief(text: &str) -> String {
-    if text.chars().count() > 60 {
-        format!("{}…", text.chars().take(60).collect::<String>())
-    } else {
-        text.to_owned()
-    }
-}
-
 fn lookup(expr: &str, detail: &str, span: Span) -> Val {
     Val::unknown(WhyKind::Lookup, expr, detail, span)
 }
@@ -646,19 +612,18 @@ pub(super) fn literal(node: &Node, file: crate::source::FileId) -> Val {
     }
 }
 
-/// Standard base64 with padding.
-pub(crate) fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let at = |i: usize| u32::from(chunk.get(i).copied().unwrap_or(0));
-        let group = at(0) << 16 | at(1) << 8 | at(2);
-        for i in 0..4_u32 {
-            let index = (group >> (18 - 6 * i)) & 63;
-            let used = usize::try_from(i).unwrap_or(0) <= chunk.len();
-            let symbol = ALPHABET.get(usize::try_from(index).unwrap_or(0)).copied().unwrap_or(b'=');
-            out.push(char::from(if used { symbol } else { b'=' }));
+/// A document's values as they stand, no function among them.
+pub(crate) fn plain_value(node: &Node, file: crate::source::FileId) -> Val {
+    let span = Span { file, start: node.start, end: node.end };
+    match &node.data {
+        Tree::Null => Val::null(span),
+        Tree::Bool(b) => Val::bool(*b, span),
+        Tree::Int(i) => Val::int(*i, span),
+        Tree::Double(d) => Val::num(*d, span),
+        Tree::Str(text) => Val::str(&**text, span),
+        Tree::Seq(items) => Val::list(items.iter().map(|n| plain_value(n, file)).collect(), span),
+        Tree::Map(members) => {
+            Val::map(members.iter().map(|m| ((*m.key).into(), plain_value(&m.value, file))).collect(), span)
         }
     }
-    out
 }

@@ -79,6 +79,9 @@ pub fn read_into(files: &dyn Files, path: &str, reading: &mut Reading) -> BTreeS
     reader.nested
 }
 
+pub(crate) use intrinsics::plain_value;
+pub(crate) use stack::metadata_skips;
+
 /// A template's text, parsed once per reading.
 struct Doc {
     path: Arc<str>,

@@ -2,10 +2,11 @@
 
 use super::text::{dynamic, known};
 use super::{Doc, MAX_NESTING, MAX_RESOURCES, Reader, sam};
+use crate::blend::local;
 use crate::document::{Data as Tree, Member, Node};
 use crate::notes;
 use crate::resource::{Call, Code, Dialect, Key, Skip};
-use crate::source::{ProblemSeverity, Span, join};
+use crate::source::{ProblemSeverity, Span};
 use crate::value::{Data, Members, Step, Val, WhyKind};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
@@ -432,7 +433,7 @@ impl<'d> Stack<'d> {
         let source = attrs.get("TemplateURL").or_else(|| attrs.get("Location"));
         let source = source.filter(|s| s.as_map().is_none())?;
         let written = source.describe();
-        let Some(path) = local(reader, &self.doc.folder, &written) else {
+        let Some(path) = local(reader.files, &self.doc.folder, &written) else {
             let message = format!("nested stack {logical}: template `{written}` is not in the repository");
             reader.problem(ProblemSeverity::Note, message, source.span);
             return None;
@@ -455,35 +456,6 @@ impl<'d> Stack<'d> {
         calls.push(Call { address: address.clone(), source: written.into(), span });
         Some(run(reader, &doc, &given, format!("{address}/"), calls.into(), self.depth + 1))
     }
-}
-
-/// The file a nested template's location means: a path beside the template, or the tail of a URL that is in the
-/// repository (templates are uploaded with their folder layout).
-fn local(reader: &Reader<'_>, folder: &str, written: &str) -> Option<String> {
-    let there = |path: Option<String>| path.filter(|p| reader.files.read(p).is_some());
-    let path = written.split(['?', '#']).next().unwrap_or_default();
-    if !path.contains("://") && !path.contains("${") {
-        return there(join(folder, path.trim_start_matches("./"))).or_else(|| there(join("", path)));
-    }
-    // What follows the last hole is literal.
-    let tail = path.rsplit('}').next().unwrap_or(path);
-    let tail = tail.split_once("://").map_or(tail, |(_, rest)| rest.split_once('/').map_or("", |(_, p)| p));
-    let mut steps: &str = tail.trim_start_matches('/');
-    while !steps.is_empty() {
-        let mut up = folder;
-        loop {
-            if let Some(found) = there(join(up, steps)) {
-                return Some(found);
-            }
-            match up.rsplit_once('/') {
-                Some((parent, _)) => up = parent,
-                None if !up.is_empty() => up = "",
-                None => break,
-            }
-        }
-        steps = steps.split_once('/').map_or("", |(_, rest)| rest);
-    }
-    None
 }
 
 /// The text of a scalar node as CloudFormation reads parameters; a list is joined with commas.
