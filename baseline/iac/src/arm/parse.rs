@@ -60,12 +60,12 @@ impl Reader {
         for member in members("variables") {
             if member.key.eq_ignore_ascii_case("copy") && !member.value.items().is_empty() {
                 for (name, value) in self.copies(&member.value) {
-                    t.vars.push(var(name, value, member));
+                    t.vars.push(var(name, value));
                 }
                 continue;
             }
             let value = self.expr(&member.value);
-            t.vars.push(var((*member.key).into(), value, member));
+            t.vars.push(var((*member.key).into(), value));
         }
         for space in root.get_nocase("functions").map(Node::items).unwrap_or_default() {
             let prefix = space.get_nocase("namespace").and_then(Node::as_str).unwrap_or_default();
@@ -90,7 +90,7 @@ impl Reader {
                 _ => continue,
             };
             let (_, secure) = kind_of(&member.value);
-            let mut out = var((*member.key).into(), value, member);
+            let mut out = var((*member.key).into(), value);
             (out.condition, out.secure) = (condition, secure);
             t.outputs.push(out);
         }
@@ -283,8 +283,8 @@ impl Reader {
     }
 }
 
-fn var(name: Rc<str>, value: Expr, member: &Member) -> Var {
-    Var { name, value, start: member.start, end: member.value.end, secure: false, condition: None }
+fn var(name: Rc<str>, value: Expr) -> Var {
+    Var { name, value, secure: false, condition: None }
 }
 
 /// A type's nullability and secrecy.

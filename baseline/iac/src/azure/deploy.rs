@@ -18,7 +18,7 @@ const MAX_RESOURCES: usize = 50_000;
 /// Deployments nested deeper than this are not expanded.
 const MAX_NESTING: usize = 10;
 /// Evaluation steps for one root; a real template needs a few thousand.
-const MAX_STEPS: usize = 10_000_000;
+const MAX_STEPS: usize = 4_000_000;
 
 /// What one reading carries through all its templates.
 pub(crate) struct Reader<'f> {
@@ -33,9 +33,18 @@ pub(crate) struct Reader<'f> {
     templates: HashMap<String, Option<Rc<Template>>>,
     libraries: HashMap<String, Option<Rc<Deployment>>>,
     addresses: HashMap<String, usize>,
-    /// What each module gave, by address; none while it is being made or when it is not there.
-    modules: HashMap<String, Option<Rc<HashMap<String, Val>>>>,
+    modules: HashMap<String, Made>,
     full: bool,
+}
+
+/// What a module gave.
+#[derive(Clone)]
+enum Made {
+    /// It is being made right now.
+    Busy,
+    /// Its template is not in the repository.
+    Away,
+    Done(Rc<HashMap<String, Val>>),
 }
 
 /// A name's value in the making.
@@ -468,8 +477,11 @@ impl<'f> Reader<'f> {
                 return;
             }
             What::Linked => {
-                if let Some((template, _)) = self.linked(d, decl, env) {
-                    self.inline(d, decl, template, true, &address, env);
+                match self.linked(d, decl, env) {
+                    Some(template) => self.inline(d, decl, template, true, &address, env),
+                    None => {
+                        self.modules.insert(address, Made::Away);
+                    }
                 }
                 return;
             }
@@ -799,12 +811,16 @@ impl<'f> Reader<'f> {
         let outputs = self.modules.get(address)?.clone();
         let step = Step::Output(format!("{address}.outputs.{name}").into());
         match outputs {
-            Some(outputs) => {
+            Made::Done(outputs) => {
                 let lower = name.to_ascii_lowercase();
                 let val = outputs.get(name).or_else(|| outputs.get(&lower))?.clone();
                 Some(val.through(step, span))
             }
-            None => None,
+            Made::Away => {
+                let detail = format!("an output of {address}, whose template is not in the repository");
+                Some(Val::unknown(WhyKind::Module, format!("{address}.outputs.{name}"), detail, span))
+            }
+            Made::Busy => None,
         }
     }
 
@@ -847,7 +863,7 @@ impl<'f> Reader<'f> {
             self.problem(ProblemSeverity::Error, message, span);
             return false;
         }
-        self.modules.insert(address.to_owned(), None);
+        self.modules.insert(address.to_owned(), Made::Busy);
         true
     }
 
@@ -860,6 +876,7 @@ impl<'f> Reader<'f> {
         let found = if path.starts_with("br") && path.contains(':') || path.starts_with("ts:") || path.starts_with("ts/") {
             let message = format!("module `{path}` is in a registry; its resources are not read");
             self.problem(ProblemSeverity::Note, message, header);
+            self.modules.insert(address.to_owned(), Made::Away);
             return;
         } else {
             join(&d.template.folder, path)
@@ -871,6 +888,7 @@ impl<'f> Reader<'f> {
         });
         let Some(template) = template else {
             self.problem(ProblemSeverity::Note, format!("module `{path}` is not in the repository"), header);
+            self.modules.insert(address.to_owned(), Made::Away);
             return;
         };
         let mut args = HashMap::new();
@@ -900,7 +918,7 @@ impl<'f> Reader<'f> {
             val.sensitive |= output.secure;
             outputs.insert(inner.key(&output.name), val);
         }
-        self.modules.insert(address.to_owned(), Some(Rc::new(outputs)));
+        self.modules.insert(address.to_owned(), Made::Done(Rc::new(outputs)));
     }
 
     fn inline(&mut self, d: &Rc<Deployment>, decl: &Decl, template: Rc<Template>, inner: bool, address: &str, env: Scope<'_>) {
@@ -951,7 +969,7 @@ impl<'f> Reader<'f> {
     }
 
     /// A linked template: a file of the repository by the tail of its address.
-    pub(crate) fn linked(&mut self, d: &Rc<Deployment>, decl: &Decl, env: Scope<'_>) -> Option<(Rc<Template>, String)> {
+    pub(crate) fn linked(&mut self, d: &Rc<Deployment>, decl: &Decl, env: Scope<'_>) -> Option<Rc<Template>> {
         let link = decl.body.prop("properties")?.prop("templateLink")?;
         let target = link.prop("relativePath").or_else(|| link.prop("uri"))?;
         let written = self.eval(d, env, target).describe();
@@ -966,8 +984,8 @@ impl<'f> Reader<'f> {
             return None;
         }
         let template = self.template(&path)?;
-        self.nested.insert(path.clone());
-        Some((template, path))
+        self.nested.insert(path);
+        Some(template)
     }
 }
 

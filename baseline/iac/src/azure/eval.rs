@@ -310,12 +310,16 @@ impl Reader<'_> {
             (Data::List(items), _) if index.is_unknown() && items.iter().all(|v| Some(v) == items.first()) => {
                 items.first().cloned().unwrap_or_else(|| wrong("[]", "the list is empty", span))
             }
-            // A table looked up by an unknown key is known when every row agrees.
+            // A table looked up by an unknown key is known as far as its rows agree.
             (Data::Map(members), _) if index.is_unknown() => {
                 let mut rows = members.values();
-                match rows.next() {
-                    Some(first) if rows.all(|v| v == first) => first.clone(),
-                    _ => unclear("[]", index, span),
+                let Some(first) = rows.next().filter(|_| members.len() <= 64) else { return unclear("[]", index, span) };
+                let on = brief(&index.describe());
+                let blend = rows.try_fold(first.clone(), |all, row| either(Some(all), Some(row.clone()), &on, span));
+                match blend {
+                    Some(val) if val.is_unknown() => unclear("[]", index, span),
+                    Some(val) => val,
+                    None => unclear("[]", index, span),
                 }
             }
             _ if index.is_unknown() => unclear("[]", index, span),

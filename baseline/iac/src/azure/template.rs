@@ -50,8 +50,6 @@ pub(crate) struct Param {
 pub(crate) struct Var {
     pub name: Rc<str>,
     pub value: Expr,
-    pub start: u32,
-    pub end: u32,
     pub secure: bool,
     /// Whether the output is made at all.
     pub condition: Option<Expr>,

@@ -264,7 +264,7 @@ impl Parser {
                 self.need("=")?;
                 self.newlines();
                 let value = self.expr()?;
-                t.vars.push(Var { name, value, start, end: self.end(), secure: has("secure"), condition: None });
+                t.vars.push(Var { name, value, secure: has("secure"), condition: None });
             }
             "resource" | "module" => {
                 let decl = self.declaration(&keyword, start)?;
@@ -284,7 +284,7 @@ impl Parser {
                 self.need("=")?;
                 self.newlines();
                 let value = self.expr()?;
-                t.outputs.push(Var { name, value, start, end: self.end(), secure: has("secure"), condition: None });
+                t.outputs.push(Var { name, value, secure: has("secure"), condition: None });
             }
             "type" => {
                 let name = self.word()?;
