@@ -15,6 +15,7 @@ mod notes;
 mod resource;
 mod skips;
 mod source;
+pub mod terraform;
 mod value;
 
 pub use resource::{Call, Code, Dialect, Key, Provider, Reading, Skip, plain, show};
