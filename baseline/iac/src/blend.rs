@@ -1,5 +1,6 @@
 //! What the template languages share: a value that is one of two, the file a location means, base64.
 
+use ::base64::Engine as _;
 use crate::source::{Files, Span, join};
 use crate::value::{Data, Members, Val, WhyKind};
 
@@ -70,17 +71,5 @@ pub(crate) fn local(files: &dyn Files, folder: &str, written: &str) -> Option<St
 
 /// Standard base64 with padding.
 pub(crate) fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let at = |i: usize| u32::from(chunk.get(i).copied().unwrap_or(0));
-        let group = at(0) << 16 | at(1) << 8 | at(2);
-        for i in 0..4_u32 {
-            let index = (group >> (18 - 6 * i)) & 63;
-            let used = usize::try_from(i).unwrap_or(0) <= chunk.len();
-            let symbol = ALPHABET.get(usize::try_from(index).unwrap_or(0)).copied().unwrap_or(b'=');
-            out.push(char::from(if used { symbol } else { b'=' }));
-        }
-    }
-    out
+    ::base64::engine::general_purpose::STANDARD.encode(bytes)
 }

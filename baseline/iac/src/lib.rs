@@ -16,6 +16,7 @@ mod resource;
 mod skips;
 mod source;
 pub mod terraform;
+pub mod templates;
 mod value;
 
 pub use resource::{Call, Code, Dialect, Key, Provider, Reading, Skip, plain, show};

@@ -222,26 +222,9 @@ fn shaped(val: &Val, shape: &str, span: Span) -> Val {
 }
 
 fn decode(text: &str) -> Option<String> {
-    let mut out = Vec::with_capacity(text.len() / 4 * 3);
-    let (mut group, mut bits) = (0_u32, 0_u32);
-    for byte in text.bytes().filter(|b| !b.is_ascii_whitespace() && *b != b'=') {
-        let value = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
-            _ => return None,
-        };
-        group = (group << 6) | u32::from(value);
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            out.push(u8::try_from((group >> bits) & 0xFF).ok()?);
-            group &= (1 << bits) - 1;
-        }
-    }
-    String::from_utf8(out).ok()
+    use ::base64::Engine as _;
+    let compact: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    String::from_utf8(::base64::engine::general_purpose::STANDARD.decode(compact).ok()?).ok()
 }
 
 fn escape(text: &str) -> String {
