@@ -1,8 +1,8 @@
 //! What the template languages share: a value that is one of two, the file a location means, base64.
 
-use ::base64::Engine as _;
 use crate::source::{Files, Span, join};
 use crate::value::{Data, Members, Val, WhyKind};
+use ::base64::Engine as _;
 
 /// One of two values, by a condition that is not known: what they share stays known.
 pub(crate) fn either(yes: Option<Val>, no: Option<Val>, on: &str, span: Span) -> Option<Val> {

@@ -198,7 +198,8 @@ mod tests {
     #[test]
     fn files_are_told_by_extension_and_content() {
         let arm = r#"{"$schema": "https://schema.management.azure.com/schemas/2019-04-01/DeploymentTemplate.json#"}"#;
-        let values = r#"{"$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentParameters.json#"}"#;
+        let values =
+            r#"{"$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentParameters.json#"}"#;
         check("a.bicep", "", Some(Template::Bicep));
         check("a.bicepparam", "", Some(Template::BicepParameters));
         check("a.json", arm, Some(Template::Arm));
@@ -206,7 +207,11 @@ mod tests {
         check("a.yaml", "AWSTemplateFormatVersion: 2010-09-09", Some(Template::CloudFormation));
         check("a.yml", "Resources:\n  A:\n    Type: AWS::S3::Bucket\n", Some(Template::CloudFormation));
         check("a.json", r#"{"Resources": {"A": {"Type": "AWS::S3::Bucket"}}}"#, Some(Template::CloudFormation));
-        check("a.template", "Transform: AWS::Serverless-2016-10-31\nResources: {F: {Type: 'AWS::Serverless::Function'}}", Some(Template::CloudFormation));
+        check(
+            "a.template",
+            "Transform: AWS::Serverless-2016-10-31\nResources: {F: {Type: 'AWS::Serverless::Function'}}",
+            Some(Template::CloudFormation),
+        );
         check("a.yaml", "kind: Pod\nResources: AWS::\nType: x", None);
         check("a.json", r#"{"resources": []}"#, None);
         check("a.txt", "AWSTemplateFormatVersion: 2010-09-09", None);
@@ -215,11 +220,17 @@ mod tests {
     #[test]
     fn roots_are_what_nobody_calls() {
         let arm = |name: &str, head: &str| {
-            format!(r#"{{"$schema": "deploymentTemplate.json", {head} "resources": [{{"type": "A.B/c", "name": "{name}"}}]}}"#)
+            format!(
+                r#"{{"$schema": "deploymentTemplate.json", {head} "resources": [{{"type": "A.B/c", "name": "{name}"}}]}}"#
+            )
         };
         let files = MemoryFiles::new([
             ("a/child.yaml", "Resources: {C: {Type: 'AWS::S3::Bucket'}}".to_owned()),
-            ("a/root.yaml", "Resources: {S: {Type: 'AWS::CloudFormation::Stack', Properties: {TemplateURL: child.yaml}}}".to_owned()),
+            (
+                "a/root.yaml",
+                "Resources: {S: {Type: 'AWS::CloudFormation::Stack', Properties: {TemplateURL: child.yaml}}}"
+                    .to_owned(),
+            ),
             ("b/main.bicep", "module m 'mod/m.bicep' = { name: 'm' }".to_owned()),
             ("b/main.json", arm("compiled", r#""metadata": {"_generator": {"name": "bicep"}},"#)),
             ("b/mod/m.bicep", "resource r 'A.B/c@1' = { name: 'r' }".to_owned()),
@@ -247,9 +258,18 @@ mod tests {
     }
 
     const SEEDS: [(&str, &str); 4] = [
-        ("t.bicep", "@secure()\nparam a string?\nvar b = [for (x, i) in range(0, 3): { y: '${x}a', z: a.?b ?? c!.d[0] }]\ntype t = { a: 'x' | 'y', *: int[]? }?\nfunc f(x int) int => x > 1 ? f(x - 1) : -x\nimport { q as r } from 'o.bicep'\nresource s 'A.B/c@1' = [for i in b: if (i.y != '''q''') {\n  name: '${f(2)}'\n  parent: s\n  resource n 'd' = { name: 'n', p: map(b, e => e.z) }\n}]\nmodule m 't.bicep' = { name: 'm', params: { a: s[0].id } }\noutput o string = m.outputs.o\n"),
-        ("t.yaml", "Transform: AWS::Serverless-2016-10-31\nParameters:\n  P: {Type: CommaDelimitedList, Default: 'a,b'}\nConditions: {C: !Equals [!Ref P, x], D: !Not [!Condition C]}\nResources:\n  A: &a\n    Type: AWS::S3::Bucket\n    Condition: D\n    Properties: {X: !Sub '${A.Arn}-${P}', Y: !If [C, !Ref A, !Ref AWS::NoValue], Z: !Select [0, !Split [',', !Join [',', !Ref P]]]}\n  B:\n    <<: *a\n  F: {Type: 'AWS::Serverless::Function', Properties: {Events: {E: {Type: Api}}, Policies: [x]}}\n  'Fn::ForEach::L': [N, !Ref P, {'R${N}': {Type: 'AWS::SNS::Topic'}}]\n  S: {Type: 'AWS::CloudFormation::Stack', Properties: {TemplateURL: t.yaml}}\nOutputs: {O: {Value: !GetAtt S.Outputs.O}}\n"),
-        ("t.json", "{\"$schema\": \"deploymentTemplate.json\", // c\n\"parameters\": {\"p\": {\"type\": \"string\", \"defaultValue\": \"[concat('a', variables('v'))]\"}}, \"variables\": {\"v\": \"[parameters('p')]\", \"copy\": [{\"name\": \"l\", \"count\": 3, \"input\": \"[copyIndex('l')]\"}]}, \"resources\": [{\"type\": \"A.B/c\", \"name\": \"[format('n{0}', copyIndex())]\", \"copy\": {\"name\": \"x\", \"count\": \"[length(variables('l'))]\"}, \"resources\": [{\"type\": \"d\", \"name\": \"e\"}]}, {\"type\": \"Microsoft.Resources/deployments\", \"name\": \"d\", \"properties\": {\"template\": {\"resources\": [], \"outputs\": {\"o\": {\"value\": \"[reference('d').outputs.o.value]\"}}}, \"parameters\": {\"p\": {\"value\": \"[reference('d').outputs.o.value]\"}}}}]}"),
+        (
+            "t.bicep",
+            "@secure()\nparam a string?\nvar b = [for (x, i) in range(0, 3): { y: '${x}a', z: a.?b ?? c!.d[0] }]\ntype t = { a: 'x' | 'y', *: int[]? }?\nfunc f(x int) int => x > 1 ? f(x - 1) : -x\nimport { q as r } from 'o.bicep'\nresource s 'A.B/c@1' = [for i in b: if (i.y != '''q''') {\n  name: '${f(2)}'\n  parent: s\n  resource n 'd' = { name: 'n', p: map(b, e => e.z) }\n}]\nmodule m 't.bicep' = { name: 'm', params: { a: s[0].id } }\noutput o string = m.outputs.o\n",
+        ),
+        (
+            "t.yaml",
+            "Transform: AWS::Serverless-2016-10-31\nParameters:\n  P: {Type: CommaDelimitedList, Default: 'a,b'}\nConditions: {C: !Equals [!Ref P, x], D: !Not [!Condition C]}\nResources:\n  A: &a\n    Type: AWS::S3::Bucket\n    Condition: D\n    Properties: {X: !Sub '${A.Arn}-${P}', Y: !If [C, !Ref A, !Ref AWS::NoValue], Z: !Select [0, !Split [',', !Join [',', !Ref P]]]}\n  B:\n    <<: *a\n  F: {Type: 'AWS::Serverless::Function', Properties: {Events: {E: {Type: Api}}, Policies: [x]}}\n  'Fn::ForEach::L': [N, !Ref P, {'R${N}': {Type: 'AWS::SNS::Topic'}}]\n  S: {Type: 'AWS::CloudFormation::Stack', Properties: {TemplateURL: t.yaml}}\nOutputs: {O: {Value: !GetAtt S.Outputs.O}}\n",
+        ),
+        (
+            "t.json",
+            "{\"$schema\": \"deploymentTemplate.json\", // c\n\"parameters\": {\"p\": {\"type\": \"string\", \"defaultValue\": \"[concat('a', variables('v'))]\"}}, \"variables\": {\"v\": \"[parameters('p')]\", \"copy\": [{\"name\": \"l\", \"count\": 3, \"input\": \"[copyIndex('l')]\"}]}, \"resources\": [{\"type\": \"A.B/c\", \"name\": \"[format('n{0}', copyIndex())]\", \"copy\": {\"name\": \"x\", \"count\": \"[length(variables('l'))]\"}, \"resources\": [{\"type\": \"d\", \"name\": \"e\"}]}, {\"type\": \"Microsoft.Resources/deployments\", \"name\": \"d\", \"properties\": {\"template\": {\"resources\": [], \"outputs\": {\"o\": {\"value\": \"[reference('d').outputs.o.value]\"}}}, \"parameters\": {\"p\": {\"value\": \"[reference('d').outputs.o.value]\"}}}}]}",
+        ),
         ("t.bicepparam", "using 't.bicep'\nextends 'b.bicepparam'\nvar v = { a: 1 }\nparam a = '${v.a}'\n"),
     ];
 

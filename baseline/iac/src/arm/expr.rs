@@ -46,7 +46,7 @@ impl Reader<'_> {
         Err(Fault { at: self.place(self.at), message: format!("template expression: {message}") })
     }
 
-    fn new(&self, start: usize, kind: Kind) -> Expr {
+    fn over(&self, start: usize, kind: Kind) -> Expr {
         Expr::new(self.place(start), self.place(self.at), kind)
     }
 
@@ -71,7 +71,7 @@ impl Reader<'_> {
                     } else {
                         Kind::Member { of: Box::new(of), name, safe: false }
                     };
-                    of = self.new(start, kind);
+                    of = self.over(start, kind);
                 }
                 b'[' => {
                     self.at += 1;
@@ -82,7 +82,7 @@ impl Reader<'_> {
                     }
                     self.at += 1;
                     let kind = Kind::Index { of: Box::new(of), index: Box::new(index), safe: false, from_end: false };
-                    of = self.new(start, kind);
+                    of = self.over(start, kind);
                 }
                 _ => break,
             }
@@ -126,7 +126,7 @@ impl Reader<'_> {
         match self.peek() {
             b'\'' => {
                 let text = self.string()?;
-                Ok(self.new(start, Kind::Str(text.into())))
+                Ok(self.over(start, Kind::Str(text.into())))
             }
             b'-' | b'+' | b'0'..=b'9' => {
                 self.at += 1;
@@ -139,7 +139,7 @@ impl Reader<'_> {
                     (_, Ok(double)) => Kind::Double(double),
                     _ => return self.fault("this is no number"),
                 };
-                Ok(self.new(start, kind))
+                Ok(self.over(start, kind))
             }
             b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'$' => {
                 let word = self.word()?;
@@ -151,16 +151,16 @@ impl Reader<'_> {
                         "null" => Kind::Null,
                         _ => Kind::Name(word),
                     };
-                    return Ok(self.new(start, kind));
+                    return Ok(self.over(start, kind));
                 }
                 let mut args = self.arguments()?;
                 if word.eq_ignore_ascii_case("lambda")
                     && let Some(body) = args.pop()
                 {
                     let names = args.iter().filter_map(|a| a.literal().cloned()).collect();
-                    return Ok(self.new(start, Kind::Lambda(names, Rc::new(body))));
+                    return Ok(self.over(start, Kind::Lambda(names, Rc::new(body))));
                 }
-                Ok(self.new(start, Kind::Call(word, args)))
+                Ok(self.over(start, Kind::Call(word, args)))
             }
             b'(' => {
                 self.at += 1;

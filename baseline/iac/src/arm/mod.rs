@@ -28,7 +28,9 @@ pub fn is_template(root: &Node) -> bool {
     versioned
         && !schema.contains("deploymentparameters")
         && root.get_nocase("resources").is_some_and(|r| {
-            r.items().iter().any(typed) || r.members().iter().any(|m| typed(&m.value)) || root.get_nocase("$schema").is_some()
+            r.items().iter().any(typed)
+                || r.members().iter().any(|m| typed(&m.value))
+                || root.get_nocase("$schema").is_some()
         })
 }
 

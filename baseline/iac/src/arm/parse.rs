@@ -130,7 +130,10 @@ impl Reader {
         let api = node.get_nocase("apiVersion").and_then(Node::as_str).unwrap_or(inline_api);
         let properties = node.get_nocase("properties");
         let what = if type_.eq_ignore_ascii_case("Microsoft.Resources/deployments") {
-            match (properties.and_then(|p| p.get_nocase("template")), properties.and_then(|p| p.get_nocase("templateLink"))) {
+            match (
+                properties.and_then(|p| p.get_nocase("template")),
+                properties.and_then(|p| p.get_nocase("templateLink")),
+            ) {
                 (Some(template), _) => {
                     let inner = properties
                         .and_then(|p| p.get_nocase("expressionEvaluationOptions"))

@@ -76,13 +76,32 @@ fn expressions_in_strings() {
     known(r#""[tryGet(variables('obj'), 'no')]""#, json!(null));
     known(r#""[union(variables('obj'), createObject('k', 'w')).k]""#, json!("w"));
     known(r#""[parameters('pw')]""#, json!("(sensitive)"));
-    known(r#"{"copy": [{"name": "l", "count": 2, "input": "[copyIndex('l')]"}], "m": 1}"#, json!({"l": [0, 1], "m": 1}));
+    known(
+        r#"{"copy": [{"name": "l", "count": 2, "input": "[copyIndex('l')]"}], "m": 1}"#,
+        json!({"l": [0, 1], "m": 1}),
+    );
     known(r#"{"[concat('a', 'b')]": 1}"#, json!({"ab": 1}));
     open(r#""[parameters('open')]""#, "parameters.open", "input");
-    open(r#""[resourceId('Microsoft.Storage/storageAccounts', variables('sa'))]""#, "Microsoft.Storage/storageAccounts/[st${uniqueString(resourceGroup().id)}].id", "ref");
-    open(r#""[reference(variables('sa')).primaryEndpoints.blob]""#, "Microsoft.Storage/storageAccounts/[st${uniqueString(resourceGroup().id)}].properties.primaryEndpoints.blob", "ref");
-    open(r#""[reference(resourceId('Microsoft.Storage/storageAccounts', variables('sa')), '2023-01-01', 'Full').identity.principalId]""#, "Microsoft.Storage/storageAccounts/[st${uniqueString(resourceGroup().id)}].identity.principalId", "ref");
-    open(r#""[resourceId('A.B/c', 'n')]""#, "/subscriptions/${subscription().subscriptionId}/resourceGroups/${resourceGroup().name}/providers/A.B/c/n", "lookup");
+    open(
+        r#""[resourceId('Microsoft.Storage/storageAccounts', variables('sa'))]""#,
+        "Microsoft.Storage/storageAccounts/[st${uniqueString(resourceGroup().id)}].id",
+        "ref",
+    );
+    open(
+        r#""[reference(variables('sa')).primaryEndpoints.blob]""#,
+        "Microsoft.Storage/storageAccounts/[st${uniqueString(resourceGroup().id)}].properties.primaryEndpoints.blob",
+        "ref",
+    );
+    open(
+        r#""[reference(resourceId('Microsoft.Storage/storageAccounts', variables('sa')), '2023-01-01', 'Full').identity.principalId]""#,
+        "Microsoft.Storage/storageAccounts/[st${uniqueString(resourceGroup().id)}].identity.principalId",
+        "ref",
+    );
+    open(
+        r#""[resourceId('A.B/c', 'n')]""#,
+        "/subscriptions/${subscription().subscriptionId}/resourceGroups/${resourceGroup().name}/providers/A.B/c/n",
+        "lookup",
+    );
     open(r#""[listKeys('x', '1').keys[0].value]""#, "[](listKeys(x).keys).value", "lookup");
     open(r#""[nosuch(1)]""#, "nosuch()", "function");
     open(r#""[deployment().name]""#, "deployment().name", "lookup");
@@ -170,17 +189,26 @@ fn copies_children_conditions_and_nested_templates() {
 
 #[test]
 fn broken_and_hostile_templates() {
-    let broken = format!(r#"{{"$schema": "{SCHEMA}", "resources": [{{"type": "A.B/c", "name": "a"}}, {{"type": "A.B/c", "name": "#);
+    let broken = format!(
+        r#"{{"$schema": "{SCHEMA}", "resources": [{{"type": "A.B/c", "name": "a"}}, {{"type": "A.B/c", "name": "#
+    );
     let reading = read(&MemoryFiles::new([("t.json", broken)]), "t.json");
     assert_eq!((reading.resources.len(), reading.problems.len()), (1, 1));
-    let expression = format!(r#"{{"$schema": "{SCHEMA}", "resources": [{{"type": "A.B/c", "name": "[concat('a']"}}]}}"#);
+    let expression =
+        format!(r#"{{"$schema": "{SCHEMA}", "resources": [{{"type": "A.B/c", "name": "[concat('a']"}}]}}"#);
     let reading = read(&MemoryFiles::new([("t.json", expression)]), "t.json");
     assert_eq!(reading.problems.len(), 1);
     assert!(reading.problems[0].message.contains("expected `,` or `)`"), "{}", reading.problems[0]);
     for copy in ["1000000000", "-1", "\"[parameters('x')]\""] {
-        let text = format!(r#"{{"$schema": "{SCHEMA}", "resources": [{{"type": "A.B/c", "name": "n", "copy": {{"name": "l", "count": {copy}}}}}]}}"#);
+        let text = format!(
+            r#"{{"$schema": "{SCHEMA}", "resources": [{{"type": "A.B/c", "name": "n", "copy": {{"name": "l", "count": {copy}}}}}]}}"#
+        );
         assert!(read(&MemoryFiles::new([("t.json", text)]), "t.json").resources.len() <= 1);
     }
-    let deep = format!(r#"{{"$schema": "{SCHEMA}", "resources": [{{"type": "A.B/c", "name": "[{}1{}]"}}]}}"#, "not(".repeat(9000), ")".repeat(9000));
+    let deep = format!(
+        r#"{{"$schema": "{SCHEMA}", "resources": [{{"type": "A.B/c", "name": "[{}1{}]"}}]}}"#,
+        "not(".repeat(9000),
+        ")".repeat(9000)
+    );
     assert_eq!(read(&MemoryFiles::new([("t.json", deep)]), "t.json").problems.len(), 1);
 }

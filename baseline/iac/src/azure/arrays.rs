@@ -11,7 +11,8 @@ use std::sync::Arc;
 /// Whether two values are equal, as far as it is known: text and keys without regard to case, as templates compare.
 pub(crate) fn same(a: &Val, b: &Val) -> Option<bool> {
     match (&a.data, &b.data) {
-        (Data::Unknown(_) | Data::Ref(_) | Data::Partial(_), _) | (_, Data::Unknown(_) | Data::Ref(_) | Data::Partial(_)) => {
+        (Data::Unknown(_) | Data::Ref(_) | Data::Partial(_), _)
+        | (_, Data::Unknown(_) | Data::Ref(_) | Data::Partial(_)) => {
             let open = a.is_unknown() && b.is_unknown();
             if open && a == b {
                 return Some(true);
@@ -150,6 +151,18 @@ pub(crate) fn apply(name: &str, args: &[Val], span: Span) -> Option<Val> {
                 Val::list(out, span)
             }
             _ => unclear("flatten", list, span),
+        },
+        ("distinct", [list]) => match &list.data {
+            Data::List(items) if items.len() <= 2_000 => {
+                let mut out: Vec<Val> = Vec::new();
+                for item in items.iter() {
+                    if !out.iter().any(|x| same(x, item) == Some(true)) {
+                        out.push(item.clone());
+                    }
+                }
+                Val::list(out, span)
+            }
+            _ => unclear("distinct", list, span),
         },
         ("items", [object]) => match &object.data {
             Data::Map(members) => Val::list(
@@ -315,7 +328,8 @@ pub(crate) fn with_lambda(
         Data::Null => Arc::new(Vec::new()),
         _ => return unclear(name, &of, span),
     };
-    let run = |reader: &mut Reader<'_>, vals: &[Val]| reader.with_names(names, vals, env, |r, env| r.eval(d, env, body));
+    let run =
+        |reader: &mut Reader<'_>, vals: &[Val]| reader.with_names(names, vals, env, |r, env| r.eval(d, env, body));
     let at = |i: usize| Val::int(i64::try_from(i).unwrap_or(i64::MAX), span);
     match name {
         "map" => {

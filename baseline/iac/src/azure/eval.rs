@@ -27,6 +27,9 @@ pub(crate) struct Env<'e> {
 
 pub(crate) type Scope<'e> = Option<&'e Env<'e>>;
 
+/// The names a loop binds: item and position in Bicep, the copy's name in ARM.
+pub(crate) type LoopNames<'n> = (Option<&'n Rc<str>>, Option<&'n Rc<str>>, Option<&'n Rc<str>>);
+
 /// The value bound to a name.
 pub(crate) fn bound<'e>(mut env: Scope<'e>, name: &str) -> Option<&'e Val> {
     while let Some(here) = env {
@@ -137,7 +140,9 @@ impl Reader<'_> {
                 let val = self.eval(d, env, operand);
                 match (operator, &val.data) {
                     (Unary::Not, Data::Bool(b)) => Val::bool(!b, span),
-                    (Unary::Minus, Data::Int(i)) => i.checked_neg().map_or_else(|| limit("-", span), |i| Val::int(i, span)),
+                    (Unary::Minus, Data::Int(i)) => {
+                        i.checked_neg().map_or_else(|| limit("-", span), |i| Val::int(i, span))
+                    }
                     _ if val.is_unknown() => unclear(if *operator == Unary::Not { "!" } else { "-" }, &val, span),
                     _ => wrong("operator", "the operand has another type", span),
                 }
@@ -227,9 +232,9 @@ impl Reader<'_> {
     pub(crate) fn member(&mut self, d: &Rc<Deployment>, of: &Val, name: &str, safe: bool, span: Span) -> Val {
         match &of.data {
             Data::Map(members) => {
-                let found = members.get(name).or_else(|| {
-                    members.iter().find(|(k, _)| k.eq_ignore_ascii_case(name)).map(|(_, v)| v)
-                });
+                let found = members
+                    .get(name)
+                    .or_else(|| members.iter().find(|(k, _)| k.eq_ignore_ascii_case(name)).map(|(_, v)| v));
                 match found {
                     Some(val) => {
                         let mut val = val.clone();
@@ -313,7 +318,9 @@ impl Reader<'_> {
             // A table looked up by an unknown key is known as far as its rows agree.
             (Data::Map(members), _) if index.is_unknown() => {
                 let mut rows = members.values();
-                let Some(first) = rows.next().filter(|_| members.len() <= 64) else { return unclear("[]", index, span) };
+                let Some(first) = rows.next().filter(|_| members.len() <= 64) else {
+                    return unclear("[]", index, span);
+                };
                 let on = brief(&index.describe());
                 let blend = rows.try_fold(first.clone(), |all, row| either(Some(all), Some(row.clone()), &on, span));
                 match blend {
@@ -488,7 +495,7 @@ impl Reader<'_> {
     /// Runs one round of a loop with its names bound.
     pub(crate) fn with_loop<T>(
         &mut self,
-        (item, index, copy): (Option<&Rc<str>>, Option<&Rc<str>>, Option<&Rc<str>>),
+        (item, index, copy): LoopNames<'_>,
         (value, at): (&Val, &Val),
         env: Scope<'_>,
         run: impl FnOnce(&mut Self, Scope<'_>) -> T,
@@ -584,7 +591,9 @@ pub(crate) fn text_of(val: &Val) -> Option<String> {
 
 /// An operator on two values.
 pub(crate) fn operate(operator: Binary, a: &Val, b: &Val, span: Span) -> Val {
-    use Binary::{Add, Div, Equal, EqualNoCase, Greater, GreaterEqual, Less, LessEqual, Mul, NotEqual, NotEqualNoCase, Rem, Sub};
+    use Binary::{
+        Add, Div, Equal, EqualNoCase, Greater, GreaterEqual, Less, LessEqual, Mul, NotEqual, NotEqualNoCase, Rem, Sub,
+    };
     match operator {
         Equal | NotEqual => match arrays::same(a, b) {
             Some(same) => Val::bool(same == (operator == Equal), span),

@@ -156,7 +156,10 @@ fn lazy(
             Kind::Name(name) | Kind::Member { name, .. } | Kind::Nested(_, name) => Val::str(&**name, span),
             _ => wrong("nameof", "needs a name", span),
         },
-        ("loadtextcontent" | "loadjsoncontent" | "loadyamlcontent" | "loadfileasbase64" | "loaddirectoryfileinfo", [path, ..]) => {
+        (
+            "loadtextcontent" | "loadjsoncontent" | "loadyamlcontent" | "loadfileasbase64" | "loaddirectoryfileinfo",
+            [path, ..],
+        ) => {
             let path = reader.eval(d, env, path);
             load(reader, d, name, &path, args.get(1), span)
         }
@@ -233,9 +236,11 @@ fn surroundings(reader: &mut Reader<'_>, d: &Rc<Deployment>, name: &str, args: &
         val
     };
     Some(match name {
-        "resourceid" | "subscriptionresourceid" | "tenantresourceid" | "extensionresourceid" | "managementgroupresourceid" => {
-            resource_id(reader, d, name, args, span)
-        }
+        "resourceid"
+        | "subscriptionresourceid"
+        | "tenantresourceid"
+        | "extensionresourceid"
+        | "managementgroupresourceid" => resource_id(reader, d, name, args, span),
         "reference" => reference(reader, d, args, span),
         "references" => around("references()", span),
         "resourcegroup" => match args.last() {
@@ -251,7 +256,9 @@ fn surroundings(reader: &mut Reader<'_>, d: &Rc<Deployment>, name: &str, args: &
                 val
             }
         },
-        "subscription" => members("subscription()", &["id", "subscriptionId", "tenantId", "displayName", "authorizationSource"]),
+        "subscription" => {
+            members("subscription()", &["id", "subscriptionId", "tenantId", "displayName", "authorizationSource"])
+        }
         "managementgroup" => members("managementGroup()", &["id", "name", "type", "properties"]),
         "tenant" => members("tenant()", &["tenantId", "countryCode", "displayName", "id"]),
         "deployment" => members("deployment()", &["name", "location", "properties"]),
@@ -302,16 +309,17 @@ fn environment(span: Span) -> Val {
         ("sqlManagement", "https://management.core.windows.net:8443/"),
         ("resourceManager", "https://management.azure.com/"),
         ("activeDirectoryDataLake", "https://datalake.azure.net/"),
-        ("vmImageAliasDoc", "https://raw.githubusercontent.com/Azure/azure-rest-api-specs/master/arm-compute/quickstart-templates/aliases.json"),
+        (
+            "vmImageAliasDoc",
+            "https://raw.githubusercontent.com/Azure/azure-rest-api-specs/master/arm-compute/quickstart-templates/aliases.json",
+        ),
     ] {
         members.insert(key.into(), text(val));
     }
     let mut authentication = Members::new();
-    for (key, val) in [
-        ("loginEndpoint", "https://login.microsoftonline.com/"),
-        ("tenant", "common"),
-        ("identityProvider", "AAD"),
-    ] {
+    for (key, val) in
+        [("loginEndpoint", "https://login.microsoftonline.com/"), ("tenant", "common"), ("identityProvider", "AAD")]
+    {
         authentication.insert(key.into(), text(val));
     }
     let audiences = ["https://management.core.windows.net/", "https://management.azure.com/"];
@@ -367,9 +375,10 @@ fn logic(name: &str, args: &[Val], span: Span) -> Option<Val> {
                 ("int", [only]) => match &only.data {
                     Data::Int(i) => Val::int(*i, span),
                     Data::Num(f) => Val::num(f.trunc(), span),
-                    Data::Str(t) => {
-                        t.trim().parse().map_or_else(|_| wrong("int", "the text is no whole number", span), |i| Val::int(i, span))
-                    }
+                    Data::Str(t) => t
+                        .trim()
+                        .parse()
+                        .map_or_else(|_| wrong("int", "the text is no whole number", span), |i| Val::int(i, span)),
                     _ => unclear("int", only, span),
                 },
                 ("float", [only]) => match (only.as_f64(), only.as_str().map(str::parse)) {

@@ -12,7 +12,13 @@ pub(crate) fn around(expr: &str, span: Span) -> Val {
 }
 
 /// `resourceId(…)` and its relatives, by function name in lower case.
-pub(crate) fn resource_id(reader: &mut Reader<'_>, d: &Rc<Deployment>, function: &str, args: &[Val], span: Span) -> Val {
+pub(crate) fn resource_id(
+    reader: &mut Reader<'_>,
+    d: &Rc<Deployment>,
+    function: &str,
+    args: &[Val],
+    span: Span,
+) -> Val {
     // The type is the first argument with a slash; what stands before it names another scope.
     let Some(at) = args.iter().position(|a| a.as_str().is_some_and(|t| t.contains('/') && !t.starts_with('/'))) else {
         return match args.iter().find(|a| a.is_unknown()) {
@@ -38,7 +44,10 @@ pub(crate) fn resource_id(reader: &mut Reader<'_>, d: &Rc<Deployment>, function:
             parts.extend([text("/providers/Microsoft.Management/managementGroups/"), group.clone()]);
         }
         ("managementgroupresourceid", []) => {
-            parts.extend([text("/providers/Microsoft.Management/managementGroups/"), around("managementGroup().name", span)]);
+            parts.extend([
+                text("/providers/Microsoft.Management/managementGroups/"),
+                around("managementGroup().name", span),
+            ]);
         }
         ("subscriptionresourceid", _) => {
             let subscription = before.first().cloned().unwrap_or_else(|| around("subscription().subscriptionId", span));
@@ -77,7 +86,12 @@ pub(crate) fn reference(reader: &mut Reader<'_>, d: &Rc<Deployment>, args: &[Val
                 let path = if full || reader.is_module(d, &address) { "" } else { "properties" };
                 Val::reference(address, path, span)
             }
-            None => Val::unknown(WhyKind::Lookup, format!("reference({name})"), "read from the provider at deployment", span),
+            None => Val::unknown(
+                WhyKind::Lookup,
+                format!("reference({name})"),
+                "read from the provider at deployment",
+                span,
+            ),
         },
         _ => {
             let described = what.describe();

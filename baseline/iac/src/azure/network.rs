@@ -77,7 +77,10 @@ pub(crate) fn apply(name: &str, args: &[Val], span: Span) -> Option<Val> {
             let (Some(length), Some(at)) = (number(1).and_then(|l| u32::try_from(l).ok()), number(2)) else {
                 return Some(wrong(name, "needs a prefix length and a position", span));
             };
-            if length < range.length || length > range.width || length - range.length < 127 && at >> (length - range.length) > 0 {
+            if length < range.length
+                || length > range.width
+                || length - range.length < 127 && at >> (length - range.length) > 0
+            {
                 return Some(wrong(name, "the range has no such subnet", span));
             }
             let base = match range.width - length {

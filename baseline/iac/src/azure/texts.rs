@@ -8,9 +8,16 @@ use std::sync::Arc;
 
 /// A text function by its name in lower case, or none when it is not one.
 pub(crate) fn apply(name: &str, args: &[Val], span: Span) -> Option<Val> {
-    let known = ["tolower", "toupper", "trim", "startswith", "endswith", "substring", "replace", "split", "padleft"];
+    let known =
+        ["tolower", "toupper", "trim", "startswith", "endswith", "substring", "replace", "split", "padleft", "like"];
     let also = [
-        "base64", "base64tostring", "base64tojson", "datauri", "datauritostring", "uricomponent", "uricomponenttostring",
+        "base64",
+        "base64tostring",
+        "base64tojson",
+        "datauri",
+        "datauritostring",
+        "uricomponent",
+        "uricomponenttostring",
         "json",
     ];
     Some(match (name, args) {
@@ -50,7 +57,8 @@ pub(crate) fn apply(name: &str, args: &[Val], span: Span) -> Option<Val> {
             (Some(text), Some(part)) => {
                 let (text, part) = (text.to_lowercase(), part.to_lowercase());
                 let at = if name == "indexof" { text.find(&part) } else { text.rfind(&part) };
-                let at = at.and_then(|at| text.get(..at)).map_or(-1, |b| i64::try_from(b.chars().count()).unwrap_or(-1));
+                let at =
+                    at.and_then(|at| text.get(..at)).map_or(-1, |b| i64::try_from(b.chars().count()).unwrap_or(-1));
                 Val::int(at, span)
             }
             (None, _) => unclear(name, of, span),
@@ -68,7 +76,9 @@ pub(crate) fn apply(name: &str, args: &[Val], span: Span) -> Option<Val> {
             let end = end.as_str()?.to_lowercase();
             let side = if name == "startswith" { parts.first() } else { parts.last() };
             match side {
-                Some(Part::Text(t)) if name == "startswith" && t.to_lowercase().starts_with(&end) => Val::bool(true, span),
+                Some(Part::Text(t)) if name == "startswith" && t.to_lowercase().starts_with(&end) => {
+                    Val::bool(true, span)
+                }
                 Some(Part::Text(t)) if name == "endswith" && t.to_lowercase().ends_with(&end) => Val::bool(true, span),
                 _ => unclear(name, args.first()?, span),
             }
@@ -132,6 +142,7 @@ fn on_known(name: &str, texts: &[&str], args: &[Val], span: Span) -> Val {
             }
             Val::list(pieces.into_iter().map(|p| Val::str(p, span)).collect(), span)
         }
+        ("like", [t, pattern]) => Val::bool(like(t, pattern), span),
         ("base64", [t]) => text(base64(t.as_bytes())),
         ("base64tostring", [t]) => match decode(t) {
             Some(plain) => text(plain),
@@ -143,9 +154,10 @@ fn on_known(name: &str, texts: &[&str], args: &[Val], span: Span) -> Val {
         },
         ("datauri", [t]) => text(format!("data:text/plain;charset=utf8;base64,{}", base64(t.as_bytes()))),
         ("datauritostring", [t]) => {
-            let plain = t.split_once("base64,").and_then(|(_, b)| decode(b)).or_else(|| {
-                t.split_once(',').map(|(_, plain)| unescape(plain))
-            });
+            let plain = t
+                .split_once("base64,")
+                .and_then(|(_, b)| decode(b))
+                .or_else(|| t.split_once(',').map(|(_, plain)| unescape(plain)));
             plain.map_or_else(|| wrong(name, "the text is no data URI", span), text)
         }
         ("uricomponent", [t]) => text(escape(t)),
@@ -159,6 +171,22 @@ fn on_known(name: &str, texts: &[&str], args: &[Val], span: Span) -> Val {
         },
         _ => wrong(name, "wrong number of arguments", span),
     }
+}
+
+/// Whether the text has the form of the pattern, in which `*` stands for any text.
+fn like(text: &str, pattern: &str) -> bool {
+    let (text, pattern) = (text.to_lowercase(), pattern.to_lowercase());
+    let mut pieces = pattern.split('*');
+    let Some(mut rest) = pieces.next().and_then(|first| text.strip_prefix(first)) else { return false };
+    let mut pieces: Vec<&str> = pieces.collect();
+    let Some(last) = pieces.pop() else { return rest.is_empty() };
+    for piece in pieces {
+        match rest.find(piece) {
+            Some(at) => rest = rest.get(at + piece.len()..).unwrap_or_default(),
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
 }
 
 fn string(one: &Val, span: Span) -> Val {
@@ -216,8 +244,12 @@ fn shaped(val: &Val, shape: &str, span: Span) -> Val {
         Some('D' | 'd') => Val::str(format!("{number:0digits$}"), span),
         Some('X') => Val::str(format!("{number:0digits$X}"), span),
         Some('x') => Val::str(format!("{number:0digits$x}"), span),
-        Some('0') if shape.chars().all(|c| c == '0') => Val::str(format!("{number:0width$}", width = shape.len()), span),
-        _ => Val::unknown(WhyKind::Function, format!("format({shape})"), "this number format is not computed here", span),
+        Some('0') if shape.chars().all(|c| c == '0') => {
+            Val::str(format!("{number:0width$}", width = shape.len()), span)
+        }
+        _ => {
+            Val::unknown(WhyKind::Function, format!("format({shape})"), "this number format is not computed here", span)
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! A statement that cannot be read is told and skipped; the rest of the file is kept. Modules on disk are expanded
 //! under the symbolic name of the module; those of registries are told as problems and give explained unknowns.
 
+mod exprs;
 mod lex;
 mod parse;
 #[cfg(test)]

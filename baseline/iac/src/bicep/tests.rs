@@ -160,6 +160,11 @@ fn the_function_library() {
         ("uriComponent('a b/ü')", json!("a%20b%2F%C3%BC")),
         ("uriComponentToString('a%20b')", json!("a b")),
         ("uri('https://x.y/z/a.json', 'b/c.json')", json!("https://x.y/z/b/c.json")),
+        (
+            "[like('aXbYa', 'a*b*a'), like('a', 'b'), like('', '***'), like('abc**def', '*def')]",
+            json!([true, false, true, true]),
+        ),
+        ("distinct(['a', 'b', 'a'])", json!(["a", "b"])),
         ("min(3, 1, 2)", json!(1)),
         ("max([3, 1])", json!(3)),
         ("coalesce(null, 'x')", json!("x")),
@@ -316,7 +321,16 @@ fn a_broken_statement_does_not_hide_the_others() {
     assert_eq!(reading.problems.len(), 2, "{:?}", reading.problems);
     assert!(reading.problems[0].frame.contains("broken: = 5"), "{}", reading.problems[0].frame);
     for bad in [
-        "resource", "param", "var a = ", "var a = [", "var a = {", "var a = '${", "@", "module m 'x' = {", "type a = {", "$",
+        "resource",
+        "param",
+        "var a = ",
+        "var a = [",
+        "var a = {",
+        "var a = '${",
+        "@",
+        "module m 'x' = {",
+        "type a = {",
+        "$",
         "'''",
     ] {
         assert!(!check(bad).is_empty(), "{bad}");
@@ -419,7 +433,10 @@ output kind string = kindOf(false)
     assert_eq!(shown["properties"]["key"], json!("(sensitive)"));
     assert_eq!(shown["properties"]["text"], json!("hello"));
     assert_eq!(sa.module.len(), 1);
-    assert_eq!((&*sa.module[0].address, &*sa.module[0].source, sa.key.clone()), ("st[1]", "modules/storage.bicep", Key::None));
+    assert_eq!(
+        (&*sa.module[0].address, &*sa.module[0].source, sa.key.clone()),
+        ("st[1]", "modules/storage.bicep", Key::None)
+    );
     assert_eq!(&*sa.attrs.at("properties.vnet").unwrap().edge().unwrap().address, "vnet::sub[0]");
     let lock = find(&reading, "lock");
     assert_eq!(&*lock.attrs.at("scope").unwrap().edge().unwrap().address, "vnet");
@@ -436,11 +453,20 @@ output kind string = kindOf(false)
 #[test]
 fn parameter_files_give_values() {
     let files = MemoryFiles::new([
-        ("main.bicep", "param a string\nparam b int = 1\nparam c object\nresource x 'X.Y/z@1' = { name: a, b: b, c: c }"),
+        (
+            "main.bicep",
+            "param a string\nparam b int = 1\nparam c object\nresource x 'X.Y/z@1' = { name: a, b: b, c: c }",
+        ),
         ("base.bicepparam", "using none\nparam b = 7\n"),
-        ("dev.bicepparam", "using './main.bicep'\nextends 'base.bicepparam'\nvar t = 'n'\nparam a = '${t}1'\nparam c = { k: [t] }\n"),
+        (
+            "dev.bicepparam",
+            "using './main.bicep'\nextends 'base.bicepparam'\nvar t = 'n'\nparam a = '${t}1'\nparam c = { k: [t] }\n",
+        ),
         ("json.bicep", "param a string\nresource x 'X.Y/z@1' = { name: a }"),
-        ("json.parameters.json", "{\"$schema\": \"deploymentParameters.json#\", \"parameters\": {\"a\": {\"value\": \"v\"}}}"),
+        (
+            "json.parameters.json",
+            "{\"$schema\": \"deploymentParameters.json#\", \"parameters\": {\"a\": {\"value\": \"v\"}}}",
+        ),
     ]);
     let reading = read(&files, "dev.bicepparam");
     let x = find(&reading, "x");
@@ -452,16 +478,18 @@ fn parameter_files_give_values() {
 
 #[test]
 fn bombs_end() {
-    let doubling: String = (1..60)
-        .map(|i| format!("var v{i} = [v{0}, v{0}]\nvar s{i} = '${{s{0}}}${{s{0}}}'\n", i - 1))
-        .collect();
+    let doubling: String =
+        (1..60).map(|i| format!("var v{i} = [v{0}, v{0}]\nvar s{i} = '${{s{0}}}${{s{0}}}'\n", i - 1)).collect();
     for text in [
-        format!("var v0 = 'x'\nvar s0 = 'xxxxxxxx'\n{doubling}resource x 'X.Y/z@1' = {{ name: s59, v: v59, j: string(v59), e: v59 == v58 }}"),
+        format!(
+            "var v0 = 'x'\nvar s0 = 'xxxxxxxx'\n{doubling}resource x 'X.Y/z@1' = {{ name: s59, v: v59, j: string(v59), e: v59 == v58 }}"
+        ),
         "resource x 'X.Y/z@1' = [for i in range(0, 1000000000): { name: 'a' }]".to_owned(),
         "resource x 'X.Y/z@1' = [for i in range(0, 2000): { name: 'a', v: [for j in range(0, 20000): j] }]".to_owned(),
         "var a = b\nvar b = a\nresource x 'X.Y/z@1' = { name: a }".to_owned(),
         "func f(a int) int => f(a + 1)\nresource x 'X.Y/z@1' = { name: f(1) }".to_owned(),
-        "module m 'm.bicep' = { name: 'm' }\nmodule n 'm.bicep' = { name: 'n' }\nresource x 'X.Y/z@1' = { name: 'a' }".to_owned(),
+        "module m 'm.bicep' = { name: 'm' }\nmodule n 'm.bicep' = { name: 'n' }\nresource x 'X.Y/z@1' = { name: 'a' }"
+            .to_owned(),
         format!("var a = {}1{}", "(".repeat(5000), ")".repeat(5000)),
         format!("var a = {}{}", "[".repeat(5000), "]".repeat(5000)),
         format!("var a = {}1", "!".repeat(5000)),

@@ -1,9 +1,9 @@
 //! The intrinsic functions.
 
 use super::stack::{Stack, Truth, scalar_text};
-use crate::blend::{base64, brief, either};
 use super::text::{dynamic, join, known, parts};
 use super::{Reader, parse_text};
+use crate::blend::{base64, brief, either};
 use crate::document::{Data as Tree, Member, Node};
 use crate::source::{ProblemSeverity, Span};
 use crate::value::{Data, Doc, Members, Part, Step, Val, WhyKind};

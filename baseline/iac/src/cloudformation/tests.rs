@@ -168,7 +168,10 @@ fn fields_know_where_they_stand_and_what_they_went_through() {
     let json = r#"{"Resources": {"A": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "née"}}}}"#;
     let reading = read(&MemoryFiles::new([("t.json", json)]), "t.json");
     let name = find(&reading, "A").attrs.get("BucketName").unwrap();
-    assert_eq!((reading.sources.text(name.span), reading.sources.place(name.span).column), ("\"née\"", 1 + json.find("\"née").unwrap() as u32));
+    assert_eq!(
+        (reading.sources.text(name.span), reading.sources.place(name.span).column),
+        ("\"née\"", 1 + json.find("\"née").unwrap() as u32)
+    );
 }
 
 #[test]
