@@ -154,6 +154,9 @@ fn lazy(
         ("any" | "nonnull" | "sensitive", [arg]) => reader.eval(d, env, arg),
         ("nameof", [arg]) => match &arg.kind {
             Kind::Name(name) | Kind::Member { name, .. } | Kind::Nested(_, name) => Val::str(&**name, span),
+            Kind::Index { index, .. } if index.literal().is_some() => {
+                Val::str(index.literal().map_or("", |name| &**name), span)
+            }
             _ => wrong("nameof", "needs a name", span),
         },
         (
