@@ -2,7 +2,6 @@
 
 use crate::source::{FileId, Span};
 use crate::value::{Data, Members, Part, Val};
-use std::sync::Arc;
 
 const MAX_DEPTH: u32 = 96;
 

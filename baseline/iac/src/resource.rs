@@ -163,11 +163,9 @@ fn show_one(code: &Code, sources: &SourceMap) -> Json {
             field.insert("origin".into(), json!(sources.place(origin)));
         }
         if val.is_unknown() && !matches!(val.data, Data::Doc(_)) {
-            let why = val.why();
-            let reason = why.map_or("apply", |w| w.kind.name());
-            let detail = why.map_or("known after apply", |w| &*w.detail);
+            let (kind, detail) = val.gap();
             let expr = if val.sensitive { HIDDEN.to_owned() } else { val.describe() };
-            unknowns.push(json!({ "path": path, "reason": reason, "expression": expr, "detail": detail }));
+            unknowns.push(json!({ "path": path, "reason": kind.name(), "expression": expr, "detail": &*detail }));
         }
     });
     code.attrs.edges(&mut |path, edge, _| {

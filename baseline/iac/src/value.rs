@@ -495,7 +495,7 @@ impl Val {
             Data::Doc(d) => d.text.as_ref().map_or_else(|| d.value.to_value(), |t| Value::str(&**t)),
             Data::Partial(_) | Data::Ref(_) | Data::Unknown(_) => {
                 let mut unknown = Unknown::new(Reason::NotComputed, self.describe());
-                unknown.detail = self.why().map(|w| w.detail.to_string()).unwrap_or_default();
+                unknown.detail = self.gap().1.to_string();
                 Value::unknown(unknown)
             }
         }
@@ -507,6 +507,28 @@ impl Val {
             Data::Unknown(w) => Some(w),
             Data::Partial(parts) => parts.iter().find_map(|p| if let Part::Hole(v) = p { v.why() } else { None }),
             _ => None,
+        }
+    }
+
+    /// The class of not knowing and one sentence, for a value (or the first hole of a text) that is not known.
+    ///
+    /// A reference is `apply` when a resource of the code will have the attribute, and `lookup` when a data source
+    /// reads it from the provider.
+    pub fn gap(&self) -> (WhyKind, Arc<str>) {
+        if let Some(why) = self.why() {
+            return (why.kind, why.detail.clone());
+        }
+        let read = |address: &str| address.starts_with("data.") || address.contains(".data.");
+        match self.edge_in_text() {
+            Some(edge) if read(&edge.address) => (WhyKind::Lookup, "read from the provider".into()),
+            _ => (WhyKind::Apply, "known after apply".into()),
+        }
+    }
+
+    fn edge_in_text(&self) -> Option<&Ref> {
+        match &self.data {
+            Data::Partial(parts) => parts.iter().find_map(|p| if let Part::Hole(v) = p { v.edge() } else { None }),
+            _ => self.edge(),
         }
     }
 

@@ -30,8 +30,6 @@ impl Body {
 pub struct Attr {
     /// The name.
     pub name: Arc<str>,
-    /// Where the name stands.
-    pub name_span: Span,
     /// The value.
     pub expr: Expr,
 }

@@ -92,7 +92,8 @@ impl Module {
                     self.providers.insert((n, alias), block);
                 }
                 ("resource" | "data" | "ephemeral", ..) => {
-                    complaints.push((header, format!("a {} block needs two labels: its type and its name", block.type_)));
+                    complaints
+                        .push((header, format!("a {} block needs two labels: its type and its name", block.type_)));
                 }
                 ("variable" | "output" | "module" | "provider", ..) => {
                     complaints.push((header, format!("a {} block needs a label: its name", block.type_)));
@@ -132,11 +133,12 @@ impl Module {
             let Some(target) = target else { continue };
             target.body.attrs.retain(|a| block.body.attr(&a.name).is_none());
             target.body.attrs.extend(block.body.attrs);
-            let replaced = |b: &Block| {
-                block.body.blocks.iter().any(|new| {
-                    new.type_ == b.type_ || (&*b.type_ == "dynamic" && b.labels.first() == Some(&new.type_))
-                })
-            };
+            let replaced =
+                |b: &Block| {
+                    block.body.blocks.iter().any(|new| {
+                        new.type_ == b.type_ || (&*b.type_ == "dynamic" && b.labels.first() == Some(&new.type_))
+                    })
+                };
             target.body.blocks.retain(|b| !replaced(b));
             target.body.blocks.extend(block.body.blocks);
             target.skips.extend(block.skips);

@@ -88,7 +88,9 @@ fn merge_document(source: &Val, statements: &mut Vec<Val>, _wins: bool) {
         },
         None => {
             // A document that is not known may hold any statement.
-            let unknown = if source.is_unknown() { source.clone() } else {
+            let unknown = if source.is_unknown() {
+                source.clone()
+            } else {
                 Val::unknown(WhyKind::Error, source.describe(), "this is not a policy document", source.span)
             };
             statements.push(unknown);

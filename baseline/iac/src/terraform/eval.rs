@@ -81,7 +81,9 @@ impl World<'_> {
             }
             Kind::Object(items) => self.eval_object(env, items, expr.span),
             Kind::Name(_) => self.eval_name(env, expr, &[]),
-            Kind::Traverse(base, ops) if matches!(base.kind, Kind::Name(_)) => self.eval_name_at(env, base, ops, expr.span),
+            Kind::Traverse(base, ops) if matches!(base.kind, Kind::Name(_)) => {
+                self.eval_name_at(env, base, ops, expr.span)
+            }
             Kind::Traverse(base, ops) => {
                 let base = self.eval(env, base)?;
                 self.apply(env, base, ops, expr.span)
@@ -199,7 +201,13 @@ impl World<'_> {
         Ok(val)
     }
 
-    fn eval_pieces(&mut self, env: &mut Env, pieces: &[Piece], out: &mut Vec<Part>, sensitive: &mut bool) -> Result<(), Fault> {
+    fn eval_pieces(
+        &mut self,
+        env: &mut Env,
+        pieces: &[Piece],
+        out: &mut Vec<Part>,
+        sensitive: &mut bool,
+    ) -> Result<(), Fault> {
         for piece in pieces {
             match piece {
                 Piece::Text(text) => out.push(Part::Text(text.clone())),
@@ -255,9 +263,7 @@ impl World<'_> {
     /// What a loop goes over; none when that is not known.
     pub(crate) fn entries(&mut self, over: &Val, span: Span) -> Result<Option<Vec<(Val, Val)>>, Fault> {
         Ok(Some(match &over.data {
-            Data::List(items) => {
-                items.iter().enumerate().map(|(i, v)| (Val::int(i as i64, span), v.clone())).collect()
-            }
+            Data::List(items) => items.iter().enumerate().map(|(i, v)| (Val::int(i as i64, span), v.clone())).collect(),
             Data::Set(items) => items.iter().map(|v| (v.clone(), v.clone())).collect(),
             Data::Map(members) => members.iter().map(|(k, v)| (Val::str(k.clone(), v.span), v.clone())).collect(),
             Data::Unknown(_) | Data::Ref(_) => return Ok(None),
@@ -337,14 +343,16 @@ impl World<'_> {
         let test = self.truth(test, cond.span)?;
         let Some(taken) = test.as_bool() else {
             let (yes, no) = (self.eval(env, yes)?, self.eval(env, no)?);
-            let mut val = if yes == no { yes } else { self.unknown_of(&[test.clone()], span) };
+            let mut val = if yes == no { yes } else { self.unknown_of(std::slice::from_ref(&test), span) };
             val.sensitive |= test.sensitive;
             return Ok(val);
         };
         let (taken, other) = if taken { (yes, no) } else { (no, yes) };
         let mut val = self.eval(env, taken)?;
         // Both values have one type; beside a text a number or truth value becomes text.
-        if matches!(other.kind, Kind::Str(_) | Kind::Template(_)) && matches!(val.data, Data::Bool(_) | Data::Int(_) | Data::Num(_)) {
+        if matches!(other.kind, Kind::Str(_) | Kind::Template(_))
+            && matches!(val.data, Data::Bool(_) | Data::Int(_) | Data::Num(_))
+        {
             val = types::to_string(&val).unwrap_or(val);
         }
         val.sensitive |= test.sensitive;
@@ -401,12 +409,35 @@ impl World<'_> {
     pub(crate) fn apply(&mut self, env: &mut Env, base: Val, ops: &[Op], span: Span) -> Res {
         let mut val = base;
         let mut rest = ops;
+        // Inside a block of a resource: the provider may give members that are not written.
+        let mut block: Option<(Arc<str>, String)> = None;
         while let Some((op, after)) = rest.split_first() {
             rest = after;
             match op {
-                Op::Attr(name) => val = self.member(&val, name, span)?,
+                Op::Attr(name) => {
+                    match (&mut block, &val.data) {
+                        (_, Data::Ref(r)) if r.path.is_empty() && self.is_block(&r.address, name) => {
+                            block = Some((r.address.clone(), name.to_string()));
+                        }
+                        (Some((_, path)), _) => {
+                            path.push('.');
+                            path.push_str(name);
+                        }
+                        (None, _) => {}
+                    }
+                    val = match (self.member(&val, name, span), block.take()) {
+                        (Err(_), Some((address, path))) => Val::reference(address, path, span),
+                        (found, inside) => {
+                            block = inside;
+                            found?
+                        }
+                    };
+                }
                 Op::Index(index) => {
                     let index = self.eval(env, index)?;
+                    if let (Some((_, path)), Some(i)) = (&mut block, index.as_int()) {
+                        path.push_str(&format!("[{i}]"));
+                    }
                     val = self.index(&val, &index, span)?;
                 }
                 Op::AttrSplat => {
@@ -429,7 +460,11 @@ impl World<'_> {
             Data::Ref(r) if !r.path.is_empty() => return Ok(self.unknown_of(&[val], span)),
             Data::Ref(r) if symbolic(r) => {
                 let all = self.apply(env, val.clone(), ops, span)?;
-                return Ok(if matches!(all.data, Data::Ref(_)) { all } else { self.unknown_of(&[self.repeat(span)], span) });
+                return Ok(if matches!(all.data, Data::Ref(_)) {
+                    all
+                } else {
+                    self.unknown_of(&[self.repeat(span)], span)
+                });
             }
             _ => Arc::new(vec![val.clone()]),
         };
@@ -473,7 +508,7 @@ impl World<'_> {
         }
         let mut found = match &val.data {
             Data::Ref(r) if symbolic(r) => val.clone(),
-            _ if index.is_unknown() => self.unknown_of(&[index.clone()], span),
+            _ if index.is_unknown() => self.unknown_of(std::slice::from_ref(index), span),
             Data::List(items) => {
                 let number = types::to_number(index).and_then(|n| n.as_int());
                 let Some(number) = number else {
@@ -520,7 +555,11 @@ fn short(len: usize, index: &str) -> String {
 
 fn missing(members: &Members, name: &str) -> String {
     let known: Vec<&str> = members.keys().take(8).map(|k| &**k).collect();
-    if known.is_empty() { format!("there is no `{name}`; the object is empty") } else { format!("there is no `{name}`; there is {}", known.join(", ")) }
+    if known.is_empty() {
+        format!("there is no `{name}`; the object is empty")
+    } else {
+        format!("there is no `{name}`; there is {}", known.join(", "))
+    }
 }
 
 /// Adds a value to a text.
@@ -553,8 +592,20 @@ pub(crate) fn equal(a: &Val, b: &Val) -> Option<bool> {
             _ => Some(false),
         },
         (Data::Partial(parts), other) | (other, Data::Partial(parts)) => match other {
-            Data::Str(text) => if could_be(parts, text) { None } else { Some(false) },
-            Data::Partial(_) | Data::Unknown(_) | Data::Ref(_) | Data::Doc(_) => if a == b { Some(true) } else { None },
+            Data::Str(text) => {
+                if could_be(parts, text) {
+                    None
+                } else {
+                    Some(false)
+                }
+            }
+            Data::Partial(_) | Data::Unknown(_) | Data::Ref(_) | Data::Doc(_) => {
+                if a == b {
+                    Some(true)
+                } else {
+                    None
+                }
+            }
             _ => Some(false),
         },
         (Data::Unknown(_) | Data::Ref(_), _) | (_, Data::Unknown(_) | Data::Ref(_)) => None,

@@ -71,7 +71,7 @@ fn inner(members: &Members, file: FileId) -> Body {
                 });
             }),
             "lifecycle" | "provisioner" | "connection" => {}
-            _ => body.attrs.push(Attr { name: name.clone(), name_span: val.span, expr: expr(val, file, &**name) }),
+            _ => body.attrs.push(Attr { name: name.clone(), expr: expr(val, file, name) }),
         }
     }
     body
@@ -100,7 +100,9 @@ pub(super) fn expr(val: &Val, file: FileId, name: &str) -> Expr {
         Data::List(items) => Kind::Tuple(items.iter().map(|v| expr(v, file, name)).collect()),
         Data::Map(members) => Kind::Object(
             (members.iter())
-                .map(|(k, v)| (text_expr(k, val.span, file, ""), expr(v, file, if name == "providers" { name } else { "" })))
+                .map(|(k, v)| {
+                    (text_expr(k, val.span, file, ""), expr(v, file, if name == "providers" { name } else { "" }))
+                })
                 .collect(),
         ),
         _ => Kind::Null,

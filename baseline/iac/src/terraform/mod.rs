@@ -11,6 +11,8 @@ mod eval;
 mod functions;
 mod json_syntax;
 mod parse;
+mod plan;
+mod plan_refs;
 mod resources;
 mod template;
 mod types;
@@ -28,6 +30,8 @@ use eval::Env;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use world::World;
+
+pub use plan::{is_plan_or_state, read_plan};
 
 /// What the person who scans decides.
 #[derive(Debug, Clone, Default)]
@@ -49,13 +53,25 @@ pub fn read(files: &dyn Files, options: &Options) -> Reading {
     let roots = if options.roots.is_empty() { find_roots(&mut world) } else { options.roots.clone() };
     let mut resources = Vec::new();
     for root in roots {
-        let installed = installed(files, &root);
-        world.start(root.as_str().into(), HashMap::new(), installed);
-        let inputs = inputs(&mut world, &root, options);
-        world.inputs = inputs;
-        world.evaluate(0, &mut resources);
+        read_root(&mut world, &root, options, HashMap::new(), &mut resources);
     }
     Reading { resources, problems: world.problems, sources: world.sources }
+}
+
+/// Evaluates one root module; `given` are values of variables that win over all others.
+fn read_root(
+    world: &mut World<'_>,
+    root: &str,
+    options: &Options,
+    given: HashMap<Arc<str>, Val>,
+    out: &mut Vec<crate::resource::Code>,
+) {
+    let installed = installed(world.files, root);
+    world.start(root.into(), HashMap::new(), installed);
+    let mut values = inputs(world, root, options);
+    values.extend(given);
+    world.inputs = values;
+    world.evaluate(0, out);
 }
 
 impl World<'_> {
@@ -65,10 +81,8 @@ impl World<'_> {
             return known.clone();
         }
         let mut module = Module { dir: dir.clone(), ..Module::default() };
-        let names: Vec<String> = (self.files.list(dir).into_iter())
-            .filter(|e| !e.folder && is_config(&e.name))
-            .map(|e| e.name)
-            .collect();
+        let names: Vec<String> =
+            (self.files.list(dir).into_iter()).filter(|e| !e.folder && is_config(&e.name)).map(|e| e.name).collect();
         let overrides = |name: &str| {
             let stem = name.trim_end_matches(".json").trim_end_matches(".tf").trim_end_matches(".tofu");
             stem == "override" || stem.ends_with("_override")
@@ -119,8 +133,7 @@ impl World<'_> {
 }
 
 fn is_config(name: &str) -> bool {
-    !name.starts_with('.')
-        && [".tf", ".tf.json", ".tofu", ".tofu.json"].iter().any(|ext| name.ends_with(ext))
+    !name.starts_with('.') && [".tf", ".tf.json", ".tofu", ".tofu.json"].iter().any(|ext| name.ends_with(ext))
 }
 
 fn path_in(dir: &str, name: &str) -> String {
@@ -214,7 +227,7 @@ fn inputs(world: &mut World<'_>, root: &str, options: &Options) -> HashMap<Arc<s
             }
             continue;
         }
-        let (body, errors) = parse::parse_file(&text, file);
+        let (body, errors) = parse::parse_values(&text, file);
         for error in errors {
             world.report(ProblemSeverity::Error, error.span, error.message);
         }
@@ -229,7 +242,10 @@ fn inputs(world: &mut World<'_>, root: &str, options: &Options) -> HashMap<Arc<s
         let span = Span::new(file, 0, text.len());
         let module = world.scope_module(0);
         let type_ = module.variables.get(&name).and_then(|b| b.body.attr("type")).map(types::Type::of);
-        let plain = matches!(type_, None | Some(types::Type::Any | types::Type::String | types::Type::Number | types::Type::Bool));
+        let plain = matches!(
+            type_,
+            None | Some(types::Type::Any | types::Type::String | types::Type::Number | types::Type::Bool)
+        );
         let val = match parse::parse_expr(&source, file) {
             Ok(expr) if !plain => {
                 let result = world.eval(&mut Env { closed: true, ..Env::default() }, &expr);

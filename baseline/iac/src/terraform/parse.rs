@@ -24,6 +24,15 @@ pub(super) type Parsed<T> = Result<T, SyntaxError>;
 
 /// Reads a file: everything that can be read, and the errors of what cannot.
 pub fn parse_file(text: &str, file: FileId) -> (Body, Vec<SyntaxError>) {
+    parse_items(text, file, false)
+}
+
+/// Reads a file of variable values: `name = value` lines.
+pub fn parse_values(text: &str, file: FileId) -> (Body, Vec<SyntaxError>) {
+    parse_items(text, file, true)
+}
+
+fn parse_items(text: &str, file: FileId, values: bool) -> (Body, Vec<SyntaxError>) {
     let mut parser = Parser::new(text, file, 0, text.len());
     let mut body = Body::default();
     let mut errors = Vec::new();
@@ -33,7 +42,7 @@ pub fn parse_file(text: &str, file: FileId) -> (Body, Vec<SyntaxError>) {
             Err(error) => {
                 let at = (error.span.start as usize).max(parser.item_start);
                 errors.push(error);
-                if errors.len() >= 100 || !parser.resynchronise(at) {
+                if errors.len() >= 100 || !parser.resynchronise(at, values) {
                     break;
                 }
             }
@@ -219,7 +228,6 @@ impl<'a> Parser<'a> {
                 };
                 Arc::from(name)
             };
-            let name_span = self.span(start);
             self.space();
             if self.peek() == Some(b'=') && self.byte(1) != Some(b'=') {
                 self.at += 1;
@@ -231,7 +239,7 @@ impl<'a> Parser<'a> {
                     Some(b'}') if nested => {}
                     _ => return self.fail("a new line was expected after the value"),
                 }
-                body.attrs.push(Attr { name, name_span, expr });
+                body.attrs.push(Attr { name, expr });
             } else {
                 let block = self.block(name, start)?;
                 if !nested {
@@ -274,11 +282,24 @@ impl<'a> Parser<'a> {
         Ok(Block { type_, labels, header, span: self.span(start), body, skips: Vec::new() })
     }
 
-    /// After an error at `from`: goes to the next line that starts a block or attribute of the file.
-    fn resynchronise(&mut self, from: usize) -> bool {
+    /// After an error at `from`: goes to the next line that starts a block (in a file of values: a value).
+    fn resynchronise(&mut self, from: usize, values: bool) -> bool {
         const STARTS: [&str; 15] = [
-            "resource", "data", "variable", "locals", "module", "output", "provider", "terraform", "moved", "import",
-            "removed", "check", "ephemeral", "action", "terragrunt",
+            "resource",
+            "data",
+            "variable",
+            "locals",
+            "module",
+            "output",
+            "provider",
+            "terraform",
+            "moved",
+            "import",
+            "removed",
+            "check",
+            "ephemeral",
+            "action",
+            "terragrunt",
         ];
         self.depth = 0;
         self.skip_newlines = false;
@@ -288,7 +309,9 @@ impl<'a> Parser<'a> {
             let line = self.slice(at, self.end.min(at + 200)).split('\n').next().unwrap_or("");
             let word = line.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-')).next().unwrap_or("");
             let rest = line.get(word.len()..).unwrap_or("").trim_start();
-            if !word.is_empty() && (STARTS.contains(&word) && rest.starts_with(['"', '{'])) {
+            let block = STARTS.contains(&word) && rest.starts_with(['"', '{']);
+            let value = values && rest.starts_with('=') && !rest.starts_with("==");
+            if !word.is_empty() && (block || value) {
                 self.at = at;
                 return true;
             }

@@ -67,7 +67,8 @@ impl World<'_> {
         if let Some(expr) = body.attr("count") {
             let val = self.eval(env, expr)?;
             if val.is_unknown() {
-                let index = Val::unknown(WhyKind::Repeat, "count.index", "the count is not known before apply", expr.span);
+                let index =
+                    Val::unknown(WhyKind::Repeat, "count.index", "the count is not known before apply", expr.span);
                 return Ok(vec![(Key::Any, None, Some(index))]);
             }
             let number = types::to_number(&val).and_then(|n| n.as_int()).and_then(|n| usize::try_from(n).ok());
@@ -100,19 +101,24 @@ impl World<'_> {
         if pairs.len() > MAX_REPEAT {
             return Err(Fault::new(expr.span, format!("more than {MAX_REPEAT} instances are not read")));
         }
-        Ok(pairs
-            .into_iter()
-            .map(|(k, v)| (Key::Name(k.clone()), Some((Val::str(k, expr.span), v)), None))
-            .collect())
+        Ok(pairs.into_iter().map(|(k, v)| (Key::Name(k.clone()), Some((Val::str(k, expr.span), v)), None)).collect())
     }
 
     /// The instances of a resource block, made at the first question.
-    pub(crate) fn resource_instances(&mut self, scope: usize, declaration: usize, span: Span) -> Result<Instances, Fault> {
+    pub(crate) fn resource_instances(
+        &mut self,
+        scope: usize,
+        declaration: usize,
+        span: Span,
+    ) -> Result<Instances, Fault> {
         let module = self.scope_module(scope);
         let Some(decl) = module.resources.get(declaration) else { return Err(Fault::new(span, "no such resource")) };
         match self.scopes.get(scope).and_then(|s| s.resources.get(&declaration)) {
             Some(Instances::Busy) => {
-                return Err(Fault::new(span, format!("the count or keys of `{}.{}` depend on themselves", decl.type_, decl.name)));
+                return Err(Fault::new(
+                    span,
+                    format!("the count or keys of `{}.{}` depend on themselves", decl.type_, decl.name),
+                ));
             }
             Some(Instances::Failed(fault)) => return Err(fault.clone()),
             Some(known) => return Ok(known.clone()),
@@ -130,7 +136,13 @@ impl World<'_> {
                     let id = self.instances.len();
                     let env = Env { scope, each, count, ..Env::default() };
                     self.by_address.insert(address.clone(), id);
-                    self.instances.push(Instance { env, declaration, key: key.clone(), address, attrs: HashMap::new() });
+                    self.instances.push(Instance {
+                        env,
+                        declaration,
+                        key: key.clone(),
+                        address,
+                        attrs: HashMap::new(),
+                    });
                     (key, id)
                 });
                 group(made, decl.block.body.attr("count").is_some())
@@ -155,7 +167,9 @@ impl World<'_> {
         let module = self.scope_module(scope);
         let Some(block) = module.calls.get(call) else { return Err(Fault::new(span, "no such module call")) };
         match self.scopes.get(scope).and_then(|s| s.calls.get(&call)) {
-            Some(Instances::Busy) => return Err(Fault::new(span, "the count or keys of this module depend on themselves")),
+            Some(Instances::Busy) => {
+                return Err(Fault::new(span, "the count or keys of this module depend on themselves"));
+            }
             Some(Instances::Failed(fault)) => return Err(fault.clone()),
             Some(known) => return Ok(known.clone()),
             None => {}
@@ -182,7 +196,8 @@ impl World<'_> {
             return Ok(Instances::Count(Arc::default()));
         }
         let Some(target) = self.module_folder(&dir, &path, &source) else {
-            let message = format!("the module `{source}` is not on disk; what it declares is not known (run `terraform init`)");
+            let message =
+                format!("the module `{source}` is not on disk; what it declares is not known (run `terraform init`)");
             self.report(ProblemSeverity::Note, block.header, message);
             return Ok(Instances::Missing(source));
         };
@@ -198,6 +213,7 @@ impl World<'_> {
                 let address: Arc<str> = format!("{prefix}module.{name}{key}").into();
                 let here = Call { address: address.clone(), source: source.clone(), span: block.header };
                 let chain: Arc<[Call]> = chain.iter().cloned().chain([here]).collect();
+                self.grant(&module);
                 let parent = Parent { env: Env { scope, each, count, ..Env::default() }, call };
                 let child = Scope::new(module.clone(), format!("{address}.").into(), path.clone(), chain, Some(parent));
                 self.scopes.push(child);
@@ -225,27 +241,38 @@ impl World<'_> {
     }
 
     /// A resource (all its instances) as a value.
-    pub(crate) fn resource_value(&mut self, scope: usize, mode: Mode, type_: &Arc<str>, name: &Arc<str>, span: Span) -> Res {
+    pub(crate) fn resource_value(
+        &mut self,
+        scope: usize,
+        mode: Mode,
+        type_: &Arc<str>,
+        name: &Arc<str>,
+        span: Span,
+    ) -> Res {
         let module = self.scope_module(scope);
-        let Some(at) = module.resource_index.get(&(mode, type_.clone(), name.clone())) else {
+        let Some(at) = module.resource_index.get(&(mode, type_.clone(), name.clone())).copied() else {
+            // Its file may be the broken one, or this is an excerpt: what is meant is known all the same.
             let what = format!("{}{type_}.{name}", mode.prefix());
-            return Err(Fault::new(span, format!("`{what}` is not declared in this module")));
+            let message = format!("`{what}` is not declared in this module");
+            self.report(ProblemSeverity::Note, span, message);
+            let prefix = self.scopes.get(scope).map(|s| s.prefix.clone()).unwrap_or_default();
+            return Ok(Val::reference(format!("{prefix}{what}"), "", span));
         };
-        if let Some(whole) = self.scopes.get(scope).and_then(|s| s.wholes.get(at)) {
+        if let Some(whole) = self.scopes.get(scope).and_then(|s| s.wholes.get(&at)) {
             return Ok(whole.clone());
         }
         let one = |world: &Self, id: usize| {
             let address = world.instances.get(id).map(|i| i.address.clone()).unwrap_or_default();
             Val::reference(address, "", span)
         };
-        let whole = match self.resource_instances(scope, *at, span)? {
+        let whole = match self.resource_instances(scope, at, span)? {
             Instances::One(id) | Instances::Any(id) => one(self, id),
             Instances::Count(ids) => Val::list(ids.iter().map(|id| one(self, *id)).collect(), span),
             Instances::Keys(ids) => Val::map(ids.iter().map(|(k, id)| (k.clone(), one(self, *id))).collect(), span),
             Instances::Busy | Instances::Failed(_) | Instances::Missing(_) => self.repeat(span),
         };
         if let Some(scope) = self.scopes.get_mut(scope) {
-            scope.wholes.insert(*at, whole.clone());
+            scope.wholes.insert(at, whole.clone());
         }
         Ok(whole)
     }
@@ -263,12 +290,24 @@ impl World<'_> {
         })
     }
 
+    /// Whether `name` is written as blocks in the resource at `address`.
+    pub(crate) fn is_block(&self, address: &str, name: &str) -> bool {
+        let instance = self.by_address.get(address).and_then(|id| self.instances.get(*id));
+        instance.is_some_and(|i| {
+            let module = self.scopes.get(i.env.scope).map(|s| &s.module);
+            let body = module.and_then(|m| m.resources.get(i.declaration)).map(|d| &d.block.body);
+            body.is_some_and(|b| b.attr(name).is_none() && has(b, name))
+        })
+    }
+
     /// An attribute as configuration or a computed data source says it; none when neither does.
     fn attribute(&mut self, id: usize, name: &str, span: Span) -> Result<Option<Val>, Fault> {
         let Some(instance) = self.instances.get(id) else { return Ok(None) };
         match instance.attrs.get(name) {
             Some(Slot::Done(result)) => return result.clone().map(Some),
-            Some(Slot::Busy) => return Err(Fault::new(span, format!("`{}.{name}` depends on itself", instance.address))),
+            Some(Slot::Busy) => {
+                return Err(Fault::new(span, format!("`{}.{name}` depends on itself", instance.address)));
+            }
             None => {}
         }
         let module = self.scope_module(instance.env.scope);
@@ -454,7 +493,8 @@ impl World<'_> {
         let (address, key, scope) = (instance.address.clone(), instance.key.clone(), instance.env.scope);
         let mut members = self.written(id, decl);
         for name in super::data::computed(decl.mode, &decl.type_) {
-            let result = self.attribute(id, name, decl.block.header).map(|v| v.unwrap_or_else(|| Val::null(decl.block.header)));
+            let result =
+                self.attribute(id, name, decl.block.header).map(|v| v.unwrap_or_else(|| Val::null(decl.block.header)));
             let val = self.settle(result, decl.block.header);
             if !val.is_null() {
                 members.insert((*name).into(), val);
@@ -509,9 +549,10 @@ fn names(body: &Body) -> Vec<(Arc<str>, Span)> {
 
 fn has(body: &Body, name: &str) -> bool {
     body.attr(name).is_some()
-        || body.blocks.iter().any(|b| {
-            &*b.type_ == name || (&*b.type_ == "dynamic" && b.labels.first().is_some_and(|l| &**l == name))
-        })
+        || body
+            .blocks
+            .iter()
+            .any(|b| &*b.type_ == name || (&*b.type_ == "dynamic" && b.labels.first().is_some_and(|l| &**l == name)))
 }
 
 fn group(made: impl Iterator<Item = (Key, usize)>, counted: bool) -> Instances {

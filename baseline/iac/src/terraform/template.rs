@@ -22,8 +22,8 @@ enum End<'a> {
 }
 
 enum Token {
-    /// Literal text; whether it starts a line of a heredoc.
-    Text(String, bool),
+    /// Literal text: at most one line, where lines count (not in quotes).
+    Text(String),
     Expr(Expr),
     If(Expr),
     Else,
@@ -80,16 +80,17 @@ impl Parser<'_> {
 
     fn tokens(&mut self, end: &End<'_>) -> Parsed<Vec<Token>> {
         self.depth += 1;
+        let lines = !matches!(end, End::Quote);
         let mut tokens: Vec<Token> = Vec::new();
         let mut text = String::new();
         let mut line_start = true;
-        let mut text_at_line_start = true;
-        let mut trim_next = false;
+        // `~}` trims the literal that follows it, up to the end of its line and no further.
+        let mut trim = false;
         loop {
             if line_start && let End::Marker(marker) = end {
                 let line = self.slice(self.at, self.end).split('\n').next().unwrap_or("");
                 if line.trim() == *marker {
-                    push_text(&mut tokens, &mut text, text_at_line_start);
+                    push_text(&mut tokens, &mut text, &mut trim);
                     // Stand right after the marker, so that what follows on its line belongs to the outside.
                     self.at += line.trim_end().len();
                     break;
@@ -98,63 +99,53 @@ impl Parser<'_> {
             let Some(b) = self.peek() else {
                 match end {
                     End::Text => {
-                        push_text(&mut tokens, &mut text, text_at_line_start);
+                        push_text(&mut tokens, &mut text, &mut trim);
                         break;
                     }
                     End::Quote => return self.fail("text without a closing quote"),
                     End::Marker(marker) => return self.fail(format!("heredoc without its end `{marker}`")),
                 }
             };
+            line_start = false;
             match b {
-                b'"' if matches!(end, End::Quote) => {
-                    push_text(&mut tokens, &mut text, text_at_line_start);
+                b'"' if !lines => {
+                    push_text(&mut tokens, &mut text, &mut trim);
                     break;
                 }
-                b'\n' if matches!(end, End::Quote) => return self.fail("text without a closing quote on its line"),
-                b'\\' if matches!(end, End::Quote) => self.escape(&mut text)?,
+                b'\n' if !lines => return self.fail("text without a closing quote on its line"),
+                b'\\' if !lines => self.escape(&mut text)?,
                 b'$' | b'%' if self.byte(1) == Some(b) && self.byte(2) == Some(b'{') => {
                     text.push(b as char);
                     text.push('{');
                     self.at += 3;
-                    line_start = false;
-                    trim_next = false;
                 }
                 b'$' | b'%' if self.byte(1) == Some(b'{') => {
                     self.at += 2;
+                    push_text(&mut tokens, &mut text, &mut trim);
                     if self.peek() == Some(b'~') {
                         self.at += 1;
-                        text.truncate(text.trim_end().len());
-                        trim_back(&mut tokens, text.is_empty());
+                        if let Some(Token::Text(before)) = tokens.last_mut() {
+                            before.truncate(before.trim_end().len());
+                        }
                     }
-                    push_text(&mut tokens, &mut text, text_at_line_start);
                     let token = self.sequence(b == b'%')?;
                     tokens.push(token);
-                    trim_next = self.peek() == Some(b'~');
-                    self.at += usize::from(trim_next) + 1;
-                    text_at_line_start = false;
-                    line_start = false;
+                    trim = self.peek() == Some(b'~');
+                    self.at += usize::from(trim) + 1;
+                }
+                b'\n' => {
+                    self.at += 1;
+                    text.push('\n');
+                    push_text(&mut tokens, &mut text, &mut trim);
+                    line_start = true;
                 }
                 _ => {
                     let from = self.at;
                     self.at += 1;
-                    if b != b'\n' {
-                        while self.peek().is_some_and(|b| !matches!(b, b'\n' | b'$' | b'%' | b'"' | b'\\')) {
-                            self.at += 1;
-                        }
+                    while self.peek().is_some_and(|b| !matches!(b, b'\n' | b'$' | b'%' | b'"' | b'\\')) {
+                        self.at += 1;
                     }
-                    let piece = self.slice(from, self.at);
-                    line_start = b == b'\n';
-                    if trim_next {
-                        let kept = piece.trim_start();
-                        text.push_str(kept);
-                        trim_next = kept.is_empty();
-                    } else {
-                        text.push_str(piece);
-                    }
-                    if line_start && matches!(end, End::Marker(_)) {
-                        push_text(&mut tokens, &mut text, text_at_line_start);
-                        text_at_line_start = true;
-                    }
+                    text.push_str(self.slice(from, self.at));
                 }
             }
         }
@@ -201,7 +192,9 @@ impl Parser<'_> {
                 let digits = self.slice(self.at, self.at + len);
                 match u32::from_str_radix(digits, 16).ok().filter(|_| digits.len() == len) {
                     Some(code) => text.push(char::from_u32(code).unwrap_or('\u{FFFD}')),
-                    None => return self.fail(format!("{len} hexadecimal digits were expected after `\\{}`", b as char)),
+                    None => {
+                        return self.fail(format!("{len} hexadecimal digits were expected after `\\{}`", b as char));
+                    }
                 }
                 self.at += len;
             }
@@ -214,46 +207,40 @@ impl Parser<'_> {
     }
 }
 
-fn push_text(tokens: &mut Vec<Token>, text: &mut String, line_start: bool) {
-    if !text.is_empty() {
-        tokens.push(Token::Text(std::mem::take(text), line_start));
+fn push_text(tokens: &mut Vec<Token>, text: &mut String, trim: &mut bool) {
+    if text.is_empty() {
+        return;
     }
+    let text = std::mem::take(text);
+    tokens.push(Token::Text(if std::mem::take(trim) { text.trim_start().to_owned() } else { text }));
 }
 
-/// `~` before an interpolation removes blanks and newlines before it, over line tokens that are now empty.
-fn trim_back(tokens: &mut Vec<Token>, mut empty: bool) {
-    while empty {
-        let Some(Token::Text(text, _)) = tokens.last_mut() else { return };
-        text.truncate(text.trim_end().len());
-        empty = text.is_empty();
-        if empty {
-            tokens.pop();
-        }
-    }
-}
-
-/// `<<-` removes the smallest indentation of all lines from every line.
+/// `<<-` removes the smallest indentation of all lines from every line. Blank lines do not count and stay.
 fn strip_indent(tokens: &mut [Token]) {
-    let indent = |t: &Token| match t {
-        Token::Text(text, true) => Some(text.len() - text.trim_start_matches([' ', '\t']).len()),
-        _ => None,
-    };
-    let mut least = tokens.iter().filter_map(indent).min().unwrap_or(0);
-    // A line that starts with an interpolation has no indentation at all.
-    let mut at_line_start = true;
-    for token in tokens.iter() {
+    let mut least = usize::MAX;
+    let mut starts = Vec::new();
+    let mut line_start = true;
+    for (i, token) in tokens.iter().enumerate() {
         match token {
-            Token::Text(text, _) => at_line_start = text.ends_with('\n'),
+            Token::Text(text) => {
+                let blank = text.ends_with('\n') && text.trim().is_empty();
+                if line_start && !blank {
+                    least = least.min(text.len() - text.trim_start_matches([' ', '\t']).len());
+                    starts.push(i);
+                }
+                line_start = text.ends_with('\n');
+            }
+            // A line that starts with an interpolation has no indentation at all.
             _ => {
-                if at_line_start {
+                if line_start {
                     least = 0;
                 }
-                at_line_start = false;
+                line_start = false;
             }
         }
     }
-    for token in tokens {
-        if let Token::Text(text, true) = token {
+    for i in starts {
+        if let Some(Token::Text(text)) = tokens.get_mut(i) {
             text.drain(..least.min(text.len()));
         }
     }
@@ -283,14 +270,14 @@ fn collect(tokens: &mut Tokens, pieces: &mut Vec<Piece>, parser: &Parser<'_>, de
     let mut text = String::new();
     loop {
         let stop = matches!(tokens.peek(), None | Some(Token::Else | Token::EndIf | Token::EndFor));
-        if !text.is_empty() && !matches!(tokens.peek(), Some(Token::Text(..))) {
+        if !text.is_empty() && !matches!(tokens.peek(), Some(Token::Text(_))) {
             pieces.push(Piece::Text(std::mem::take(&mut text).into()));
         }
         if stop {
             return Ok(());
         }
         match tokens.next() {
-            Some(Token::Text(more, _)) => text.push_str(&more),
+            Some(Token::Text(more)) => text.push_str(&more),
             Some(Token::Expr(expr)) => pieces.push(Piece::Expr(expr)),
             Some(Token::If(cond)) => {
                 let (mut yes, mut no) = (Vec::new(), Vec::new());

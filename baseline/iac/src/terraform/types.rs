@@ -120,7 +120,8 @@ pub(crate) fn convert(val: &Val, type_: &Type, default: &mut dyn FnMut(&Expr) ->
             if items.len() != types.len() {
                 return Err(format!("a tuple of {} was expected, found {}", types.len(), items.len()));
             }
-            let items: Result<Vec<Val>, String> = items.iter().zip(types).map(|(v, t)| convert(v, t, default)).collect();
+            let items: Result<Vec<Val>, String> =
+                items.iter().zip(types).map(|(v, t)| convert(v, t, default)).collect();
             Ok(with(Data::List(Arc::new(items?))))
         }
         Type::Object(fields) => {
@@ -128,8 +129,9 @@ pub(crate) fn convert(val: &Val, type_: &Type, default: &mut dyn FnMut(&Expr) ->
             let mut out = Members::new();
             for field in fields {
                 let value = match members.get(&field.name) {
-                    Some(v) if !v.is_null() || field.default.is_none() => convert(v, &field.type_, default)
-                        .map_err(|e| format!("attribute `{}`: {e}", field.name))?,
+                    Some(v) if !v.is_null() || field.default.is_none() => {
+                        convert(v, &field.type_, default).map_err(|e| format!("attribute `{}`: {e}", field.name))?
+                    }
                     _ if field.optional => match &field.default {
                         Some(expr) => convert(&default(expr), &field.type_, default)?,
                         None => Val::null(val.span),
@@ -165,12 +167,11 @@ pub(crate) fn type_name(val: &Val) -> &'static str {
 
 /// A number as Terraform writes it.
 pub(crate) fn number_text(f: f64) -> String {
-    if f.fract() == 0.0 && f.abs() < 1e21 {
-        return format!("{f:.0}");
+    if f.fract() == 0.0 {
+        return if f.abs() < 1e21 { format!("{f:.0}") } else { format!("{f}") };
     }
     // Terraform computes with many more digits than a double has; 15 of them are what both agree on.
-    let text = format!("{f:.14e}");
-    let rounded: f64 = text.parse().unwrap_or(f);
+    let rounded: f64 = format!("{f:.14e}").parse().unwrap_or(f);
     format!("{rounded}")
 }
 

@@ -11,8 +11,10 @@ use crate::value::{Data, Members, Ref, Step, Val, WhyKind};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// How much work one root may cost, in evaluated expressions.
-const STEPS: u64 = 40_000_000;
+/// How much work one root may cost, in evaluated expressions: this, and more for each declaration it has.
+const STEPS: u64 = 3_000_000;
+/// What each declaration of a module instance may cost.
+const STEPS_EACH: u64 = 2_000;
 /// How many members one stored value may have, counting shared parts each time.
 const MAX_SIZE: usize = 2_000_000;
 
@@ -36,6 +38,8 @@ pub(crate) struct World<'f> {
     pub too_deep: bool,
 }
 
+type Providers = HashMap<(Arc<str>, Arc<str>), Option<Arc<Provider>>>;
+
 /// A module instance.
 pub(crate) struct Scope {
     pub module: Arc<Module>,
@@ -52,7 +56,8 @@ pub(crate) struct Scope {
     pub calls: HashMap<usize, Instances>,
     /// Resources as values, all instances together.
     pub wholes: HashMap<usize, Val>,
-    pub providers: HashMap<(Arc<str>, Arc<str>), Option<Arc<Provider>>>,
+    /// Provider configurations by name and alias, as far as they were asked for.
+    pub providers: Providers,
 }
 
 /// Who called a module instance.
@@ -107,7 +112,16 @@ impl<'f> World<'f> {
         self.inputs = inputs;
         self.installed = installed;
         let module = self.module(&root);
+        self.grant(&module);
         self.scopes.push(Scope::new(module, "".into(), String::new(), Arc::new([]), None));
+    }
+
+    /// Adds the work that the declarations of a module instance may cost. An ended budget stays ended.
+    pub(crate) fn grant(&mut self, module: &Module) {
+        if self.steps > 0 {
+            let declarations = module.resources.len() + module.calls.len() + module.locals.len() + module.outputs.len();
+            self.steps = self.steps.saturating_add(declarations as u64 * STEPS_EACH).min(STEPS * 1_000);
+        }
     }
 
     pub(crate) fn report(&mut self, severity: ProblemSeverity, span: Span, message: impl Into<String>) {
@@ -230,6 +244,9 @@ impl<'f> World<'f> {
                 let whole = self.resource_value(env.scope, mode, first, second, span)?;
                 self.resource_traversal(env, whole, rest.get(1..).unwrap_or(&[]), span)
             }
+            _ if !name.contains('_') && !self.scope_module(env.scope).resources.iter().any(|d| d.type_ == *name) => {
+                Err(Fault::new(span, unclear(name)))
+            }
             _ => {
                 let whole = self.resource_value(env.scope, Mode::Managed, name, first, span)?;
                 self.resource_traversal(env, whole, rest, span)
@@ -320,9 +337,7 @@ impl<'f> World<'f> {
         let Some(expr) = module.locals.get(name) else {
             return Err(Fault::new(span, format!("there is no local `{name}` in this module")));
         };
-        self.stored(scope, Table::Locals, name, span, |world| {
-            world.eval(&mut Env { scope, ..Env::default() }, expr)
-        })
+        self.stored(scope, Table::Locals, name, span, |world| world.eval(&mut Env { scope, ..Env::default() }, expr))
     }
 
     /// An output of a module instance.
@@ -381,7 +396,9 @@ impl<'f> World<'f> {
                 let found = index.as_str().and_then(|k| children.get(k)).copied();
                 match found {
                     Some(child) => Some(child),
-                    None => return Err(Fault::new(span, format!("module `{name}` has no instance {}", index.describe()))),
+                    None => {
+                        return Err(Fault::new(span, format!("module `{name}` has no instance {}", index.describe())));
+                    }
                 }
             }
             _ => None,
@@ -433,7 +450,13 @@ impl<'f> World<'f> {
     }
 
     /// The provider configuration a resource uses.
-    pub(crate) fn provider(&mut self, scope: usize, name: &Arc<str>, alias: &Arc<str>, depth: u32) -> Option<Arc<Provider>> {
+    pub(crate) fn provider(
+        &mut self,
+        scope: usize,
+        name: &Arc<str>,
+        alias: &Arc<str>,
+        depth: u32,
+    ) -> Option<Arc<Provider>> {
         let key = (name.clone(), alias.clone());
         if let Some(found) = self.scopes.get(scope)?.providers.get(&key) {
             return found.clone();
@@ -451,9 +474,9 @@ impl<'f> World<'f> {
                 let passed = caller_module.calls.get(call).and_then(|b| b.body.attr("providers"));
                 let wanted = if alias.is_empty() { name.to_string() } else { format!("{name}.{alias}") };
                 let mapped = match passed.map(|e| &e.kind) {
-                    Some(Kind::Object(items)) => items.iter().find_map(|(k, v)| {
-                        if path_text(k).as_deref() == Some(&wanted) { path_text(v) } else { None }
-                    }),
+                    Some(Kind::Object(items)) => items
+                        .iter()
+                        .find_map(|(k, v)| if path_text(k).as_deref() == Some(&wanted) { path_text(v) } else { None }),
                     _ => None,
                 };
                 match mapped {
@@ -476,7 +499,13 @@ impl<'f> World<'f> {
 }
 
 impl Scope {
-    pub(crate) fn new(module: Arc<Module>, prefix: Arc<str>, path: String, chain: Arc<[Call]>, parent: Option<Parent>) -> Self {
+    pub(crate) fn new(
+        module: Arc<Module>,
+        prefix: Arc<str>,
+        path: String,
+        chain: Arc<[Call]>,
+        parent: Option<Parent>,
+    ) -> Self {
         Self {
             module,
             prefix,

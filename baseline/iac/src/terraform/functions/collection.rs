@@ -245,13 +245,19 @@ fn convert_list(args: &Args<'_>, set: bool) -> Open {
         return Ok(if matches!(val.data, Data::Ref(_)) { Some(val.clone()) } else { None });
     };
     let list = unify(list.to_vec());
-    Ok(Some(if set { Val { span: args.span, ..set_of(list, val) } } else { Val { data: Data::List(Arc::new(list)), ..val.clone() } }))
+    Ok(Some(if set {
+        Val { span: args.span, ..set_of(list, val) }
+    } else {
+        Val { data: Data::List(Arc::new(list)), ..val.clone() }
+    }))
 }
 
 fn convert_map(args: &Args<'_>) -> Open {
     let val = args.get(0)?;
     match &val.data {
-        Data::Map(members) => Ok(Some(Val { data: Data::Map(Arc::new(unify_members((**members).clone()))), ..val.clone() })),
+        Data::Map(members) => {
+            Ok(Some(Val { data: Data::Map(Arc::new(unify_members((**members).clone()))), ..val.clone() }))
+        }
         Data::Null => Ok(Some(val.clone())),
         Data::Unknown(_) | Data::Ref(_) => Ok(None),
         _ => Err(cannot(val, "a map")),
@@ -292,7 +298,9 @@ fn distinct(args: &Args<'_>) -> Open {
     }
     if list.iter().all(|v| v.as_str().is_some()) {
         let mut seen = std::collections::HashSet::new();
-        return list_of(args, |list| Ok(list.into_iter().filter(|v| seen.insert(v.as_str().unwrap_or("").to_owned())).collect()));
+        return list_of(args, |list| {
+            Ok(list.into_iter().filter(|v| seen.insert(v.as_str().unwrap_or("").to_owned())).collect())
+        });
     }
     let mut out: Vec<Val> = Vec::new();
     for val in list {
@@ -402,7 +410,9 @@ fn truth(args: &Args<'_>, any: bool) -> Open {
 fn edge(args: &Args<'_>, start: bool) -> Open {
     let (text, part) = (args.get(0)?, args.get(1)?);
     let Data::Partial(parts) = &text.data else {
-        let (Some(text), Some(part)) = (to_string(text), to_string(part)) else { return Err("texts were expected".into()) };
+        let (Some(text), Some(part)) = (to_string(text), to_string(part)) else {
+            return Err("texts were expected".into());
+        };
         return Ok(match (text.as_str(), part.as_str()) {
             (Some(t), Some(p)) => Some(Val::bool(if start { t.starts_with(p) } else { t.ends_with(p) }, args.span)),
             _ => None,
@@ -421,7 +431,13 @@ fn edge(args: &Args<'_>, start: bool) -> Open {
 
 fn range(args: &Args<'_>) -> Out {
     let (start, limit) = if args.all.len() > 1 { (args.number(0)?, args.number(1)?) } else { (0.0, args.number(0)?) };
-    let step = if args.all.len() > 2 { args.number(2)? } else if limit < start { -1.0 } else { 1.0 };
+    let step = if args.all.len() > 2 {
+        args.number(2)?
+    } else if limit < start {
+        -1.0
+    } else {
+        1.0
+    };
     if step == 0.0 || (step > 0.0 && limit < start) || (step < 0.0 && limit > start) {
         return Err("the step does not lead from the start to the limit".into());
     }

@@ -76,7 +76,13 @@ impl Instant {
         let offset = if rest == "Z" {
             0
         } else {
-            let sign = if rest.starts_with('-') { -1 } else if rest.starts_with('+') { 1 } else { return None };
+            let sign = if rest.starts_with('-') {
+                -1
+            } else if rest.starts_with('+') {
+                1
+            } else {
+                return None;
+            };
             let (h, m) = rest.get(1..)?.split_once(':')?;
             if h.len() != 2 || m.len() != 2 {
                 return None;
@@ -105,7 +111,17 @@ impl Instant {
 }
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 const WEEKDAYS: [&str; 7] = ["Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"];
@@ -168,9 +184,23 @@ fn formatdate(args: &Args<'_>) -> Out {
             "s" => second.to_string(),
             "ZZZZZ" => at.zone(true),
             "ZZZZ" => at.zone(false),
-            "ZZZ" => if at.offset == 0 { "UTC".to_owned() } else { at.zone(false) },
-            "Z" => if at.offset == 0 { "Z".to_owned() } else { at.zone(true) },
-            _ if c.is_ascii_alphabetic() => return Err(format!("`{token}` is not a part of a date; quote text with '")),
+            "ZZZ" => {
+                if at.offset == 0 {
+                    "UTC".to_owned()
+                } else {
+                    at.zone(false)
+                }
+            }
+            "Z" => {
+                if at.offset == 0 {
+                    "Z".to_owned()
+                } else {
+                    at.zone(true)
+                }
+            }
+            _ if c.is_ascii_alphabetic() => {
+                return Err(format!("`{token}` is not a part of a date; quote text with '"));
+            }
             _ => token,
         };
         let _ = write!(out, "{piece}");
@@ -193,8 +223,7 @@ fn duration(text: &str) -> Option<i128> {
         let len = rest.bytes().take_while(|b| b.is_ascii_digit() || *b == b'.').count();
         let number: f64 = rest.get(..len)?.parse().ok()?;
         rest = rest.get(len..)?;
-        let units =
-            [("ns", 1.0), ("us", 1e3), ("µs", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 60e9), ("h", 3600e9)];
+        let units = [("ns", 1.0), ("us", 1e3), ("µs", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 60e9), ("h", 3600e9)];
         let (unit, size) = units.iter().find(|(u, _)| rest.starts_with(u) && !(*u == "m" && rest.starts_with("ms")))?;
         total += number * size;
         rest = rest.get(unit.len()..)?;

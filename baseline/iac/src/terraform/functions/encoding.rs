@@ -13,9 +13,9 @@ type Open = Result<Option<Val>, String>;
 
 pub(super) fn open(name: &str, args: &Args<'_>) -> Option<Open> {
     Some(match name {
-        "jsonencode" => args.get(0).map(|v| {
-            if matches!(v.data, Data::Unknown(_)) { None } else { Some(json_doc(v.clone(), args.span)) }
-        }),
+        "jsonencode" => args
+            .get(0)
+            .map(|v| if matches!(v.data, Data::Unknown(_)) { None } else { Some(json_doc(v.clone(), args.span)) }),
         "jsondecode" => args.get(0).and_then(|v| match v.decode_json() {
             Some(val) => Ok(Some(val)),
             None if v.is_unknown() => Ok(None),
@@ -137,7 +137,9 @@ fn textencode(args: &Args<'_>) -> Out {
             let one = |c: char| u8::try_from(c as u32).map_err(|_| format!("{c:?} is not in that encoding"));
             text.chars().map(one).collect::<Result<_, _>>()?
         }
-        other => return Err(format!("the encoding {other} is not known; UTF-8, UTF-16LE, UTF-16BE and ISO-8859-1 are")),
+        other => {
+            return Err(format!("the encoding {other} is not known; UTF-8, UTF-16LE, UTF-16BE and ISO-8859-1 are"));
+        }
     };
     args.str(STANDARD.encode(encoded))
 }
@@ -153,7 +155,9 @@ fn textdecode(args: &Args<'_>) -> Out {
         "UTF-16LE" => wide(u16::from_le_bytes),
         "UTF-16BE" | "UTF-16" => wide(u16::from_be_bytes),
         "US-ASCII" | "ASCII" | "ISO-8859-1" | "LATIN1" | "WINDOWS-1252" => bytes.iter().map(|b| *b as char).collect(),
-        other => return Err(format!("the encoding {other} is not known; UTF-8, UTF-16LE, UTF-16BE and ISO-8859-1 are")),
+        other => {
+            return Err(format!("the encoding {other} is not known; UTF-8, UTF-16LE, UTF-16BE and ISO-8859-1 are"));
+        }
     };
     args.str(text)
 }

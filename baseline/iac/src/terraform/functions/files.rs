@@ -16,12 +16,12 @@ fn wrong(message: impl Into<String>) -> Fault {
 
 impl World<'_> {
     /// File and template functions; none for others. A fault without a place gets the call's.
-    pub(super) fn file_function(&mut self, env: &Env, name: &str, args: &[Val], span: Span) -> Option<Res> {
+    pub(super) fn file_function(&mut self, name: &str, args: &[Val], span: Span) -> Option<Res> {
         Some(match name {
             "file" | "filebase64" | "fileexists" | "filemd5" | "filesha1" | "filesha256" | "filesha512"
             | "filebase64sha256" | "filebase64sha512" => self.read_function(name, args, span),
             "fileset" => self.fileset(args, span),
-            "templatefile" => self.templatefile(env, args, span),
+            "templatefile" => self.templatefile(args, span),
             "templatestring" => self.templatestring(args, span),
             "basename" | "dirname" | "pathexpand" | "abspath" => path_function(name, args, span),
             _ => return None,
@@ -123,7 +123,7 @@ impl World<'_> {
         Ok(set_of(found, &Val::null(span)))
     }
 
-    fn templatefile(&mut self, env: &Env, args: &[Val], span: Span) -> Res {
+    fn templatefile(&mut self, args: &[Val], span: Span) -> Res {
         let (Some(path), Some(vars)) = (args.first(), args.get(1)) else {
             return Err(wrong("a path and an object of variables were expected"));
         };
@@ -148,7 +148,6 @@ impl World<'_> {
             }
         };
         let template = parsed.map_err(wrong)?;
-        let _ = env;
         self.render(&template, vars, span)
     }
 
@@ -157,8 +156,18 @@ impl World<'_> {
             return Err(wrong("a template and an object of variables were expected"));
         };
         let Some(source) = text.as_str() else { return Ok(self.unknown_of(args, span)) };
-        let (file, source) = self.sources.add("templatestring", source.as_bytes());
-        let template = parse_template(&source, file).map_err(|e| wrong(e.message))?;
+        // Keyed by its text: no path starts with a zero byte.
+        let key: Arc<str> = format!("\0{source}").into();
+        let parsed = match self.templates.get(&key) {
+            Some(parsed) => parsed.clone(),
+            None => {
+                let (file, source) = self.sources.add("templatestring", source.as_bytes());
+                let parsed = parse_template(&source, file).map(Arc::new).map_err(|e| e.message);
+                self.templates.insert(key, parsed.clone());
+                parsed
+            }
+        };
+        let template = parsed.map_err(wrong)?;
         self.render(&template, vars, span)
     }
 

@@ -32,7 +32,11 @@ fn join(args: &Args<'_>) -> Open {
     for i in 1..args.all.len() {
         let val = args.get(i)?;
         let Some(items) = val.as_list() else {
-            return if val.is_unknown() { Ok(None) } else { Err(format!("a list was expected, found {}", type_name(val))) };
+            return if val.is_unknown() {
+                Ok(None)
+            } else {
+                Err(format!("a list was expected, found {}", type_name(val)))
+            };
         };
         for item in items {
             if !std::mem::take(&mut first) {
@@ -135,7 +139,9 @@ fn format(spec: &str, values: &[Val], args: &Args<'_>) -> Result<Val, String> {
                 letter => break letter,
             }
         };
-        let Some(value) = values.get(next) else { return Err(format!("there is no value for `%{letter}` number {}", next + 1)) };
+        let Some(value) = values.get(next) else {
+            return Err(format!("there is no value for `%{letter}` number {}", next + 1));
+        };
         next += 1;
         if value.is_unknown() {
             parts.push(Part::Text(std::mem::take(&mut literal).into()));
@@ -162,7 +168,12 @@ fn pad(text: String, verb: &Verb, letter: char) -> String {
         format!("{text}{}", " ".repeat(missing))
     } else if verb.zero && !matches!(letter, 's' | 'q' | 'v' | 't') {
         let (sign, digits) = match text.strip_prefix(['-', '+']) {
-            Some(digits) => text.split_at(text.len() - digits.len()).0.chars().next().map_or(("", digits), |c| (if c == '-' { "-" } else { "+" }, digits)),
+            Some(digits) => text
+                .split_at(text.len() - digits.len())
+                .0
+                .chars()
+                .next()
+                .map_or(("", digits), |c| (if c == '-' { "-" } else { "+" }, digits)),
             None => ("", text.as_str()),
         };
         format!("{sign}{}{digits}", "0".repeat(missing))
@@ -192,7 +203,15 @@ fn one(letter: char, verb: &Verb, value: &Val) -> Result<String, String> {
         number.ok_or_else(|| format!("`%{letter}` needs a number, found {}", type_name(value)))
     };
     let signed = |text: String, negative: bool| {
-        if negative { text } else if verb.plus { format!("+{text}") } else if verb.space { format!(" {text}") } else { text }
+        if negative {
+            text
+        } else if verb.plus {
+            format!("+{text}")
+        } else if verb.space {
+            format!(" {text}")
+        } else {
+            text
+        }
     };
     Ok(match letter {
         's' => match verb.precision {

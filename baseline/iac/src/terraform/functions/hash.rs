@@ -49,7 +49,9 @@ fn uuidv5(args: &Args<'_>) -> Out {
     };
     let digits: String = space.chars().filter(|c| *c != '-').collect();
     let number = u128::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == 32);
-    let Some(number) = number else { return Err(format!("{space:?} is not a namespace: dns, url, oid, x500 or a UUID")) };
+    let Some(number) = number else {
+        return Err(format!("{space:?} is not a namespace: dns, url, oid, x500 or a UUID"));
+    };
     let mut hasher = Sha1::new();
     hasher.update(number.to_be_bytes());
     hasher.update(name.as_bytes());

@@ -104,12 +104,14 @@ impl World<'_> {
                 None => return Err(Fault::new(span, format!("`...` needs a list, found {}", type_name(&last)))),
             }
         }
-        let work: usize = args.iter().map(|v| v.as_str().map_or(0, |s| s.len() / 64) + v.as_list().map_or(0, <[Val]>::len)).sum();
+        let work: usize =
+            args.iter().map(|v| v.as_str().map_or(0, |s| s.len() / 64) + v.as_list().map_or(0, <[Val]>::len)).sum();
         self.spend(work, span)?;
-        let mut result = self.dispatch(env, name, &args, span)?;
+        let mut result = self.dispatch(name, &args, span)?;
         if !matches!(name, "nonsensitive" | "issensitive") {
             let inner = |v: &Val| v.sensitive || v.as_list().is_some_and(|l| l.iter().any(|v| v.sensitive));
-            result.sensitive |= args.iter().any(|v| v.sensitive) || (result.as_list().is_none() && args.iter().any(inner));
+            result.sensitive |=
+                args.iter().any(|v| v.sensitive) || (result.as_list().is_none() && args.iter().any(inner));
         }
         if result.as_str().is_some_and(|t| t.len() > MAX_TEXT) {
             return Err(Fault::new(span, "the text is too long"));
@@ -119,9 +121,9 @@ impl World<'_> {
         Ok(result)
     }
 
-    fn dispatch(&mut self, env: &mut Env, name: &str, args: &[Val], span: Span) -> Res {
+    fn dispatch(&mut self, name: &str, args: &[Val], span: Span) -> Res {
         let wrong = |message: String| Fault::new(span, format!("{name}: {message}"));
-        if let Some(out) = self.file_function(env, name, args, span) {
+        if let Some(out) = self.file_function(name, args, span) {
             return out.map_err(|m| if m.span() == Span::default() { wrong(m.message().to_owned()) } else { m });
         }
         let given = Args { all: args, span };

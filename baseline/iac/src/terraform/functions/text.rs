@@ -16,8 +16,8 @@ pub(super) fn call(name: &str, args: &Args<'_>) -> Option<Out> {
         args.bool(f(&a, &b))
     };
     Some(match name {
-        "upper" => one(&|t| t.to_uppercase()),
-        "lower" => one(&|t| t.to_lowercase()),
+        "upper" => one(&|t| t.chars().map(|c| single(c.to_uppercase(), c)).collect()),
+        "lower" => one(&|t| t.chars().map(|c| single(c.to_lowercase(), c)).collect()),
         "title" => one(&title),
         "trimspace" => one(&|t| t.trim().to_owned()),
         "chomp" => one(&|t| t.trim_end_matches(['\n', '\r']).to_owned()),
@@ -38,6 +38,14 @@ pub(super) fn call(name: &str, args: &Args<'_>) -> Option<Out> {
     })
 }
 
+/// The other case of a letter where that is one letter; `ß` stays `ß`.
+fn single(mut other: impl Iterator<Item = char>, c: char) -> char {
+    match (other.next(), other.next()) {
+        (Some(one), None) => one,
+        _ => c,
+    }
+}
+
 fn title(text: &str) -> String {
     let mut start = true;
     let mut out = String::with_capacity(text.len());
@@ -47,7 +55,7 @@ fn title(text: &str) -> String {
         } else {
             out.push(c);
         }
-        start = !(c.is_alphanumeric() || c == '_' || c == '\'');
+        start = !(c.is_alphanumeric() || c == '_');
     }
     out
 }
@@ -76,10 +84,19 @@ fn indent(args: &Args<'_>) -> Out {
 }
 
 fn compile(pattern: &str) -> Result<Regex, String> {
-    regex::RegexBuilder::new(pattern)
-        .size_limit(2 << 20)
-        .build()
-        .map_err(|e| format!("{pattern:?} is not a regular expression: {e}"))
+    let built = regex::RegexBuilder::new(pattern).size_limit(2 << 20).build();
+    built.map_err(|e| format!("{pattern:?} is not a regular expression: {e}"))
+}
+
+/// A pattern whose groups are either all named or all not: the result is a map or a list.
+fn grouped(pattern: &str) -> Result<Regex, String> {
+    let regex = compile(pattern)?;
+    let named = regex.capture_names().skip(1).flatten().count();
+    if named == 0 || named + 1 == regex.captures_len() {
+        Ok(regex)
+    } else {
+        Err("named and unnamed groups cannot be mixed".into())
+    }
 }
 
 fn replace(args: &Args<'_>) -> Out {
@@ -109,7 +126,7 @@ fn captured(pattern: &Regex, found: &regex::Captures<'_>, args: &Args<'_>) -> Va
 }
 
 fn regex(args: &Args<'_>) -> Out {
-    let (pattern, text) = (compile(&args.text(0)?)?, args.text(1)?);
+    let (pattern, text) = (grouped(&args.text(0)?)?, args.text(1)?);
     match pattern.captures(&text) {
         Some(found) => Ok(captured(&pattern, &found, args)),
         None => Err("the pattern does not match".into()),
@@ -117,7 +134,7 @@ fn regex(args: &Args<'_>) -> Out {
 }
 
 fn regexall(args: &Args<'_>) -> Out {
-    let (pattern, text) = (compile(&args.text(0)?)?, args.text(1)?);
+    let (pattern, text) = (grouped(&args.text(0)?)?, args.text(1)?);
     let all = pattern.captures_iter(&text).map(|found| captured(&pattern, &found, args)).collect();
     Ok(Val::list(all, args.span))
 }
