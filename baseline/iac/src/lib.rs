@@ -15,8 +15,8 @@ mod notes;
 mod resource;
 mod skips;
 mod source;
-pub mod terraform;
 pub mod templates;
+pub mod terraform;
 mod value;
 
 pub use resource::{Call, Code, Dialect, Key, Provider, Reading, Skip, plain, show};

@@ -417,6 +417,11 @@ impl<'f> Reader<'f> {
         }
         let span = d.place(decl.start, decl.end);
         let mut skips = notes::about(&d.template.notes, decl.start, decl.end, decl.following);
+        // What is said inside or right above a nested resource is about that one alone.
+        for child in &decl.children {
+            let theirs = notes::about(&d.template.notes, child.start, child.end, None);
+            skips.retain(|skip| theirs.iter().all(|their| their.span != skip.span));
+        }
         skips.extend(decl.skips.iter().cloned());
         let attrs = bounded(Val::map(attrs, d.span(&decl.body)), "resource");
         self.out.push(Code {
