@@ -659,8 +659,13 @@ fn could_be(parts: &[Part], text: &str) -> bool {
 
 fn arithmetic(op: Binary, x: &Val, y: &Val, span: Span) -> Res {
     let (a, b) = (x.as_f64().unwrap_or(0.0), y.as_f64().unwrap_or(0.0));
-    if matches!(op, Binary::Div | Binary::Rem) && b == 0.0 {
-        return Err(Fault::new(span, "division by zero"));
+    if b == 0.0 {
+        match op {
+            Binary::Div => return Err(Fault::new(span, "division by zero")),
+            // What Terraform gives.
+            Binary::Rem => return Ok(Val { span, ..x.clone() }),
+            _ => {}
+        }
     }
     if let (Some(i), Some(j)) = (x.as_int(), y.as_int()) {
         let whole = match op {

@@ -48,12 +48,15 @@ fn parse_items(text: &str, file: FileId, values: bool) -> (Body, Vec<SyntaxError
             }
         }
     }
+    // Leads and comments stand in the order of the text.
     for block in &mut body.blocks {
-        let lead = parser.leads.iter().find(|(start, _)| *start == block.span.start).map_or(block.span.start, |l| l.1);
-        for comment in &parser.comments {
-            if comment.start >= lead && comment.end <= block.span.end.saturating_add(line_rest(text, block.span.end)) {
-                block.skips.extend(skips_in(parser.slice(comment.start as usize, comment.end as usize), *comment));
-            }
+        let start = block.span.start;
+        let known = parser.leads.binary_search_by_key(&start, |l| l.0).ok().and_then(|i| parser.leads.get(i));
+        let lead = known.map_or(start, |l| l.1);
+        let end = block.span.end.saturating_add(line_rest(text, block.span.end));
+        let first = parser.comments.partition_point(|c| c.start < lead);
+        for comment in parser.comments.iter().skip(first).take_while(|c| c.end <= end) {
+            block.skips.extend(skips_in(parser.slice(comment.start as usize, comment.end as usize), *comment));
         }
     }
     (body, errors)
@@ -170,7 +173,10 @@ impl<'a> Parser<'a> {
         let text = self.slice(start, self.at);
         if text.contains("skip=") || text.contains("ignore") || text.contains("kics-scan") {
             let span = self.span(start);
-            self.comments.push(span);
+            // Looking ahead passes a comment more than once.
+            if self.comments.last().is_none_or(|last| last.start < span.start) {
+                self.comments.push(span);
+            }
         }
     }
 

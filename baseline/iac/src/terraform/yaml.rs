@@ -25,8 +25,8 @@ pub(super) fn decode(text: &str, span: Span) -> Out {
     for step in Parser::new_from_str(text) {
         let (event, _) = step.map_err(|e| format!("the text is not YAML: {e}"))?;
         let (val, anchor) = match event {
-            Event::Scalar(text, style, anchor, _) => {
-                let plain = style == ScalarStyle::Plain;
+            Event::Scalar(text, style, anchor, tag) => {
+                let plain = style == ScalarStyle::Plain && tag.is_none_or(|t| t.suffix != "str");
                 (if plain { scalar(&text, span) } else { Val::str(&*text, span) }, anchor)
             }
             Event::Alias(id) => match anchors.get(&id) {

@@ -463,7 +463,7 @@ fn circles_are_told() {
 fn skips_above_and_inside_a_block() {
     let reading = reading(&[(
         "main.tf",
-        "# checkov:skip=CKV_1:before\n\n# plumb:skip=aws.x known\n#tfsec:ignore:aws-x\nresource \"aws_x\" \"y\" {\n  # checkov:skip=CKV_2:inside\n  v = 1 #trivy:ignore:AVD-1\n}\nresource \"aws_x\" \"z\" {}\n",
+        "# checkov:skip=CKV_1:before\n\n# plumb:skip=aws.x known\n#tfsec:ignore:aws-x\nresource \"aws_x\" \"y\" {\n  o = { # checkov:skip=CKV_2:inside\n    a = 1 }\n  v = 1 #trivy:ignore:AVD-1\n}\nresource \"aws_x\" \"z\" {}\n",
     )]);
     let skips = &one(&reading, "aws_x.y").skips;
     let found: Vec<(&str, &str)> = skips.iter().map(|s| (s.tool, &*s.ids[0])).collect();

@@ -191,10 +191,7 @@ fn element(args: &Args<'_>) -> Open {
         return Err("the list is empty".into());
     }
     let at = args.int(1)?;
-    if at < 0 {
-        return Err("the index must not be negative".into());
-    }
-    Ok(list.get(at as usize % list.len()).cloned())
+    Ok(list.get(at.rem_euclid(list.len() as i64) as usize).cloned())
 }
 
 fn map_of(args: &Args<'_>, f: impl Fn(&Members, crate::source::Span) -> Val) -> Open {
@@ -218,21 +215,13 @@ fn contains(args: &Args<'_>) -> Open {
     let wanted = args.get(1)?;
     let mut open = false;
     for val in list {
-        match loosely_equal(val, wanted) {
+        match equal(val, wanted) {
             Some(true) => return Ok(Some(Val::bool(true, args.span))),
             Some(false) => {}
             None => open = true,
         }
     }
     Ok(if open { None } else { Some(Val::bool(false, args.span)) })
-}
-
-/// Equality after the conversion a list of one type makes.
-fn loosely_equal(a: &Val, b: &Val) -> Option<bool> {
-    match (to_string(a), to_string(b)) {
-        (Some(x), Some(y)) if !a.is_null() && !b.is_null() => equal(&x, &y),
-        _ => equal(a, b),
-    }
 }
 
 fn convert_list(args: &Args<'_>, set: bool) -> Open {
@@ -303,12 +292,12 @@ fn distinct(args: &Args<'_>) -> Open {
         });
     }
     let mut out: Vec<Val> = Vec::new();
-    for val in list {
+    for val in unify(list.to_vec()) {
         if out.len() > 5_000 {
             return Err("the list is too long".into());
         }
-        if !out.contains(val) {
-            out.push(val.clone());
+        if !out.contains(&val) {
+            out.push(val);
         }
     }
     Ok(Some(Val::list(out, args.span)))

@@ -202,6 +202,10 @@ fn one(letter: char, verb: &Verb, value: &Val) -> Result<String, String> {
         let number = to_number(value).and_then(|v| v.as_f64());
         number.ok_or_else(|| format!("`%{letter}` needs a number, found {}", type_name(value)))
     };
+    let whole = || {
+        let n = number()?;
+        if n.fract() == 0.0 { Ok(n) } else { Err(format!("`%{letter}` needs a whole number")) }
+    };
     let signed = |text: String, negative: bool| {
         if negative {
             text
@@ -224,16 +228,11 @@ fn one(letter: char, verb: &Verb, value: &Val) -> Result<String, String> {
             b.ok_or_else(|| format!("`%t` needs true or false, found {}", type_name(value)))?.to_string()
         }
         'd' => {
-            let n = number()?.trunc();
+            let n = whole()?;
             signed(number_text(n), n < 0.0)
         }
         'b' | 'o' | 'x' | 'X' => {
-            if letter != 'b' && letter != 'o' && value.as_str().is_some_and(|s| s.parse::<f64>().is_err()) {
-                let bytes = text()?.into_bytes();
-                let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
-                return Ok(if letter == 'X' { hex.to_uppercase() } else { hex });
-            }
-            let n = number()?.trunc();
+            let n = whole()?;
             let magnitude = n.abs() as u128;
             let digits = match letter {
                 'b' => format!("{magnitude:b}"),

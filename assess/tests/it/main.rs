@@ -1,0 +1,3 @@
+//! The crate's border, table by table.
+
+mod decide;
