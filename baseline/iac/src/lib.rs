@@ -4,10 +4,18 @@
 //! value of its own ([`Data::Unknown`], [`Data::Ref`], [`Data::Partial`]) that says why; one broken file is a
 //! [`Problem`] with a source frame and never stops the rest.
 
+pub mod arm;
+mod azure;
+pub mod bicep;
+mod blend;
+pub mod cloudformation;
+pub mod document;
 pub mod json;
+mod notes;
 mod resource;
 mod skips;
 mod source;
+pub mod templates;
 pub mod terraform;
 mod value;
 
