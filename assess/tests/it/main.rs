@@ -1,3 +1,4 @@
 //! The crate's border, table by table.
 
 mod decide;
+mod escalate;

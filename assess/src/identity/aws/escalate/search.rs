@@ -850,7 +850,9 @@ impl<'a> Search<'a> {
                 !how.profile
                     || details.principals.get(*i).is_some_and(|r| r.profiles.as_ref().is_none_or(|p| !p.is_empty()))
             });
-            if hosts.is_empty() {
+            // Whoever can pass roles is judged by what it can create; whoever can only use what is there gets no
+            // benefit of the doubt about what is there.
+            if hosts.is_empty() || step.actor.mentions("iam:passrole") {
                 return;
             }
             let actions: Vec<(&str, Extra)> = step.actions.iter().map(|a| (a.as_str(), Vec::new())).collect();
