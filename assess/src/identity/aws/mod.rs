@@ -19,6 +19,7 @@ pub mod glob;
 pub mod principal;
 pub mod tri;
 pub mod workloads;
+pub mod world;
 
 pub use assess::{AssessError, assess, report};
 pub use batch::can_line;
@@ -29,3 +30,4 @@ pub use escalate::{Escalations, Organization, escalations};
 pub use principal::{Caller, CallerKind};
 pub use tri::Tri;
 pub use workloads::Inventory;
+pub use world::World;

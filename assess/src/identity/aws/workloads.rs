@@ -58,7 +58,11 @@ impl Inventory {
 
     /// The resources of a type.
     pub fn of<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Workload> + 'a {
-        self.items.iter().filter(move |w| w.kind == kind)
+        // The Cloud Control provider and newer variants of a type carry the same words.
+        let words = kind.strip_prefix("aws_").unwrap_or(kind);
+        self.items
+            .iter()
+            .filter(move |w| w.kind == kind || w.kind.strip_prefix("awscc_").is_some_and(|k| k.starts_with(words)))
     }
 
     /// The roles a workload's attributes lead to, as ARNs of `roles`; `ignore` names attributes not to follow.

@@ -37,7 +37,8 @@ pub struct Evidence {
 impl Evidence {
     pub(crate) fn of(permission: &str, resource: &str, decision: Decision) -> Self {
         debug_assert!(decision.outcome == Outcome::Allowed);
-        Self { what: permission.into(), on: resource.into(), statements: decision.because }
+        let name = super::super::data::actions().find(permission).map_or(permission, |a| &a.name);
+        Self { what: name.into(), on: resource.into(), statements: decision.because }
     }
 
     pub(crate) fn fact(what: &str, on: &str) -> Self {

@@ -175,18 +175,34 @@ pub(crate) fn workload_arns(actor: &Actor, action: &str, item: &Workload, region
     if item.kind == "aws_instance" && !name.starts_with("i-") {
         return witnesses(actor, action, regions);
     }
+    let all = regions.to_vec();
     let regions: Vec<&str> = match text("region") {
         Some(region) => vec![region],
         None => regions.iter().map(String::as_str).collect(),
     };
     let (partition, account) = (actor.caller.partition(), actor.caller.account.as_str());
     let mut out: Vec<String> = Vec::new();
-    for format in formats {
+    for format in &formats {
+        // Only a variable that takes a name can be filled; ids are not known before the thing exists.
+        let Some(named) = named(format, name) else { continue };
         for region in &regions {
-            out.push(fill(format, partition, region, account, name).replace('*', "any"));
+            out.push(fill(&named, partition, region, account, "any").replace('*', "any"));
         }
     }
+    if out.is_empty() {
+        return witnesses(actor, action, &all);
+    }
     out
+}
+
+/// The format with `name` in its first variable that takes a name.
+fn named(format: &str, name: &str) -> Option<String> {
+    let start = format.match_indices("${").map(|(i, _)| i).find(|i| {
+        let variable = format.get(i + 2..).and_then(|r| r.split('}').next()).unwrap_or_default();
+        variable.ends_with("Name")
+    })?;
+    let end = start + format.get(start..)?.find('}')?;
+    Some(format!("{}{name}{}", format.get(..start)?, format.get(end + 1..)?))
 }
 
 /// A workload's tags as context.
