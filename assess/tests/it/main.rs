@@ -2,3 +2,5 @@
 
 mod decide;
 mod escalate;
+mod properties;
+mod world;

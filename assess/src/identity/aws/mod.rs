@@ -17,6 +17,8 @@ pub mod document;
 pub mod escalate;
 pub mod glob;
 pub mod principal;
+pub mod ranges;
+pub mod reach;
 pub mod tri;
 pub mod workloads;
 pub mod world;

@@ -137,8 +137,8 @@ impl World {
         }
     }
 
-    /// The account that owns a resource, where the ARN says or its policy's place tells.
-    fn owner(&self, resource: &str) -> Option<String> {
+    /// The account that owns a resource: the ARN's, or that of a world with one account.
+    pub fn owner_of(&self, resource: &str) -> Option<String> {
         let account = Arn::parse(resource).map(|a| a.account()).unwrap_or_default();
         if !account.is_empty() {
             return Some(account.to_owned());
@@ -204,7 +204,7 @@ impl World {
         {
             caller.role = Some(principal.arn.clone());
         }
-        let owner = self.owner(resource);
+        let owner = self.owner_of(resource);
         let identity = known.map(Principal::policies).unwrap_or_default();
         let boundary = known.and_then(|p| p.boundary.as_ref());
         let bound = boundary.and_then(|b| b.policy.clone()).map(|p| vec![p]);
