@@ -16,6 +16,8 @@ pub mod details;
 pub mod document;
 pub mod escalate;
 pub mod glob;
+pub mod inventory;
+pub mod lint;
 pub mod principal;
 pub mod ranges;
 pub mod reach;

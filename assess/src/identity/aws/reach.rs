@@ -171,6 +171,13 @@ struct Piece {
     assume_only: bool,
 }
 
+/// A principal as conditions and principal elements see it.
+struct Who {
+    caller: Caller,
+    bounded: bool,
+    context: Context,
+}
+
 fn is_personal(condition: &Condition) -> bool {
     let key = condition.key.as_ref();
     matches!(key, "aws:principalarn" | "aws:userid" | "aws:username" | "aws:principaltype" | "aws:principalaccount")
@@ -413,7 +420,11 @@ impl<'w> Evaluator<'w> {
         let rcps = if self.world.organization.management { &[][..] } else { &self.world.organization.rcps };
         let organization = levels.iter().chain(rcps).flat_map(|l| l.policies.iter());
         let apart = |policy: &Arc<Policy>| {
-            policy.document.statements.iter().any(|s| s.conditions.iter().any(is_personal) || has_variables(s))
+            policy.document.statements.iter().any(|s| {
+                s.conditions.iter().any(is_personal)
+                    || has_variables(s)
+                    || s.principals.as_ref().is_some_and(|p| p.inverted || !p.is_open())
+            })
         };
         let alone = self.named.contains_key(principal.arn.as_str()) || own.chain(organization).any(apart);
         let outcomes = if self.personal.is_empty() {
@@ -542,20 +553,21 @@ impl<'w> Evaluator<'w> {
         };
         let mut context = self.context(principal);
         context.set("aws:resourceaccount", [&*account]);
+        let who = Who { caller: caller(principal), bounded: principal.boundary.is_some(), context };
         let mut out = Vec::new();
         let identity: Vec<&Arc<Policy>> = principal.attachments.iter().map(|a| &a.policy).collect();
         let boundary = principal.boundary.as_ref().and_then(|b| b.policy.as_ref());
-        self.layer(0, identity, &members, &context, &service, &mut out);
-        self.layer(1, boundary.into_iter().collect(), &members, &context, &service, &mut out);
+        self.layer(0, identity, &members, &who, &service, &mut out);
+        self.layer(1, boundary.into_iter().collect(), &members, &who, &service, &mut out);
         if !world.organization.management {
             for (i, level) in world.organization.scps.iter().enumerate() {
                 if !principal.is_service_linked() {
-                    self.layer(3 + i, level.policies.iter().collect(), &members, &context, &service, &mut out);
+                    self.layer(3 + i, level.policies.iter().collect(), &members, &who, &service, &mut out);
                 }
             }
             if !principal.is_service_linked() {
                 for level in &world.organization.rcps {
-                    self.layer(2, level.policies.iter().collect(), &members, &context, &service, &mut out);
+                    self.layer(2, level.policies.iter().collect(), &members, &who, &service, &mut out);
                 }
             }
         }
@@ -567,7 +579,7 @@ impl<'w> Evaluator<'w> {
         layer: usize,
         policies: Vec<&Arc<Policy>>,
         members: &Ranges,
-        context: &Context,
+        who: &Who,
         service: &str,
         out: &mut Vec<Piece>,
     ) {
@@ -577,16 +589,20 @@ impl<'w> Evaluator<'w> {
                 if layer == 2 && !deny {
                     continue;
                 }
+                let named = statement.principals.as_ref().map(|p| p.names(&who.caller, deny, who.bounded));
+                if named == Some(PrincipalMatch::None) {
+                    continue;
+                }
                 let actions = self.actions_of(statement);
                 let assume_only = !actions_touch(&actions, service);
                 if assume_only && !(service == "iam" && statement.actions.matches("sts:assumerole")) {
                     continue;
                 }
-                let holds = statement.conditions.iter().fold(Tri::Yes, |all, c| all.and(c.holds(context, !deny)));
+                let holds = statement.conditions.iter().fold(Tri::Yes, |all, c| all.and(c.holds(&who.context, !deny)));
                 if holds.is_no() || (!deny && !holds.is_yes()) {
                     continue;
                 }
-                let (yes, may) = self.resources_of(statement, context);
+                let (yes, may) = self.resources_of(statement, &who.context);
                 let (yes, may) = (yes.intersect(members), may.intersect(members));
                 if may.is_empty() {
                     continue;

@@ -116,7 +116,9 @@ pub(crate) fn base_context(principal: &Principal, organization: &Organization) -
     context.set("aws:principalisawsservice", ["false"]);
     context.set("aws:viaawsservice", ["false"]);
     context.set("aws:securetransport", ["true"]);
-    if principal.kind == Kind::User {
+    if principal.kind == Kind::Role {
+        context.put("aws:username", Fact::Absent);
+    } else {
         context.set("aws:username", [principal.name.as_str()]);
         if !principal.id.is_empty() {
             context.set("aws:userid", [principal.id.as_str()]);
