@@ -2,5 +2,6 @@
 
 mod decide;
 mod escalate;
+mod inventory;
 mod properties;
 mod world;

@@ -232,7 +232,7 @@ fn narrows(before: &[bool], after: &[bool]) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn sets_equal_decisions_at_every_point(plan in plan()) {
