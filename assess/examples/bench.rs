@@ -92,7 +92,8 @@ fn decisions() -> Result<(), Box<dyn std::error::Error>> {
 
 fn document(n: usize) -> Value {
     let team = n % 250;
-    let condition = (n % 11 == 0).then(|| json!({"StringEquals": {"aws:RequestedRegion": ["eu-west-1", "us-east-1"]}}));
+    let condition =
+        n.is_multiple_of(11).then(|| json!({"StringEquals": {"aws:RequestedRegion": ["eu-west-1", "us-east-1"]}}));
     let mut statements = vec![
         json!({"Effect": "Allow", "Action": ["s3:Get*", "s3:List*"], "Resource": [format!("arn:aws:s3:::corp-{team:04}"), format!("arn:aws:s3:::corp-{team:04}/*")]}),
         json!({"Effect": "Allow", "Action": ["dynamodb:*Item", "dynamodb:Query"], "Resource": format!("arn:aws:dynamodb:*:{ACCOUNT}:table/t{:02}*", n % 90)}),
@@ -165,7 +166,7 @@ fn reach(principals: usize, resources: usize) -> Result<(), Box<dyn std::error::
     let pairs: usize = found.by_principal.iter().map(|r| r.sets.iter().map(|s| s.count()).sum::<usize>()).sum();
     println!("  {} signatures, {pairs} reachable pairs", found.signatures);
     let mut changed = world.clone();
-    let policy = Arc::new(Policy::new("changed", Document::parse(&document(9_999))?));
+    let policy = Arc::new(Policy::new("changed", Document::parse(document(9_999))?));
     let target = changed.details.principals.first().and_then(|p| p.attachments.first()).map(|a| Arc::clone(&a.policy));
     for held in changed.details.principals.iter_mut().flat_map(|p| p.attachments.iter_mut()) {
         if target.as_ref().is_some_and(|t| Arc::ptr_eq(t, &held.policy)) {

@@ -127,7 +127,7 @@ fn account_fixed(text: &str) -> bool {
 fn narrow(text: &str) -> bool {
     let Some((address, bits)) = network(text) else { return false };
     match address {
-        IpAddr::V4(a) => bits >= 8 || (a.is_private() && bits >= 8),
+        IpAddr::V4(_) => bits >= 8,
         IpAddr::V6(a) => bits >= 32 || (a.is_unique_local() && bits >= 7),
     }
 }

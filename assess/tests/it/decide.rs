@@ -193,6 +193,9 @@ fn conditions() {
         let policies = json!({"identity": [allow_if(condition)], "context": context});
         check(what, USER, "s3:GetObject", OBJECT, policies, want);
     }
+    let tagged = json!({"id": 1, "request": {"principal": USER, "action": "s3:GetObject", "resource": OBJECT,
+        "principal_tags": {"Team": "blue"}}, "identity": [allow_if(json!({"StringEquals": {"aws:PrincipalTag/team": "blue"}}))]});
+    assert_eq!(ask(&tagged)["decision"], A);
     let without_transport = json!({"identity": [deny_if(json!({"Bool": {"aws:SecureTransport": "false"}}))]});
     check("deny on an absent key", USER, "s3:GetObject", OBJECT, without_transport, A);
     let mfa = json!({"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}});

@@ -1,5 +1,8 @@
 //! The crate's border, table by table.
 
+// Helpers of tests may fail loudly, as tests may.
+#![allow(clippy::expect_used, clippy::panic)]
+
 mod decide;
 mod escalate;
 mod inventory;

@@ -50,10 +50,13 @@ pub struct Actions {
     list: Vec<Action>,
 }
 
+/// Name, level, resource types, condition keys, dependent actions.
+type ActionRow = (String, String, Vec<String>, Vec<Box<str>>, Vec<Box<str>>);
+
 #[derive(Deserialize)]
 struct ServiceRow {
     service: String,
-    actions: Vec<(String, String, Vec<String>, Vec<Box<str>>, Vec<Box<str>>)>,
+    actions: Vec<ActionRow>,
 }
 
 #[derive(Deserialize)]

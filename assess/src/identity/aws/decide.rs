@@ -364,13 +364,13 @@ impl<'a> Evaluation<'a, '_> {
                 continue;
             }
             match &statement.principals {
-                Some(principals) => {
-                    if principals.names(&self.request.caller, deny, self.bounded) == PrincipalMatch::None {
-                        continue;
-                    }
+                Some(principals)
+                    if principals.names(&self.request.caller, deny, self.bounded) == PrincipalMatch::None =>
+                {
+                    continue;
                 }
                 None if needs_principal => continue,
-                None => {}
+                _ => {}
             }
             let applies = statement.applies(&self.request.action, &self.resource, &self.request.context);
             if applies.is_no() {
@@ -695,7 +695,9 @@ fn core(request: &Request, policies: &Policies<'_>, identity: Tri, limit: Tri, r
 
 /// Whether the resource's own policy must admit the account before identity policies count.
 fn needs_resource_policy(request: &Request, policies: &Policies<'_>) -> bool {
-    if request.action.starts_with("sts:assumerole") {
+    if request.action.starts_with("sts:assumerole")
+        || matches!(request.action.as_ref(), "sts:tagsession" | "sts:setsourceidentity")
+    {
         return true;
     }
     if !request.action.starts_with("kms:") {

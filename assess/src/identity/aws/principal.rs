@@ -220,31 +220,31 @@ impl PrincipalEntry {
     }
 
     fn names(&self, caller: &Caller) -> PrincipalMatch {
-        let found =
-            match (self, caller.kind) {
-                (Self::Everyone, _) => PrincipalMatch::Wildcard,
-                (Self::Account(id), _)
-                    if !caller.account.is_empty() && **id == *caller.account && caller.is_identity() =>
-                {
-                    if caller.kind == CallerKind::Root { PrincipalMatch::Principal } else { PrincipalMatch::Account }
-                }
-                (Self::Arn(arn), CallerKind::User) if **arn == *caller.arn => PrincipalMatch::Principal,
-                (Self::Arn(arn), CallerKind::FederatedUser | CallerKind::Session) if **arn == *caller.arn => {
-                    PrincipalMatch::Session
-                }
-                (Self::Arn(arn), CallerKind::Role | CallerKind::Session) if same_role(arn, caller) => {
+        match (self, caller.kind) {
+            (Self::Everyone, _) => PrincipalMatch::Wildcard,
+            (Self::Account(id), _) if !caller.account.is_empty() && **id == *caller.account && caller.is_identity() => {
+                if caller.kind == CallerKind::Root {
                     PrincipalMatch::Principal
+                } else {
+                    PrincipalMatch::Account
                 }
-                (Self::Service(name), CallerKind::Service) if **name == *caller.arn || &**name == "*" => {
-                    PrincipalMatch::Principal
-                }
-                (Self::Federated(name), CallerKind::Provider) if **name == *caller.arn || &**name == "*" => {
-                    PrincipalMatch::Principal
-                }
-                (Self::Canonical(id), CallerKind::Canonical) if **id == *caller.arn => PrincipalMatch::Principal,
-                _ => PrincipalMatch::None,
-            };
-        found
+            }
+            (Self::Arn(arn), CallerKind::User) if **arn == *caller.arn => PrincipalMatch::Principal,
+            (Self::Arn(arn), CallerKind::FederatedUser | CallerKind::Session) if **arn == *caller.arn => {
+                PrincipalMatch::Session
+            }
+            (Self::Arn(arn), CallerKind::Role | CallerKind::Session) if same_role(arn, caller) => {
+                PrincipalMatch::Principal
+            }
+            (Self::Service(name), CallerKind::Service) if **name == *caller.arn || &**name == "*" => {
+                PrincipalMatch::Principal
+            }
+            (Self::Federated(name), CallerKind::Provider) if **name == *caller.arn || &**name == "*" => {
+                PrincipalMatch::Principal
+            }
+            (Self::Canonical(id), CallerKind::Canonical) if **id == *caller.arn => PrincipalMatch::Principal,
+            _ => PrincipalMatch::None,
+        }
     }
 }
 

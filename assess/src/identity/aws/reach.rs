@@ -171,6 +171,10 @@ struct Piece {
     assume_only: bool,
 }
 
+/// What actions with the same answer share: the statements they match, what resource policies say, and a place of
+/// their own where that is not enough.
+type Alike = (Vec<u64>, usize, usize);
+
 /// A principal as conditions and principal elements see it.
 struct Who {
     caller: Caller,
@@ -510,7 +514,7 @@ impl<'w> Evaluator<'w> {
         let pieces = self.pieces(class, principal);
         let Some(count) = self.classes.get(class).map(|c| c.actions.len()) else { return };
         // Actions that match the same statements have the same answer.
-        let mut groups: HashMap<(Vec<u64>, usize, usize), (usize, [bool; 3])> = HashMap::new();
+        let mut groups: HashMap<Alike, (usize, [bool; 3])> = HashMap::new();
         for at in 0..count {
             let Some(action) = self.classes.get(class).and_then(|c| c.actions.get(at)) else { continue };
             let Some(level) = action.level else { continue };
