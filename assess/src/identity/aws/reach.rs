@@ -223,7 +223,10 @@ impl<'w> Evaluator<'w> {
 
     fn classify(&mut self) {
         let mut members: HashMap<(String, String, String), Vec<u32>> = HashMap::new();
-        let mut formats: HashMap<&str, Vec<(&'static str, String)>> = HashMap::new();
+        let mut formats: HashMap<&str, Vec<(&'static str, ResourcePattern)>> = HashMap::new();
+        let plain = Context::default();
+        let accounts = self.world.details.accounts();
+        let only = if let [one] = accounts.as_slice() { *one } else { "" };
         for (at, text) in self.resources.iter().enumerate() {
             let Some(arn) = Arn::parse(text) else { continue };
             let service = arn.service();
@@ -235,15 +238,12 @@ impl<'w> Evaluator<'w> {
                     .collect();
                 // The most specific format first: more separators, then more fixed text.
                 list.sort_by_key(|(_, f)| std::cmp::Reverse((f.matches('/').count(), f.len())));
-                list
+                list.into_iter().map(|(t, f)| (t, ResourcePattern::compile(&f, false))).collect::<Vec<_>>()
             });
-            let found = known.iter().find(|(_, f)| {
-                ResourcePattern::compile(f, false)
-                    .matches(&ResourceText::from(text.as_ref()), &Context::default())
-                    .is_yes()
-            });
+            let resource = ResourceText::from(text.as_ref());
+            let found = known.iter().find(|(_, pattern)| pattern.matches(&resource, &plain).is_yes());
             let kind = found.map_or("", |(t, _)| *t);
-            let account = self.world.owner_of(text).unwrap_or_default();
+            let account = if arn.account().is_empty() { only } else { arn.account() }.to_owned();
             let at = u32::try_from(at).unwrap_or(u32::MAX);
             members.entry((service.to_owned(), kind.to_owned(), account)).or_default().push(at);
         }

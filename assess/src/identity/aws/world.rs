@@ -23,6 +23,8 @@ pub struct World {
     /// The organization's policies.
     pub organization: Organization,
     resource_policies: HashMap<String, Arc<Policy>>,
+    /// The account ids of `details` at the beginning, sorted.
+    accounts: Vec<String>,
 }
 
 /// A file of a policy directory cannot be used.
@@ -54,7 +56,8 @@ impl World {
     pub fn new(details: Details, organization: Organization, inventory: Option<&Inventory>) -> Self {
         let account = details.principals.first().map(|p| p.account.clone()).unwrap_or_default();
         let resource_policies = inventory.map(|i| i.policies(&account)).unwrap_or_default();
-        Self { details, organization, resource_policies }
+        let accounts = details.accounts().into_iter().map(str::to_owned).collect();
+        Self { details, organization, resource_policies, accounts }
     }
 
     /// Reads the files of a directory, `(name, text)` each, recognising each by its shape: authorization details, an
@@ -102,7 +105,7 @@ impl World {
         };
         let mut world = Self::new(details, organization, None);
         for inventory in &inventories {
-            for account in world.details.accounts() {
+            for account in &world.accounts {
                 world.resource_policies.extend(inventory.policies(account));
             }
         }
@@ -143,8 +146,8 @@ impl World {
         if !account.is_empty() {
             return Some(account.to_owned());
         }
-        match self.details.accounts().as_slice() {
-            [one] => Some((*one).to_owned()),
+        match self.accounts.as_slice() {
+            [one] => Some(one.clone()),
             _ => None,
         }
     }
@@ -268,7 +271,7 @@ impl World {
             let caller = match entry {
                 PrincipalEntry::Everyone => Some(Caller::anonymous()),
                 PrincipalEntry::Service(name) => Some(Caller::service(name)),
-                PrincipalEntry::Account(id) if !self.details.accounts().contains(&&**id) => {
+                PrincipalEntry::Account(id) if !self.accounts.iter().any(|a| **a == **id) => {
                     // Someone of that account, whoever it is.
                     Caller::parse(&format!("arn:aws:iam::{id}:user/any")).map(|c| Caller { arn: entry_arn(id), ..c })
                 }
@@ -278,9 +281,7 @@ impl World {
             };
             let Some(caller) = caller.filter(|c| {
                 // A principal of a known account that the world does not hold no longer exists.
-                !c.is_identity()
-                    || c.kind == CallerKind::Session
-                    || !self.details.accounts().contains(&c.account.as_str())
+                !c.is_identity() || c.kind == CallerKind::Session || !self.accounts.contains(&c.account)
             }) else {
                 continue;
             };
