@@ -313,6 +313,8 @@ fn not_principal() {
             "NotPrincipal": {"AWS": listed}, "Action": "s3:*", "Resource": "*"}))})
     };
     check("user and account", USER, get, OBJECT, deny_but(json!([USER, ROOT])), A);
+    check("user alone", USER, get, OBJECT, deny_but(json!([USER])), A);
+    check("account alone", USER, get, OBJECT, deny_but(json!([ROOT])), E);
     check("nobody listed", USER, get, OBJECT, deny_but(json!([OTHER])), E);
     check("role alone", SESSION, get, OBJECT, deny_but(json!([ROLE])), E);
     check("role and account", SESSION, get, OBJECT, deny_but(json!([ROLE, "111111111111"])), E);

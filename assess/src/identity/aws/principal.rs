@@ -295,8 +295,8 @@ impl Principals {
 
     /// How the element names `caller`.
     ///
-    /// A `Deny` with `NotPrincipal` spares a caller only when everything the caller is (account, role, session) is
-    /// listed, and never one with a permissions boundary (`bounded`).
+    /// A `Deny` with `NotPrincipal` spares a user that is listed, a role's session only when account, role and session
+    /// all are, and never a caller with a permissions boundary (`bounded`).
     pub fn names(&self, caller: &Caller, deny: bool, bounded: bool) -> PrincipalMatch {
         if !self.inverted {
             return self.entries.iter().map(|e| e.names(caller)).max().unwrap_or(PrincipalMatch::None);
@@ -308,9 +308,7 @@ impl Principals {
             false
         } else if deny {
             match caller.kind {
-                CallerKind::User | CallerKind::Role => {
-                    listed(PrincipalMatch::Account) && listed(PrincipalMatch::Principal)
-                }
+                CallerKind::Role => listed(PrincipalMatch::Account) && listed(PrincipalMatch::Principal),
                 CallerKind::Session => {
                     listed(PrincipalMatch::Account)
                         && listed(PrincipalMatch::Principal)
