@@ -1,1 +1,18 @@
-//! The store: findings, resources, coverage and scans.
+//! The store: scans, resources, coverage and findings, kept in one SQLite file.
+//!
+//! Lifecycle rules hold here, not only in the surfaces: a finding opens on a failing verdict, and closes only on a
+//! passing one from a complete read, or after two complete reads in which its resource was not there. A rescan writes
+//! what changed and nothing else. Passing verdicts are counted in coverage; they can be printed again at any time
+//! because the resources they judged are kept, with their versions.
+
+mod findings;
+mod open;
+mod query;
+mod resources;
+mod scans;
+
+pub use findings::{move_finding, Change, FindingRow, Ingest, Query, RuleRow, TransitionRow};
+pub use open::{FORMAT, Record, RecordError, append_activity, put_document};
+pub use query::Table;
+pub use resources::{ResourceRow, StoredResource};
+pub use scans::{AccountRow, CoverageRow, NewScan, ScanId, ScanRow, Unit, UnitState};

@@ -1,2 +1,46 @@
-//! Chores of the repository.
-fn main() {}
+//! Chores of the repository. Each is one module; this file only chooses.
+//!
+//! ```text
+//! cargo xtask aws-models    derive clouds/aws/models.bin from the official service models
+//! ```
+
+mod aws_actions;
+mod aws_endpoints;
+mod aws_model;
+mod aws_pages;
+
+use std::{path::PathBuf, process::ExitCode};
+
+/// What a chore may answer: nothing, or a message for the person who ran it.
+type Done<T = ()> = Result<T, String>;
+
+/// The chores: name, what it does, the function.
+const CHORES: &[(&str, &str, fn(&[String]) -> Done)] = &[(
+    "aws-models",
+    "derive clouds/aws/models.bin from the official service models [--botocore DATA_DIR]",
+    aws_model::run,
+)];
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let name = args.first().map_or("", String::as_str);
+    let Some((_, _, chore)) = CHORES.iter().find(|(known, ..)| *known == name) else {
+        eprintln!("usage: cargo xtask CHORE\n");
+        for (name, about, _) in CHORES {
+            eprintln!("  {name:<14} {about}");
+        }
+        return ExitCode::from(2);
+    };
+    match chore(args.get(1..).unwrap_or_default()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("{name}: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The root of the repository.
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}

@@ -1,1 +1,25 @@
-//! The pipeline that joins the layers.
+//! The pipeline that joins the layers: accounts are entered, kinds are read, resources are judged, and what comes out
+//! goes on the record.
+//!
+//! Only this crate knows more than one layer. It holds no knowledge of services or rules: which calls are made and
+//! what they mean is the catalog's.
+
+mod aws;
+mod collect;
+mod judge;
+mod plan;
+mod policies;
+mod redact;
+mod scan;
+mod settings;
+mod support;
+
+pub use aws::{AccountTarget, AwsOptions, Connected, EnterError, connect, discover};
+pub use collect::{Event, Gathered, Progress};
+pub use judge::{JudgeError, judge_account};
+pub use plan::{PermissionPolicy, Plan, PlanRow, permissions, plan};
+pub use policies::Engine;
+pub use redact::redact;
+pub use scan::{Outcome, ScanError, ScanOptions, Seen, facts_of, run_scan};
+pub use settings::{read_example, read_params};
+pub use support::EndOfLife;

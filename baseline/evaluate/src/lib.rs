@@ -1,1 +1,22 @@
 //! Judging resources by rule pages.
+//!
+//! [`RuleSet::compile`] turns pages into programs checked against their kinds' fields. A [`World`] holds what rules may
+//! ask about besides the resource at hand: the account, and other kinds' resources with indexes for the equalities
+//! rules look them up by. [`RuleSet::judge`] gives the verdicts of one resource. Nothing here does IO or reads a clock;
+//! the same input gives the same verdicts, byte for byte.
+
+mod check;
+mod functions;
+mod judge;
+mod policies;
+mod ruleset;
+mod secrets;
+mod world;
+
+pub use check::{Checked, ExampleReader, check_pages, example_outcome};
+pub use functions::{EndOfSupport, Helpers, NoHelpers};
+pub use judge::Explain;
+pub use policies::{PolicyContext, Policies};
+pub use ruleset::{CompiledRule, Needs, RuleSet, Selection};
+pub use secrets::{redacted, secrets_in};
+pub use world::{AccountFacts, Table, World};

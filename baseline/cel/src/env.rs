@@ -1,0 +1,197 @@
+//! What an expression may name: fields, variables, constants and functions.
+
+use crate::{Context, Type, Val, types::split};
+use plumb_model::Value;
+use std::{collections::HashMap, sync::Arc};
+
+/// The names an expression may use.
+#[derive(Debug, Clone, Default)]
+pub struct Env {
+    pub(crate) names: HashMap<String, Declared>,
+    pub(crate) container: Vec<String>,
+    variables: u32,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Declared {
+    pub place: Place,
+    pub kind: Type,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    Field(u32),
+    Variable(u32),
+    Constant(Arc<Value>),
+}
+
+impl Env {
+    /// No names but the functions.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Declares a field of the resource: `Frame::fields[slot]`.
+    pub fn field(&mut self, name: impl Into<String>, kind: Type, slot: u32) -> &mut Self {
+        self.names.insert(name.into(), Declared { place: Place::Field(slot), kind });
+        self
+    }
+
+    /// Declares a variable and returns its index in `Frame::vars`. Names may be qualified: `part.key`.
+    pub fn var(&mut self, name: impl Into<String>, kind: Type) -> usize {
+        let index = self.variables;
+        self.variables += 1;
+        self.names.insert(name.into(), Declared { place: Place::Variable(index), kind });
+        index as usize
+    }
+
+    /// Declares a constant, compiled into the program. Names may be qualified: `params.max_age_days`.
+    pub fn constant(&mut self, name: impl Into<String>, kind: Type, value: Value) -> &mut Self {
+        self.names.insert(name.into(), Declared { place: Place::Constant(Arc::new(value)), kind });
+        self
+    }
+
+    /// Names are looked up under this qualified prefix first, then under its parents: CEL's container.
+    pub fn container(&mut self, name: &str) -> &mut Self {
+        self.container = name.split('.').filter(|p| !p.is_empty()).map(str::to_owned).collect();
+        self
+    }
+
+    /// What a declared name is called when looked up from the container.
+    pub(crate) fn find(&self, name: &str, absolute: bool) -> Option<&Declared> {
+        if !absolute {
+            for length in (1..=self.container.len()).rev() {
+                let prefix = self.container.get(..length).unwrap_or_default().join(".");
+                if let Some(found) = self.names.get(&format!("{prefix}.{name}")) {
+                    return Some(found);
+                }
+            }
+        }
+        self.names.get(name)
+    }
+}
+
+/// A function's code. Arguments are neither unknown nor errors themselves (their elements may be); the receiver
+/// comes first.
+pub type Function = for<'a> fn(&mut Context, &[Val<'a>]) -> Val<'a>;
+
+/// Gives the type of a host function's result from its literal text argument: `all("aws.s3.bucket")`. The error is
+/// the message for the rule's author, with what would be right.
+pub type ResultOf = Arc<dyn Fn(&str) -> Result<Type, String> + Send + Sync>;
+
+/// A signature text that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a signature like `string.covers(int, int) -> bool`")]
+pub struct SignatureError(String);
+
+#[derive(Clone)]
+pub(crate) enum Code {
+    Pure(Function),
+    Host { id: u16, result_of: Option<ResultOf> },
+}
+
+#[derive(Clone)]
+pub(crate) struct Overload {
+    pub args: Vec<Type>,
+    pub result: Type,
+    pub code: Code,
+}
+
+/// The functions an expression may call: CEL's own, its standard extensions, and the caller's.
+#[derive(Clone, Default)]
+pub struct Functions {
+    /// By name; for methods the name starts with a dot: `.startsWith`.
+    pub(crate) table: HashMap<String, Vec<Overload>>,
+}
+
+impl std::fmt::Debug for Functions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} functions", self.table.len())
+    }
+}
+
+impl Functions {
+    /// CEL's standard functions and the extensions strings, math, lists, sets, encoders, optionals and network.
+    pub fn standard() -> Self {
+        let mut functions = Self::default();
+        for (signature, code) in crate::functions::tables() {
+            // The tables are ours; a test reads every signature.
+            let added = functions.pure(signature, code);
+            debug_assert!(added.is_ok(), "{signature}");
+        }
+        functions
+    }
+
+    /// Adds a pure function by signature: `public_range(string) -> bool` for a function,
+    /// `string.covers(int, int) -> bool` for a method on text. Types are CEL's names (`bool`, `int`, `list(string)`,
+    /// `map(string, dyn)`, `timestamp`, …); single capital letters are type parameters.
+    pub fn pure(&mut self, signature: &str, code: Function) -> Result<&mut Self, SignatureError> {
+        self.add(signature, Code::Pure(code))
+    }
+
+    /// Adds a function the [`crate::Host`] answers under `id`. With `result_of`, its first argument must be a literal
+    /// text that decides the result type (the signature's own result is then ignored).
+    pub fn host(&mut self, signature: &str, id: u16, result_of: Option<ResultOf>) -> Result<&mut Self, SignatureError> {
+        self.add(signature, Code::Host { id, result_of })
+    }
+
+    fn add(&mut self, signature: &str, code: Code) -> Result<&mut Self, SignatureError> {
+        let (name, args, result) = read_signature(signature).ok_or_else(|| SignatureError(signature.to_owned()))?;
+        self.table.entry(name).or_default().push(Overload { args, result, code });
+        Ok(self)
+    }
+
+    /// Every function as written in a signature, sorted: for the reference.
+    pub fn signatures(&self) -> Vec<String> {
+        let text = |name: &String, o: &Overload| {
+            let mut args: Vec<String> = o.args.iter().map(ToString::to_string).collect();
+            let receiver = if name.starts_with('.') && !args.is_empty() { args.remove(0) } else { String::new() };
+            format!("{receiver}{name}({}) -> {}", args.join(", "), o.result)
+        };
+        let mut all: Vec<String> = self.table.iter().flat_map(|(n, os)| os.iter().map(move |o| text(n, o))).collect();
+        all.sort();
+        all
+    }
+}
+
+/// `(name, arguments with the receiver first, result)`.
+fn read_signature(text: &str) -> Option<(String, Vec<Type>, Type)> {
+    let (call, result) = text.rsplit_once("->")?;
+    let call = call.trim().strip_suffix(')')?;
+    // The argument list opens at the last parenthesis on the outermost level.
+    let (mut depth, mut open) = (0usize, None);
+    for (at, c) in call.char_indices() {
+        match c {
+            '(' => {
+                if depth == 0 {
+                    open = Some(at);
+                }
+                depth += 1;
+            }
+            ')' => depth = depth.checked_sub(1)?,
+            _ => {}
+        }
+    }
+    let open = open?;
+    let (head, args) = (call.get(..open)?, call.get(open + 1..)?);
+    let mut types = Vec::new();
+    let name = match head.rsplit_once('.') {
+        // A receiver is a type; a namespace (`math`, `sets`) is not.
+        Some((receiver, name)) if is_receiver(receiver) => {
+            types.push(Type::parse(receiver)?);
+            format!(".{name}")
+        }
+        _ => head.trim().to_owned(),
+    };
+    for arg in split(args) {
+        types.push(Type::parse(arg)?);
+    }
+    let plain = name.trim_start_matches('.');
+    let fits = !plain.is_empty() && plain.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.');
+    fits.then_some(())?;
+    Some((name, types, Type::parse(result)?))
+}
+
+fn is_receiver(text: &str) -> bool {
+    !matches!(Type::parse(text), None | Some(Type::Abstract(..)))
+}

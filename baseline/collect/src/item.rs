@@ -1,0 +1,309 @@
+//! One item on its way from a listed row to a resource.
+
+use crate::{decode, field_value, names::Names, names::Scope};
+use plumb_catalog::{CallSpec, EachSpec, Kind, ListSpec, Take};
+use plumb_model::{KindId, Reason, Region, Resource, ResourceId, Unknown, Value};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// A call that is wanted next.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ask {
+    /// The service as botocore names it.
+    pub service: String,
+    /// The operation.
+    pub operation: String,
+    /// The filled-in arguments.
+    pub args: serde_json::Value,
+    /// The region to ask.
+    pub region: Region,
+    /// Whether all pages are wanted.
+    pub paged: bool,
+    /// Error codes that mean the thing does not exist.
+    pub absent: Vec<String>,
+    /// Error codes that mean the item was deleted meanwhile.
+    pub gone: Vec<String>,
+}
+
+/// What came back for an [`Ask`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Told {
+    /// The answer, page by page (one page when it is not paged).
+    Pages(Vec<Value>),
+    /// There is no such thing.
+    Absent,
+    /// The item itself no longer exists.
+    Gone,
+    /// It could not be read.
+    Unknown(Arc<Unknown>),
+}
+
+/// An item being completed.
+#[derive(Debug, Clone)]
+pub struct Item {
+    raw: BTreeMap<String, Value>,
+    parent: Option<Arc<Value>>,
+    scope: Scope,
+    each: usize,
+    elements: Option<(Vec<Value>, Vec<Value>)>,
+    missing: Option<Arc<Unknown>>,
+    gone: bool,
+}
+
+/// The items on a page, as the list's `decode`, `items` and `scalar` say.
+pub fn page_items(list: &ListSpec, page: &Value) -> Vec<Value> {
+    let decoded;
+    let page = match list.decode {
+        Some(how) => {
+            let content = page.get("Content").cloned().unwrap_or_else(|| page.clone());
+            decoded = decode(how, content, &list.call.name());
+            &decoded
+        }
+        None => page,
+    };
+    let found = match &list.items {
+        None if list.decode.is_none() => return vec![page.clone()],
+        None => page.clone(),
+        Some(path) => path.find(page),
+    };
+    let items = match found {
+        Value::List(items) => items.into_vec(),
+        Value::Null => Vec::new(),
+        one => vec![one],
+    };
+    items
+        .into_iter()
+        .map(|item| match (&list.scalar, &item) {
+            (Some(name), Value::Str(_) | Value::Int(_)) => Value::map([(name.as_str(), item)]),
+            _ => item,
+        })
+        .collect()
+}
+
+impl Item {
+    /// A listed row, or `{}` for a singleton.
+    pub fn new(raw: Value, parent: Option<Arc<Value>>, scope: Scope) -> Self {
+        let raw = match raw {
+            Value::Map(map) => map.iter().map(|(k, v)| (k.to_owned(), v.clone())).collect(),
+            Value::Null => BTreeMap::new(),
+            other => BTreeMap::from([("item".to_owned(), other)]),
+        };
+        Self { raw, parent, scope, each: 0, elements: None, missing: None, gone: false }
+    }
+
+    /// Whether the provider says it was deleted meanwhile.
+    pub fn is_gone(&self) -> bool {
+        self.gone
+    }
+
+    /// The raw document so far.
+    pub fn raw(&self) -> Value {
+        Value::map(self.raw.iter().map(|(k, v)| (k.as_str(), v.clone())))
+    }
+
+    /// Merges a described row into the listed one; an unknown makes every field it would have fed unknown.
+    pub fn merge(&mut self, described: Result<Option<Value>, Arc<Unknown>>) {
+        match described {
+            Ok(Some(Value::Map(map))) => self.raw.extend(map.iter().map(|(k, v)| (k.to_owned(), v.clone()))),
+            Ok(_) => {}
+            Err(unknown) => self.missing = Some(unknown),
+        }
+    }
+
+    /// Changes the raw document as a whole: to take credentials out before it is kept.
+    pub fn change(&mut self, change: impl Fn(Value) -> Value) {
+        if let Value::Map(map) = change(self.raw()) {
+            self.raw = map.iter().map(|(k, v)| (k.to_owned(), v.clone())).collect();
+        }
+    }
+
+    /// Attaches a joined row (or rows) under `into`.
+    pub fn attach(&mut self, into: &str, value: Value) {
+        self.raw.insert(into.into(), value);
+    }
+
+    /// The region whose endpoint is asked about this item.
+    fn region(&self, kind: &Kind) -> Region {
+        let own = kind.region_path.as_ref().map(|p| p.find(&self.raw()));
+        match own {
+            Some(Value::Str(region)) if !region.is_empty() => Region::from(&*region),
+            _ => self.scope.region.clone(),
+        }
+    }
+
+    /// The next call wanted for this item, or none when it is complete.
+    pub fn next(&mut self, kind: &Kind) -> Option<Ask> {
+        while !self.gone {
+            let spec = kind.each.get(self.each)?;
+            let raw = self.raw();
+            if let Some(when) = &spec.when {
+                let value = when.find(&raw);
+                if let Value::Unknown(unknown) = value {
+                    self.settle(spec, Value::Unknown(unknown));
+                    continue;
+                }
+                let empty = match &value {
+                    Value::Null | Value::Bool(false) => true,
+                    Value::Str(s) => s.is_empty(),
+                    Value::List(l) => l.is_empty(),
+                    Value::Map(m) => m.is_empty(),
+                    _ => false,
+                };
+                if empty {
+                    self.settle(spec, Value::Null);
+                    continue;
+                }
+            }
+            let each = if let Some(over) = &spec.over {
+                if self.elements.is_none() {
+                    match over.find(&raw) {
+                        Value::Unknown(unknown) => {
+                            self.settle(spec, Value::Unknown(unknown));
+                            continue;
+                        }
+                        Value::List(items) => {
+                            let mut items = items.into_vec();
+                            items.reverse();
+                            self.elements = Some((items, Vec::new()));
+                        }
+                        Value::Null => self.elements = Some((Vec::new(), Vec::new())),
+                        one => self.elements = Some((vec![one], Vec::new())),
+                    }
+                }
+                let (waiting, done) = self.elements.get_or_insert_default();
+                match waiting.last() {
+                    Some(element) => Some(element.clone()),
+                    None => {
+                        let answers = std::mem::take(done);
+                        self.settle(spec, Value::list(answers));
+                        continue;
+                    }
+                }
+            } else {
+                None
+            };
+            let names = Names { scope: &self.scope, item: &raw, parent: self.parent.as_deref(), each: each.as_ref() };
+            match names.args(&spec.call.args) {
+                Ok(args) => {
+                    return Some(Ask {
+                        service: spec.call.service.clone(),
+                        operation: spec.call.operation.clone(),
+                        args,
+                        region: self.region(kind),
+                        paged: spec.items.is_some(),
+                        absent: spec.absent.clone(),
+                        gone: spec.gone.clone(),
+                    });
+                }
+                Err(name) => {
+                    let cause = raw.first_unknown().map(|u| u.as_ref().clone());
+                    let mut unknown = cause.unwrap_or_else(|| Unknown::new(Reason::Broken, spec.call.name()));
+                    if unknown.detail.is_empty() {
+                        unknown.detail = format!("{} needs {name}", spec.call.name());
+                    }
+                    self.settle(spec, Value::unknown(unknown));
+                }
+            }
+        }
+        None
+    }
+
+    /// Takes the answer to the last [`Ask`].
+    pub fn tell(&mut self, kind: &Kind, told: Told) {
+        let Some(spec) = kind.each.get(self.each) else { return };
+        let value = match told {
+            Told::Gone => {
+                self.gone = true;
+                return;
+            }
+            Told::Absent => Value::Null,
+            Told::Unknown(unknown) => Value::Unknown(unknown),
+            Told::Pages(pages) => answer(spec, &pages),
+        };
+        if let Some((waiting, done)) = &mut self.elements {
+            let element = waiting.pop().unwrap_or_default();
+            // An answer remembers what it was asked about, so that fields can pair them.
+            done.push(match value {
+                Value::Map(map) => {
+                    Value::map(map.iter().map(|(k, v)| (k, v.clone())).chain([("$each", element)]))
+                }
+                other => other,
+            });
+        } else {
+            self.settle(spec, value);
+        }
+    }
+
+    fn settle(&mut self, spec: &EachSpec, value: Value) {
+        let value = match spec.decode {
+            Some(how) => decode(how, value, &spec.call.name()),
+            None => value,
+        };
+        self.raw.insert(spec.into.clone(), value);
+        self.elements = None;
+        self.each += 1;
+    }
+
+    /// The finished resource and the raw document it was made from.
+    pub fn finish(self, kind: &Kind) -> (Resource, Value) {
+        let raw = self.raw();
+        let mut scope = self.scope.clone();
+        scope.region = self.region(kind);
+        let names = Names { scope: &scope, item: &raw, parent: self.parent.as_deref(), each: None };
+        let id = names.text(&kind.id_template).filter(|id| !id.is_empty());
+        let id = id.unwrap_or_else(|| {
+            let digest = plumb_model::FindingKey::new(
+                &kind.id.as_str().into(),
+                &scope.account,
+                &raw.to_json().to_string().into(),
+                scope.region.as_str(),
+            );
+            format!("{}:{}:{}:unidentified-{}", kind.id, scope.account, scope.region, digest.short())
+        });
+        let name = names.text(&kind.name_template).filter(|n| !n.is_empty()).unwrap_or_else(|| id.clone());
+        let fields = live_fields_of(kind, &raw, self.missing.as_ref());
+        let resource = Resource {
+            kind: kind.id.clone(),
+            account: scope.account,
+            region: scope.region,
+            id: ResourceId::from(id),
+            name: name.into(),
+            fields,
+            sources: Vec::new(),
+        };
+        (resource, raw)
+    }
+}
+
+fn live_fields_of(kind: &Kind, raw: &Value, missing: Option<&Arc<Unknown>>) -> Vec<Value> {
+    kind.fields.iter().map(|field| field_value(field, &|f| &f.live, raw, missing, &|take: &Take| take.from.is_none())).collect()
+}
+
+fn answer(spec: &EachSpec, pages: &[Value]) -> Value {
+    match &spec.items {
+        Some(items) => Value::list(pages.iter().flat_map(|page| match items.find(page) {
+            Value::List(items) => items.into_vec(),
+            Value::Null => Vec::new(),
+            one => vec![one],
+        })),
+        None => pages.first().map(|page| spec.take.find(page)).unwrap_or_default(),
+    }
+}
+
+/// The list call of a kind as an [`Ask`], for a parent item when the kind has one.
+pub fn list_ask(call: &CallSpec, absent: &[String], scope: &Scope, parent: Option<&Value>) -> Result<Ask, String> {
+    let names = Names { scope, item: &Value::Null, parent, each: None };
+    Ok(Ask {
+        service: call.service.clone(),
+        operation: call.operation.clone(),
+        args: names.args(&call.args)?,
+        region: scope.region.clone(),
+        paged: true,
+        absent: absent.to_vec(),
+        gone: Vec::new(),
+    })
+}
+
+/// A coverage scope's name in verdicts and coverage rows when a whole kind could not be read.
+pub fn unread_id(kind: &KindId, scope: &Scope) -> ResourceId {
+    ResourceId::from(format!("{}:{}:{kind}", scope.account, scope.region))
+}

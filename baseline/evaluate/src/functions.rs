@@ -1,0 +1,333 @@
+//! The functions rules have beside CEL's own.
+
+use crate::{policies::Policies, secrets_in};
+use plumb_cel::{Context, Functions, List, MapVal, Str, Type, Val};
+use plumb_catalog::Kind;
+use plumb_model::{KindId, Time, Value};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::Arc,
+};
+
+/// Numbers of host functions: answered by the world around the resource.
+pub(crate) mod host {
+    pub const ALL: u16 = 1;
+    pub const LINK: u16 = 2;
+    pub const ACCOUNT: u16 = 3;
+    pub const PUBLIC_STATEMENTS: u16 = 10;
+    pub const EXTERNAL_ACCOUNTS: u16 = 11;
+    pub const ADMIN_STATEMENTS: u16 = 12;
+    pub const SERVICE_WILDCARDS: u16 = 13;
+    pub const ALLOWS_ACTION: u16 = 14;
+    pub const REQUIRES_TLS: u16 = 15;
+    pub const UNBOUND_OIDC: u16 = 16;
+    pub const UNBOUND_SERVICES: u16 = 17;
+    pub const ESCALATIONS: u16 = 18;
+    pub const RUNTIME_END: u16 = 20;
+}
+
+/// End-of-support dates of product cycles.
+pub trait EndOfSupport: Sync {
+    /// When support of a version of a product ends; none when not known.
+    fn end(&self, product: &str, version: &str) -> Option<Time>;
+}
+
+/// What the world's host functions are answered by.
+#[derive(Clone, Copy)]
+pub struct Helpers<'a> {
+    /// The policy engine.
+    pub policies: &'a dyn Policies,
+    /// End-of-support data.
+    pub end_of_support: &'a dyn EndOfSupport,
+}
+
+/// Knows nothing: for worlds whose rules ask nothing of the kind.
+pub struct NoHelpers;
+
+impl EndOfSupport for NoHelpers {
+    fn end(&self, _: &str, _: &str) -> Option<Time> {
+        None
+    }
+}
+
+/// The static type of a catalog type.
+pub(crate) fn cel_type(ty: &plumb_catalog::Type, name: &str) -> Type {
+    use plumb_catalog::Type as T;
+    match ty {
+        T::String => Type::String,
+        T::Int => Type::Int,
+        T::Double => Type::Double,
+        T::Bool => Type::Bool,
+        T::Time => Type::Timestamp,
+        T::Policy | T::Any => Type::Dyn,
+        T::List(item) => Type::list(cel_type(item, name)),
+        T::Map(item) => Type::map(cel_type(item, name)),
+        T::Object(members) => Type::object(name, members.iter().map(|(n, t)| (n.as_str(), cel_type(t, "")))),
+    }
+}
+
+/// The type of a resource as another kind's rule sees it.
+pub(crate) fn kind_type(kind: &Kind) -> Type {
+    let own = kind.fields.iter().map(|f| (f.name.as_str(), cel_type(&f.ty, "")));
+    let common = ["id", "name", "region", "account_id", "address"].map(|n| (n, Type::String));
+    Type::object(kind.id.as_str(), own.chain(common))
+}
+
+/// The functions a rule of `kind` may call.
+pub(crate) fn functions(base: &Functions, kinds: &Arc<BTreeMap<KindId, Type>>, kind: &Kind) -> Functions {
+    let mut functions = base.clone();
+    let links: BTreeMap<String, (Type, bool)> = kind
+        .links
+        .iter()
+        .filter_map(|(name, link)| {
+            let root = link.from.split('.').next().unwrap_or_default();
+            let many = kind.slot(root).and_then(|s| kind.fields.get(s)).is_some_and(|f| matches!(f.ty, plumb_catalog::Type::List(_)));
+            Some((name.clone(), (kinds.get(&link.kind)?.clone(), many)))
+        })
+        .collect();
+    let kind_id = kind.id.clone();
+    let link_type = move |name: &str| match links.get(name) {
+        Some((ty, true)) => Ok(Type::list(ty.clone())),
+        Some((ty, false)) => Ok(ty.clone()),
+        None if links.is_empty() => Err(format!("{kind_id} has no links")),
+        None => Err(format!("{kind_id} has no link `{name}`; it has {}", links.keys().cloned().collect::<Vec<_>>().join(", "))),
+    };
+    let added = functions.host("link(string) -> dyn", host::LINK, Some(Arc::new(link_type)));
+    debug_assert!(added.is_ok());
+    functions
+}
+
+/// CEL's functions and ours, except `link`, which depends on the kind.
+pub(crate) fn base_functions(kinds: &Arc<BTreeMap<KindId, Type>>) -> Functions {
+    let mut f = Functions::standard();
+    let known = Arc::clone(kinds);
+    let all_type = move |name: &str| match known.get(name) {
+        Some(ty) => Ok(Type::list(ty.clone())),
+        None => Err(format!("there is no kind `{name}`")),
+    };
+    let hosts: [(&str, u16); 12] = [
+        ("public_statements(dyn) -> list(string)", host::PUBLIC_STATEMENTS),
+        ("public_statements(dyn, list(string)) -> list(string)", host::PUBLIC_STATEMENTS),
+        ("external_accounts(dyn) -> list(string)", host::EXTERNAL_ACCOUNTS),
+        ("admin_statements(dyn) -> list(string)", host::ADMIN_STATEMENTS),
+        ("service_wildcards(dyn) -> list(string)", host::SERVICE_WILDCARDS),
+        ("allows_action(dyn, string) -> bool", host::ALLOWS_ACTION),
+        ("requires_tls(dyn) -> bool", host::REQUIRES_TLS),
+        ("unbound_oidc(dyn) -> list(string)", host::UNBOUND_OIDC),
+        ("unbound_services(dyn) -> list(string)", host::UNBOUND_SERVICES),
+        ("escalations(dyn) -> list(string)", host::ESCALATIONS),
+        ("runtime_end(string, string) -> timestamp", host::RUNTIME_END),
+        ("account() -> dyn", host::ACCOUNT),
+    ];
+    let mut wrong = Vec::new();
+    for (signature, id) in hosts {
+        wrong.extend(f.host(signature, id, None).err());
+    }
+    wrong.extend(f.host("all(string) -> dyn", host::ALL, Some(Arc::new(all_type))).err());
+    let pure: [(&str, plumb_cel::Function); 7] = [
+        ("age_days(timestamp) -> int", age_days),
+        ("public_cidr(string) -> bool", |_, args| match args {
+            [Val::Str(text)] => Val::Bool(public_cidr(text)),
+            [Val::Null] => Val::Bool(false),
+            _ => Val::no_overload("public_cidr", args),
+        }),
+        ("covers_port(dyn, dyn, int) -> bool", |_, args| match args {
+            [from, to, Val::Int(port)] => Val::Bool(covers_port(from, to, *port)),
+            _ => Val::no_overload("covers_port", args),
+        }),
+        ("opens(dyn, int, string) -> bool", |cx, args| match openings(cx, args) {
+            Val::List(list) if list.rest().is_none() => Val::Bool(!list.is_empty()),
+            Val::List(list) if !list.is_empty() => Val::Bool(true),
+            Val::List(list) => list.rest().cloned().map_or(Val::Bool(false), Val::Unknown),
+            other => other,
+        }),
+        ("openings(dyn, int, string) -> list(string)", openings),
+        ("secrets_in(string) -> list(string)", |cx, args| match args {
+            [Val::Str(text)] => {
+                cx.charge_bytes(text.len());
+                Val::list(secrets_in(text).into_iter().map(Val::str).collect())
+            }
+            [Val::Null] => Val::list(Vec::new()),
+            _ => Val::no_overload("secrets_in", args),
+        }),
+        ("log_pattern_covers(string, list(string)) -> bool", |_, args| match args {
+            [Val::Str(pattern), Val::List(words)] => {
+                Val::Bool(words.iter().all(|w| w.as_str().is_some_and(|w| pattern.contains(w))))
+            }
+            [Val::Null, Val::List(_)] => Val::Bool(false),
+            _ => Val::no_overload("log_pattern_covers", args),
+        }),
+    ];
+    for (signature, code) in pure {
+        wrong.extend(f.pure(signature, code).err());
+    }
+    debug_assert!(wrong.is_empty(), "{wrong:?}");
+    f
+}
+
+fn age_days<'a>(cx: &mut Context, args: &[Val<'a>]) -> Val<'a> {
+    match args {
+        [Val::Time(at)] => Val::Int(cx.now.days_since(*at)),
+        _ => Val::no_overload("age_days", args),
+    }
+}
+
+/// Whether an address range reaches beyond private networks far enough to be "the internet": everything, or a public
+/// range of /8 (IPv4) or /16 (IPv6) or wider. What cannot be read as a range is not public.
+pub(crate) fn public_cidr(text: &str) -> bool {
+    let text = text.trim();
+    if matches!(text, "*" | "Internet" | "internet" | "any" | "Any") {
+        return true;
+    }
+    let (address, bits) = text.split_once('/').map_or((text, None), |(a, b)| (a, b.parse::<u8>().ok()));
+    match address.parse::<IpAddr>() {
+        Ok(IpAddr::V4(v4)) => {
+            let bits = bits.unwrap_or(32);
+            bits == 0 || (bits <= 8 && !private_v4(v4))
+        }
+        Ok(IpAddr::V6(v6)) => {
+            let bits = bits.unwrap_or(128);
+            bits == 0 || (bits <= 16 && !private_v6(v6))
+        }
+        Err(_) => false,
+    }
+}
+
+/// RFC 1918, shared, loopback, link-local, documentation, multicast and reserved.
+fn private_v4(a: Ipv4Addr) -> bool {
+    let [x, y, ..] = a.octets();
+    a.is_private() || a.is_loopback() || a.is_link_local() || a.is_documentation() || x >= 224 || (x == 100 && (64..128).contains(&y)) || x == 0
+}
+
+fn private_v6(a: Ipv6Addr) -> bool {
+    let first = a.segments()[0];
+    a.is_loopback() || a.is_unspecified() || (first & 0xfe00) == 0xfc00 || (first & 0xffc0) == 0xfe80 || (first & 0xff00) == 0xff00
+}
+
+fn covers_port(from: &Val<'_>, to: &Val<'_>, port: i64) -> bool {
+    match (from, to) {
+        (Val::Null | Val::Int(-1), _) => true,
+        (Val::Int(from), Val::Int(to)) => *from <= port && port <= *to,
+        (Val::Int(from), _) => *from == port,
+        _ => false,
+    }
+}
+
+/// The openings of `[{protocol, from_port, to_port, cidrs, ipv6_cidrs}]` to a port from public ranges, as texts like
+/// `tcp 22-22 from 0.0.0.0/0`. Members that are unknown make the list incomplete, not empty.
+fn openings<'a>(cx: &mut Context, args: &[Val<'a>]) -> Val<'a> {
+    let [rules, Val::Int(port), Val::Str(wanted)] = args else { return Val::no_overload("openings", args) };
+    let rules = match rules {
+        Val::List(rules) => rules,
+        Val::Null => return Val::list(Vec::new()),
+        _ => return Val::no_overload("openings", args),
+    };
+    let mut found = Vec::new();
+    let mut rest = rules.rest().cloned();
+    for rule in rules.iter() {
+        if !cx.charge(8) {
+            break;
+        }
+        let member = |name: &str| match &rule {
+            Val::Map(map) => map.member(name).unwrap_or(Val::Null),
+            Val::Unknown(u) => Val::Unknown(u.clone()),
+            _ => Val::Null,
+        };
+        let (protocol, from, to) = (member("protocol"), member("from_port"), member("to_port"));
+        let sources: Vec<Val<'_>> = ["cidrs", "ipv6_cidrs"].iter().map(|n| member(n)).collect();
+        let all_protocols = matches!(protocol.as_str(), Some("-1" | "all" | "ALL" | "*" | "Any"));
+        // Each part is decided (yes or no) or not; one decided "no" settles the rule whatever else is unknown.
+        let protocol_fits = match &protocol {
+            Val::Unknown(u) => Err(u.clone()),
+            Val::Str(p) => Ok(all_protocols || p.eq_ignore_ascii_case(wanted) || &**wanted == "*" || same_protocol(p, wanted)),
+            _ => Ok(true),
+        };
+        let port_fits = match (&from, &to) {
+            (Val::Unknown(u), _) | (_, Val::Unknown(u)) if !all_protocols => Err(u.clone()),
+            (from, to) => Ok(all_protocols || covers_port(from, to, *port)),
+        };
+        if matches!(protocol_fits, Ok(false)) || matches!(port_fits, Ok(false)) {
+            continue;
+        }
+        let (mut public, mut unsure) = (Vec::new(), None);
+        for source in &sources {
+            match source {
+                Val::Unknown(u) => unsure = Some(u.clone()),
+                Val::List(list) => {
+                    if let Some(u) = list.rest() {
+                        unsure = Some(u.clone());
+                    }
+                    for item in list.iter() {
+                        match &item {
+                            Val::Unknown(u) => unsure = Some(u.clone()),
+                            Val::Str(text) if public_cidr(text) => public.push(text.to_string()),
+                            _ => {}
+                        }
+                    }
+                }
+                Val::Str(text) if public_cidr(text) => public.push(text.to_string()),
+                _ => {}
+            }
+        }
+        match (protocol_fits, port_fits, public.is_empty(), unsure) {
+            (Ok(_), Ok(_), false, _) => {
+                let ports = match (&from, &to) {
+                    _ if all_protocols => "all ports".to_owned(),
+                    (Val::Int(a), Val::Int(b)) if *a >= 0 => format!("{a}-{b}"),
+                    _ => "all ports".to_owned(),
+                };
+                let name = if all_protocols { "all protocols" } else { protocol.as_str().unwrap_or("all protocols") };
+                found.push(Val::string(format!("{name} {ports} from {}", public.join(", "))));
+            }
+            (_, _, true, None) => {}
+            (Err(u), ..) | (_, Err(u), ..) | (_, _, _, Some(u)) => {
+                rest = Some(match rest {
+                    Some(r) => r.merge(u),
+                    None => u,
+                });
+            }
+        }
+    }
+    match rest {
+        Some(rest) => Val::List(List::incomplete(List::of(found), rest)),
+        None => Val::list(found),
+    }
+}
+
+/// Protocol numbers and names (IANA): 6 tcp, 17 udp, 1 icmp.
+fn same_protocol(a: &str, b: &str) -> bool {
+    let name = |p: &str| match p {
+        "6" => "tcp".to_owned(),
+        "17" => "udp".to_owned(),
+        "1" => "icmp".to_owned(),
+        other => other.to_ascii_lowercase(),
+    };
+    name(a) == name(b)
+}
+
+/// A policy argument as a document value.
+pub(crate) fn document(val: &Val<'_>) -> Option<Value> {
+    match val {
+        Val::Null => Some(Value::Null),
+        Val::Map(MapVal::Doc(map)) => Some(Value::Map((*map).clone())),
+        Val::Map(_) => Some(val.to_value()),
+        Val::Str(Str::Borrowed(text)) => serde_json::from_str(text).ok().map(|json| Value::from_json(&json)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn public_ranges() {
+        for text in ["0.0.0.0/0", "::/0", "8.0.0.0/8", "0.0.0.0/1", "128.0.0.0/1", "*"] {
+            assert!(public_cidr(text), "{text}");
+        }
+        for text in ["10.0.0.0/8", "203.0.113.0/24", "192.168.0.0/16", "8.8.8.8/32", "fd00::/8", "", "sg-1", "pl-1"] {
+            assert!(!public_cidr(text), "{text}");
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! The border to the policy engine: what rules may ask of a policy document.
+
+use plumb_model::Value;
+
+/// Who is asking: needed to tell outsiders from one's own.
+#[derive(Debug, Clone, Copy)]
+pub struct PolicyContext<'a> {
+    /// The account the policy's resource is in.
+    pub account: &'a str,
+    /// The accounts of the same organisation, sorted; empty when not known.
+    pub organization_accounts: &'a [String],
+    /// The organisation's id; empty when not known.
+    pub organization_id: &'a str,
+}
+
+/// Questions about one policy document (a map with a `Statement`), answered by a policy engine.
+///
+/// A null document answers as if it held no statement. Texts name a statement by its Sid or position and what it
+/// grants, for people to read; they are stable for the same document.
+pub trait Policies: Sync {
+    /// Statements that let anyone in without a condition that restricts who; only those granting one of `actions`
+    /// (wildcards allowed) when it is given.
+    fn public_statements(&self, policy: &Value, actions: Option<&[String]>) -> Vec<String>;
+    /// Accounts let in that are neither this one nor in its organisation.
+    fn external_accounts(&self, policy: &Value, context: PolicyContext<'_>) -> Vec<String>;
+    /// Statements that allow every action on every resource.
+    fn admin_statements(&self, policy: &Value) -> Vec<String>;
+    /// `service:*` allowed on every resource.
+    fn service_wildcards(&self, policy: &Value) -> Vec<String>;
+    /// Whether some resource is allowed the action and no statement denies it everywhere.
+    fn allows_action(&self, policy: &Value, action: &str) -> bool;
+    /// Whether requests without TLS are denied for everyone.
+    fn requires_tls(&self, policy: &Value) -> bool;
+    /// Statements that trust an OIDC provider without binding whose tokens.
+    fn unbound_oidc(&self, policy: &Value) -> Vec<String>;
+    /// Service principals let in with nothing that binds on whose behalf.
+    fn unbound_services(&self, policy: &Value) -> Vec<String>;
+    /// Ways to more privilege that the policy gives by itself.
+    fn escalations(&self, policy: &Value) -> Vec<String>;
+}

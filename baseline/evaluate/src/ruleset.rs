@@ -1,0 +1,260 @@
+//! Rule pages compiled against the kinds they judge.
+
+use crate::functions::{base_functions, cel_type, functions, host, kind_type};
+use crate::world::shared_kinds;
+use plumb_catalog::{Catalog, Condition, Kind, Problem, Rule};
+use plumb_cel::{Env, Limits, Program, Type};
+use plumb_model::{KindId, RuleId, Severity, Value};
+use sha2::{Digest, Sha256};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+/// Which rules are wanted and with which parameters.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// The rules; none means all.
+    pub rules: Option<BTreeSet<RuleId>>,
+    /// Parameters by rule and name, in place of the pages' defaults.
+    pub params: BTreeMap<RuleId, BTreeMap<String, Value>>,
+}
+
+/// A rule ready to judge.
+#[derive(Debug)]
+pub struct CompiledRule {
+    /// Its id.
+    pub id: RuleId,
+    /// Its severity.
+    pub severity: Severity,
+    pub(crate) kind: Arc<Kind>,
+    pub(crate) when: Option<Program>,
+    pub(crate) parts: Option<(Program, Program)>,
+    pub(crate) pass: Program,
+}
+
+/// What rules need to have read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Kinds that are judged.
+    pub judged: BTreeSet<KindId>,
+    /// Kinds that are asked about: through `all` and `link`.
+    pub asked: BTreeSet<KindId>,
+    /// Fields by which kinds are looked up.
+    pub indexes: BTreeMap<KindId, BTreeSet<String>>,
+    /// Fields of a kind that some selected rule reads.
+    pub fields: BTreeMap<KindId, BTreeSet<String>>,
+}
+
+/// Compiled rules, by kind.
+#[derive(Debug, Default)]
+pub struct RuleSet {
+    by_kind: BTreeMap<KindId, Vec<CompiledRule>>,
+    kinds: HashMap<KindId, Arc<Kind>>,
+    needs: Needs,
+    digest: String,
+}
+
+/// Positions of the variables every rule has; `part` comes after them.
+pub(crate) const VARIABLES: [&str; 5] = ["id", "name", "region", "account_id", "address"];
+
+impl RuleSet {
+    /// Compiles the selected pages. A page that does not compile is a problem by file and line, and costs no other.
+    pub fn compile(catalog: &Catalog, selection: &Selection) -> (Self, Vec<Problem>) {
+        let mut problems = Vec::new();
+        let types: Arc<BTreeMap<KindId, Type>> =
+            Arc::new(catalog.kinds.iter().map(|(id, kind)| (id.clone(), kind_type(kind))).collect());
+        let base = base_functions(&types);
+        let mut set = Self { kinds: shared_kinds(catalog), ..Self::default() };
+        let mut digest = Sha256::new();
+        let mut compilers: HashMap<KindId, (Env, plumb_cel::Functions)> = HashMap::new();
+        for rule in catalog.rules.values() {
+            if selection.rules.as_ref().is_some_and(|wanted| !wanted.contains(&rule.id)) {
+                continue;
+            }
+            let Some(kind) = set.kinds.get(&rule.kind).cloned() else { continue };
+            let Condition::Cel(_) = &rule.pass else { continue };
+            let (env, functions) = compilers.entry(kind.id.clone()).or_insert_with(|| (env_of(&kind), functions(&base, &types, &kind)));
+            let params = selection.params.get(&rule.id);
+            for part in [rule.id.as_str(), &rule.body, &format!("{params:?}")] {
+                digest.update(part);
+                digest.update([0]);
+            }
+            match compile_rule(rule, &kind, env, functions, params) {
+                Ok(compiled) => {
+                    set.note(&compiled);
+                    set.by_kind.entry(kind.id.clone()).or_default().push(compiled);
+                }
+                Err(wrong) => problems.extend(wrong),
+            }
+        }
+        set.digest = digest.finalize().iter().map(|b| format!("{b:02x}")).collect();
+        (set, problems)
+    }
+
+    /// What the rules need to have read.
+    pub fn needs(&self) -> &Needs {
+        &self.needs
+    }
+
+    /// SHA-256 over the rules' text and parameters, in hexadecimal.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// The rules of a kind, by id.
+    pub fn of_kind(&self, kind: &KindId) -> &[CompiledRule] {
+        self.by_kind.get(kind).map_or(&[], Vec::as_slice)
+    }
+
+    /// Every rule, by kind and id.
+    pub fn iter(&self) -> impl Iterator<Item = &CompiledRule> {
+        self.by_kind.values().flatten()
+    }
+
+    /// How many rules there are.
+    pub fn len(&self) -> usize {
+        self.by_kind.values().map(Vec::len).sum()
+    }
+
+    /// Whether there is no rule.
+    pub fn is_empty(&self) -> bool {
+        self.by_kind.is_empty()
+    }
+
+    /// A kind, shared.
+    pub fn kind(&self, id: &KindId) -> Option<&Arc<Kind>> {
+        self.kinds.get(id)
+    }
+
+    fn note(&mut self, rule: &CompiledRule) {
+        self.needs.judged.insert(rule.kind.id.clone());
+        let parts = rule.parts.iter().flat_map(|(list, key)| [list, key]);
+        for program in rule.when.iter().chain(parts).chain([&rule.pass]) {
+            let references = program.references();
+            for (function, _, literal) in &references.calls {
+                let Some(literal) = literal else { continue };
+                match *function {
+                    host::ALL => drop(self.needs.asked.insert(literal.as_str().into())),
+                    host::LINK => {
+                        let Some(link) = rule.kind.links.get(literal) else { continue };
+                        self.needs.asked.insert(link.kind.clone());
+                        self.needs.indexes.entry(link.kind.clone()).or_default().extend(link.to.iter().cloned());
+                        let root = link.from.split('.').next().unwrap_or_default().to_owned();
+                        self.needs.fields.entry(rule.kind.id.clone()).or_default().insert(root);
+                    }
+                    _ => {}
+                }
+            }
+            for (function, literal, field) in &references.indexes {
+                if let (host::ALL, Some(kind)) = (*function, literal) {
+                    self.needs.indexes.entry(kind.as_str().into()).or_default().insert(field.clone());
+                }
+            }
+            for (_, name) in &references.fields {
+                self.needs.fields.entry(rule.kind.id.clone()).or_default().insert(name.clone());
+            }
+            for (kind, member) in &references.members {
+                self.needs.fields.entry(kind.as_str().into()).or_default().insert(member.clone());
+            }
+        }
+    }
+}
+
+fn env_of(kind: &Kind) -> Env {
+    let mut env = Env::new();
+    for (slot, field) in kind.fields.iter().enumerate() {
+        env.field(&field.name, cel_type(&field.ty, ""), u32::try_from(slot).unwrap_or(u32::MAX));
+    }
+    for name in VARIABLES {
+        env.var(name, Type::String);
+    }
+    env
+}
+
+fn type_of_value(value: &Value) -> Type {
+    match value {
+        Value::Bool(_) => Type::Bool,
+        Value::Int(_) => Type::Int,
+        Value::Double(_) => Type::Double,
+        Value::Str(_) => Type::String,
+        Value::List(items) => Type::list(items.first().map_or(Type::Dyn, type_of_value)),
+        _ => Type::Dyn,
+    }
+}
+
+fn compile_rule(
+    rule: &Rule,
+    kind: &Arc<Kind>,
+    env: &Env,
+    functions: &plumb_cel::Functions,
+    params: Option<&BTreeMap<String, Value>>,
+) -> Result<CompiledRule, Vec<Problem>> {
+    let mut env = env.clone();
+    let mut problems = Vec::new();
+    if let Some(given) = params {
+        for name in given.keys().filter(|n| !rule.params.contains_key(*n)) {
+            let known = rule.params.keys().cloned().collect::<Vec<_>>().join(", ");
+            let help = if known.is_empty() { "it has none".into() } else { format!("it has {known}") };
+            problems.push(Problem::new(&rule.file, 0, format!("the rule has no parameter `{name}`"), help));
+        }
+    }
+    for (name, param) in &rule.params {
+        let value = params.and_then(|p| p.get(name)).unwrap_or(&param.default).clone();
+        let (want, got) = (type_of_value(&param.default), type_of_value(&value));
+        if want != got && !matches!(want, Type::List(_)) {
+            problems.push(Problem::new(&rule.file, 0, format!("parameter `{name}` is {got}"), format!("it must be {want}")));
+        }
+        env.constant(format!("params.{name}"), want, value);
+    }
+    let limits = Limits::default();
+    let mut compile = |block: &plumb_catalog::Block, env: &Env, condition: bool| {
+        let program = if condition {
+            plumb_cel::compile(&block.text, env, functions, &limits)
+        } else {
+            plumb_cel::compile_value(&block.text, env, functions, &limits)
+        };
+        program.map_err(|e| {
+            let help = e.help.clone().unwrap_or_default();
+            let at = block.line + e.line.saturating_sub(1);
+            problems.push(Problem::new(&rule.file, at, format!("column {}: {}", e.column, e.message), help));
+        })
+    };
+    let when = rule.when.as_ref().map(|b| compile(b, &env, true));
+    let parts = match (&rule.parts, &rule.part_key) {
+        (Some(list), Some(key)) => {
+            let list = compile(list, &env, false);
+            let element = match &list {
+                Ok(program) => match program.result_type() {
+                    Type::List(item) => item.as_ref().clone(),
+                    _ => Type::Dyn,
+                },
+                Err(()) => Type::Dyn,
+            };
+            env.var("part", element);
+            let key = compile(key, &env, false);
+            Some((list, key))
+        }
+        _ => None,
+    };
+    let pass = match &rule.pass {
+        Condition::Cel(block) => compile(block, &env, true),
+        Condition::Native(_) => Err(()),
+    };
+    let parts = match parts {
+        Some((Ok(list), Ok(key))) => Ok(Some((list, key))),
+        Some(_) => Err(()),
+        None => Ok(None),
+    };
+    match (when.transpose(), parts, pass) {
+        (Ok(when), Ok(parts), Ok(pass)) if problems.is_empty() => Ok(CompiledRule {
+            id: rule.id.clone(),
+            severity: rule.severity,
+            kind: Arc::clone(kind),
+            when,
+            parts,
+            pass,
+        }),
+        _ => Err(problems),
+    }
+}

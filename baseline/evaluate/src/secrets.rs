@@ -1,0 +1,85 @@
+//! Text that seems to hold a credential: which kind, never the value.
+
+use regex::{Regex, RegexSet};
+use std::sync::LazyLock;
+
+const KINDS: [(&str, &str); 12] = [
+    ("AWS access key id", r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
+    ("AWS secret access key", r#"(?i)aws_?(?:secret|access)[a-z_]*\s*["']?\s*[:=]\s*["']?[A-Za-z0-9/+=]{40,}"#),
+    ("private key", r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----"),
+    ("password", r#"(?i)(?:password|passwd|pwd|passphrase)["']?\s*[:=]\s*["']?[^\s"'$<{}]{6,}"#),
+    ("secret", r#"(?i)(?:secret|api_?key|auth_?token|access_?token)["']?\s*[:=]\s*["']?[A-Za-z0-9/+_\-.=]{12,}"#),
+    ("GitHub token", r"\b(?:ghp|gho|ghu|ghs|ghr)_[A-Za-z0-9]{36}\b|\bgithub_pat_[A-Za-z0-9_]{60,}\b"),
+    ("Slack token", r"\bxox[baprs]-[A-Za-z0-9-]{10,}"),
+    ("Google API key", r"\bAIza[0-9A-Za-z_\-]{35}\b"),
+    ("Stripe key", r"\b[rs]k_live_[0-9a-zA-Z]{20,}\b"),
+    ("JSON web token", r"\beyJ[A-Za-z0-9_\-]{8,}\.eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}"),
+    ("credentials in a URL", r"[a-z][a-z0-9+.\-]{1,20}://[^/\s:@]{1,64}:[^/\s:@]{4,}@[^\s/]"),
+    ("npm token", r"\bnpm_[A-Za-z0-9]{36}\b"),
+];
+
+static EACH: LazyLock<Vec<Option<Regex>>> = LazyLock::new(|| KINDS.iter().map(|(_, p)| Regex::new(p).ok()).collect());
+static SET: LazyLock<Option<RegexSet>> = LazyLock::new(|| RegexSet::new(KINDS.map(|(_, pattern)| pattern)).ok());
+
+/// The kinds of credential that seem to stand in a text, in a fixed order. References such as `${VAR}`,
+/// `{{resolve:…}}` and `arn:aws:secretsmanager:…` are not credentials.
+pub fn secrets_in(text: &str) -> Vec<&'static str> {
+    let Some(set) = SET.as_ref() else { return Vec::new() };
+    let matched = set.matches(text);
+    let marked = |name: &str| text.contains(MARK) && text.contains(&format!("{MARK}{name}]"));
+    KINDS.iter().enumerate().filter(|(i, (name, _))| matched.matched(*i) || marked(name)).map(|(_, (name, _))| *name).collect()
+}
+
+/// The text with every credential replaced by `[redacted: KIND]`, which [`secrets_in`] still recognises. A text that
+/// matches a kind as a whole only is replaced entirely.
+pub fn redacted(text: &str) -> String {
+    let mut out = text.to_owned();
+    for ((name, _), pattern) in KINDS.iter().zip(EACH.iter()) {
+        let Some(pattern) = pattern else { continue };
+        if pattern.is_match(&out) {
+            out = pattern.replace_all(&out, format!("{MARK}{name}]")).into_owned();
+        }
+    }
+    out
+}
+
+/// What a marker begins with.
+const MARK: &str = "[redacted: ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, want: &[&str]) {
+        assert_eq!(secrets_in(text), want, "{text}");
+    }
+
+    #[test]
+    fn credentials_are_recognised_by_kind() {
+        check("nothing here", &[]);
+        check("DB_PASSWORD=Sup3rS3cret!Pa55", &["password"]);
+        check("export PASSWORD=$OTHER", &[]);
+        check("password={{resolve:secretsmanager:db}}", &[]);
+        check("AKIAIOSFODNN7EXAMPLE", &["AWS access key id"]);
+        check("aws_secret_access_key=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", &["AWS secret access key"]);
+        check("-----BEGIN RSA PRIVATE KEY-----", &["private key"]);
+        check("postgres://app:hunter22@db.internal/app", &["credentials in a URL"]);
+        check("https://example.com/a:b@c", &[]);
+    }
+
+    #[test]
+    fn what_is_redacted_is_still_recognised_and_no_longer_readable() {
+        for text in ["DB_PASSWORD=Sup3rS3cret!Pa55", "key AKIAIOSFODNN7EXAMPLE here", "postgres://app:hunter22@db.internal/app"] {
+            let clean = redacted(text);
+            assert_eq!(secrets_in(text), secrets_in(&clean), "{clean}");
+            assert!(!clean.contains("Sup3r") && !clean.contains("AKIA") && !clean.contains("hunter22"), "{clean}");
+            assert_eq!(redacted(&clean), clean);
+        }
+    }
+
+    #[test]
+    fn every_pattern_compiles() {
+        assert!(SET.is_some());
+    }
+}

@@ -1,0 +1,53 @@
+//! Packs the catalog's data files into one text that the crate embeds.
+
+use std::{fs, io, path::Path};
+
+fn main() -> io::Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    for top in ["aws", "azure", "gcp", "assess", "frameworks"] {
+        println!("cargo::rerun-if-changed={top}");
+        collect(&root.join(top), &mut files)?;
+    }
+    println!("cargo::rerun-if-changed=topics.toml");
+    let topics = root.join("topics.toml");
+    if topics.exists() {
+        files.push(topics);
+    }
+    files.sort();
+    let mut pack = String::new();
+    for file in files {
+        let name = file.strip_prefix(root).unwrap_or(&file).to_string_lossy().replace('\\', "/");
+        let text = fs::read_to_string(&file)?;
+        // Record and unit separators cannot stand in a catalog file.
+        if text.contains(['\u{1e}', '\u{1f}']) {
+            return Err(io::Error::other(format!("{name} holds a control character")));
+        }
+        pack.push_str(&name);
+        pack.push('\u{1f}');
+        pack.push_str(&text);
+        pack.push('\u{1e}');
+    }
+    let out = std::env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("OUT_DIR is not set"))?;
+    fs::write(Path::new(&out).join("catalog.pack"), pack)
+}
+
+fn collect(dir: &Path, files: &mut Vec<std::path::PathBuf>) -> io::Result<()> {
+    if !dir.is_dir() {
+        return Ok(());
+    }
+    println!("cargo::rerun-if-changed={}", dir.display());
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if entry.file_type()?.is_dir() {
+            if !name.starts_with(['_', '.']) && name != "answers" {
+                collect(&entry.path(), files)?;
+            }
+        } else if name.ends_with(".md") || name.ends_with(".toml") {
+            files.push(entry.path());
+        }
+    }
+    Ok(())
+}

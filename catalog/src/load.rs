@@ -1,0 +1,256 @@
+//! The whole catalog: files in, kinds, rules, topics and frameworks out, cross-checked.
+
+use crate::{Confidence, ControlRef, Framework, Kind, Problem, Rule, kind::nearest, page::Condition};
+use plumb_model::{KindId, RuleId, TopicId};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One catalog file: its path below the root, with `/`, and its text.
+#[derive(Debug, Clone, Copy)]
+pub struct File<'a> {
+    /// `aws/sqs/queue/kind.toml`
+    pub path: &'a str,
+    /// The file's text.
+    pub text: &'a str,
+}
+
+/// Everything Plumbline knows, checked.
+#[derive(Debug, Clone, Default)]
+pub struct Catalog {
+    /// Kinds by id.
+    pub kinds: BTreeMap<KindId, Kind>,
+    /// Rules by id.
+    pub rules: BTreeMap<RuleId, Rule>,
+    /// Topics with what each intends.
+    pub topics: BTreeMap<TopicId, String>,
+    /// Frameworks by id.
+    pub frameworks: BTreeMap<String, Framework>,
+    by_alias: BTreeMap<String, BTreeSet<RuleId>>,
+    by_topic_control: BTreeMap<TopicId, Vec<ControlRef>>,
+    by_rule_control: BTreeMap<RuleId, Vec<ControlRef>>,
+}
+
+static PACK: &str = include_str!(concat!(env!("OUT_DIR"), "/catalog.pack"));
+
+/// The files of the bundled catalog, in path order.
+pub fn bundled() -> impl Iterator<Item = File<'static>> {
+    PACK.split('\u{1e}').filter_map(|entry| entry.split_once('\u{1f}')).map(|(path, text)| File { path, text })
+}
+
+impl Catalog {
+    /// Reads the bundled catalog and, after it, `extra` files of the user's own (a page with a bundled rule's path
+    /// replaces it). What is wrong is returned beside what is right: one broken page never costs the others.
+    pub fn load<'a>(extra: impl IntoIterator<Item = File<'a>>) -> (Self, Vec<Problem>) {
+        let mut catalog = Self::default();
+        let mut problems = Vec::new();
+        for file in bundled() {
+            catalog.add(file, &mut problems);
+        }
+        for file in extra {
+            catalog.add(file, &mut problems);
+        }
+        catalog.join(&mut problems);
+        problems.sort();
+        (catalog, problems)
+    }
+
+    /// Reads a catalog from exactly these files.
+    pub fn from_files<'a>(files: impl IntoIterator<Item = File<'a>>) -> (Self, Vec<Problem>) {
+        let mut catalog = Self::default();
+        let mut problems = Vec::new();
+        for file in files {
+            catalog.add(file, &mut problems);
+        }
+        catalog.join(&mut problems);
+        problems.sort();
+        (catalog, problems)
+    }
+
+    fn add(&mut self, file: File<'_>, problems: &mut Vec<Problem>) {
+        if file.path.split('/').any(|part| part.starts_with('_')) {
+            return;
+        }
+        let name = file.path.rsplit('/').next().unwrap_or_default();
+        if name == "kind.toml" {
+            match Kind::parse(file.path, file.text) {
+                Ok(kind) => drop(self.kinds.insert(kind.id.clone(), kind)),
+                Err(wrong) => problems.extend(wrong),
+            }
+        } else if file.path.starts_with("frameworks/") && name.ends_with(".toml") {
+            match Framework::parse(file.path, file.text) {
+                Ok(framework) => drop(self.frameworks.insert(framework.id.clone(), framework)),
+                Err(wrong) => problems.extend(wrong),
+            }
+        } else if file.path == "topics.toml" {
+            match toml::from_str::<BTreeMap<TopicId, String>>(file.text) {
+                Ok(topics) => self.topics.extend(topics),
+                Err(error) => problems.push(Problem::new(file.path, 0, error.message(), "write \"topic.id\" = \"what it intends\"")),
+            }
+        } else if name.ends_with(".md") && name.chars().next().is_some_and(|c| c.is_ascii_lowercase()) {
+            match Rule::parse(file.path, file.text) {
+                Ok(rule) => drop(self.rules.insert(rule.id.clone(), rule)),
+                Err(wrong) => problems.extend(wrong),
+            }
+        }
+    }
+
+    /// Cross-checks and indexes.
+    fn join(&mut self, problems: &mut Vec<Problem>) {
+        for rule in self.rules.values() {
+            if !self.kinds.contains_key(&rule.kind) && matches!(rule.pass, Condition::Cel(_)) {
+                let near = nearest(rule.kind.as_str(), self.kinds.keys().map(KindId::as_str));
+                problems.push(Problem::new(&rule.file, 0, format!("there is no kind `{}`", rule.kind), near));
+            }
+            if !self.topics.contains_key(&rule.topic) {
+                let near = nearest(rule.topic.as_str(), self.topics.keys().map(TopicId::as_str));
+                problems.push(Problem::new(&rule.file, 3, format!("there is no topic `{}`", rule.topic), near));
+            }
+        }
+        for kind in self.kinds.values() {
+            let named = kind.links.values().map(|l| &l.kind).chain(&kind.parent);
+            for other in named {
+                if !self.kinds.contains_key(other) {
+                    let near = nearest(other.as_str(), self.kinds.keys().map(KindId::as_str));
+                    problems.push(Problem::new(&kind.file, 0, format!("there is no kind `{other}`"), near));
+                }
+            }
+        }
+        for (id, framework) in &self.frameworks {
+            for control in &framework.controls {
+                let control_ref = |confidence| ControlRef { framework: id.clone(), control: control.id.clone(), confidence };
+                for rule in &control.rules {
+                    self.by_rule_control.entry(rule.clone()).or_default().push(control_ref(Confidence::Exact));
+                    let number = format!("{}:{}", id, control.id);
+                    self.by_alias.entry(number).or_default().insert(rule.clone());
+                    // `cis:2.1.4` means the newest CIS edition for any provider; older ones are named in full.
+                    if let Some(rest) = id.strip_prefix("cis_") {
+                        self.by_alias.entry(format!("cis_{rest}:{}", control.id)).or_default().insert(rule.clone());
+                    }
+                }
+                for map in &control.topics {
+                    self.by_topic_control.entry(map.topic.clone()).or_default().push(control_ref(map.confidence));
+                }
+            }
+        }
+        for rule in self.rules.values() {
+            for (scanner, ids) in &rule.aliases {
+                for id in ids {
+                    let id_lower = id.to_ascii_lowercase();
+                    self.by_alias.entry(format!("{}:{id_lower}", scanner.to_ascii_lowercase())).or_default().insert(rule.id.clone());
+                    self.by_alias.entry(id_lower).or_default().insert(rule.id.clone());
+                }
+            }
+            for old in &rule.was {
+                self.by_alias.entry(old.to_string()).or_default().insert(rule.id.clone());
+            }
+        }
+        for provider in ["aws", "azure", "gcp"] {
+            let newest = self
+                .frameworks
+                .keys()
+                .filter(|id| id.starts_with(&format!("cis_{provider}_")))
+                .max_by_key(|id| edition(id))
+                .cloned();
+            let Some(framework) = newest.and_then(|id| self.frameworks.get(&id)) else { continue };
+            for control in &framework.controls {
+                for rule in &control.rules {
+                    self.by_alias.entry(format!("cis:{}", control.id)).or_default().insert(rule.clone());
+                }
+            }
+        }
+    }
+
+    /// The controls a rule answers: those that name it, then those its topic serves, best first.
+    pub fn controls_of(&self, rule: &Rule) -> Vec<ControlRef> {
+        let mut found: Vec<ControlRef> = self.by_rule_control.get(&rule.id).cloned().unwrap_or_default();
+        for control in self.by_topic_control.get(&rule.topic).into_iter().flatten() {
+            if !found.iter().any(|f| f.framework == control.framework && f.control == control.control) {
+                found.push(control.clone());
+            }
+        }
+        found.sort_by(|a, b| {
+            (&a.framework, std::cmp::Reverse(a.confidence), &a.control).cmp(&(&b.framework, std::cmp::Reverse(b.confidence), &b.control))
+        });
+        found
+    }
+
+    /// The rules that a word names: our id, an id with `*`, an alias of another scanner (`CKV_AWS_27`,
+    /// `prowler:sqs_…`), a CIS number (`cis:2.1.4`, `cis_aws_6.0:2.1.4`), a framework (`cis_aws_7.0`), a kind, or a
+    /// topic.
+    ///
+    /// # Errors
+    /// A message with the nearest known id when nothing matches.
+    pub fn resolve(&self, word: &str) -> Result<BTreeSet<RuleId>, String> {
+        let lower = word.to_ascii_lowercase();
+        if let Some(rule) = self.rules.get(lower.as_str()) {
+            return Ok(BTreeSet::from([rule.id.clone()]));
+        }
+        let present = |set: &BTreeSet<RuleId>| set.iter().filter(|r| self.rules.contains_key(*r)).cloned().collect::<BTreeSet<_>>();
+        if let Some(hits) = self.by_alias.get(&lower).map(present)
+            && !hits.is_empty()
+        {
+            return Ok(hits);
+        }
+        if let Some((prefix, suffix)) = lower.split_once('*') {
+            let hits: BTreeSet<RuleId> = self
+                .rules
+                .keys()
+                .filter(|id| id.as_str().len() >= prefix.len() + suffix.len())
+                .filter(|id| id.as_str().starts_with(prefix) && id.as_str().ends_with(suffix))
+                .cloned()
+                .collect();
+            if !hits.is_empty() {
+                return Ok(hits);
+            }
+        }
+        if self.frameworks.contains_key(&lower) {
+            return Ok(self.rules_of_framework(&lower));
+        }
+        let by_kind_or_topic: BTreeSet<RuleId> = self
+            .rules
+            .values()
+            .filter(|r| r.kind.as_str() == lower || r.topic.as_str() == lower || r.id.as_str().starts_with(&format!("{lower}.")))
+            .map(|r| r.id.clone())
+            .collect();
+        if !by_kind_or_topic.is_empty() {
+            return Ok(by_kind_or_topic);
+        }
+        let names = self.rules.keys().map(RuleId::as_str).chain(self.by_alias.keys().map(String::as_str));
+        Err(format!("no rule is called `{word}`; {}", nearest(&lower, names)).trim_end_matches("; ").into())
+    }
+
+    /// Every rule that a framework names or whose topic serves one of its controls (not merely "related").
+    pub fn rules_of_framework(&self, framework: &str) -> BTreeSet<RuleId> {
+        self.rules
+            .values()
+            .filter(|rule| {
+                self.controls_of(rule).iter().any(|c| c.framework == framework && c.confidence > Confidence::Low)
+            })
+            .map(|rule| rule.id.clone())
+            .collect()
+    }
+}
+
+/// `cis_aws_10.0` sorts after `cis_aws_7.0`.
+fn edition(id: &str) -> (u32, u32) {
+    let version = id.rsplit('_').next().unwrap_or_default();
+    let (major, minor) = version.split_once('.').unwrap_or((version, "0"));
+    (major.parse().unwrap_or(0), minor.parse().unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bundled_catalog_has_no_problems() {
+        let (catalog, problems) = Catalog::load([]);
+        let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert!(shown.is_empty(), "{}", shown.join("\n"));
+        assert!(!catalog.topics.is_empty() && !catalog.frameworks.is_empty());
+    }
+
+    #[test]
+    fn editions_sort_by_number() {
+        assert!(edition("cis_aws_10.0") > edition("cis_aws_7.0"));
+    }
+}

@@ -1,0 +1,250 @@
+//! Group 8: a bundle verifies where no product is, and one flipped byte in each file is found.
+
+use crate::world::*;
+use plumb_govern::bundle::{self, FaultKind, File, Input, Limit, LogPart, Population, zip};
+use plumb_govern::decision::{Decision, Kind};
+use plumb_govern::finding::{Event, Finding, Transition};
+use plumb_govern::framework::{Attachment, Attestation, Control, Tally, align};
+use plumb_govern::log::{Event as Happened, Head, Log, SealKey};
+use plumb_model::{RuleId, Time};
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+fn key() -> SealKey {
+    SealKey::from_seed(&[9; 32])
+}
+
+struct Made {
+    findings: Vec<Finding>,
+    steps: Vec<Transition>,
+    decisions: Vec<Decision>,
+    log: LogPart,
+}
+
+fn made() -> Made {
+    let mut log = Log::default();
+    let (mut findings, mut steps, mut entries, mut checkpoints) = (vec![], vec![], vec![], vec![]);
+    let mut start = Head::empty();
+    for n in 1..=8 {
+        let (mut f, first) = Finding::open(key_of(n), facts(), evidence(), &system(), &policy(), now()).unwrap();
+        let mut mine = vec![first];
+        if n == 1 {
+            for (event, who) in [
+                (Event::RequestException { decision: requested(Kind::Exception).brief(&f.id, None, &policy()) }, "erin"),
+                (Event::Approve { decision: approved(Kind::Exception).brief(&f.id, None, &policy()) }, "adam"),
+            ] {
+                let step = f.transition(event, &actor(who), "", &policy(), now()).unwrap();
+                f = f.apply(&step, &policy()).unwrap();
+                mine.push(step);
+            }
+        }
+        for s in &mine {
+            let change = serde_json::to_value(s).unwrap();
+            let sealed = log.append(Happened::done(&system(), "finding.transition", ("finding", s.finding.as_str()), change, now()));
+            if sealed.seq >= 3 {
+                entries.push(sealed);
+            }
+            if log.size() == 3 {
+                start = log.head();
+            }
+            if log.size() == 8 {
+                checkpoints.push(log.checkpoint("plumbline/test", &[&key()], now()));
+            }
+        }
+        findings.push(f);
+        steps.extend(mine);
+    }
+    let log = LogPart { start, entries, checkpoints, keys: vec![key().public()] };
+    Made { findings, steps, decisions: vec![approved(Kind::Exception)], log }
+}
+
+fn key_of(n: u32) -> plumb_govern::ids::FindingId {
+    crate::world::key(n)
+}
+
+fn write(made: &Made) -> Result<Vec<u8>, bundle::BundleError> {
+    let rule: RuleId = facts().rule;
+    let control = |id: &str, manual| Control {
+        framework: "iso27001-2022".into(),
+        id: id.into(),
+        title: "Networks are secured".into(),
+        manual,
+        rules: if manual { vec![] } else { vec![rule.clone()] },
+        related: vec![],
+    };
+    let controls = [control("A.8.20", false), control("A.5.15", true), control("1.2.1", true)];
+    let tallies: BTreeMap<_, _> = [(rule.clone(), Tally { pass: 5, fail: 7, decided: 1, unknown: 0 })].into();
+    let proof = vec![Attachment { name: "policy.pdf".into(), sha256: "00".into() }];
+    let words = "Access is granted by role and reviewed every quarter.";
+    let word = Attestation::attest(("iso27001-2022", "A.5.15"), words, proof, now().plus_days(300), &actor("erin"), now()).unwrap();
+    let word = word.agree(&actor("adam"), &policy(), now()).unwrap();
+    let alignments = [align("iso27001-2022", &controls, &tallies, &[word], now())];
+    let ledger = [serde_json::json!({ "resource": "=cmd()", "state": "approved" })];
+    let input = Input {
+        scope: "organization",
+        from: t("2026-07-01"),
+        to: now().plus_days(1),
+        made_at: now().plus_days(1),
+        product: "plumb 0.1.0",
+        policy: "govern/1.0.0",
+        findings: &made.findings,
+        findings_in_system: 40,
+        transitions: &made.steps,
+        decisions: &made.decisions,
+        alignments: &alignments,
+        populations: vec![Population::all("exposure/ledger", "Public exposure", &ledger).unwrap()],
+        files: vec![File { path: "evidence/aws/1/s3/orders.json".into(), media: "application/json".into(), bytes: b"{}".to_vec() }],
+        limits: vec![Limit { kind: "refused-api".into(), object: "kms:GetKeyPolicy".into(), meaning: "3 rules are unknown".into() }],
+        admin_approvers: vec!["ada".into()],
+        seed: "2026-Q3",
+        log: made.log.clone(),
+    };
+    bundle::write(&input, Vec::new(), &key()).map(|(bytes, _)| bytes)
+}
+
+fn repack(files: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let mut w = zip::Writer::new(Vec::new());
+    files.iter().for_each(|(n, b)| w.add(n, b).unwrap());
+    w.finish().unwrap()
+}
+
+#[test]
+fn a_bundle_verifies_and_is_the_same_each_time() {
+    let archive = write(&made()).unwrap();
+    assert_eq!(archive, write(&made()).unwrap());
+    let mark = key().public().fingerprint();
+    let report = bundle::verify(&archive, &[&mark]).unwrap();
+    assert!(report.key_expected);
+    assert_eq!((report.folded, report.log.entries, report.log.checkpoints), (8, 7, 1));
+    assert!(!bundle::verify(&archive, &[]).unwrap().key_expected);
+    assert_eq!(bundle::verify(&archive, &["00"]).unwrap_err().kind, FaultKind::Signature);
+    let files: BTreeMap<_, _> = zip::read(&archive).unwrap().into_iter().collect();
+    let text = |p: &str| String::from_utf8(files[p].clone()).unwrap();
+    assert!(text("exposure/ledger.csv").contains("\"'=cmd()\""), "no spreadsheet runs a cell");
+    assert!(text("index.html").contains("kms:GetKeyPolicy"));
+    assert!(text("README.txt").contains(&mark));
+    assert!(report.manifest.files.iter().any(|f| f.path == "findings/findings.csv" && f.in_system == Some(40) && f.records == Some(8)));
+}
+
+#[test]
+fn one_flipped_byte_in_each_file_is_found() {
+    let archive = write(&made()).unwrap();
+    let files = zip::read(&archive).unwrap();
+    let mark = key().public().fingerprint();
+    for (i, (name, bytes)) in files.iter().enumerate() {
+        for at in [0, bytes.len() / 2, bytes.len() - 1] {
+            let mut bad = files.clone();
+            bad[i].1[at] ^= 1;
+            if name == "manifest.sig" && at == bytes.len() - 1 {
+                continue; // the line break at the end of the signature is not signed content
+            }
+            let got = bundle::verify(&repack(&bad), &[&mark]);
+            assert!(got.is_err(), "{name} at {at}");
+        }
+        let mut less = files.clone();
+        less.remove(i);
+        assert_eq!(bundle::verify(&repack(&less), &[&mark]).unwrap_err().kind, FaultKind::Incomplete, "{name}");
+    }
+    let mut more = files.clone();
+    more.push(("evidence/late.json".into(), b"{}".to_vec()));
+    let fault = bundle::verify(&repack(&more), &[&mark]).unwrap_err();
+    assert_eq!(fault.to_string(), "`evidence/late.json` is not in the manifest");
+}
+
+#[test]
+fn a_record_that_does_not_verify_is_not_bundled() {
+    let mut m = made();
+    m.log.entries.remove(2);
+    let error = write(&m).unwrap_err().to_string();
+    assert!(error.contains("entry 5 should be here, but entry 6 is"), "{error}");
+}
+
+#[test]
+fn a_state_set_in_the_database_is_found_in_the_bundle() {
+    let mut m = made();
+    let mut forged = serde_json::to_value(&m.findings[2]).unwrap();
+    forged["state"] = "fixed".into();
+    m.findings[2] = serde_json::from_value(forged).unwrap();
+    let fault = bundle::verify(&write(&m).unwrap(), &[]).unwrap_err();
+    assert!(fault.to_string().contains("says fixed on record, but the rows lead to open"), "{fault}");
+}
+
+/// Runs a Python program; none when there is no Python here.
+fn python(args: &[&str], input: &[u8]) -> Option<(i32, String)> {
+    let mut child = Command::new("python3").args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().ok()?;
+    child.stdin.take()?.write_all(input).ok()?;
+    let out = child.wait_with_output().ok()?;
+    let text = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+    Some((out.status.code()?, text))
+}
+
+#[test]
+fn the_verifier_inside_agrees_without_the_product() {
+    let folder = std::env::temp_dir().join(format!("plumb-bundle-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let archive = write(&made()).unwrap();
+    let mark = key().public().fingerprint();
+    let run = |name: &str, bytes: &[u8], mark: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, bytes).unwrap();
+        python(&["-c", bundle::VERIFIER, &path.to_string_lossy(), mark], b"")
+    };
+    let Some((code, text)) = run("good.zip", &archive, &mark) else {
+        println!("skipped: there is no python3 here");
+        return;
+    };
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("7 log entries, 1 signed checkpoints, 8 findings"), "{text}");
+    let files = zip::read(&archive).unwrap();
+    let spoil = |name: &str| {
+        let mut bad = files.clone();
+        let file = bad.iter_mut().find(|f| f.0 == name).unwrap();
+        let at = file.1.len() / 2;
+        file.1[at] ^= 1;
+        repack(&bad)
+    };
+    for (name, want) in [("log/activity.jsonl", 1), ("findings/findings.csv", 1), ("manifest.json", 2), ("manifest.sig", 2)] {
+        let (code, text) = run("bad.zip", &spoil(name), &mark).unwrap();
+        assert_eq!(code, want, "{name}: {text}");
+    }
+    assert_eq!(run("other.zip", &archive, "00").unwrap().0, 2);
+    let less: Vec<_> = files.iter().filter(|f| f.0 != "decisions/register.csv").cloned().collect();
+    assert_eq!(run("less.zip", &repack(&less), &mark).unwrap().0, 3);
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// Against the official schemas, when they and Python's validator are here.
+#[test]
+fn oscal_documents_are_valid() {
+    let schemas = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/schemas/oscal");
+    if !std::path::Path::new(schemas).exists() {
+        println!("skipped: the official schemas are not here");
+        return;
+    }
+    let script = r#"
+import json, sys, re
+try:
+    import jsonschema
+except ImportError:
+    sys.exit(77)
+for name, doc in json.load(sys.stdin).items():
+    text = open(f"{sys.argv[1]}/oscal_{name}_schema.json").read().replace(r"\\p{L}", "[A-Za-z]").replace(r"\\p{N}", "[0-9]")
+    schema = json.loads(text)
+    errors = [(list(e.absolute_path), e.message[:200]) for e in jsonschema.Draft7Validator(schema).iter_errors(doc)]
+    assert not errors, (name, errors[:4])
+"#;
+    let archive = write(&made()).unwrap();
+    let files: BTreeMap<_, _> = zip::read(&archive).unwrap().into_iter().collect();
+    let doc = |p: &str| serde_json::from_slice::<serde_json::Value>(&files[p]).unwrap();
+    let docs = serde_json::json!({ "assessment-results": doc("oscal/assessment-results.json"), "poam": doc("oscal/poam.json") });
+    match python(&["-c", script, schemas], docs.to_string().as_bytes()) {
+        None => println!("skipped: there is no python3 here"),
+        Some((77, _)) => println!("skipped: Python's jsonschema is not here"),
+        Some((code, text)) => assert_eq!(code, 0, "{text}"),
+    }
+    let results = doc("oscal/assessment-results.json");
+    let controls: Vec<_> = results["assessment-results"]["results"][0]["findings"].as_array().unwrap().iter().map(|f| f["target"]["target-id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(controls, ["A.8.20", "A.5.15"], "what nobody assessed is claimed for nothing");
+    let _: Time = results["assessment-results"]["metadata"]["last-modified"].as_str().unwrap().parse().unwrap();
+}

@@ -1,0 +1,601 @@
+//! Findings: from one run's verdicts to a life in the record.
+
+use crate::{Record, RecordError, ScanId, open::Doing};
+use plumb_model::{AccountId, FindingKey, KindId, Leaf, Outcome, RuleId, Severity, Time, Verdict};
+use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A finding as it stands.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct FindingRow {
+    /// The short id people type.
+    pub id: String,
+    /// The whole key in hexadecimal.
+    pub key: String,
+    /// The rule.
+    pub rule: String,
+    /// The rule's title.
+    pub title: String,
+    /// Severity as it is now.
+    pub severity: String,
+    /// Severity when it opened.
+    pub severity_open: String,
+    /// Severity when it closed.
+    pub severity_closed: Option<String>,
+    /// The state of the lifecycle.
+    pub state: String,
+    /// The account.
+    pub account: String,
+    /// The region.
+    pub region: String,
+    /// The kind.
+    pub kind: String,
+    /// The resource's canonical id.
+    pub resource: String,
+    /// The resource's everyday name.
+    pub name: String,
+    /// The part of the resource; may be empty.
+    pub sub_key: String,
+    /// When it was first seen.
+    pub first_seen: String,
+    /// When it was last seen failing.
+    pub last_seen: String,
+    /// Since when it cannot be judged.
+    pub unknown_since: Option<String>,
+    /// How often it has opened.
+    pub occurrences: i64,
+    /// The intent of the rule.
+    pub topic: String,
+    /// The leaves that decided.
+    pub because: Vec<Leaf>,
+}
+
+/// A step in a finding's life.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct TransitionRow {
+    /// When.
+    pub at: String,
+    /// What happened.
+    pub event: String,
+    /// The state before; `none` at the beginning.
+    pub from: String,
+    /// The state after.
+    pub to: String,
+    /// Who: `system:scan`, or a person.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
+    /// The scan that told, if one did.
+    pub scan: Option<i64>,
+}
+
+/// A rule as the views show it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RuleRow {
+    /// Its id.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// Its severity.
+    pub severity: Severity,
+    /// Its topic.
+    pub topic: String,
+    /// Its kind.
+    pub kind: String,
+}
+
+/// What a verdict changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Change {
+    /// A finding that was never seen before.
+    New,
+    /// A closed finding that fails again.
+    Reopened,
+    /// A finding closed by positive evidence.
+    Fixed,
+    /// A finding closed because its resource is gone.
+    Gone,
+    /// A finding that was and stays open.
+    Same,
+}
+
+/// Which findings are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct Query {
+    /// Only of these states; empty means every state that is not closed.
+    pub states: Vec<String>,
+    /// Only of this account.
+    pub account: Option<String>,
+    /// Only of this severity or worse.
+    pub at_least: Option<Severity>,
+    /// Only of these rules; empty means all.
+    pub rules: BTreeSet<RuleId>,
+    /// Only of this region.
+    pub region: Option<String>,
+    /// At most this many.
+    pub limit: Option<usize>,
+}
+
+/// States that a finding does not leave by itself.
+const CLOSED: [&str; 3] = ["fixed", "resource-gone", "superseded"];
+/// States in which a passing verdict closes.
+const WORKED_ON: [&str; 5] = ["open", "triaged", "in-remediation", "fixed-claimed", "retest-pending"];
+/// Who acts when a scan decides.
+const SCAN: &str = "system:scan";
+
+struct Existing {
+    key: Vec<u8>,
+    state: String,
+    severity_now: String,
+    because: String,
+    unknown: bool,
+    region: String,
+    judged: bool,
+}
+
+/// Takes the verdicts of one kind in one account and writes what they change. Make it with [`Record::ingest`], hand it
+/// every verdict of the kind (of all outcomes), then [`Ingest::finish`]. Nothing is kept unless `finish` succeeds.
+pub struct Ingest<'r> {
+    tx: rusqlite::Transaction<'r>,
+    scan: ScanId,
+    at: String,
+    account: AccountId,
+    kind: KindId,
+    existing: BTreeMap<(String, String, String), Existing>,
+    changes: BTreeMap<Change, usize>,
+}
+
+impl Record {
+    /// Begins to take the verdicts of a kind in an account. `at` is the instant they were judged at.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn ingest(&self, scan: ScanId, at: Time, account: &AccountId, kind: &KindId) -> Result<Ingest<'_>, RecordError> {
+        // The record's own connection goes on reading meanwhile; there is one ingest at a time.
+        let tx = rusqlite::Transaction::new_unchecked(&self.db, rusqlite::TransactionBehavior::Immediate)
+            .doing("beginning a transaction")?;
+        let existing = {
+            let mut statement = tx
+                .prepare_cached(
+                    "SELECT resource, rule, sub_key, key, state, severity_now, because, unknown_since IS NOT NULL, region
+                     FROM finding WHERE account = ?1 AND kind = ?2",
+                )
+                .doing("reading findings")?;
+            let rows = statement
+                .query_map(params![account.as_str(), kind.as_str()], |r| {
+                    Ok((
+                        (r.get(0)?, r.get(1)?, r.get(2)?),
+                        Existing {
+                            key: r.get(3)?,
+                            state: r.get(4)?,
+                            severity_now: r.get(5)?,
+                            because: r.get(6)?,
+                            unknown: r.get(7)?,
+                            region: r.get(8)?,
+                            judged: false,
+                        },
+                    ))
+                })
+                .doing("reading findings")?;
+            rows.collect::<Result<_, _>>().doing("reading findings")?
+        };
+        Ok(Ingest {
+            tx,
+            scan,
+            at: at.to_string(),
+            account: account.clone(),
+            kind: kind.clone(),
+            existing,
+            changes: BTreeMap::new(),
+        })
+    }
+
+    /// Writes down the rules, so that views can show titles. Rules no longer known keep their row.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn put_rules(&mut self, rules: &[RuleRow]) -> Result<(), RecordError> {
+        self.atomically(|db| {
+            let mut statement = db
+                .prepare_cached(
+                    "INSERT INTO rule VALUES (?1, ?2, ?3, ?4, ?5)
+                     ON CONFLICT DO UPDATE SET title = ?2, severity = ?3, topic = ?4, kind = ?5
+                     WHERE title <> ?2 OR severity <> ?3 OR topic <> ?4 OR kind <> ?5",
+                )
+                .doing("writing rules")?;
+            for rule in rules {
+                statement
+                    .execute(params![rule.id, rule.title, rule.severity.name(), rule.topic, rule.kind])
+                    .doing("writing rules")?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Findings, worst first, then by rule and resource.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn findings(&self, query: &Query) -> Result<Vec<FindingRow>, RecordError> {
+        let quoted = |items: &[String]| items.iter().map(|s| format!("'{}'", s.replace('\'', "''"))).collect::<Vec<_>>().join(",");
+        let mut filter = if query.states.is_empty() {
+            format!("state NOT IN ({})", quoted(&CLOSED.map(str::to_owned)))
+        } else {
+            format!("state IN ({})", quoted(&query.states))
+        };
+        if let Some(severity) = query.at_least {
+            let at_least: Vec<String> = Severity::ALL.iter().filter(|s| **s >= severity).map(|s| s.name().to_owned()).collect();
+            filter += &format!(" AND severity IN ({})", quoted(&at_least));
+        }
+        if !query.rules.is_empty() {
+            let rules: Vec<String> = query.rules.iter().map(ToString::to_string).collect();
+            filter += &format!(" AND rule IN ({})", quoted(&rules));
+        }
+        let sql = format!(
+            "SELECT id, key, rule, coalesce(title, rule), severity, severity_open, severity_closed, state, account, region, kind, resource,
+                    name, sub_key, first_seen, last_seen, unknown_since, occurrences, coalesce(topic, ''), because
+             FROM findings WHERE {filter} AND (?1 IS NULL OR account = ?1) AND (?2 IS NULL OR region = ?2)
+             ORDER BY CASE severity WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 WHEN 'low' THEN 3 ELSE 4 END,
+                      rule, account, resource, sub_key LIMIT ?3"
+        );
+        let limit = query.limit.map_or(-1, |l| i64::try_from(l).unwrap_or(i64::MAX));
+        let mut statement = self.db.prepare_cached(&sql).doing("reading findings")?;
+        let rows = statement.query_map(params![query.account, query.region, limit], finding_row).doing("reading findings")?;
+        rows.collect::<Result<_, _>>().doing("reading findings")
+    }
+
+    /// The finding a person means by a short id, a prefix of one (at least 4 characters), or the whole key.
+    ///
+    /// # Errors
+    /// When none or several match.
+    pub fn finding(&self, id: &str) -> Result<FindingRow, RecordError> {
+        let id = id.trim();
+        let is_key = id.len() == 64 && id.bytes().all(|b| b.is_ascii_hexdigit());
+        let upper = id.to_ascii_uppercase();
+        let short = if upper.starts_with("F-") { upper } else { format!("F-{upper}") };
+        if !is_key && (short.len() < 6 || !short.bytes().skip(2).all(|b| b.is_ascii_alphanumeric())) {
+            return Err(RecordError::Missing(format!("`{id}` is not a finding id; they look like F-3K2Q9ZJX41")));
+        }
+        let (column, from, to) = if is_key {
+            ("key", id.to_ascii_lowercase(), id.to_ascii_lowercase())
+        } else {
+            ("id", short.clone(), format!("{short}~"))
+        };
+        let sql = format!(
+            "SELECT id, key, rule, coalesce(title, rule), severity, severity_open, severity_closed, state, account, region, kind, resource,
+                    name, sub_key, first_seen, last_seen, unknown_since, occurrences, coalesce(topic, ''), because
+             FROM findings WHERE {column} >= ?1 AND {column} <= ?2 LIMIT 3"
+        );
+        let mut statement = self.db.prepare_cached(&sql).doing("reading a finding")?;
+        let rows: Vec<FindingRow> = statement
+            .query_map([&from, &to], finding_row)
+            .doing("reading a finding")?
+            .collect::<Result<_, _>>()
+            .doing("reading a finding")?;
+        let several = rows.len() > 1;
+        match rows.into_iter().next() {
+            Some(row) if !several => Ok(row),
+            Some(_) => Err(RecordError::Missing(format!("several findings begin with `{id}`; type more of it"))),
+            None => Err(RecordError::Missing(format!("there is no finding `{id}`; `plumb findings` lists them"))),
+        }
+    }
+
+    /// A finding's life, in order.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn history(&self, key: &str) -> Result<Vec<TransitionRow>, RecordError> {
+        let mut statement = self
+            .db
+            .prepare_cached(
+                "SELECT at, event, from_state, to_state, actor, reason, scan FROM transition WHERE lower(hex(key)) = ?1 ORDER BY id",
+            )
+            .doing("reading a finding's history")?;
+        let rows = statement
+            .query_map([key], |r| {
+                Ok(TransitionRow {
+                    at: r.get(0)?,
+                    event: r.get(1)?,
+                    from: r.get(2)?,
+                    to: r.get(3)?,
+                    actor: r.get(4)?,
+                    reason: r.get(5)?,
+                    scan: r.get(6)?,
+                })
+            })
+            .doing("reading a finding's history")?;
+        rows.collect::<Result<_, _>>().doing("reading a finding's history")
+    }
+
+    /// Counts of findings that are not closed, by severity.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn open_by_severity(&self) -> Result<BTreeMap<String, i64>, RecordError> {
+        let mut statement = self
+            .db
+            .prepare_cached(
+                "SELECT severity_now, count(*) FROM finding WHERE state NOT IN ('fixed', 'resource-gone', 'superseded') GROUP BY 1",
+            )
+            .doing("counting findings")?;
+        let rows = statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?))).doing("counting findings")?;
+        rows.collect::<Result<_, _>>().doing("counting findings")
+    }
+
+    /// Moves a finding from the state it was read in to another, with its transition row, in one transaction. Which
+    /// moves are allowed is the govern layer's to say; this only refuses when the finding has moved meanwhile.
+    ///
+    /// # Errors
+    /// When the finding is not in state `from` any more, or SQLite fails.
+    pub fn move_finding(&mut self, key: &str, step: &TransitionRow) -> Result<(), RecordError> {
+        self.atomically(|db| move_finding(db, key, step))
+    }
+}
+
+/// See [`Record::move_finding`]; for use inside [`Record::atomically`].
+pub fn move_finding(db: &Connection, key: &str, step: &TransitionRow) -> Result<(), RecordError> {
+    let bytes: Option<Vec<u8>> = db
+        .query_row("SELECT key FROM finding WHERE lower(hex(key)) = ?1 AND state = ?2", [key, step.from.as_str()], |r| r.get(0))
+        .optional()
+        .doing("reading a finding")?;
+    let Some(bytes) = bytes else {
+        return Err(RecordError::Missing(format!("the finding is not `{}` any more; read it again", step.from)));
+    };
+    db.execute("UPDATE finding SET state = ?2 WHERE key = ?1", params![bytes, step.to]).doing("moving a finding")?;
+    db.execute(
+        "INSERT INTO transition (key, at, event, from_state, to_state, actor, reason, scan) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        params![bytes, step.at, step.event, step.from, step.to, step.actor, step.reason, step.scan],
+    )
+    .doing("writing a transition")?;
+    Ok(())
+}
+
+impl Ingest<'_> {
+    /// Takes one verdict. `severity` is the rule's, as it stands now. Says what a failing one changed.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn verdict(&mut self, verdict: &Verdict, severity: Severity) -> Result<Option<Change>, RecordError> {
+        let mut change = None;
+        let whole_rule = verdict.sub_key.is_empty();
+        let resource = verdict.resource.as_str();
+        let rule = verdict.rule.as_str();
+        let slot = (resource.to_owned(), rule.to_owned(), verdict.sub_key.to_string());
+        match verdict.outcome {
+            Outcome::Fail => {
+                let because = serde_json::to_string(&verdict.because).unwrap_or_else(|_| "[]".into());
+                change = Some(match self.existing.remove(&slot) {
+                    None => self.open(verdict, severity, &because)?,
+                    Some(old) => self.fails_again(&slot, &old, verdict, severity, &because)?,
+                });
+                self.judged(resource, rule);
+            }
+            Outcome::Pass | Outcome::NotApplicable => {
+                let why = if verdict.outcome == Outcome::Pass { "the rule holds" } else { "the rule no longer applies" };
+                if let Some(old) = self.existing.remove(&slot) {
+                    self.passes(&slot, &old, why)?;
+                }
+                self.judged(resource, rule);
+            }
+            Outcome::Unknown => {
+                if whole_rule {
+                    let slots: Vec<_> = self.of_rule(resource, rule).map(|(slot, _)| slot.clone()).collect();
+                    for slot in slots {
+                        if let Some(old) = self.existing.remove(&slot) {
+                            self.unknown(&slot, &old)?;
+                        }
+                    }
+                } else if let Some(old) = self.existing.remove(&slot) {
+                    self.unknown(&slot, &old)?;
+                    self.judged(resource, rule);
+                }
+            }
+        }
+        Ok(change)
+    }
+
+    fn of_rule(
+        &mut self,
+        resource: &str,
+        rule: &str,
+    ) -> impl Iterator<Item = (&(String, String, String), &mut Existing)> {
+        let from = (resource.to_owned(), rule.to_owned(), String::new());
+        let (resource, rule) = (from.0.clone(), from.1.clone());
+        self.existing.range_mut(from..).take_while(move |(slot, _)| slot.0 == resource && slot.1 == rule)
+    }
+
+    /// The rule has spoken about the resource: its other findings there can now be told gone from not looked at.
+    fn judged(&mut self, resource: &str, rule: &str) {
+        for (_, old) in self.of_rule(resource, rule) {
+            old.judged = true;
+        }
+    }
+
+    fn count(&mut self, change: Change) {
+        *self.changes.entry(change).or_default() += 1;
+    }
+
+    fn step(&self, key: &[u8], event: &str, from: &str, to: &str, reason: &str) -> Result<(), RecordError> {
+        self.tx
+            .prepare_cached(
+                "INSERT INTO transition (key, at, event, from_state, to_state, actor, reason, scan) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            )
+            .and_then(|mut s| s.execute(params![key, self.at, event, from, to, SCAN, reason, self.scan.0]))
+            .doing("writing a transition")?;
+        Ok(())
+    }
+
+    fn open(&mut self, v: &Verdict, severity: Severity, because: &str) -> Result<Change, RecordError> {
+        let key: FindingKey = v.key();
+        self.tx
+            .prepare_cached(
+                "INSERT INTO finding (account, kind, resource, rule, sub_key, key, short, region, name, state, severity_open, severity_now,
+                   first_seen, last_seen, opened_scan, because)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'open', ?10, ?10, ?11, ?11, ?12, ?13)",
+            )
+            .and_then(|mut s| {
+                s.execute(params![
+                    self.account.as_str(),
+                    self.kind.as_str(),
+                    v.resource.as_str(),
+                    v.rule.as_str(),
+                    v.sub_key.as_ref(),
+                    key.bytes(),
+                    key.short(),
+                    v.region.as_str(),
+                    v.name.as_ref(),
+                    severity.name(),
+                    self.at,
+                    self.scan.0,
+                    because
+                ])
+            })
+            .doing("opening a finding")?;
+        self.step(key.bytes(), "detect", "none", "open", "")?;
+        self.count(Change::New);
+        Ok(Change::New)
+    }
+
+    fn fails_again(
+        &mut self,
+        slot: &(String, String, String),
+        old: &Existing,
+        v: &Verdict,
+        severity: Severity,
+        because: &str,
+    ) -> Result<Change, RecordError> {
+        let closed = CLOSED.contains(&old.state.as_str());
+        let retest = matches!(old.state.as_str(), "fixed-claimed" | "retest-pending");
+        if closed {
+            self.write(slot, "state = 'open', severity_closed = NULL, occurrences = occurrences + 1, unknown_since = NULL")?;
+            self.step(&old.key, "detect", &old.state, "open", "it fails again")?;
+        } else if retest {
+            self.write(slot, "state = 'in-remediation'")?;
+            self.step(&old.key, "retest-fail", &old.state, "in-remediation", "it still fails")?;
+        }
+        if closed || old.unknown || old.because != because || old.severity_now != severity.name() {
+            self.tx
+                .prepare_cached(
+                    "UPDATE finding SET because = ?6, severity_now = ?7, last_seen = ?8, unknown_since = NULL, name = ?9, region = ?10
+                     WHERE account = ?1 AND kind = ?2 AND resource = ?3 AND rule = ?4 AND sub_key = ?5",
+                )
+                .and_then(|mut s| {
+                    s.execute(params![
+                        self.account.as_str(),
+                        self.kind.as_str(),
+                        slot.0,
+                        slot.1,
+                        slot.2,
+                        because,
+                        severity.name(),
+                        self.at,
+                        v.name.as_ref(),
+                        v.region.as_str()
+                    ])
+                })
+                .doing("updating a finding")?;
+        }
+        let change = if closed { Change::Reopened } else { Change::Same };
+        self.count(change);
+        Ok(change)
+    }
+
+    fn passes(&mut self, slot: &(String, String, String), old: &Existing, why: &str) -> Result<(), RecordError> {
+        if WORKED_ON.contains(&old.state.as_str()) {
+            if old.state != "retest-pending" {
+                self.step(&old.key, "observe-pass", &old.state, "retest-pending", why)?;
+            }
+            self.step(&old.key, "retest-pass", "retest-pending", "fixed", why)?;
+        } else if matches!(old.state.as_str(), "accepted" | "deferred") {
+            self.step(&old.key, "observe-pass", &old.state, "fixed", why)?;
+        } else {
+            return Ok(());
+        }
+        self.close(slot, "fixed")?;
+        self.count(Change::Fixed);
+        Ok(())
+    }
+
+    fn close(&self, slot: &(String, String, String), state: &str) -> Result<(), RecordError> {
+        self.write(
+            slot,
+            &format!("state = '{state}', severity_closed = severity_now, last_seen = '{}', unknown_since = NULL", self.at),
+        )
+    }
+
+    fn unknown(&mut self, slot: &(String, String, String), old: &Existing) -> Result<(), RecordError> {
+        if !old.unknown && !CLOSED.contains(&old.state.as_str()) {
+            self.write(slot, &format!("unknown_since = '{0}', last_seen = '{0}'", self.at))?;
+        }
+        Ok(())
+    }
+
+    /// `set` is made of constants and of instants this crate printed; never of foreign text.
+    fn write(&self, slot: &(String, String, String), set: &str) -> Result<(), RecordError> {
+        let sql = format!("UPDATE finding SET {set} WHERE account = ?1 AND kind = ?2 AND resource = ?3 AND rule = ?4 AND sub_key = ?5");
+        self.tx
+            .prepare_cached(&sql)
+            .and_then(|mut s| s.execute(params![self.account.as_str(), self.kind.as_str(), slot.0, slot.1, slot.2]))
+            .doing("updating a finding")?;
+        Ok(())
+    }
+
+    /// Settles the findings no verdict spoke about, and keeps everything. `rules` are those in the scan's scope;
+    /// `unread` are regions whose read was incomplete, where nothing closes.
+    ///
+    /// # Errors
+    /// When SQLite fails; then nothing of this ingest is kept.
+    pub fn finish(mut self, rules: &BTreeSet<RuleId>, unread: &BTreeSet<String>) -> Result<BTreeMap<Change, usize>, RecordError> {
+        let left = std::mem::take(&mut self.existing);
+        for (slot, old) in &left {
+            let in_scope = rules.contains(slot.1.as_str());
+            if !in_scope || CLOSED.contains(&old.state.as_str()) {
+                continue;
+            }
+            if old.judged {
+                // The rule judged the resource and said nothing about this part: the part is not there any more.
+                self.passes(slot, old, "this part of the resource is not there any more")?;
+                continue;
+            }
+            let misses: Option<i64> = self
+                .tx
+                .prepare_cached("SELECT misses FROM resource WHERE account = ?1 AND kind = ?2 AND id = ?3")
+                .and_then(|mut s| s.query_row(params![self.account.as_str(), self.kind.as_str(), slot.0], |r| r.get(0)).optional())
+                .doing("reading a resource")?;
+            if misses.is_some_and(|m| m >= 2) {
+                self.step(&old.key, "resource-gone", &old.state, "resource-gone", "absent from two complete reads")?;
+                self.close(slot, "resource-gone")?;
+                self.count(Change::Gone);
+            } else if unread.contains(&old.region) || unread.contains("global") {
+                self.unknown(slot, old)?;
+            }
+        }
+        self.tx.commit().doing("committing findings")?;
+        Ok(self.changes)
+    }
+}
+
+fn finding_row(r: &rusqlite::Row<'_>) -> rusqlite::Result<FindingRow> {
+    Ok(FindingRow {
+        id: r.get(0)?,
+        key: r.get(1)?,
+        rule: r.get(2)?,
+        title: r.get(3)?,
+        severity: r.get(4)?,
+        severity_open: r.get(5)?,
+        severity_closed: r.get(6)?,
+        state: r.get(7)?,
+        account: r.get(8)?,
+        region: r.get(9)?,
+        kind: r.get(10)?,
+        resource: r.get(11)?,
+        name: r.get(12)?,
+        sub_key: r.get(13)?,
+        first_seen: r.get(14)?,
+        last_seen: r.get(15)?,
+        unknown_since: r.get(16)?,
+        occurrences: r.get(17)?,
+        topic: r.get(18)?,
+        because: serde_json::from_str(&r.get::<_, String>(19)?).unwrap_or_default(),
+    })
+}

@@ -1,0 +1,283 @@
+//! Opening a record file, its format version and its one connection.
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use std::path::{Path, PathBuf};
+
+/// The format this build writes. A file of an older format is migrated when it is opened; a newer one is refused.
+pub const FORMAT: i64 = 1;
+
+/// A record: one SQLite file, or memory.
+pub struct Record {
+    pub(crate) db: Connection,
+    path: Option<PathBuf>,
+}
+
+/// Why the record could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The file's folder could not be made.
+    #[error("cannot make the folder of the record `{path}`")]
+    Folder {
+        /// The record's path.
+        path: String,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Not a record, or one from a newer version.
+    #[error("`{path}` is not a record this version can read: {why}")]
+    Format {
+        /// The record's path.
+        path: String,
+        /// What is wrong and what would be right.
+        why: String,
+    },
+    /// SQLite refused.
+    #[error("the record failed while {doing}")]
+    Sql {
+        /// What was being done.
+        doing: &'static str,
+        /// The cause.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// A stored document is damaged.
+    #[error("the record holds a damaged {what}")]
+    Damaged {
+        /// Which document.
+        what: String,
+    },
+    /// The user's own query was refused.
+    #[error("{0}")]
+    Query(String),
+    /// There is no such thing.
+    #[error("{0}")]
+    Missing(String),
+}
+
+/// Names what was being done when SQLite refused.
+pub(crate) trait Doing<T> {
+    fn doing(self, what: &'static str) -> Result<T, RecordError>;
+}
+
+impl<T> Doing<T> for rusqlite::Result<T> {
+    fn doing(self, doing: &'static str) -> Result<T, RecordError> {
+        self.map_err(|source| RecordError::Sql { doing, source })
+    }
+}
+
+impl Record {
+    /// Opens the record at `path`, making it and its folder if need be.
+    ///
+    /// # Errors
+    /// When the folder cannot be made, the file is not a record, or it is of a newer format.
+    pub fn open(path: &Path) -> Result<Self, RecordError> {
+        if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder)
+                .map_err(|source| RecordError::Folder { path: path.display().to_string(), source })?;
+        }
+        let db = Connection::open(path).doing("opening its file")?;
+        Self::prepare(db, Some(path))
+    }
+
+    /// Opens an existing record for reading only; nothing in it can change.
+    ///
+    /// # Errors
+    /// When there is no file, or it is not a record.
+    pub fn open_read_only(path: &Path) -> Result<Self, RecordError> {
+        if !path.exists() {
+            let why = format!("there is no record at `{}` yet; run `plumb scan aws` or `plumb demo` first", path.display());
+            return Err(RecordError::Missing(why));
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(path, flags).doing("opening its file")?;
+        let record = Self::prepare(db, Some(path))?;
+        record.db.pragma_update(None, "query_only", true).doing("making it read-only")?;
+        Ok(record)
+    }
+
+    /// A record in memory, for tests and one-off runs.
+    ///
+    /// # Errors
+    /// When SQLite cannot make one.
+    pub fn in_memory() -> Result<Self, RecordError> {
+        Self::prepare(Connection::open_in_memory().doing("opening memory")?, None)
+    }
+
+    /// The file, if there is one.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    fn prepare(db: Connection, path: Option<&Path>) -> Result<Self, RecordError> {
+        let shown = || path.map_or_else(|| ":memory:".to_owned(), |p| p.display().to_string());
+        db.busy_timeout(std::time::Duration::from_secs(30)).doing("setting its timeout")?;
+        let not_a_record = |why: String| RecordError::Format { path: shown(), why };
+        let tables: i64 = db
+            .query_row("SELECT count(*) FROM sqlite_master WHERE type = 'table'", [], |r| r.get(0))
+            .map_err(|e| not_a_record(format!("it is not a database ({e})")))?;
+        db.execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;
+             PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384;",
+        )
+        .doing("setting it up")?;
+        if tables == 0 {
+            db.execute_batch(&format!(
+                "BEGIN IMMEDIATE; {} INSERT INTO meta VALUES ('format', '{FORMAT}'); COMMIT;",
+                include_str!("schema.sql")
+            ))
+            .doing("making its tables")?;
+        } else {
+            let format: Option<String> = db
+                .query_row("SELECT value FROM meta WHERE key = 'format'", [], |r| r.get(0))
+                .optional()
+                .map_err(|_| not_a_record("it is a database of something else".into()))?;
+            match format.and_then(|f| f.parse::<i64>().ok()) {
+                Some(FORMAT) => {}
+                Some(newer) if newer > FORMAT => {
+                    let why = format!("its format is {newer}, this version writes {FORMAT}; use a newer plumb");
+                    return Err(not_a_record(why));
+                }
+                _ => return Err(not_a_record("it says no format".into())),
+            }
+        }
+        Ok(Self { db, path: path.map(Path::to_path_buf) })
+    }
+
+    /// Runs `work` in one transaction: all of it is kept, or nothing.
+    ///
+    /// # Errors
+    /// Those of `work`, or of SQLite when beginning or committing.
+    pub fn atomically<T>(&mut self, work: impl FnOnce(&Connection) -> Result<T, RecordError>) -> Result<T, RecordError> {
+        let tx = self
+            .db
+            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+            .doing("beginning a transaction")?;
+        let out = work(&tx)?;
+        tx.commit().doing("committing a transaction")?;
+        Ok(out)
+    }
+
+    /// A document of the govern layer, with its version.
+    ///
+    /// # Errors
+    /// When SQLite fails or the document is damaged.
+    pub fn document(&self, collection: &str, id: &str) -> Result<Option<(i64, serde_json::Value)>, RecordError> {
+        let row: Option<(i64, String)> = self
+            .db
+            .query_row("SELECT version, doc FROM document WHERE collection = ?1 AND id = ?2", [collection, id], |r| {
+                Ok((r.get(0)?, r.get(1)?))
+            })
+            .optional()
+            .doing("reading a document")?;
+        row.map(|(version, text)| {
+            let doc = serde_json::from_str(&text).map_err(|_| RecordError::Damaged { what: format!("{collection} {id}") })?;
+            Ok((version, doc))
+        })
+        .transpose()
+    }
+
+    /// All documents of a collection, by id.
+    ///
+    /// # Errors
+    /// When SQLite fails or a document is damaged.
+    pub fn documents(&self, collection: &str) -> Result<Vec<(String, serde_json::Value)>, RecordError> {
+        let mut statement =
+            self.db.prepare_cached("SELECT id, doc FROM document WHERE collection = ?1 ORDER BY id").doing("reading documents")?;
+        let rows = statement
+            .query_map([collection], |r| Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?)))
+            .doing("reading documents")?;
+        rows.map(|row| {
+            let (id, text) = row.doing("reading documents")?;
+            let doc = serde_json::from_str(&text).map_err(|_| RecordError::Damaged { what: format!("{collection} {id}") })?;
+            Ok((id, doc))
+        })
+        .collect()
+    }
+
+    /// Writes a document. `expected` is the version that was read (0: it must be new); another version in the store
+    /// means somebody else wrote meanwhile.
+    ///
+    /// # Errors
+    /// When the version differs, or SQLite fails.
+    pub fn put_document(
+        &mut self,
+        collection: &str,
+        id: &str,
+        expected: i64,
+        doc: &serde_json::Value,
+    ) -> Result<i64, RecordError> {
+        self.atomically(|db| put_document(db, collection, id, expected, doc))
+    }
+
+    /// Appends entries to the activity log, in order.
+    ///
+    /// # Errors
+    /// When SQLite fails, or an entry with that number is already there.
+    pub fn append_activity(&mut self, entries: &[(i64, String)]) -> Result<(), RecordError> {
+        self.atomically(|db| append_activity(db, entries))
+    }
+
+    /// The activity log from `from` on, in order, at most `limit` entries.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn activity(&self, from: i64, limit: usize) -> Result<Vec<(i64, String)>, RecordError> {
+        let mut statement = self
+            .db
+            .prepare_cached("SELECT seq, entry FROM activity WHERE seq >= ?1 ORDER BY seq LIMIT ?2")
+            .doing("reading the activity log")?;
+        let rows = statement
+            .query_map(rusqlite::params![from, i64::try_from(limit).unwrap_or(i64::MAX)], |r| Ok((r.get(0)?, r.get(1)?)))
+            .doing("reading the activity log")?;
+        rows.collect::<Result<_, _>>().doing("reading the activity log")
+    }
+
+    /// The last entry of the activity log.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn last_activity(&self) -> Result<Option<(i64, String)>, RecordError> {
+        self.db
+            .query_row("SELECT seq, entry FROM activity ORDER BY seq DESC LIMIT 1", [], |r| Ok((r.get(0)?, r.get(1)?)))
+            .optional()
+            .doing("reading the activity log")
+    }
+}
+
+/// See [`Record::put_document`]; for use inside [`Record::atomically`].
+pub fn put_document(
+    db: &Connection,
+    collection: &str,
+    id: &str,
+    expected: i64,
+    doc: &serde_json::Value,
+) -> Result<i64, RecordError> {
+    let changed = if expected == 0 {
+        db.execute(
+            "INSERT INTO document (collection, id, version, doc) VALUES (?1, ?2, 1, ?3) ON CONFLICT DO NOTHING",
+            rusqlite::params![collection, id, doc.to_string()],
+        )
+    } else {
+        db.execute(
+            "UPDATE document SET doc = ?3, version = version + 1 WHERE collection = ?1 AND id = ?2 AND version = ?4",
+            rusqlite::params![collection, id, doc.to_string(), expected],
+        )
+    }
+    .doing("writing a document")?;
+    if changed == 1 {
+        Ok(expected + 1)
+    } else {
+        Err(RecordError::Missing(format!("{collection} `{id}` was changed by somebody else meanwhile; read it again")))
+    }
+}
+
+/// See [`Record::append_activity`]; for use inside [`Record::atomically`].
+pub fn append_activity(db: &Connection, entries: &[(i64, String)]) -> Result<(), RecordError> {
+    let mut statement =
+        db.prepare_cached("INSERT INTO activity (seq, entry) VALUES (?1, ?2)").doing("writing the activity log")?;
+    for (seq, entry) in entries {
+        statement.execute(rusqlite::params![seq, entry]).doing("writing the activity log")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,1 @@
+//! The promised properties of the function, P1 to P14.
