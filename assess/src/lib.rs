@@ -4,3 +4,4 @@
 //! become one, and says by which statements. All of it is pure: documents in, values out.
 
 pub mod identity;
+pub mod policy;

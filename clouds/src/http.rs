@@ -20,6 +20,10 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::body::SdkBody;
 use http_body_util::BodyExt;
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
 use std::{error::Error, fmt, io, sync::OnceLock, time::Duration};
 
 /// How connections are made. The default suits public clouds.
@@ -43,6 +47,19 @@ impl Default for Options {
             read_timeout: Duration::from_secs(60),
             max_body: 64 << 20,
         }
+    }
+}
+
+impl Options {
+    /// The defaults with the certificates of the file that `AWS_CA_BUNDLE` names, if it is set. `variable` is usually
+    /// `|name| std::env::var(name).ok()`. Fails when the file cannot be read or holds no certificate.
+    pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, io::Error> {
+        let Some(path) = variable("AWS_CA_BUNDLE").filter(|path| !path.is_empty()) else { return Ok(Self::default()) };
+        let pem = std::fs::read(&path)?;
+        check_bundle(&pem).map_err(|problem| {
+            io::Error::new(io::ErrorKind::InvalidData, format!("{path} (AWS_CA_BUNDLE): {problem}"))
+        })?;
+        Ok(Self { ca_bundle: Some(pem), ..Self::default() })
     }
 }
 
@@ -212,6 +229,7 @@ impl Http {
     fn tls(&self) -> Result<TlsContext, String> {
         let mut roots = TrustStore::default();
         if let Some(pem) = &self.options.ca_bundle {
+            check_bundle(pem)?;
             roots.add_pem_certificate(pem.clone());
         }
         TlsContext::builder().with_trust_store(roots).build().map_err(|e| format!("the CA bundle: {}", chain(&e)))
@@ -258,11 +276,21 @@ impl HttpConnector for ByHost {
     }
 }
 
+/// The HTTP stack takes every certificate of a bundle for granted, so they are read here first.
+fn check_bundle(pem: &[u8]) -> Result<(), String> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        let certificate = certificate.map_err(|e| format!("the CA bundle is not valid PEM: {e:?}"))?;
+        roots.add(certificate).map_err(|e| format!("the CA bundle holds a certificate that is not valid: {e}"))?;
+    }
+    if roots.is_empty() { Err("the CA bundle holds no certificate".into()) } else { Ok(()) }
+}
+
 /// Whether an address stays on this machine.
 pub fn is_loopback(url: &str) -> bool {
     let host = host_of(url);
     let name = host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name);
-    name == "localhost" || name == "[::1]" || name.starts_with("127.")
+    name == "localhost" || name == "[::1]" || name.parse::<std::net::Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// `host:port` of an absolute address.
@@ -311,4 +339,42 @@ fn chain(error: &dyn Error) -> String {
         next = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_damaged_ca_bundle_is_a_failure_and_no_panic() {
+        for pem in [
+            "",
+            "nonsense",
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+            "-----BEGIN CERTIFICATE-----\n",
+        ] {
+            let http = Http::new(Options { ca_bundle: Some(pem.into()), ..Options::default() });
+            let send = Send {
+                method: "GET".into(),
+                url: "https://127.0.0.1:1/".into(),
+                headers: Vec::new(),
+                body: Vec::new(),
+            };
+            let failure = http.exchange(&send).await.expect_err("no connection");
+            assert!(failure.to_string().contains("CA bundle"), "{failure}");
+        }
+    }
+
+    #[test]
+    fn loopback_addresses() {
+        for (url, loopback) in [
+            ("http://127.0.0.1:5901", true),
+            ("http://localhost/x", true),
+            ("http://[::1]:80", true),
+            ("https://s3.amazonaws.com", false),
+            ("http://127.evil.example", false),
+        ] {
+            assert_eq!(is_loopback(url), loopback, "{url}");
+        }
+    }
 }

@@ -180,7 +180,8 @@ impl PageSource for Recorded {
 
 /// Records whatever another wire answers.
 ///
-/// Only calls that were read to their end are kept: half a list must not look like a list later.
+/// Only calls that were read to their end are kept: half a list must not look like a list later. What an answer of STS
+/// holds beside the caller's identity is credentials, so nothing else of STS is kept.
 #[derive(Debug)]
 pub struct Recorder<W> {
     inner: W,
@@ -241,6 +242,14 @@ struct Recording<'a> {
     entry: Entry,
 }
 
+impl Recording<'_> {
+    fn keep(&self) {
+        if self.entry.service != "sts" || self.entry.operation == "GetCallerIdentity" {
+            lock(self.recorder).push(self.entry.clone());
+        }
+    }
+}
+
 impl PageSource for Recording<'_> {
     fn next(&mut self) -> Boxed<'_, Option<Answer>> {
         Box::pin(async move {
@@ -249,9 +258,9 @@ impl PageSource for Recording<'_> {
                 Some(Answer::Page { page }) => self.entry.pages.push(page.clone()),
                 Some(other) => {
                     self.entry.end = Some(other.clone());
-                    lock(self.recorder).push(self.entry.clone());
+                    self.keep();
                 }
-                None => lock(self.recorder).push(self.entry.clone()),
+                None => self.keep(),
             }
             answer
         })

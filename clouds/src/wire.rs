@@ -99,6 +99,16 @@ pub trait Wire: Send + Sync {
     }
 }
 
+impl<W: Wire + ?Sized> Wire for &W {
+    fn pages<'a>(&'a self, target: &Target, call: &Call) -> Pages<'a> {
+        (**self).pages(target, call)
+    }
+
+    fn send<'a>(&'a self, target: &Target, call: &Call) -> Boxed<'a, Answer> {
+        (**self).send(target, call)
+    }
+}
+
 /// What a wire implements to answer one call.
 pub trait PageSource: Send {
     /// The next answer; `None` after the last page or after any answer that is not a page.

@@ -11,7 +11,13 @@ fn main() {
     let events: Vec<_> = (0..n)
         .map(|i| {
             let id = format!("{i:064x}");
-            Event::done(&Actor::system("scanner"), "finding.transition", ("finding", &id), change.clone(), Time::from_seconds(1_800_000_000))
+            Event::done(
+                &Actor::system("scanner"),
+                "finding.transition",
+                ("finding", &id),
+                change.clone(),
+                Time::from_seconds(1_800_000_000),
+            )
         })
         .collect();
     let mut log = Log::default();

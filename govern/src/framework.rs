@@ -168,7 +168,9 @@ impl Attestation {
 
     /// Whether it counts at `now`.
     pub fn holds(&self, now: Time) -> bool {
-        self.agreed_by.as_ref().is_some_and(|a| *a != self.attester) && self.attested_at <= now && now < self.valid_until
+        self.agreed_by.as_ref().is_some_and(|a| *a != self.attester)
+            && self.attested_at <= now
+            && now < self.valid_until
     }
 }
 
@@ -251,7 +253,10 @@ fn judge(
     lapsed: Option<&Attestation>,
 ) -> (Standing, String) {
     if t.fail > 0 {
-        return (Standing::NotSatisfied, format!("{} of {} checks fail without a decision", t.fail, t.pass + t.fail + t.decided));
+        return (
+            Standing::NotSatisfied,
+            format!("{} of {} checks fail without a decision", t.fail, t.pass + t.fail + t.decided),
+        );
     }
     if t.unknown > 0 {
         return (Standing::NotAssessed, format!("{} checks could not look", t.unknown));

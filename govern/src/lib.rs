@@ -8,6 +8,12 @@
 //! - [`decision`]: exceptions, deferrals, false positives, deviations; approved by others than the requester, with an
 //!   end and a trigger, re-evaluated in every run.
 //! - [`sla`]: clocks with pauses, restarts and breaches that nothing erases.
+//! - [`ledger`]: what the internet reaches, who allowed it and until when; it shrinks and shows its net change.
+//! - [`review`]: access reviews with frozen populations, whose removals are verified by a later run.
+//! - [`cadence`]: what the programme promised and what is overdue.
+//! - [`framework`], [`lens`]: controls against evidence, attestations, and what an auditor would flag.
+//! - [`retention`]: classes, legal holds, disposal with certificates.
+//! - [`bundle`], [`export`]: evidence that verifies offline, and the whole record out and in again.
 //! - [`log`]: every change and every denied attempt, hash-chained, with signed Merkle checkpoints.
 //! - [`people`]: humans behind logins, roles on scopes, the permission matrix.
 //!
@@ -15,15 +21,21 @@
 //! [`log::Event::denied`].
 
 pub mod bundle;
+pub mod cadence;
 pub mod decision;
+pub mod export;
 pub mod finding;
 pub mod framework;
 mod guard;
 pub mod ids;
+pub mod ledger;
+pub mod lens;
 pub mod log;
 pub mod people;
 pub mod policy;
 mod refusal;
+pub mod retention;
+pub mod review;
 pub mod sla;
 pub mod table;
 

@@ -75,7 +75,9 @@ pub enum Refusal {
         human: HumanId,
     },
     /// Holding admin and approver at once is not allowed by policy.
-    #[error("{human} is admin and approver at once; policy `allow_admin_approver` is off, so another approver must decide")]
+    #[error(
+        "{human} is admin and approver at once; policy `allow_admin_approver` is off, so another approver must decide"
+    )]
     AdminDecides {
         /// The human.
         human: HumanId,

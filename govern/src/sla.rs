@@ -311,7 +311,8 @@ mod tests {
     #[test]
     fn notices_at_half_at_four_fifths_at_the_end_and_weekly() {
         let c = Clock::start(t("2026-01-01"), Terms::new(Lane::Urgent, Tier::Sandbox), false, &Policy::default());
-        let all: Vec<_> = c.notices(t("2026-01-01"), t("2026-03-20")).iter().map(|n| (n.at.date(), n.weeks_late)).collect();
+        let all: Vec<_> =
+            c.notices(t("2026-01-01"), t("2026-03-20")).iter().map(|n| (n.at.date(), n.weeks_late)).collect();
         let want = [("2026-01-31", 0), ("2026-02-18", 0), ("2026-03-02", 0), ("2026-03-09", 1), ("2026-03-16", 2)];
         assert_eq!(all, want.map(|(d, w)| (d.to_owned(), w)));
         assert_eq!(c.notices(t("2026-03-09"), t("2026-03-16")).len(), 1);

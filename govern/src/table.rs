@@ -54,7 +54,8 @@ pub fn csv(rows: &[Json]) -> String {
     let mut out = columns.iter().map(|c| csv_cell(c)).collect::<Vec<_>>().join(",");
     out.push_str("\r\n");
     for row in &flats {
-        let cells: Vec<_> = columns.iter().map(|c| row.get(*c).map_or_else(String::new, |v| csv_cell(&plain(v)))).collect();
+        let cells: Vec<_> =
+            columns.iter().map(|c| row.get(*c).map_or_else(String::new, |v| csv_cell(&plain(v)))).collect();
         out.push_str(&cells.join(","));
         out.push_str("\r\n");
     }
@@ -78,9 +79,16 @@ mod tests {
     #[test]
     fn cells_that_would_run_are_made_text() {
         for (text, want) in [
-            ("plain", "plain"), ("a,b", "\"a,b\""), ("say \"x\"", "\"say \"\"x\"\"\""), ("=1+1", "\"'=1+1\""),
-            ("@SUM(A1)", "\"'@SUM(A1)\""), ("-2+3+cmd|' /C calc'!A0", "\"'-2+3+cmd|' /C calc'!A0\""), ("-12.5", "-12.5"),
-            ("+49 30", "\"'+49 30\""), ("\t=1", "\"'\t=1\""), ("", ""),
+            ("plain", "plain"),
+            ("a,b", "\"a,b\""),
+            ("say \"x\"", "\"say \"\"x\"\"\""),
+            ("=1+1", "\"'=1+1\""),
+            ("@SUM(A1)", "\"'@SUM(A1)\""),
+            ("-2+3+cmd|' /C calc'!A0", "\"'-2+3+cmd|' /C calc'!A0\""),
+            ("-12.5", "-12.5"),
+            ("+49 30", "\"'+49 30\""),
+            ("\t=1", "\"'\t=1\""),
+            ("", ""),
         ] {
             assert_eq!(csv_cell(text), want);
         }
@@ -88,7 +96,8 @@ mod tests {
 
     #[test]
     fn nested_rows_become_dotted_columns() {
-        let rows = [serde_json::json!({"b": {"c": 1}, "a": ["x", "y"]}), serde_json::json!({"a": null, "d": [{"e": 1}]})];
+        let rows =
+            [serde_json::json!({"b": {"c": 1}, "a": ["x", "y"]}), serde_json::json!({"a": null, "d": [{"e": 1}]})];
         assert_eq!(csv(&rows), "a,b.c,d\r\nx y,1,\r\n,,\"[{\"\"e\"\":1}]\"\r\n");
         assert_eq!(jsonl(&rows[..1]), b"{\"a\":[\"x\",\"y\"],\"b\":{\"c\":1}}\n");
     }

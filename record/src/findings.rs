@@ -150,10 +150,9 @@ impl Record {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn ingest(&mut self, scan: ScanId, at: Time, account: &AccountId, kind: &KindId) -> Result<Ingest<'_>, RecordError> {
-        let tx = self
-            .db
-            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+    pub fn ingest(&self, scan: ScanId, at: Time, account: &AccountId, kind: &KindId) -> Result<Ingest<'_>, RecordError> {
+        // The record's own connection goes on reading meanwhile; there is one ingest at a time.
+        let tx = rusqlite::Transaction::new_unchecked(&self.db, rusqlite::TransactionBehavior::Immediate)
             .doing("beginning a transaction")?;
         let existing = {
             let mut statement = tx
@@ -352,11 +351,12 @@ pub fn move_finding(db: &Connection, key: &str, step: &TransitionRow) -> Result<
 }
 
 impl Ingest<'_> {
-    /// Takes one verdict. `severity` is the rule's, as it stands now.
+    /// Takes one verdict. `severity` is the rule's, as it stands now. Says what a failing one changed.
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn verdict(&mut self, verdict: &Verdict, severity: Severity) -> Result<(), RecordError> {
+    pub fn verdict(&mut self, verdict: &Verdict, severity: Severity) -> Result<Option<Change>, RecordError> {
+        let mut change = None;
         let whole_rule = verdict.sub_key.is_empty();
         let resource = verdict.resource.as_str();
         let rule = verdict.rule.as_str();
@@ -364,10 +364,10 @@ impl Ingest<'_> {
         match verdict.outcome {
             Outcome::Fail => {
                 let because = serde_json::to_string(&verdict.because).unwrap_or_else(|_| "[]".into());
-                match self.existing.remove(&slot) {
+                change = Some(match self.existing.remove(&slot) {
                     None => self.open(verdict, severity, &because)?,
                     Some(old) => self.fails_again(&slot, &old, verdict, severity, &because)?,
-                }
+                });
                 self.judged(resource, rule);
             }
             Outcome::Pass | Outcome::NotApplicable => {
@@ -379,9 +379,6 @@ impl Ingest<'_> {
             }
             Outcome::Unknown => {
                 if whole_rule {
-                    for (_, old) in self.of_rule(resource, rule) {
-                        old.judged = false;
-                    }
                     let slots: Vec<_> = self.of_rule(resource, rule).map(|(slot, _)| slot.clone()).collect();
                     for slot in slots {
                         if let Some(old) = self.existing.remove(&slot) {
@@ -394,7 +391,7 @@ impl Ingest<'_> {
                 }
             }
         }
-        Ok(())
+        Ok(change)
     }
 
     fn of_rule(
@@ -428,7 +425,7 @@ impl Ingest<'_> {
         Ok(())
     }
 
-    fn open(&mut self, v: &Verdict, severity: Severity, because: &str) -> Result<(), RecordError> {
+    fn open(&mut self, v: &Verdict, severity: Severity, because: &str) -> Result<Change, RecordError> {
         let key: FindingKey = v.key();
         self.tx
             .prepare_cached(
@@ -456,7 +453,7 @@ impl Ingest<'_> {
             .doing("opening a finding")?;
         self.step(key.bytes(), "detect", "none", "open", "")?;
         self.count(Change::New);
-        Ok(())
+        Ok(Change::New)
     }
 
     fn fails_again(
@@ -466,7 +463,7 @@ impl Ingest<'_> {
         v: &Verdict,
         severity: Severity,
         because: &str,
-    ) -> Result<(), RecordError> {
+    ) -> Result<Change, RecordError> {
         let closed = CLOSED.contains(&old.state.as_str());
         let retest = matches!(old.state.as_str(), "fixed-claimed" | "retest-pending");
         if closed {
@@ -498,8 +495,9 @@ impl Ingest<'_> {
                 })
                 .doing("updating a finding")?;
         }
-        self.count(if closed { Change::Reopened } else { Change::Same });
-        Ok(())
+        let change = if closed { Change::Reopened } else { Change::Same };
+        self.count(change);
+        Ok(change)
     }
 
     fn passes(&mut self, slot: &(String, String, String), old: &Existing, why: &str) -> Result<(), RecordError> {

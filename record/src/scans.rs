@@ -181,6 +181,24 @@ impl Record {
             .doing("reading scans")
     }
 
+    /// SHA-256 over everything a scan has read, in hexadecimal: equal digests mean equal inputs.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn inputs_digest(&self, scan: ScanId) -> Result<String, RecordError> {
+        use sha2::{Digest, Sha256};
+        let mut statement = self
+            .db
+            .prepare_cached("SELECT hash FROM resource WHERE seen_scan = ?1 ORDER BY account, kind, id")
+            .doing("reading resources")?;
+        let mut rows = statement.query([scan.0]).doing("reading resources")?;
+        let mut digest = Sha256::new();
+        while let Some(row) = rows.next().doing("reading resources")? {
+            digest.update(row.get::<_, Vec<u8>>(0).doing("reading resources")?);
+        }
+        Ok(digest.finalize().iter().map(|b| format!("{b:02x}")).collect())
+    }
+
     /// The units a scan has finished.
     ///
     /// # Errors

@@ -23,11 +23,24 @@
 //! **Invariants.** No IO and no clock. A policy that could break monotonicity, or push a known-exploited reachable
 //! or hard finding out of lane 0, cannot be built.
 
+mod calibrate;
+mod cvss;
+mod explain;
+mod feeds;
 mod line;
 mod points;
 mod policy;
+mod rollup;
 pub mod signal;
 
+pub use calibrate::{
+    ApprovalError, Effect, Ended, Fit, Forecast, History, LaneChange, Pair, Past, Proposal, Replay, Settings, WEEKS,
+    approve, effect, fit, lanes_of, propose, replay,
+};
+pub use cvss::{CvssError, base_score_tenths, severity_of};
+pub use explain::{Change, Context, Evidence, Explanation, Part, Previous, Simulated, WhatIf, explain, simulate};
+pub use feeds::{Exploited, FeedError, FeedInfo, FeedStatus, Feeds, KevEntry, STALE_AFTER_DAYS, Subject, Support};
 pub use line::score_line;
 pub use points::{Contribution, Lane, Score, Signals, lane, order, score, tenths};
 pub use policy::{Breach, ExploitWeight, NotHard, Policy, PolicyError, Scale, Terms, Thresholds};
+pub use rollup::{Coverage, Open, Standing, hygiene_per_mille, movers, rollup, rollup_tenths};

@@ -34,8 +34,19 @@ const ACTIONS: &[(&str, &str, &str)] = &[
     ("s3", "ListObjectsV2", "s3:ListBucket"),
     ("s3", "ListObjectVersions", "s3:ListBucketVersions"),
     ("s3control", "GetPublicAccessBlock", "s3:GetAccountPublicAccessBlock"),
+    ("s3control", "GetAccessPointScope", "s3express:GetAccessPointScope"),
+    ("s3control", "GetBucketLifecycleConfiguration", "s3-outposts:GetLifecycleConfiguration"),
+    ("s3control", "GetBucketReplication", "s3-outposts:GetReplicationConfiguration"),
+    ("s3control", "ListAccessPointsForDirectoryBuckets", "s3express:ListAccessPointsForDirectoryBuckets"),
+    ("accessanalyzer", "GetFindingV2", "access-analyzer:GetFinding"),
+    ("accessanalyzer", "ListFindingsV2", "access-analyzer:ListFindings"),
+    ("budgets", "DescribeBudgets", "budgets:ViewBudget"),
+    ("cloudcontrol", "GetResource", "cloudformation:GetResource"),
+    ("cloudcontrol", "ListResources", "cloudformation:ListResources"),
+    ("keyspaces", "GetTable", "cassandra:Select"),
+    ("keyspaces", "ListKeyspaces", "cassandra:Select"),
+    ("keyspaces", "ListTables", "cassandra:Select"),
     ("lambda", "GetLayerVersionByArn", "lambda:GetLayerVersion"),
-    ("lambda", "GetFunctionRecursionConfig", "lambda:GetFunctionRecursionConfig"),
 ];
 
 /// The action of one operation.
@@ -46,6 +57,10 @@ pub fn action(service: &str, signing: &str, operation: &str, model: &Value) -> S
     // API Gateway's management API is authorised by HTTP method, not by operation.
     if matches!(service, "apigateway" | "apigatewayv2") {
         return format!("apigateway:{}", model["http"]["method"].as_str().unwrap_or("GET"));
+    }
+    // S3 Control's bucket operations are those of S3 on Outposts.
+    if service == "s3control" && operation.starts_with("GetBucket") {
+        return format!("s3-outposts:{operation}");
     }
     let prefix = PREFIXES.iter().find(|(s, _)| *s == service).map_or(signing, |(_, prefix)| prefix);
     format!("{prefix}:{operation}")

@@ -56,7 +56,9 @@ pub fn only_region(prefix: &str, legacy: &Value) -> Option<String> {
 }
 
 /// `{partition: {h: host, r: signing region, f: FIPS host, x: {region: {…}}}}`, without what the default template says.
-pub fn derive(service: &str, prefix: &str, rules: &Value, source: &Value) -> Done<Value> {
+///
+/// `fixed` are parameters the service's operations set for themselves (which half of a service they belong to).
+pub fn derive(service: &str, prefix: &str, rules: &Value, fixed: &Map<String, Value>, source: &Value) -> Done<Value> {
     let mut out = Map::new();
     for partition in source["partitions"].as_array().into_iter().flatten() {
         let name = partition["id"].as_str().unwrap_or_default();
@@ -65,8 +67,8 @@ pub fn derive(service: &str, prefix: &str, rules: &Value, source: &Value) -> Don
             [format!("{prefix}.{{region}}.{suffix}"), String::new(), format!("{prefix}-fips.{{region}}.{suffix}")];
         let mut raw = Vec::new();
         for region in real_regions(partition) {
-            let Some((host, signing)) = evaluate(rules, region, partition, false) else { continue };
-            let fips = evaluate(rules, region, partition, true).map(|(host, _)| host).unwrap_or_default();
+            let Some((host, signing)) = evaluate(rules, fixed, region, partition, false) else { continue };
+            let fips = evaluate(rules, fixed, region, partition, true).map(|(host, _)| host).unwrap_or_default();
             raw.push((region, host, signing, fips));
         }
         // One host for all regions is a global service, even where that host is named like one of the regions.
@@ -120,8 +122,8 @@ fn describe(found: &[String; 3], base: &[String; 3]) -> Map<String, Value> {
 }
 
 /// The host and signing region the rules give for a region; none if they refuse it.
-fn evaluate(rules: &Value, region: &str, partition: &Value, fips: bool) -> Option<(String, Option<String>)> {
-    let mut scope = Map::new();
+fn evaluate(rules: &Value, fixed: &Map<String, Value>, region: &str, partition: &Value, fips: bool) -> Endpoint {
+    let mut scope = fixed.clone();
     for (name, parameter) in rules["parameters"].as_object()? {
         if !parameter["default"].is_null() {
             scope.insert(name.clone(), parameter["default"].clone());
@@ -244,7 +246,8 @@ mod tests {
               "endpoint": { "url": "https://x.{Region}.{P#dnsSuffix}" } },
         ]});
         let partition = json!({ "outputs": { "dnsSuffix": "example" } });
-        assert_eq!(evaluate(&rules, "eu-1", &partition, false), Some(("x.eu-1.example".into(), None)));
-        assert_eq!(evaluate(&rules, "eu-1", &partition, true), None);
+        let none = Map::new();
+        assert_eq!(evaluate(&rules, &none, "eu-1", &partition, false), Some(("x.eu-1.example".into(), None)));
+        assert_eq!(evaluate(&rules, &none, "eu-1", &partition, true), None);
     }
 }

@@ -235,7 +235,8 @@ fn derive(
     if !model["metadata"]["awsQueryCompatible"].is_null() && protocol == "json" {
         entry.insert("query_errors".into(), json!(true));
     }
-    entry.insert("endpoints".into(), aws_endpoints::derive(service, prefix, &rules, partitions)?);
+    let fixed = fixed_parameters(&model, &rules, names);
+    entry.insert("endpoints".into(), aws_endpoints::derive(service, prefix, &rules, &fixed, partitions)?);
     if let Some(region) = aws_endpoints::only_region(prefix, legacy) {
         entry.insert("only_region".into(), json!(region));
     }
@@ -243,6 +244,17 @@ fn derive(
     entry.insert("operations".into(), Value::Object(actions));
     let frame = json!({ "operations": operations, "shapes": shapes.finish()? });
     Ok(Derived { entry, frame, row })
+}
+
+/// Endpoint parameters without a default that the operations set for themselves.
+fn fixed_parameters(model: &Value, rules: &Value, names: &BTreeSet<String>) -> Map<String, Value> {
+    let required = |name: &str| {
+        let parameter = &rules["parameters"][name];
+        parameter["required"] == true && parameter["default"].is_null()
+    };
+    let set = names.iter().flat_map(|name| model["operations"][name]["staticContextParams"].as_object());
+    let all = set.flatten().filter(|(name, _)| required(name));
+    all.map(|(name, parameter)| (name.clone(), parameter["value"].clone())).collect()
 }
 
 /// Copies a value that is there.

@@ -14,24 +14,30 @@ use std::{path::PathBuf, process::ExitCode};
 /// What a chore may answer: nothing, or a message for the person who ran it.
 type Done<T = ()> = Result<T, String>;
 
-/// The chores: name, what it does, the function.
-const CHORES: &[(&str, &str, fn(&[String]) -> Done)] = &[(
-    "aws-models",
-    "derive clouds/aws/models.bin from the official service models [--botocore DATA_DIR]",
-    aws_model::run,
-)];
+/// One chore.
+struct Chore {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&[String]) -> Done,
+}
+
+const CHORES: &[Chore] = &[Chore {
+    name: "aws-models",
+    about: "derive clouds/aws/models.bin from the official service models [--botocore DATA_DIR]",
+    run: aws_model::run,
+}];
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let name = args.first().map_or("", String::as_str);
-    let Some((_, _, chore)) = CHORES.iter().find(|(known, ..)| *known == name) else {
+    let Some(chore) = CHORES.iter().find(|chore| chore.name == name) else {
         eprintln!("usage: cargo xtask CHORE\n");
-        for (name, about, _) in CHORES {
+        for Chore { name, about, .. } in CHORES {
             eprintln!("  {name:<14} {about}");
         }
         return ExitCode::from(2);
     };
-    match chore(args.get(1..).unwrap_or_default()) {
+    match (chore.run)(args.get(1..).unwrap_or_default()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             eprintln!("{name}: {problem}");

@@ -1,2 +1,45 @@
 //! The `plumb` command.
-fn main() {}
+//!
+//! Exit codes: 0 done, 1 something was found at or above what was asked for (or a check failed), 2 wrong usage,
+//! 3 done in part (something could not be read), 4 failed, 130 interrupted (and resumable).
+
+mod args;
+mod commands;
+mod context;
+mod out;
+
+use args::{Cli, Command};
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            out::failure(&error);
+            ExitCode::from(error.code)
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<u8, out::Failure> {
+    let globals = cli.globals;
+    match cli.command {
+        Command::Scan(args) => commands::scan::run(&globals, args),
+        Command::Plan(args) => commands::plan::run(&globals, args),
+        Command::Permissions(args) => commands::plan::permissions(&globals, args),
+        Command::Verdicts(args) => commands::verdicts::run(&globals, args),
+        Command::Findings(args) => commands::findings::run(&globals, args),
+        Command::Why(args) => commands::why::run(&globals, args),
+        Command::Rules(args) => commands::rules::run(&globals, args),
+        Command::Explain(args) => commands::rules::explain(&globals, &args.rule),
+        Command::Accounts(args) => commands::listing::accounts(&globals, args),
+        Command::Coverage(args) => commands::listing::coverage(&globals, args),
+        Command::Query(args) => commands::listing::query(&globals, args),
+        Command::Export(args) => commands::export::run(&globals, args),
+        Command::Demo(args) => commands::demo::run(&globals, args),
+        Command::Completions { shell } => commands::completions(shell),
+        Command::Version => commands::version(),
+    }
+}

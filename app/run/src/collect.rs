@@ -22,6 +22,8 @@ pub enum Event {
     Resources(Vec<StoredResource>),
     /// A unit ended.
     Unit(Unit),
+    /// Nothing more comes of this account.
+    End(AccountId),
 }
 
 /// How far reading has come; for a terminal.
@@ -120,6 +122,7 @@ pub async fn gather(wire: &dyn Wire, wanted: &Gathered, out: mpsc::Sender<Event>
             progress(now);
         })
         .await;
+    let _ = reader.out.send(Event::End(wanted.account.clone())).await;
 }
 
 fn call_key(call: &CallSpec) -> String {

@@ -11,6 +11,7 @@ mod plan;
 mod policies;
 mod redact;
 mod scan;
+mod settings;
 mod support;
 
 pub use aws::{AccountTarget, AwsOptions, Connected, EnterError, connect, discover};
@@ -20,4 +21,5 @@ pub use plan::{PermissionPolicy, Plan, PlanRow, permissions, plan};
 pub use policies::Engine;
 pub use redact::redact;
 pub use scan::{Outcome, ScanError, ScanOptions, Seen, facts_of, run_scan};
+pub use settings::{read_example, read_params};
 pub use support::EndOfLife;

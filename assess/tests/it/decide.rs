@@ -193,6 +193,9 @@ fn conditions() {
         let policies = json!({"identity": [allow_if(condition)], "context": context});
         check(what, USER, "s3:GetObject", OBJECT, policies, want);
     }
+    let tagged = json!({"id": 1, "request": {"principal": USER, "action": "s3:GetObject", "resource": OBJECT,
+        "principal_tags": {"Team": "blue"}}, "identity": [allow_if(json!({"StringEquals": {"aws:PrincipalTag/team": "blue"}}))]});
+    assert_eq!(ask(&tagged)["decision"], A);
     let without_transport = json!({"identity": [deny_if(json!({"Bool": {"aws:SecureTransport": "false"}}))]});
     check("deny on an absent key", USER, "s3:GetObject", OBJECT, without_transport, A);
     let mfa = json!({"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}});
@@ -310,6 +313,8 @@ fn not_principal() {
             "NotPrincipal": {"AWS": listed}, "Action": "s3:*", "Resource": "*"}))})
     };
     check("user and account", USER, get, OBJECT, deny_but(json!([USER, ROOT])), A);
+    check("user alone", USER, get, OBJECT, deny_but(json!([USER])), A);
+    check("account alone", USER, get, OBJECT, deny_but(json!([ROOT])), E);
     check("nobody listed", USER, get, OBJECT, deny_but(json!([OTHER])), E);
     check("role alone", SESSION, get, OBJECT, deny_but(json!([ROLE])), E);
     check("role and account", SESSION, get, OBJECT, deny_but(json!([ROLE, "111111111111"])), E);

@@ -1,3 +1,10 @@
 //! The crate's border, table by table.
 
+// Helpers of tests may fail loudly, as tests may.
+#![allow(clippy::expect_used, clippy::panic)]
+
 mod decide;
+mod escalate;
+mod inventory;
+mod properties;
+mod world;

@@ -385,7 +385,12 @@ impl Compiler<'_> {
                     self.references.field(*slot, &name);
                     Op::Field(*slot)
                 }
-                Place::Variable(index) => Op::Variable(*index),
+                Place::Variable { index, part_of } => {
+                    if let Some((slot, field)) = part_of {
+                        self.references.field(*slot, field);
+                    }
+                    Op::Variable(*index)
+                }
                 Place::Constant(value) => Op::Const(constant(value)),
             };
             let span = prefix_span(e, names.len() - length);

@@ -21,7 +21,11 @@ pub(crate) struct Declared {
 #[derive(Debug, Clone)]
 pub(crate) enum Place {
     Field(u32),
-    Variable(u32),
+    Variable {
+        index: u32,
+        /// The field whose element this is.
+        part_of: Option<(u32, Arc<str>)>,
+    },
     Constant(Arc<Value>),
 }
 
@@ -39,9 +43,18 @@ impl Env {
 
     /// Declares a variable and returns its index in `Frame::vars`. Names may be qualified: `part.key`.
     pub fn var(&mut self, name: impl Into<String>, kind: Type) -> usize {
+        self.variable(name, kind, None)
+    }
+
+    /// As [`Env::var`], for an element of a field: what the rule says about it is told of that field.
+    pub fn part(&mut self, name: impl Into<String>, kind: Type, slot: u32, field: &str) -> usize {
+        self.variable(name, kind, Some((slot, field.into())))
+    }
+
+    fn variable(&mut self, name: impl Into<String>, kind: Type, part_of: Option<(u32, Arc<str>)>) -> usize {
         let index = self.variables;
         self.variables += 1;
-        self.names.insert(name.into(), Declared { place: Place::Variable(index), kind });
+        self.names.insert(name.into(), Declared { place: Place::Variable { index, part_of }, kind });
         index as usize
     }
 

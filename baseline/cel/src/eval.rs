@@ -57,11 +57,15 @@ impl Context {
         if self.charge(elements as u64) { Ok(()) } else { Err(EvalError::Limit("too many steps")) }
     }
 
+    /// Whether a text may be so many bytes long; charges nothing.
+    pub fn fits_text(&self, bytes: usize) -> Result<(), EvalError> {
+        let fits = bytes <= self.list_len.saturating_mul(16);
+        if fits { Ok(()) } else { Err(EvalError::Limit("a list or text became too long")) }
+    }
+
     /// As [`Context::allow`] for a text of so many bytes.
     pub fn allow_text(&mut self, bytes: usize) -> Result<(), EvalError> {
-        if bytes > self.list_len.saturating_mul(16) {
-            return Err(EvalError::Limit("a list or text became too long"));
-        }
+        self.fits_text(bytes)?;
         if self.charge_bytes(bytes) { Ok(()) } else { Err(EvalError::Limit("too many steps")) }
     }
 }
@@ -234,7 +238,7 @@ impl<'a> Eval<'a> {
         use std::cmp::Ordering;
         let Op::Const(constant) = &right.op else { return None };
         let order = match (self.place(left)?, constant) {
-            (Value::Str(a), Val::Str(b)) => match op {
+            (Value::Str(a), Val::Str(b)) if self.cx.charge_bytes(b.len()) => match op {
                 BinaryOp::Eq => return Some(Val::Bool(**a == **b)),
                 BinaryOp::Ne => return Some(Val::Bool(**a != **b)),
                 _ => (**a).cmp(&**b),
@@ -391,7 +395,12 @@ impl<'a> Eval<'a> {
                 Val::Bool(equal) => Val::Bool(!equal),
                 other => other,
             },
-            BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge => ops::compare(op, &left, &right),
+            BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge => {
+                if let (Val::Str(a), Val::Str(b)) = (&left, &right) {
+                    self.cx.charge_bytes(a.len().min(b.len()));
+                }
+                ops::compare(op, &left, &right)
+            }
             BinaryOp::In => ops::contains(&left, &right, &mut self.cx),
             _ => ops::arithmetic(op, left, right, &mut self.cx),
         }
@@ -465,6 +474,7 @@ impl<'a> Eval<'a> {
             }
             Val::Map(map) => {
                 missing = EvalError::NoSuchKey(String::new());
+                self.cx.charge_bytes(index.as_str().map_or(0, str::len));
                 map.get(index)
             }
             Val::Object(object) => {

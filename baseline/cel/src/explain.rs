@@ -357,6 +357,10 @@ impl<'a> Explain<'a> {
                 let name: Arc<str> = self.field_name(*slot).into();
                 Some(Origin { path: String::new(), field: Some((*slot, name)), object: None })
             }
+            Op::Variable(index) => {
+                let part_of = self.program.variables.iter().find(|v| v.index == *index)?.part_of.clone()?;
+                Some(Origin { path: String::new(), field: Some(part_of), object: None })
+            }
             Op::Local(slot) => {
                 let origin = self.origins.get(*slot as usize)?;
                 (origin.field.is_some() || origin.object.is_some()).then(|| origin.clone())
@@ -397,8 +401,8 @@ impl<'a> Explain<'a> {
             Op::Const(value) => ops::show(value),
             Op::Field(slot) => self.field_name(*slot).to_owned(),
             Op::Variable(index) => {
-                let named = self.program.variables.iter().find(|(i, _)| i == index);
-                named.map(|(_, name)| name.clone()).unwrap_or_default()
+                let named = self.program.variables.iter().find(|v| v.index == *index);
+                named.map(|v| v.name.clone()).unwrap_or_default()
             }
             Op::Local(slot) => match self.origins.get(*slot as usize) {
                 Some(origin) if !origin.path.is_empty() => origin.path.clone(),

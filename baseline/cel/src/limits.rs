@@ -18,6 +18,6 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { depth: 64, source_bytes: 64 << 10, nodes: 20_000, steps: 10_000_000, list_len: 100_000 }
+        Self { depth: 64, source_bytes: 64 << 10, nodes: 20_000, steps: 2_000_000, list_len: 100_000 }
     }
 }

@@ -17,7 +17,10 @@ pub(crate) fn show(value: &Val<'_>) -> String {
 #[inline]
 pub(crate) fn equal<'a>(a: &Val<'a>, b: &Val<'a>, cx: &mut Context) -> Val<'a> {
     match (a, b) {
-        (Val::Str(a), Val::Str(b)) => Val::Bool(**a == **b),
+        (Val::Str(a), Val::Str(b)) => {
+            // Texts of different lengths differ without a look at them.
+            Val::Bool(a.len() == b.len() && cx.charge_bytes(a.len()) && **a == **b)
+        }
         (Val::Int(a), Val::Int(b)) => Val::Bool(a == b),
         (Val::Bool(a), Val::Bool(b)) => Val::Bool(a == b),
         (Val::Null, Val::Null) => Val::Bool(true),
@@ -153,7 +156,10 @@ pub(crate) fn contains<'a>(value: &Val<'a>, container: &Val<'a>, cx: &mut Contex
                 (Some(rest), _) => Val::Unknown(rest.clone()),
             }
         }
-        Val::Map(map) => Val::Bool(map.get(value).is_some()),
+        Val::Map(map) => {
+            cx.charge_bytes(value.as_str().map_or(0, str::len));
+            Val::Bool(map.get(value).is_some())
+        }
         Val::Object(object) => Val::Bool(value.as_str().is_some_and(|name| object.get(name).is_some())),
         Val::Null if cx.absent_is_null => Val::Bool(false),
         _ => Val::no_overload("in", &[value.clone(), container.clone()]),

@@ -18,11 +18,18 @@ pub struct Program {
     pub(crate) root: Node,
     pub(crate) source: Box<str>,
     pub(crate) locals: u32,
-    /// Names of the fields it reads, by slot: for paths.
     pub(crate) references: References,
-    pub(crate) variables: Vec<(u32, String)>,
+    pub(crate) variables: Vec<Variable>,
     limits: Limits,
     result: Type,
+}
+
+/// A declared variable, for explanations.
+#[derive(Debug)]
+pub(crate) struct Variable {
+    pub index: u32,
+    pub name: String,
+    pub part_of: Option<(u32, Arc<str>)>,
 }
 
 /// What an expression reads from outside, for planning which calls a rule needs.
@@ -169,8 +176,10 @@ fn build(
     };
     let (root, result) = compiler.expr(&ast.root)?;
     let result = compiler.settled(&result);
-    let variables = env.names.iter().filter_map(|(name, declared)| match declared.place {
-        crate::env::Place::Variable(index) => Some((index, name.clone())),
+    let variables = env.names.iter().filter_map(|(name, declared)| match &declared.place {
+        crate::env::Place::Variable { index, part_of } => {
+            Some(Variable { index: *index, name: name.clone(), part_of: part_of.clone() })
+        }
         _ => None,
     });
     Ok(Program {

@@ -51,8 +51,9 @@ pub fn field_value(
 fn taken(take: &Take, raw: &Value) -> Value {
     let mut value = take.path.find(raw);
     if let Some(constant) = &take.value {
+        // A constant without a path always holds; with one, the mere presence of the path says so.
         return match value {
-            Value::Unknown(_) => value,
+            Value::Unknown(_) | Value::Null => value,
             _ => constant.clone(),
         };
     }

@@ -35,6 +35,7 @@ impl CompiledRule {
             Val::str(resource.region.as_str()),
             Val::str(resource.account.as_str()),
             Val::str(resource.id.as_str()),
+            Val::Time(now),
             Val::Null,
         ];
         let frame = Frame::rule(&resource.fields, now).with_host(&here).with_vars(&vars);
@@ -67,7 +68,7 @@ impl CompiledRule {
         list: &Program,
         key: &Program,
         here: &Here<'_>,
-        vars: &[Val<'_>; 6],
+        vars: &[Val<'_>; 7],
         now: Time,
         explain: Explain,
         take: &mut impl FnMut(Verdict),

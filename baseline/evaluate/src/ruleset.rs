@@ -56,7 +56,7 @@ pub struct RuleSet {
 }
 
 /// Positions of the variables every rule has; `part` comes after them.
-pub(crate) const VARIABLES: [&str; 5] = ["id", "name", "region", "account_id", "address"];
+pub(crate) const VARIABLES: [&str; 6] = ["id", "name", "region", "account_id", "address", "now"];
 
 impl RuleSet {
     /// Compiles the selected pages. A page that does not compile is a problem by file and line, and costs no other.
@@ -167,7 +167,7 @@ fn env_of(kind: &Kind) -> Env {
         env.field(&field.name, cel_type(&field.ty, ""), u32::try_from(slot).unwrap_or(u32::MAX));
     }
     for name in VARIABLES {
-        env.var(name, Type::String);
+        env.var(name, if name == "now" { Type::Timestamp } else { Type::String });
     }
     env
 }

@@ -28,6 +28,8 @@ pub struct AccountFacts {
     pub region_home: String,
     /// The regions the scan reads, sorted.
     pub regions: Vec<String>,
+    /// Enabled regions the scan leaves out, sorted: what is only there was not asked for.
+    pub unread_regions: Vec<String>,
 }
 
 impl Object for AccountFacts {

@@ -317,7 +317,7 @@ impl Client {
             }
             Failure::Timeout { .. } if attempt < 2 && !last => Next::Later,
             Failure::Timeout { .. } => {
-                self.health.unreachable(&prepared.scope, &problem);
+                self.health.timed_out(&prepared.scope, &problem);
                 Next::Done(Answer::broken("timeout", problem))
             }
             Failure::Body { .. } if attempt < 4 && !last => Next::Later,

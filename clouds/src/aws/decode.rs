@@ -33,7 +33,40 @@ pub fn answer(
         Protocol::RestJson | Protocol::RestXml => rest_body(service, frame, name, shape, reply)?,
     };
     bind_headers(frame, shape, reply, &mut out);
-    Ok(Value::Object(out))
+    let mut out = Value::Object(out);
+    if service.name == "iam" {
+        unescape_policies(&mut out);
+    }
+    Ok(out)
+}
+
+/// IAM percent-encodes its policy documents inside the XML; every official client undoes it.
+fn unescape_policies(value: &mut Value) {
+    match value {
+        Value::Object(members) => members.values_mut().for_each(unescape_policies),
+        Value::Array(items) => items.iter_mut().for_each(unescape_policies),
+        Value::String(text) if text.starts_with("%7B") || text.starts_with("%7b") => {
+            if let Some(plain) = percent_decoded(text) {
+                *text = plain;
+            }
+        }
+        _ => {}
+    }
+}
+
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut bytes = text.bytes();
+    let mut out = Vec::with_capacity(text.len());
+    while let Some(byte) = bytes.next() {
+        if byte == b'%' {
+            let digit = |byte: u8| char::from(byte).to_digit(16);
+            let (high, low) = (digit(bytes.next()?)?, digit(bytes.next()?)?);
+            out.push(u8::try_from(high * 16 + low).ok()?);
+        } else {
+            out.push(byte);
+        }
+    }
+    String::from_utf8(out).ok()
 }
 
 fn text_of(reply: &Reply) -> Result<&str, String> {

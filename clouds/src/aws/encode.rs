@@ -213,7 +213,10 @@ impl Encoder<'_> {
                 None => body.push((*member, *value)),
             }
         }
-        request.path = fill(path, &labels, escape)?;
+        // Route 53 answers with ids like `/hostedzone/Z1` and takes them back without the path.
+        let route53 = self.service.name == "route53";
+        let label = |text: &str| escape(if route53 { text.rsplit('/').next().unwrap_or(text) } else { text });
+        request.path = fill(path, &labels, label)?;
         request.query = query.join("&");
         let json = self.service.protocol == Protocol::RestJson;
         if let Some(payload) = payload {

@@ -12,8 +12,10 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// Services that must fail to connect, without an answer in between, before a region counts as out of reach.
+/// Services that must be given up, without an answer of any other in between, before a region counts as out of reach.
 const SERVICES_TO_OPEN: usize = 3;
+/// Calls of a service that must time out, without an answer in between, before it is given up.
+const TIMEOUTS_TO_CLOSE: u32 = 3;
 
 #[derive(Debug, Default)]
 pub(super) struct Health {
@@ -25,7 +27,9 @@ pub(super) struct Health {
 
 #[derive(Debug, Default)]
 struct Reach {
-    /// Services that could not be connected to since the last answer of the region.
+    /// Calls that timed out since the last answer of the service.
+    timeouts: HashMap<Arc<str>, u32>,
+    /// Services given up since the last answer of the region.
     failed: BTreeSet<Arc<str>>,
     /// Services given up, with what went wrong.
     closed: HashMap<Arc<str>, String>,
@@ -49,6 +53,20 @@ impl Health {
         reach.open.clone().or_else(|| reach.closed.get(&scope.service).cloned())
     }
 
+    /// A call of a service was not answered in time, retries included. One slow call is not an outage.
+    pub fn timed_out(&self, scope: &Scope, problem: &str) {
+        let timeouts = {
+            let mut regions = lock(&self.regions);
+            let timeouts = &mut regions.entry(scope.region.clone()).or_default().timeouts;
+            let timeouts = timeouts.entry(scope.service.clone()).or_default();
+            *timeouts += 1;
+            *timeouts
+        };
+        if timeouts >= TIMEOUTS_TO_CLOSE {
+            self.unreachable(scope, problem);
+        }
+    }
+
     /// A service could not be connected to, retries included.
     pub fn unreachable(&self, scope: &Scope, problem: &str) {
         let mut regions = lock(&self.regions);
@@ -65,6 +83,7 @@ impl Health {
     pub fn answered(&self, scope: &Scope) {
         if let Some(reach) = lock(&self.regions).get_mut(&scope.region) {
             reach.failed.clear();
+            reach.timeouts.remove(&scope.service);
         }
     }
 

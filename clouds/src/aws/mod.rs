@@ -75,3 +75,8 @@ pub fn operations() -> impl Iterator<Item = (&'static str, &'static str, &'stati
 pub fn models_version() -> &'static str {
     model::table().map_or("", |table| &table.version)
 }
+
+/// What AWS allows for a service, per account and region: requests a second and at once.
+pub fn quota(service: &str) -> crate::Quota {
+    quotas::of(service)
+}

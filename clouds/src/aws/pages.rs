@@ -39,8 +39,8 @@ impl<'a> ModelPages<'a> {
         let page = super::paginator(&self.call.service, &self.call.operation);
         if self.read == 0
             && let (Some(limit), Some(size)) = (page.and_then(|page| page.limit.as_deref()), self.call.page_size)
+            && let Some(params) = object(&mut self.call.params)
         {
-            let params = object(&mut self.call.params);
             params.entry(limit.to_owned()).or_insert_with(|| Value::from(size));
         }
         let answer = self.client.exchange(&self.target, &self.call).await;
@@ -88,7 +88,7 @@ impl<'a> ModelPages<'a> {
             let message = format!("the limit of {} pages was reached and there is more", self.read);
             return Then::Say(Answer::Truncated { message });
         }
-        let params = object(&mut self.call.params);
+        let Some(params) = object(&mut self.call.params) else { return Then::End };
         for (name, token) in page.input.iter().zip(&tokens) {
             if token.is_null() {
                 params.remove(name);
@@ -113,10 +113,10 @@ fn tells_of_more(document: &Value) -> bool {
     MORE_FLAGS.iter().any(flagged) || MORE_TOKENS.iter().any(token)
 }
 
-/// The members of the input, which becomes an empty object if it is none.
-fn object(params: &mut Value) -> &mut Map<String, Value> {
-    if !params.is_object() {
+/// The members of the input, if it is or can become an object; anything else is refused when the request is written.
+fn object(params: &mut Value) -> Option<&mut Map<String, Value>> {
+    if params.is_null() {
         *params = Value::Object(Map::new());
     }
-    params.as_object_mut().unwrap_or_else(|| unreachable!("made an object above"))
+    params.as_object_mut()
 }

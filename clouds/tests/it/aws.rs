@@ -134,7 +134,8 @@ async fn throttling_waits_as_long_as_it_is_told_and_is_counted() {
     assert!(start.elapsed() >= Duration::from_secs(1), "{:?}", start.elapsed());
     let counters = client.budgets().counters()["kms"];
     assert_eq!((counters.calls, counters.retries, counters.throttles), (2, 1, 1));
-    assert_eq!(counters.bytes, 11);
+    let bodies = r#"{"__type":"ThrottlingException","message":"Rate exceeded"}"#.len() + r#"{"Keys":[]}"#.len();
+    assert_eq!(counters.bytes, bodies as u64);
 }
 
 #[tokio::test]
@@ -255,6 +256,29 @@ async fn silence_is_a_timeout_and_not_for_long() {
 }
 
 #[tokio::test]
+async fn one_slow_call_does_not_close_a_service_and_three_do() {
+    let server = Server::start(|_, request| {
+        if request.header("x-amz-target").ends_with("ListKeys") { Say::Nothing } else { Say::ok(r#"{"Aliases":[]}"#) }
+    })
+    .await;
+    let mut quick = config(&server.url);
+    quick.http.read_timeout = Duration::from_millis(50);
+    let client = client_of(quick);
+    let (slow, fine) = (call("kms:ListKeys", json!({})), call("kms:ListAliases", json!({})));
+    for _ in 0..3 {
+        let answer = client.send(&here(), &slow).await;
+        assert!(matches!(&answer, Answer::Broken { code, .. } if code == "timeout"), "{answer:?}");
+        let answer = client.send(&here(), &fine).await;
+        assert!(matches!(answer, Answer::Page { .. }), "{answer:?}");
+    }
+    for _ in 0..3 {
+        client.send(&here(), &slow).await;
+    }
+    let answer = client.send(&here(), &fine).await;
+    assert!(matches!(&answer, Answer::Disabled { code, .. } if code == "unreachable"), "{answer:?}");
+}
+
+#[tokio::test]
 async fn failures_of_the_provider_are_retried() {
     let server = Server::start(|number, _| match number {
         0 => Say::error(503, ""),
@@ -273,6 +297,7 @@ async fn requests_are_signed_for_service_and_region() {
         Say::ok("<DescribeLoadBalancersResponse><DescribeLoadBalancersResult/></DescribeLoadBalancersResponse>")
     })
     .await;
+    assert_eq!((seen[0].method.as_str(), seen[0].path.as_str()), ("POST", "/"));
     let authorization = seen[0].header("authorization");
     assert!(authorization.starts_with("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/"), "{authorization}");
     assert!(authorization.contains("/eu-west-1/elasticloadbalancing/aws4_request"), "{authorization}");

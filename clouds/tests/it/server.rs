@@ -1,9 +1,6 @@
 //! A scripted HTTP server on the loopback: a function answers each request, and every request is kept.
 
-use std::{
-    future::Future,
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -70,37 +67,32 @@ impl Server {
     }
 }
 
-fn serve(
+async fn serve(
     mut stream: TcpStream,
     kept: Arc<Mutex<Vec<Request>>>,
     script: Arc<impl Fn(usize, &Request) -> Say + Send + Sync + 'static>,
-) -> impl Future<Output = ()> + Send {
-    async move {
-        let Some(request) = read(&mut stream).await else { return };
-        let number = {
-            let mut kept = kept.lock().expect("no panic");
-            kept.push(request.clone());
-            kept.len() - 1
-        };
-        let text = match script(number, &request) {
-            Say::Reply(status, headers, body) => {
-                let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-                format!(
-                    "HTTP/1.1 {status} X\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n{body}",
-                    body.len()
-                )
-            }
-            Say::CutShort(body) => {
-                format!("HTTP/1.1 200 X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len() + 50)
-            }
-            Say::Nothing => {
-                std::future::pending::<()>().await;
-                return;
-            }
-        };
-        let _ = stream.write_all(text.as_bytes()).await;
-        let _ = stream.shutdown().await;
-    }
+) {
+    let Some(request) = read(&mut stream).await else { return };
+    let number = {
+        let mut kept = kept.lock().expect("no panic");
+        kept.push(request.clone());
+        kept.len() - 1
+    };
+    let text = match script(number, &request) {
+        Say::Reply(status, headers, body) => {
+            let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+            format!("HTTP/1.1 {status} X\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
+        }
+        Say::CutShort(body) => {
+            format!("HTTP/1.1 200 X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len() + 50)
+        }
+        Say::Nothing => {
+            std::future::pending::<()>().await;
+            return;
+        }
+    };
+    let _ = stream.write_all(text.as_bytes()).await;
+    let _ = stream.shutdown().await;
 }
 
 async fn read(stream: &mut TcpStream) -> Option<Request> {

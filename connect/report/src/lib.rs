@@ -1,1 +1,23 @@
-//! Reports people read.
+//! Reports people read: Markdown, one-file HTML and PDF with charts, from the record's own values.
+//!
+//! A page ([`leadership`], [`audit_pack`], [`team_digest`], [`engineer_queue`]) turns values into a [`Doc`]: headings,
+//! figures, tables, charts. [`markdown`], [`html`] and [`pdf`] render any [`Doc`]; a chart is drawn once and painted as
+//! SVG or into the PDF. No browser, no fonts to ship, no network: the PDF uses the standard Helvetica every reader has,
+//! and so speaks Western European scripts only; other letters become `?` there and stay whole in Markdown and HTML.
+
+mod chart;
+mod doc;
+mod html;
+mod markdown;
+mod metrics;
+mod pages;
+mod pdf;
+
+pub use chart::{Bar, Drawing, Paint, Shape};
+pub use doc::{Block, Cell, Doc, Figure, Tone};
+pub use html::html;
+pub use markdown::markdown;
+pub use pages::{
+    Accounts, AuditPack, Coverage, Digest, Leadership, audit_pack, engineer_queue, leadership, points, team_digest,
+};
+pub use pdf::pdf;

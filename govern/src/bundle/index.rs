@@ -63,7 +63,10 @@ pub(super) fn html(input: &Input<'_>, populations: &[Population], limits: &[Limi
         .map(|l| format!("<li><b>{}</b> {}: {}</li>\n", e(&l.kind), e(&l.object), e(&l.meaning)))
         .collect();
     for h in &input.admin_approvers {
-        unknowns.push_str(&format!("<li><b>admin-approver</b> {}: one person runs the tool and accepts risk</li>\n", e(h.as_str())));
+        unknowns.push_str(&format!(
+            "<li><b>admin-approver</b> {}: one person runs the tool and accepts risk</li>\n",
+            e(h.as_str())
+        ));
     }
     if unknowns.is_empty() {
         unknowns.push_str("<li>Nothing was recorded as out of reach.</li>");

@@ -264,7 +264,13 @@ impl Packing {
 pub fn write<W: Write>(input: &Input<'_>, to: W, key: &SealKey) -> Result<(W, Manifest), BundleError> {
     let mut packing = Packing { files: Vec::new() };
     let mut populations = vec![
-        Population::of("findings/findings", "Findings and their lifecycle", input.findings, input.findings_in_system, "not closed, or closed in the period")?,
+        Population::of(
+            "findings/findings",
+            "Findings and their lifecycle",
+            input.findings,
+            input.findings_in_system,
+            "not closed, or closed in the period",
+        )?,
         Population::all("findings/transitions", "Every step of these findings", input.transitions)?,
         Population::all("decisions/register", "Exceptions, deferrals and other decisions", input.decisions)?,
     ];
@@ -281,7 +287,11 @@ pub fn write<W: Write>(input: &Input<'_>, to: W, key: &SealKey) -> Result<(W, Ma
         .collect();
     sample.sort_by_key(|a| a.0);
     let sample: Vec<_> = sample.into_iter().map(|(_, r)| r).collect();
-    populations.push(Population::all("sampling/order", "Every row of every list, in the order the seed draws them", &sample)?);
+    populations.push(Population::all(
+        "sampling/order",
+        "Every row of every list, in the order the seed draws them",
+        &sample,
+    )?);
     for p in &populations {
         packing.population(p)?;
     }
@@ -361,7 +371,8 @@ fn log(packing: &mut Packing, part: &LogPart, key: &SealKey) -> Result<Head, Bun
         .collect();
     packing.add("log/checkpoints.jsonl", "application/jsonl", table::jsonl(&points))?.records = Some(points.len());
     packing.json("log/start.json", &serde_json::to_value(&part.start)?)?;
-    let keys: Vec<_> = part.keys.iter().map(|k| json!({ "fingerprint": k.fingerprint(), "key": k.to_string() })).collect();
+    let keys: Vec<_> =
+        part.keys.iter().map(|k| json!({ "fingerprint": k.fingerprint(), "key": k.to_string() })).collect();
     packing.json("keys/log.json", &Json::from(keys))?;
     Ok(report.head)
 }
@@ -379,5 +390,11 @@ fn sla(input: &Input<'_>) -> Result<Population, BundleError> {
             })
         })
         .collect();
-    Population::of("findings/sla", "Due dates, pauses and breaches", &rows, input.findings_in_system, "as the findings list")
+    Population::of(
+        "findings/sla",
+        "Due dates, pauses and breaches",
+        &rows,
+        input.findings_in_system,
+        "as the findings list",
+    )
 }

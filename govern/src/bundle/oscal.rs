@@ -92,7 +92,8 @@ fn risk(f: &Finding, decisions: &BTreeMap<&str, &Decision>, now: Time) -> Json {
         "related-observations": [{ "observation-uuid": uuid("observation", f.id.as_str()) }],
     });
     let decision = f.decision().and_then(|d| decisions.get(d.as_str()));
-    let deadline = decision.filter(|d| d.status == Status::InForce).and_then(|d| d.expires_at()).or_else(|| f.clock().due(now));
+    let deadline =
+        decision.filter(|d| d.status == Status::InForce).and_then(|d| d.expires_at()).or_else(|| f.clock().due(now));
     if let Some(at) = deadline {
         out["deadline"] = at.to_string().into();
     }
@@ -170,7 +171,8 @@ pub fn assessment_results(a: &Assessed<'_>) -> Json {
         if !mine.is_empty() {
             finding["related-observations"] =
                 mine.iter().map(|f| json!({ "observation-uuid": uuid("observation", f.id.as_str()) })).collect();
-            finding["related-risks"] = mine.iter().map(|f| json!({ "risk-uuid": uuid("risk", f.id.as_str()) })).collect();
+            finding["related-risks"] =
+                mine.iter().map(|f| json!({ "risk-uuid": uuid("risk", f.id.as_str()) })).collect();
         }
         findings.push(finding);
     }

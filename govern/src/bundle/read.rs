@@ -60,12 +60,14 @@ impl Files {
     }
 
     fn json<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, Fault> {
-        serde_json::from_slice(self.get(path)?).map_err(|e| fault(FaultKind::Content, path, format!("cannot be read: {e}")))
+        serde_json::from_slice(self.get(path)?)
+            .map_err(|e| fault(FaultKind::Content, path, format!("cannot be read: {e}")))
     }
 
     fn lines<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, Fault> {
         let read = |(i, line): (usize, &[u8])| {
-            serde_json::from_slice(line).map_err(|e| fault(FaultKind::Content, path, format!("line {} cannot be read: {e}", i + 1)))
+            serde_json::from_slice(line)
+                .map_err(|e| fault(FaultKind::Content, path, format!("line {} cannot be read: {e}", i + 1)))
         };
         split(self.get(path)?).enumerate().map(read).collect()
     }
@@ -94,7 +96,11 @@ pub fn verify(archive: &[u8], expected: &[&str]) -> Result<BundleReport, Fault> 
     let fingerprint = key.fingerprint();
     let key_expected = expected.iter().any(|e| e.eq_ignore_ascii_case(&fingerprint));
     if !expected.is_empty() && !key_expected {
-        return Err(fault(FaultKind::Signature, "manifest.sig", format!("is by the key {fingerprint}, not by an expected one")));
+        return Err(fault(
+            FaultKind::Signature,
+            "manifest.sig",
+            format!("is by the key {fingerprint}, not by an expected one"),
+        ));
     }
     let sig = std::str::from_utf8(files.get("manifest.sig")?).ok().and_then(|s| text::unbase64(s.trim()));
     if !sig.is_some_and(|s| key.verifies(manifest_bytes, &s)) {
@@ -113,7 +119,8 @@ pub fn verify(archive: &[u8], expected: &[&str]) -> Result<BundleReport, Fault> 
             return Err(fault(FaultKind::Incomplete, &listed.path, format!("should have {n} rows")));
         }
     }
-    let known = |path: &str| path == "manifest.json" || path == "manifest.sig" || manifest.files.iter().any(|l| l.path == path);
+    let known =
+        |path: &str| path == "manifest.json" || path == "manifest.sig" || manifest.files.iter().any(|l| l.path == path);
     if let Some(extra) = files.0.keys().find(|p| !known(p)) {
         return Err(fault(FaultKind::Content, extra, "is not in the manifest"));
     }

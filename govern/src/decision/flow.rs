@@ -1,8 +1,6 @@
 //! The life of a decision: asked for, approved by others, refused, taken back, ended.
 
-use super::{
-    Approval, Basis, DECISION_VERSION, Decision, Draft, End, Kind, Situation, Status, Subject,
-};
+use super::{Approval, Basis, DECISION_VERSION, Decision, Draft, End, Kind, Situation, Status, Subject};
 use crate::guard;
 use crate::ids::{DecisionId, HumanId};
 use crate::people::{Act, Actor, Directory};
@@ -111,8 +109,14 @@ pub fn submit(
         }
     }
     let text = squeeze(&draft.justification);
-    for r in context.rejected.iter().filter(|r| now.seconds() - r.at.seconds() < i64::from(policy.rerequest_days) * 86_400) {
-        need(squeeze(&r.justification) != text, "justification", format!("other than what was rejected on {}", r.at.date()));
+    for r in
+        context.rejected.iter().filter(|r| now.seconds() - r.at.seconds() < i64::from(policy.rerequest_days) * 86_400)
+    {
+        need(
+            squeeze(&r.justification) != text,
+            "justification",
+            format!("other than what was rejected on {}", r.at.date()),
+        );
     }
     let renewals = match (&draft.renews, context.previous) {
         (None, _) => 0,

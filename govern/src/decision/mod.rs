@@ -280,7 +280,11 @@ impl Draft {
         match &self.subject {
             Subject::Findings(set) => need(!set.is_empty(), "subject", "at least one finding"),
             Subject::Selector { selector, matched, covers_future } => {
-                need(!selector.is_everything(), "subject", "a selector that names at least a rule, account or resource");
+                need(
+                    !selector.is_everything(),
+                    "subject",
+                    "a selector that names at least a rule, account or resource",
+                );
                 need(!matched.is_empty() || *covers_future, "subject", "a selector that matches something now");
             }
         }

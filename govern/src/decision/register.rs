@@ -35,9 +35,12 @@ pub fn register(decisions: &[Decision], directory: &Directory, open_points: i64,
     let mut in_force = BTreeMap::new();
     for d in &holding {
         let owner = d.draft.owner.as_ref().map_or("nobody", HumanId::as_str);
-        for key in
-            [format!("kind:{}", d.draft.kind), format!("lane:{}", d.lane), format!("tier:{}", d.tier), format!("owner:{owner}")]
-        {
+        for key in [
+            format!("kind:{}", d.draft.kind),
+            format!("lane:{}", d.lane),
+            format!("tier:{}", d.tier),
+            format!("owner:{owner}"),
+        ] {
             *in_force.entry(key).or_insert(0) += 1;
         }
     }
@@ -87,7 +90,13 @@ pub fn unmatched(
     };
     decisions
         .iter()
-        .filter(|d| d.holds(now) && matches!(d.draft.kind, Kind::Exception | Kind::Deferral | Kind::BaselineDeviation | Kind::FalsePositive))
+        .filter(|d| {
+            d.holds(now)
+                && matches!(
+                    d.draft.kind,
+                    Kind::Exception | Kind::Deferral | Kind::BaselineDeviation | Kind::FalsePositive
+                )
+        })
         .filter(idle)
         .map(|d| Unmatched {
             number: d.number.clone(),

@@ -54,7 +54,8 @@ impl FromStr for Pattern {
             return Ok(Self { text: text.into(), regex: None });
         };
         let built = regex::RegexBuilder::new(&source).size_limit(1 << 20).build();
-        let regex = built.map_err(|_| format!("`{text}` is not a pattern; write text, `*`, `?`, or `re:` and an expression"))?;
+        let regex = built
+            .map_err(|_| format!("`{text}` is not a pattern; write text, `*`, `?`, or `re:` and an expression"))?;
         Ok(Self { text: text.into(), regex: Some(regex) })
     }
 }

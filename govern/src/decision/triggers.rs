@@ -230,7 +230,10 @@ impl Decision {
             return None;
         }
         if self.draft.expires_at.is_none_or(|end| end <= now) {
-            return Some(Ended { decision: self.ended(Status::Expired, "system:expiry", "its end came", now), fired: vec![] });
+            return Some(Ended {
+                decision: self.ended(Status::Expired, "system:expiry", "its end came", now),
+                fired: vec![],
+            });
         }
         let fired = self.fired(now_is, directory, now);
         if fired.is_empty() {

@@ -1,8 +1,8 @@
 //! Who may, and what must be proven, for each row of the table.
 
+use super::Finding;
 use super::event::Event;
 use super::machine::{self, EventKind, Row, State, Who};
-use super::Finding;
 use crate::decision::{Brief, Kind, Status};
 use crate::guard;
 use crate::people::{Act, Actor, ActorKind};
@@ -88,7 +88,8 @@ fn facts(f: &Finding, event: &Event, actor: &Actor, policy: &Policy, now: Time) 
                 return Err(Refusal::not_proven("the run started before the fix was claimed"));
             }
             if *event_driven {
-                let apart = |b: &super::Look| look.started.seconds() - b.finished.seconds() >= policy.event_pass_minutes * 60;
+                let apart =
+                    |b: &super::Look| look.started.seconds() - b.finished.seconds() >= policy.event_pass_minutes * 60;
                 let steady = before.as_ref().is_some_and(|b| {
                     b.proves_pass() && f.claimed_at.is_none_or(|claimed| b.started >= claimed) && apart(b)
                 });
@@ -155,17 +156,21 @@ fn facts(f: &Finding, event: &Event, actor: &Actor, policy: &Policy, now: Time) 
         }
         Event::Trigger { decision, fired } => {
             in_hand(f, decision)?;
-            if fired.trim().is_empty() { Err(Refusal::field("fired", "which trigger, before and after")) } else { Ok(()) }
+            if fired.trim().is_empty() {
+                Err(Refusal::field("fired", "which trigger, before and after"))
+            } else {
+                Ok(())
+            }
         }
-        Event::Change { before, after, .. } if before == after => {
-            Err(Refusal::not_proven("nothing changed"))
-        }
+        Event::Change { before, after, .. } if before == after => Err(Refusal::not_proven("nothing changed")),
         Event::ResourceGone { passes } => {
             let runs: BTreeSet<_> =
                 passes.iter().filter(|p| p.complete && p.at > f.last_seen && p.at <= now).map(|p| &p.run).collect();
             if runs.len() < 2 {
                 let n = runs.len();
-                return Err(Refusal::not_proven(format!("{n} of 2 complete runs without the resource since it was last seen")));
+                return Err(Refusal::not_proven(format!(
+                    "{n} of 2 complete runs without the resource since it was last seen"
+                )));
             }
             Ok(())
         }
@@ -190,14 +195,18 @@ fn proven(look: &super::Look) -> Result<(), Refusal> {
     if look.proves_pass() {
         return Ok(());
     }
-    let why = if look.complete { format!("the run says {}", look.outcome.name()) } else { "the read was incomplete".into() };
+    let why =
+        if look.complete { format!("the run says {}", look.outcome.name()) } else { "the read was incomplete".into() };
     Err(Refusal::not_proven(why))
 }
 
 fn requested(d: &Brief, kinds: &[Kind], actor: &Actor) -> Result<(), Refusal> {
     let mut p = d.flaws.clone();
     if !kinds.contains(&d.kind) {
-        p.push(Problem::new("kind", format!("{}, not {}", kinds.iter().map(|k| k.name()).collect::<Vec<_>>().join(" or "), d.kind)));
+        p.push(Problem::new(
+            "kind",
+            format!("{}, not {}", kinds.iter().map(|k| k.name()).collect::<Vec<_>>().join(" or "), d.kind),
+        ));
     }
     if d.status != Status::Requested {
         p.push(Problem::new("decision", format!("one that waits; {} is {}", d.number, d.status)));

@@ -187,12 +187,31 @@ use State as S;
 const WORK: &[S] = &[S::Open, S::Triaged, S::InRemediation];
 const ASKED: &[S] = &[S::ExceptionRequested, S::DeferralRequested, S::FpRequested];
 const NON_FINAL: &[S] = &[
-    S::Open, S::Triaged, S::InRemediation, S::FixedClaimed, S::RetestPending, S::ExceptionRequested, S::Accepted,
-    S::DeferralRequested, S::Deferred, S::FpRequested,
+    S::Open,
+    S::Triaged,
+    S::InRemediation,
+    S::FixedClaimed,
+    S::RetestPending,
+    S::ExceptionRequested,
+    S::Accepted,
+    S::DeferralRequested,
+    S::Deferred,
+    S::FpRequested,
 ];
 const ANY: &[S] = &[
-    S::Open, S::Triaged, S::InRemediation, S::FixedClaimed, S::RetestPending, S::Fixed, S::ExceptionRequested,
-    S::Accepted, S::DeferralRequested, S::Deferred, S::FpRequested, S::FalsePositive, S::ResourceGone,
+    S::Open,
+    S::Triaged,
+    S::InRemediation,
+    S::FixedClaimed,
+    S::RetestPending,
+    S::Fixed,
+    S::ExceptionRequested,
+    S::Accepted,
+    S::DeferralRequested,
+    S::Deferred,
+    S::FpRequested,
+    S::FalsePositive,
+    S::ResourceGone,
 ];
 
 const fn row(number: u8, from: &'static [S], event: E, to: S, who: Who) -> Row {

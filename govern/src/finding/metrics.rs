@@ -112,7 +112,9 @@ pub fn weekly(findings: &[Finding], steps: &[Transition]) -> Vec<Week> {
     let mut opened: BTreeMap<&FindingId, Time> = BTreeMap::new();
     let mut sorted: Vec<_> = steps.iter().collect();
     sorted.sort_by_key(|s| (&s.finding, s.seq));
-    let key = |f: &Finding, at: Time| (monday(at), f.team().map_or("nobody", TeamId::as_str).to_owned(), f.facts.lane().number());
+    let key = |f: &Finding, at: Time| {
+        (monday(at), f.team().map_or("nobody", TeamId::as_str).to_owned(), f.facts.lane().number())
+    };
     for step in sorted {
         let Some(f) = by_id.get(&step.finding) else { continue };
         let k = key(f, step.at);
@@ -284,7 +286,8 @@ pub fn queue<'a>(findings: &'a [Finding], team: Option<&TeamId>, now: Time) -> V
     let mut out: Vec<_> =
         findings.iter().filter(|f| f.state().is_open() && team.is_none_or(|t| f.team() == Some(t))).collect();
     let far = Time::from_seconds(i64::MAX);
-    let key = |f: &&Finding| (f.facts.lane(), -f.facts.points, f.clock().due(now).unwrap_or(far), f.first_seen, f.id.clone());
+    let key =
+        |f: &&Finding| (f.facts.lane(), -f.facts.points, f.clock().due(now).unwrap_or(far), f.first_seen, f.id.clone());
     out.sort_by_cached_key(key);
     out
 }

@@ -338,7 +338,12 @@ impl Finding {
         }
         let row = machine::find(Some(self.state), step.inputs.kind());
         if row.is_none_or(|r| r.to != step.to || r.number != step.number) {
-            return Err(wrong(format!("is no step of the table: {} on {} to {}", self.state, step.inputs.kind(), step.to)));
+            return Err(wrong(format!(
+                "is no step of the table: {} on {} to {}",
+                self.state,
+                step.inputs.kind(),
+                step.to
+            )));
         }
         let now = step.at;
         self.seq = step.seq;
@@ -503,7 +508,13 @@ impl Finding {
     /// What a run's look means for this finding: the event the product should cause, if any.
     /// Ask again after applying it, until there is none or it is refused: a claimed fix is first put up for retest.
     /// An incomplete look, or one that could not tell, never closes anything.
-    pub fn event_for(&self, look: &Look, before: Option<&Look>, event_driven: bool, unknowns_in_a_row: u32) -> Option<Event> {
+    pub fn event_for(
+        &self,
+        look: &Look,
+        before: Option<&Look>,
+        event_driven: bool,
+        unknowns_in_a_row: u32,
+    ) -> Option<Event> {
         use plumb_model::Outcome::{Fail, Unknown};
         if self.state == State::FixedClaimed && self.claimed_at.is_none_or(|claimed| look.started >= claimed) {
             return Some(Event::ScheduleRetest { job: look.run.clone() });
@@ -521,9 +532,10 @@ impl Finding {
         }
         match (look.outcome, self.state) {
             (Fail, State::RetestPending) => Some(Event::RetestFail { look: look.clone() }),
-            (Unknown, State::RetestPending) if unknowns_in_a_row >= 3 => {
-                Some(Event::RetestUnknown { in_a_row: unknowns_in_a_row, why: format!("run {} could not tell", look.run) })
-            }
+            (Unknown, State::RetestPending) if unknowns_in_a_row >= 3 => Some(Event::RetestUnknown {
+                in_a_row: unknowns_in_a_row,
+                why: format!("run {} could not tell", look.run),
+            }),
             _ => None,
         }
     }
@@ -540,7 +552,10 @@ pub fn check_fold(finding: &Finding, steps: &[Transition]) -> Result<(), FoldErr
     let mut expected = 1u32;
     for step in steps {
         if step.finding != finding.id || step.seq != expected || step.from != state {
-            return Err(wrong(step.seq, format!("is not step {expected} from {}", state.map_or("nothing", State::name))));
+            return Err(wrong(
+                step.seq,
+                format!("is not step {expected} from {}", state.map_or("nothing", State::name)),
+            ));
         }
         let row = machine::find(state, step.inputs.kind());
         if row.is_none_or(|r| r.to != step.to || r.number != step.number) {
@@ -560,7 +575,8 @@ impl EventKind {
     /// Whether people cause it.
     pub fn by_people(self) -> bool {
         machine::TABLE.iter().any(|r| {
-            r.event == self && matches!(r.who, machine::Who::Engineer | machine::Who::Approver | machine::Who::Requester)
+            r.event == self
+                && matches!(r.who, machine::Who::Engineer | machine::Who::Approver | machine::Who::Requester)
         })
     }
 }

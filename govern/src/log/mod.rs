@@ -8,6 +8,7 @@ pub mod canonical;
 mod check;
 mod key;
 pub mod merkle;
+mod scan;
 pub mod text;
 
 pub use check::{Broken, Keys, Report, Why, verify};
@@ -248,23 +249,19 @@ impl Head {
 
 /// A stored head does not fit together.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the stored head of the activity log is damaged: {size} entries cannot have these subtrees; verify the log and rebuild it")]
+#[error(
+    "the stored head of the activity log is damaged: {size} entries cannot have these subtrees; verify the log and rebuild it"
+)]
 pub struct HeadError {
     /// The size it names.
     pub size: u64,
 }
 
 /// The one writer of a log.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Log {
     frontier: Frontier,
     prev: Hash,
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self { frontier: Frontier::default(), prev: [0; 32] }
-    }
 }
 
 impl Log {
@@ -334,7 +331,9 @@ impl Log {
         };
         let note = point.note();
         for key in keys {
-            point.signatures.push(Signature { key: key.public().fingerprint(), sig: text::base64(&key.sign(note.as_bytes())) });
+            point
+                .signatures
+                .push(Signature { key: key.public().fingerprint(), sig: text::base64(&key.sign(note.as_bytes())) });
         }
         point
     }

@@ -31,7 +31,10 @@ fn made() -> Made {
         let mut mine = vec![first];
         if n == 1 {
             for (event, who) in [
-                (Event::RequestException { decision: requested(Kind::Exception).brief(&f.id, None, &policy()) }, "erin"),
+                (
+                    Event::RequestException { decision: requested(Kind::Exception).brief(&f.id, None, &policy()) },
+                    "erin",
+                ),
                 (Event::Approve { decision: approved(Kind::Exception).brief(&f.id, None, &policy()) }, "adam"),
             ] {
                 let step = f.transition(event, &actor(who), "", &policy(), now()).unwrap();
@@ -41,7 +44,13 @@ fn made() -> Made {
         }
         for s in &mine {
             let change = serde_json::to_value(s).unwrap();
-            let sealed = log.append(Happened::done(&system(), "finding.transition", ("finding", s.finding.as_str()), change, now()));
+            let sealed = log.append(Happened::done(
+                &system(),
+                "finding.transition",
+                ("finding", s.finding.as_str()),
+                change,
+                now(),
+            ));
             if sealed.seq >= 3 {
                 entries.push(sealed);
             }
@@ -77,7 +86,9 @@ fn write(made: &Made) -> Result<Vec<u8>, bundle::BundleError> {
     let tallies: BTreeMap<_, _> = [(rule.clone(), Tally { pass: 5, fail: 7, decided: 1, unknown: 0 })].into();
     let proof = vec![Attachment { name: "policy.pdf".into(), sha256: "00".into() }];
     let words = "Access is granted by role and reviewed every quarter.";
-    let word = Attestation::attest(("iso27001-2022", "A.5.15"), words, proof, now().plus_days(300), &actor("erin"), now()).unwrap();
+    let word =
+        Attestation::attest(("iso27001-2022", "A.5.15"), words, proof, now().plus_days(300), &actor("erin"), now())
+            .unwrap();
     let word = word.agree(&actor("adam"), &policy(), now()).unwrap();
     let alignments = [align("iso27001-2022", &controls, &tallies, &[word], now())];
     let ledger = [serde_json::json!({ "resource": "=cmd()", "state": "approved" })];
@@ -94,8 +105,16 @@ fn write(made: &Made) -> Result<Vec<u8>, bundle::BundleError> {
         decisions: &made.decisions,
         alignments: &alignments,
         populations: vec![Population::all("exposure/ledger", "Public exposure", &ledger).unwrap()],
-        files: vec![File { path: "evidence/aws/1/s3/orders.json".into(), media: "application/json".into(), bytes: b"{}".to_vec() }],
-        limits: vec![Limit { kind: "refused-api".into(), object: "kms:GetKeyPolicy".into(), meaning: "3 rules are unknown".into() }],
+        files: vec![File {
+            path: "evidence/aws/1/s3/orders.json".into(),
+            media: "application/json".into(),
+            bytes: b"{}".to_vec(),
+        }],
+        limits: vec![Limit {
+            kind: "refused-api".into(),
+            object: "kms:GetKeyPolicy".into(),
+            meaning: "3 rules are unknown".into(),
+        }],
         admin_approvers: vec!["ada".into()],
         seed: "2026-Q3",
         log: made.log.clone(),
@@ -124,7 +143,13 @@ fn a_bundle_verifies_and_is_the_same_each_time() {
     assert!(text("exposure/ledger.csv").contains("\"'=cmd()\""), "no spreadsheet runs a cell");
     assert!(text("index.html").contains("kms:GetKeyPolicy"));
     assert!(text("README.txt").contains(&mark));
-    assert!(report.manifest.files.iter().any(|f| f.path == "findings/findings.csv" && f.in_system == Some(40) && f.records == Some(8)));
+    assert!(
+        report
+            .manifest
+            .files
+            .iter()
+            .any(|f| f.path == "findings/findings.csv" && f.in_system == Some(40) && f.records == Some(8))
+    );
 }
 
 #[test]
@@ -172,7 +197,13 @@ fn a_state_set_in_the_database_is_found_in_the_bundle() {
 
 /// Runs a Python program; none when there is no Python here.
 fn python(args: &[&str], input: &[u8]) -> Option<(i32, String)> {
-    let mut child = Command::new("python3").args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().ok()?;
+    let mut child = Command::new("python3")
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .ok()?;
     child.stdin.take()?.write_all(input).ok()?;
     let out = child.wait_with_output().ok()?;
     let text = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
@@ -204,7 +235,9 @@ fn the_verifier_inside_agrees_without_the_product() {
         file.1[at] ^= 1;
         repack(&bad)
     };
-    for (name, want) in [("log/activity.jsonl", 1), ("findings/findings.csv", 1), ("manifest.json", 2), ("manifest.sig", 2)] {
+    for (name, want) in
+        [("log/activity.jsonl", 1), ("findings/findings.csv", 1), ("manifest.json", 2), ("manifest.sig", 2)]
+    {
         let (code, text) = run("bad.zip", &spoil(name), &mark).unwrap();
         assert_eq!(code, want, "{name}: {text}");
     }
@@ -244,7 +277,12 @@ for name, doc in json.load(sys.stdin).items():
         Some((code, text)) => assert_eq!(code, 0, "{text}"),
     }
     let results = doc("oscal/assessment-results.json");
-    let controls: Vec<_> = results["assessment-results"]["results"][0]["findings"].as_array().unwrap().iter().map(|f| f["target"]["target-id"].as_str().unwrap().to_owned()).collect();
+    let controls: Vec<_> = results["assessment-results"]["results"][0]["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|f| f["target"]["target-id"].as_str().unwrap().to_owned())
+        .collect();
     assert_eq!(controls, ["A.8.20", "A.5.15"], "what nobody assessed is claimed for nothing");
     let _: Time = results["assessment-results"]["metadata"]["last-modified"].as_str().unwrap().parse().unwrap();
 }

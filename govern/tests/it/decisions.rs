@@ -3,7 +3,8 @@
 use crate::world::*;
 use plumb_govern::Refusal;
 use plumb_govern::decision::{
-    Basis, Compensation, Decision, Draft, Kind, Rejected, Selector, Situation, Status, Subject, Watch, run_expiry, submit, unmatched,
+    Basis, Compensation, Decision, Draft, Kind, Rejected, Selector, Situation, Status, Subject, Watch, run_expiry,
+    submit, unmatched,
 };
 use plumb_govern::finding::{Event, Finding};
 use plumb_govern::people::{Actor, Credential, Grant, Place, Role, Scope};
@@ -52,14 +53,18 @@ fn an_alias_is_never_moved_to_somebody_else() {
     assert!(d.alias("erin.work", &"erin".into()).is_ok());
     let who = d.actor(&Credential { login: "ERIN.work", token: false, mfa_at: None }, &Place::default()).unwrap();
     assert_eq!(who.human, Some("erin".into()));
-    assert!(d.actor(&Credential { login: "leo", token: false, mfa_at: None }, &Place::default()).is_err(), "leavers are out");
+    assert!(
+        d.actor(&Credential { login: "leo", token: false, mfa_at: None }, &Place::default()).is_err(),
+        "leavers are out"
+    );
 }
 
 #[test]
 fn admin_and_approver_in_one_is_refused_unless_policy_says_so() {
     let mut directory = directory();
     directory.grant(Grant { human: "anna".into(), role: Role::Admin, scope: Scope::Organization });
-    let anna = directory.actor(&Credential { login: "anna", token: false, mfa_at: Some(now()) }, &Place::default()).unwrap();
+    let anna =
+        directory.actor(&Credential { login: "anna", token: false, mfa_at: Some(now()) }, &Place::default()).unwrap();
     let d = requested(Kind::Exception);
     check(approve(&d, &anna), Err("admin-decides"));
     let lax = Policy { allow_admin_approver: true, ..policy() };
@@ -84,7 +89,8 @@ fn act_now_needs_two_different_approvers() {
 /// Group 3, at the API: every missing part is named.
 #[test]
 fn a_request_is_complete_or_refused() {
-    let cases: [(&str, fn(&mut Draft)); 14] = [
+    type Case = (&'static str, fn(&mut Draft));
+    let cases: [Case; 14] = [
         ("basis", |d| d.basis = None),
         ("justification", |d| d.justification = "needed".into()),
         ("risk", |d| d.risk = "   low                                 ".into()),
@@ -121,8 +127,14 @@ fn a_request_is_complete_or_refused() {
     let mut long = draft(Kind::Exception);
     long.expires_at = Some(now().plus_days(46));
     check(ask(long, &Known { tier: Tier::Tier1, ..Known::default() }), Err("incomplete"));
-    check(submit(draft(Kind::Exception), "EX-1".into(), &actor("vera"), &Known::default().context(), &policy(), now()), Err("not-allowed"));
-    check(submit(draft(Kind::Exception), "EX-1".into(), &actor("ulla"), &Known::default().context(), &policy(), now()), Err("not-allowed"));
+    check(
+        submit(draft(Kind::Exception), "EX-1".into(), &actor("vera"), &Known::default().context(), &policy(), now()),
+        Err("not-allowed"),
+    );
+    check(
+        submit(draft(Kind::Exception), "EX-1".into(), &actor("ulla"), &Known::default().context(), &policy(), now()),
+        Err("not-allowed"),
+    );
 }
 
 /// Group 3, at import and at the store: a row in force without an end or a trigger lets no finding be accepted.
@@ -154,7 +166,10 @@ fn a_forged_row_in_force_is_useless() {
 #[test]
 fn a_rejected_text_is_not_simply_sent_again() {
     let known = Known {
-        rejected: vec![Rejected { justification: draft(Kind::Exception).justification.to_uppercase(), at: now().plus_days(-6) }],
+        rejected: vec![Rejected {
+            justification: draft(Kind::Exception).justification.to_uppercase(),
+            at: now().plus_days(-6),
+        }],
         ..Known::default()
     };
     check(ask(draft(Kind::Exception), &known), Err("incomplete"));
@@ -212,8 +227,14 @@ fn triggers_fire_on_change_and_say_what_changed() {
     gone.put(plumb_govern::people::Person { active: false, ..person("eve") }).unwrap();
     let fired: BTreeSet<_> = d.fired(&worse, &gone, now().plus_days(11)).into_iter().map(|f| f.watch).collect();
     let want = [
-        Watch::LaneRises, Watch::ExposureRises, Watch::KnownExploited, Watch::ExploitLikely, Watch::ValueChanges,
-        Watch::OwnerLeaves, Watch::FrameworkChanges, Watch::Unreviewed,
+        Watch::LaneRises,
+        Watch::ExposureRises,
+        Watch::KnownExploited,
+        Watch::ExploitLikely,
+        Watch::ValueChanges,
+        Watch::OwnerLeaves,
+        Watch::FrameworkChanges,
+        Watch::Unreviewed,
     ];
     assert_eq!(fired, want.into());
 }

@@ -1,13 +1,13 @@
 //! Groups 1, 4 (the part that needs no database) and 5: the table, closing by evidence, clocks through a life.
 
 use crate::world::*;
+use plumb_govern::Refusal;
 use plumb_govern::decision::Kind;
 use plumb_govern::finding::machine::{self, EventKind, State};
 use plumb_govern::finding::{
     BULK_LIMIT, Event, Finding, FoldError, Link, Relation, Remedy, RemedyKind, Transition, bulk, check_fold, link,
 };
 use plumb_govern::people::{Actor, Role};
-use plumb_govern::Refusal;
 use plumb_model::{Outcome, Time};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -111,9 +111,9 @@ fn sound(kind: EventKind, f: &Finding, at: Time) -> Event {
         EventKind::Trigger => Event::Trigger { decision: number(), fired: "lane-rises: urgent → act-now".into() },
         EventKind::Revoke => Event::Revoke { decision: number(), note: note() },
         EventKind::Change => Event::Change { what: "observed-value".into(), before: "aa".into(), after: "bb".into() },
-        EventKind::ResourceGone => {
-            Event::ResourceGone { passes: passes(&[at.plus_days(-1).max(Time::from_seconds(f.last_seen.seconds() + 1)), at]) }
-        }
+        EventKind::ResourceGone => Event::ResourceGone {
+            passes: passes(&[at.plus_days(-1).max(Time::from_seconds(f.last_seen.seconds() + 1)), at]),
+        },
         EventKind::Merge => Event::Merge { into: key(2), exists: true, same_account: true },
     }
 }

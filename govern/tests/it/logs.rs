@@ -2,7 +2,9 @@
 
 use crate::world::*;
 use plumb_govern::Refusal;
-use plumb_govern::log::{Broken, Checkpoint, Entry, Event, Head, Keys, Log, Report, SealKey, Sealed, Why, canonical, verify};
+use plumb_govern::log::{
+    Broken, Checkpoint, Entry, Event, Head, Keys, Log, Report, SealKey, Sealed, Why, canonical, verify,
+};
 use proptest::prelude::*;
 
 fn key(n: u8) -> SealKey {
@@ -15,7 +17,13 @@ fn log(n: u64, every: u64) -> (Vec<Sealed>, Vec<Checkpoint>, Head) {
     let (mut entries, mut points) = (Vec::new(), Vec::new());
     for i in 0..n {
         let change = serde_json::json!({ "to": "triaged", "n": i, "note": "ä\n\"x\"" });
-        entries.push(log.append(Event::done(&actor("erin"), "finding.triage", ("finding", &format!("f{}", i % 7)), change, now())));
+        entries.push(log.append(Event::done(
+            &actor("erin"),
+            "finding.triage",
+            ("finding", &format!("f{}", i % 7)),
+            change,
+            now(),
+        )));
         if (i + 1) % every == 0 {
             points.push(log.checkpoint("plumbline/test", &[&key(1)], now()));
         }
@@ -41,7 +49,13 @@ fn a_sound_log_verifies_and_tells_what_is_not_signed_yet() {
 fn the_hand_written_canonical_form_is_the_canonical_form() {
     let refusal = Refusal::field("note", "at least 20 characters");
     let mut log = Log::default();
-    let sealed = log.append(Event::denied(&actor("token-erin"), "decision.reject", ("decision", "EX-1 \u{1}\"ü"), &refusal, now()));
+    let sealed = log.append(Event::denied(
+        &actor("token-erin"),
+        "decision.reject",
+        ("decision", "EX-1 \u{1}\"ü"),
+        &refusal,
+        now(),
+    ));
     let entry: Entry = serde_json::from_slice(&sealed.bytes).unwrap();
     assert_eq!(canonical::bytes(&serde_json::to_value(&entry).unwrap()), sealed.bytes);
     assert_eq!(entry.canonical(), sealed.bytes);
@@ -103,7 +117,10 @@ fn a_chain_written_anew_is_not_what_was_signed() {
         .collect();
     let broken = check(&again, &points, None).unwrap_err();
     assert_eq!(broken, Broken { index: 10, why: Why::Rewritten { last: 19 } });
-    assert_eq!(broken.to_string(), "entry 10 or a later one up to entry 19 was rewritten: the tree is not the one that was signed");
+    assert_eq!(
+        broken.to_string(),
+        "entry 10 or a later one up to entry 19 was rewritten: the tree is not the one that was signed"
+    );
     assert!(check(&again, &[], Some(&head)).is_err(), "a head kept elsewhere tells too");
 }
 

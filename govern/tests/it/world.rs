@@ -1,8 +1,6 @@
 //! A small company to test with.
 
-use plumb_govern::decision::{
-    Basis, Context, Decision, Draft, Kind, Rejected, Situation, Watch, submit,
-};
+use plumb_govern::decision::{Basis, Context, Decision, Draft, Kind, Rejected, Situation, Watch, submit};
 use plumb_govern::finding::{EvidenceRef, Facts, Finding, Look, Pass};
 use plumb_govern::ids::{FindingId, HumanId};
 use plumb_govern::people::{Actor, Credential, Directory, Grant, Person, Place, Role, Scope};
@@ -41,8 +39,14 @@ pub fn person(id: &str) -> Person {
 pub fn directory() -> Directory {
     let mut d = Directory::default();
     let roles = [
-        ("erin", Role::Engineer), ("adam", Role::Approver), ("anna", Role::Approver), ("otto", Role::Approver),
-        ("ada", Role::Admin), ("vera", Role::Viewer), ("ulla", Role::Auditor), ("eve", Role::Engineer),
+        ("erin", Role::Engineer),
+        ("adam", Role::Approver),
+        ("anna", Role::Approver),
+        ("otto", Role::Approver),
+        ("ada", Role::Admin),
+        ("vera", Role::Viewer),
+        ("ulla", Role::Auditor),
+        ("eve", Role::Engineer),
     ];
     for (name, role) in roles {
         d.put(person(name)).unwrap();
@@ -69,7 +73,12 @@ pub fn system() -> Actor {
 }
 
 pub fn evidence() -> Vec<EvidenceRef> {
-    vec![EvidenceRef { uri: "evidence/1.json".into(), sha256: "00".into(), captured_at: now(), collector: "scan".into() }]
+    vec![EvidenceRef {
+        uri: "evidence/1.json".into(),
+        sha256: "00".into(),
+        captured_at: now(),
+        collector: "scan".into(),
+    }]
 }
 
 pub fn facts() -> Facts {

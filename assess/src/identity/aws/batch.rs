@@ -13,7 +13,7 @@ use std::sync::Arc;
 ///
 /// The line is an object with `id`, `request` (`principal`, `action`, `resource`, `resource_account`, `context`) and
 /// the policies `identity`, `resource_policy`, `boundaries`, `session`, `scps`, `rcps`, `endpoint_policies`,
-/// `grants`. A policy is a document, its JSON text, or `{name, policy}`. A context value of `null` means the key's
+/// `grants`; `principal_tags`, `resource_tags` and `request_tags` stand for their condition keys. A policy is a document, its JSON text, or `{name, policy}`. A context value of `null` means the key's
 /// value is not known; a policy layer given as `{"unknown": …}` could not be read.
 ///
 /// The answer is `{id, decision, because, residual}`, or `{id, error}` for a line that cannot be understood.
@@ -63,7 +63,16 @@ fn answer(line: &Json) -> Result<Answer, String> {
     };
     let account = member(request, &["resource_account", "resource_account_id"]).map(strings).unwrap_or_default();
     let account = account.first().map(AsRef::as_ref).or(nested_account);
-    let context = context(member(request, &["context", "context_variables", "context_keys"]))?;
+    let mut context = context(member(request, &["context", "context_variables", "context_keys"]))?;
+    for (names, prefix) in [
+        (["principal_tags", "caller_tags"], "aws:PrincipalTag/"),
+        (["resource_tags", "existing_tags"], "aws:ResourceTag/"),
+        (["request_tags", "new_tags"], "aws:RequestTag/"),
+    ] {
+        if let Some(Json::Object(tags)) = member(request, &names).or_else(|| member(top, &names)) {
+            tags.iter().for_each(|(key, value)| context.set(&format!("{prefix}{key}"), strings(value)));
+        }
+    }
 
     let mut unread = Unread::default();
     let identity = layer(member(top, &["identity", "identity_policies"]), "identity", &mut unread.identity)?;

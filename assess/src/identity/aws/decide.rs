@@ -364,13 +364,13 @@ impl<'a> Evaluation<'a, '_> {
                 continue;
             }
             match &statement.principals {
-                Some(principals) => {
-                    if principals.names(&self.request.caller, deny, self.bounded) == PrincipalMatch::None {
-                        continue;
-                    }
+                Some(principals)
+                    if principals.names(&self.request.caller, deny, self.bounded) == PrincipalMatch::None =>
+                {
+                    continue;
                 }
                 None if needs_principal => continue,
-                None => {}
+                _ => {}
             }
             let applies = statement.applies(&self.request.action, &self.resource, &self.request.context);
             if applies.is_no() {
@@ -695,7 +695,9 @@ fn core(request: &Request, policies: &Policies<'_>, identity: Tri, limit: Tri, r
 
 /// Whether the resource's own policy must admit the account before identity policies count.
 fn needs_resource_policy(request: &Request, policies: &Policies<'_>) -> bool {
-    if request.action.starts_with("sts:assumerole") {
+    if request.action.starts_with("sts:assumerole")
+        || matches!(request.action.as_ref(), "sts:tagsession" | "sts:setsourceidentity")
+    {
         return true;
     }
     if !request.action.starts_with("kms:") {
@@ -735,8 +737,17 @@ fn service_rule(request: &Request) -> Option<(Outcome, &'static str)> {
     if caller.kind == CallerKind::Root && action == "sts:assumerole" {
         return Some((Outcome::ImplicitlyDenied, "a root user cannot assume a role"));
     }
+    fixed(action, &request.resource).map(|why| (Outcome::ImplicitlyDenied, why))
+}
+
+/// Whether AWS itself refuses an action (lower case) on a resource it keeps for itself.
+pub(crate) fn unchangeable(action: &str, resource: &str) -> bool {
+    fixed(action, resource).is_some()
+}
+
+fn fixed(action: &str, resource: &str) -> Option<&'static str> {
     let (service, _) = action.split_once(':')?;
-    let arn = Arn::parse(&request.resource)?;
+    let arn = Arn::parse(resource)?;
     match service {
         "iam" => {
             let resource = arn.resource();
@@ -751,22 +762,22 @@ fn service_rule(request: &Request) -> Option<(Outcome, &'static str)> {
                         | "iam:tagpolicy"
                         | "iam:untagpolicy"
                 );
-                return changes.then_some((Outcome::ImplicitlyDenied, "AWS managed policies cannot be changed"));
+                return changes.then_some("AWS managed policies cannot be changed");
             }
             if resource.starts_with("role/aws-reserved/") {
                 let changes = ROLE_CHANGES.contains(&action)
                     || matches!(action, "iam:tagrole" | "iam:untagrole" | "iam:updateroledescription");
-                return changes.then_some((Outcome::ImplicitlyDenied, "roles under aws-reserved cannot be changed"));
+                return changes.then_some("roles under aws-reserved cannot be changed");
             }
             if resource.starts_with("role/aws-service-role/") {
                 let changes = ROLE_CHANGES.contains(&action);
-                return changes.then_some((Outcome::ImplicitlyDenied, "service-linked roles cannot be changed"));
+                return changes.then_some("service-linked roles cannot be changed");
             }
             None
         }
         "kms" if arn.resource().starts_with("alias/aws/") => {
             let changes = matches!(action, "kms:createalias" | "kms:updatealias" | "kms:deletealias");
-            changes.then_some((Outcome::ImplicitlyDenied, "aliases of AWS managed keys cannot be changed"))
+            changes.then_some("aliases of AWS managed keys cannot be changed")
         }
         _ => None,
     }

@@ -73,6 +73,8 @@ pub struct Actions {
     /// The patterns as written.
     pub texts: Box<[Box<str>]>,
     compiled: Box<[ActionPattern]>,
+    /// For long lists: the patterns of each service, by service; empty when a walk through all is as quick.
+    by_service: ByService,
 }
 
 /// `Resource` or `NotResource`.
@@ -132,13 +134,23 @@ impl ActionPattern {
 impl Actions {
     /// Compiles patterns.
     pub fn new(inverted: bool, texts: Vec<Box<str>>) -> Self {
-        let compiled = texts.iter().map(|t| ActionPattern::compile(t)).collect();
-        Self { inverted, texts: texts.into(), compiled }
+        let compiled: Box<[ActionPattern]> = texts.iter().map(|t| ActionPattern::compile(t)).collect();
+        let by_service = index(&compiled);
+        Self { inverted, texts: texts.into(), compiled, by_service }
     }
 
     /// Whether the element covers an action given in lower case.
     pub fn matches(&self, lower: &str) -> bool {
-        self.compiled.iter().any(|p| p.matches(lower)) != self.inverted
+        let covers = if self.by_service.is_empty() {
+            self.compiled.iter().any(|p| p.matches(lower))
+        } else {
+            let service = lower.split(':').next().unwrap_or_default();
+            let found = self.by_service.binary_search_by(|(s, _)| s.as_ref().cmp(service)).ok();
+            let mut of_service =
+                found.and_then(|at| self.by_service.get(at)).into_iter().flat_map(|(_, list)| list.iter());
+            of_service.any(|i| self.compiled.get(*i as usize).is_some_and(|p| p.matches(lower)))
+        };
+        covers != self.inverted
     }
 
     /// Whether the element covers every action.
@@ -153,6 +165,30 @@ impl Actions {
     pub(crate) fn patterns(&self) -> &[ActionPattern] {
         &self.compiled
     }
+}
+
+/// Services, sorted, with the places of their patterns.
+type ByService = Box<[(Box<str>, Box<[u32]>)]>;
+
+/// Lists of patterns longer than this are looked up by service.
+const SHORT: usize = 8;
+
+/// The places of the patterns of each service; empty for short lists and for those with `*`.
+fn index(compiled: &[ActionPattern]) -> ByService {
+    if compiled.len() <= SHORT || compiled.contains(&ActionPattern::Any) {
+        return Box::default();
+    }
+    let mut services: std::collections::BTreeMap<&str, Vec<u32>> = std::collections::BTreeMap::new();
+    for (i, pattern) in compiled.iter().enumerate() {
+        let (ActionPattern::Exact(text) | ActionPattern::Prefix(text) | ActionPattern::Glob(text)) = pattern else {
+            continue;
+        };
+        // A pattern has no wildcard before its colon, so its service is plain text.
+        if let (Some(service), Ok(i)) = (text.split(':').next(), u32::try_from(i)) {
+            services.entry(service).or_default().push(i);
+        }
+    }
+    services.into_iter().map(|(service, list)| (service.into(), list.into())).collect()
 }
 
 impl Resources {

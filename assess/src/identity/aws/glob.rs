@@ -142,7 +142,14 @@ impl Pattern {
             Self::Glob(text) => Tri::from(glob(text, value)),
             Self::Template(pieces) => match expand(pieces, context, true) {
                 Expansion::Missing => Tri::No,
-                Expansion::Unknown => Tri::Maybe,
+                // Whatever the variable says, the text before it must agree.
+                Expansion::Unknown => match pieces.first() {
+                    Some(Piece::Text(text)) => {
+                        let fixed = text.split(['*', '?']).next().unwrap_or_default();
+                        if value.starts_with(fixed) { Tri::Maybe } else { Tri::No }
+                    }
+                    _ => Tri::Maybe,
+                },
                 Expansion::Text(e) => {
                     Tri::from(match_by(&e.text, value.as_bytes(), |i| e.wild.get(i).copied().unwrap_or(false)))
                 }

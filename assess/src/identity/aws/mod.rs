@@ -3,18 +3,35 @@
 //! [`decide`] answers one request from compiled policies, in three values: what could not be known comes back as a
 //! residual condition, never as a silent yes or no.
 
+pub mod action_sets;
 pub mod arn;
+mod assess;
 mod batch;
+pub mod bits;
 pub mod condition;
 pub mod context;
+pub mod data;
 pub mod decide;
+pub mod details;
 pub mod document;
+pub mod escalate;
 pub mod glob;
+pub mod inventory;
+pub mod lint;
 pub mod principal;
-mod tri;
+pub mod ranges;
+pub mod reach;
+pub mod tri;
+pub mod workloads;
+pub mod world;
 
+pub use assess::{AssessError, assess, report};
 pub use batch::can_line;
 pub use decide::{Decision, Grant, Level, Outcome, Policies, Request, Unread, decide};
+pub use details::Details;
 pub use document::{Document, Policy};
+pub use escalate::{Escalations, Organization, escalations};
 pub use principal::{Caller, CallerKind};
 pub use tri::Tri;
+pub use workloads::Inventory;
+pub use world::World;

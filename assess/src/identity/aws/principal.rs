@@ -220,31 +220,31 @@ impl PrincipalEntry {
     }
 
     fn names(&self, caller: &Caller) -> PrincipalMatch {
-        let found =
-            match (self, caller.kind) {
-                (Self::Everyone, _) => PrincipalMatch::Wildcard,
-                (Self::Account(id), _)
-                    if !caller.account.is_empty() && **id == *caller.account && caller.is_identity() =>
-                {
-                    if caller.kind == CallerKind::Root { PrincipalMatch::Principal } else { PrincipalMatch::Account }
-                }
-                (Self::Arn(arn), CallerKind::User) if **arn == *caller.arn => PrincipalMatch::Principal,
-                (Self::Arn(arn), CallerKind::FederatedUser | CallerKind::Session) if **arn == *caller.arn => {
-                    PrincipalMatch::Session
-                }
-                (Self::Arn(arn), CallerKind::Role | CallerKind::Session) if same_role(arn, caller) => {
+        match (self, caller.kind) {
+            (Self::Everyone, _) => PrincipalMatch::Wildcard,
+            (Self::Account(id), _) if !caller.account.is_empty() && **id == *caller.account && caller.is_identity() => {
+                if caller.kind == CallerKind::Root {
                     PrincipalMatch::Principal
+                } else {
+                    PrincipalMatch::Account
                 }
-                (Self::Service(name), CallerKind::Service) if **name == *caller.arn || &**name == "*" => {
-                    PrincipalMatch::Principal
-                }
-                (Self::Federated(name), CallerKind::Provider) if **name == *caller.arn || &**name == "*" => {
-                    PrincipalMatch::Principal
-                }
-                (Self::Canonical(id), CallerKind::Canonical) if **id == *caller.arn => PrincipalMatch::Principal,
-                _ => PrincipalMatch::None,
-            };
-        found
+            }
+            (Self::Arn(arn), CallerKind::User) if **arn == *caller.arn => PrincipalMatch::Principal,
+            (Self::Arn(arn), CallerKind::FederatedUser | CallerKind::Session) if **arn == *caller.arn => {
+                PrincipalMatch::Session
+            }
+            (Self::Arn(arn), CallerKind::Role | CallerKind::Session) if same_role(arn, caller) => {
+                PrincipalMatch::Principal
+            }
+            (Self::Service(name), CallerKind::Service) if **name == *caller.arn || &**name == "*" => {
+                PrincipalMatch::Principal
+            }
+            (Self::Federated(name), CallerKind::Provider) if **name == *caller.arn || &**name == "*" => {
+                PrincipalMatch::Principal
+            }
+            (Self::Canonical(id), CallerKind::Canonical) if **id == *caller.arn => PrincipalMatch::Principal,
+            _ => PrincipalMatch::None,
+        }
     }
 }
 
@@ -295,8 +295,8 @@ impl Principals {
 
     /// How the element names `caller`.
     ///
-    /// A `Deny` with `NotPrincipal` spares a caller only when everything the caller is (account, role, session) is
-    /// listed, and never one with a permissions boundary (`bounded`).
+    /// A `Deny` with `NotPrincipal` spares a user that is listed, a role's session only when account, role and session
+    /// all are, and never a caller with a permissions boundary (`bounded`).
     pub fn names(&self, caller: &Caller, deny: bool, bounded: bool) -> PrincipalMatch {
         if !self.inverted {
             return self.entries.iter().map(|e| e.names(caller)).max().unwrap_or(PrincipalMatch::None);
@@ -308,9 +308,7 @@ impl Principals {
             false
         } else if deny {
             match caller.kind {
-                CallerKind::User | CallerKind::Role => {
-                    listed(PrincipalMatch::Account) && listed(PrincipalMatch::Principal)
-                }
+                CallerKind::Role => listed(PrincipalMatch::Account) && listed(PrincipalMatch::Principal),
                 CallerKind::Session => {
                     listed(PrincipalMatch::Account)
                         && listed(PrincipalMatch::Principal)

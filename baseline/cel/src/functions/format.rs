@@ -21,7 +21,7 @@ fn fill<'a>(cx: &mut Context, pattern: &str, list: &List<'a>) -> Result<String, 
     let mut chars = pattern.chars().peekable();
     let mut next = 0;
     while let Some(c) = chars.next() {
-        cx.allow_text(out.len() / 64)?;
+        cx.charge(1);
         if c != '%' {
             out.push(c);
             continue;
@@ -50,9 +50,10 @@ fn fill<'a>(cx: &mut Context, pattern: &str, list: &List<'a>) -> Result<String, 
         };
         let Some(value) = list.get(next) else { return Err(Val::invalid(format!("index {next} out of range"))) };
         next += 1;
-        one(&mut out, clause, precision, &value)?;
-        cx.allow_text(out.len())?;
+        one(cx, &mut out, clause, precision, &value)?;
+        cx.fits_text(out.len())?;
     }
+    cx.charge_bytes(out.len());
     Ok(out)
 }
 
@@ -60,7 +61,13 @@ fn refused<'a>(wanted: &str, value: &Val<'_>) -> Val<'a> {
     Val::invalid(format!("error during formatting: {wanted}, was given {}", value.type_name()))
 }
 
-fn one<'a>(out: &mut String, clause: char, precision: Option<usize>, value: &Val<'a>) -> Result<(), Val<'a>> {
+fn one<'a>(
+    cx: &mut Context,
+    out: &mut String,
+    clause: char,
+    precision: Option<usize>,
+    value: &Val<'a>,
+) -> Result<(), Val<'a>> {
     let not_finite = |d: f64| {
         if d.is_nan() {
             "NaN"
@@ -71,7 +78,7 @@ fn one<'a>(out: &mut String, clause: char, precision: Option<usize>, value: &Val
         }
     };
     match (clause, value) {
-        ('s', value) => shown(out, value)?,
+        ('s', value) => shown(cx, out, value)?,
         ('d', Val::Int(i)) => out.push_str(&i.to_string()),
         ('d', Val::Uint(u)) => out.push_str(&u.to_string()),
         ('d' | 'f' | 'e', Val::Double(d)) if !d.is_finite() => out.push_str(not_finite(*d)),
@@ -129,7 +136,8 @@ fn one<'a>(out: &mut String, clause: char, precision: Option<usize>, value: &Val
 }
 
 /// `%s`: the readable form; texts without quotes, maps sorted by the text of their keys.
-fn shown<'a>(out: &mut String, value: &Val<'a>) -> Result<(), Val<'a>> {
+fn shown<'a>(cx: &mut Context, out: &mut String, value: &Val<'a>) -> Result<(), Val<'a>> {
+    cx.charge(1);
     match value {
         Val::Null => out.push_str("null"),
         Val::Bool(b) => out.push_str(if *b { "true" } else { "false" }),
@@ -151,16 +159,19 @@ fn shown<'a>(out: &mut String, value: &Val<'a>) -> Result<(), Val<'a>> {
                 if at > 0 {
                     out.push_str(", ");
                 }
-                shown(out, &item)?;
+                shown(cx, out, &item)?;
+                cx.fits_text(out.len())?;
             }
             out.push(']');
         }
         Val::Map(map) => {
-            let mut entries = Vec::new();
+            let (mut entries, mut length) = (Vec::new(), out.len());
             for (key, value) in map.entries() {
                 let (mut k, mut v) = (String::new(), String::new());
-                shown(&mut k, &key)?;
-                shown(&mut v, &value)?;
+                shown(cx, &mut k, &key)?;
+                shown(cx, &mut v, &value)?;
+                length += k.len() + v.len() + 4;
+                cx.fits_text(length)?;
                 entries.push(format!("{k}: {v}"));
             }
             entries.sort();

@@ -31,8 +31,12 @@ pub(crate) const TABLE: Table = &[
 
 /// Compiles a pattern of the RE2 family; its size is bounded, its matching time is linear.
 pub(crate) fn pattern(text: &str) -> Result<regex::Regex, EvalError> {
+    sized_pattern(text, 1 << 20)
+}
+
+fn sized_pattern(text: &str, bytes: usize) -> Result<regex::Regex, EvalError> {
     regex::RegexBuilder::new(text)
-        .size_limit(1 << 20)
+        .size_limit(bytes)
         .build()
         .map_err(|error| EvalError::Invalid(format!("`{text}` is not a pattern: {}", last_line(&error.to_string()))))
 }
@@ -41,16 +45,22 @@ fn last_line(text: &str) -> &str {
     text.lines().last().unwrap_or(text).trim_start_matches("error: ")
 }
 
-fn starts_with<'a>(_: &mut Context, args: &[Val<'a>]) -> Val<'a> {
+fn starts_with<'a>(cx: &mut Context, args: &[Val<'a>]) -> Val<'a> {
     match args {
-        [Val::Str(text), Val::Str(start)] => Val::Bool(text.starts_with(&**start)),
+        [Val::Str(text), Val::Str(start)] => {
+            cx.charge_bytes(start.len());
+            Val::Bool(text.starts_with(&**start))
+        }
         _ => wrong(args),
     }
 }
 
-fn ends_with<'a>(_: &mut Context, args: &[Val<'a>]) -> Val<'a> {
+fn ends_with<'a>(cx: &mut Context, args: &[Val<'a>]) -> Val<'a> {
     match args {
-        [Val::Str(text), Val::Str(end)] => Val::Bool(text.ends_with(&**end)),
+        [Val::Str(text), Val::Str(end)] => {
+            cx.charge_bytes(end.len());
+            Val::Bool(text.ends_with(&**end))
+        }
         _ => wrong(args),
     }
 }
@@ -69,9 +79,10 @@ fn contains<'a>(cx: &mut Context, args: &[Val<'a>]) -> Val<'a> {
 fn matches<'a>(cx: &mut Context, args: &[Val<'a>]) -> Val<'a> {
     match args {
         [Val::Str(text), Val::Str(regex)] => {
-            cx.charge(1_000 + regex.len() as u64);
+            // Compiling costs as much as thousands of operations, and more for larger patterns.
+            cx.charge(20_000 + 8 * regex.len() as u64);
             cx.charge_bytes(text.len());
-            match pattern(regex) {
+            match sized_pattern(regex, 64 << 10) {
                 Ok(regex) => Val::Bool(regex.is_match(text)),
                 Err(error) => error.into(),
             }
@@ -163,10 +174,12 @@ fn join<'a>(cx: &mut Context, args: &[Val<'a>]) -> Val<'a> {
             Val::Unknown(u) => return Val::Unknown(u),
             other => return wrong(&[other]),
         }
-        if let Err(error) = cx.allow_text(out.len()) {
+        if let Err(error) = cx.fits_text(out.len()) {
             return error.into();
         }
+        cx.charge(1);
     }
+    cx.charge_bytes(out.len());
     Val::string(out)
 }
 
@@ -221,7 +234,8 @@ fn replace<'a>(cx: &mut Context, args: &[Val<'a>]) -> Val<'a> {
         [Val::Str(text), Val::Str(from), Val::Str(to), Val::Int(limit)] => (text, from, to, *limit),
         _ => return wrong(args),
     };
-    let most = if from.is_empty() { text.len() + 1 } else { text.len() / from.len() };
+    cx.charge_bytes(text.len());
+    let most = if from.is_empty() { text.chars().count() + 1 } else { text.matches(&**from).count() };
     let most = usize::try_from(limit).unwrap_or(most).min(most);
     if let Err(error) = cx.allow_text(text.len().saturating_add(most.saturating_mul(to.len()))) {
         return error.into();

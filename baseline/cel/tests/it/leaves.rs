@@ -1,6 +1,6 @@
 //! Explanations name the leaves that decided, and nothing else.
 
-use plumb_cel::{CelLeaf, Decision, Env, Frame, Functions, Limits, Type, compile};
+use plumb_cel::{CelLeaf, Decision, Env, Frame, Functions, Limits, Type, Val, compile};
 use plumb_model::{Reason, Time, Unknown, Value};
 
 fn rule(cidr: &str, from: i64, to: i64) -> Value {
@@ -145,6 +145,22 @@ fn counted_elements_are_named() {
 #[test]
 fn what_is_unknown_is_a_leaf() {
     check(r#"key != "" && days > 1"#, "unknown", &[r#"!key={"unknown":"denied: kms:DescribeKey"} wants != """#]);
+}
+
+#[test]
+fn a_part_of_a_resource_is_told_of_its_field() {
+    let mut env = env();
+    let part = Type::object("", [("to_port", Type::Int)]);
+    assert_eq!(env.part("rule", part, 0, "ingress"), 0);
+    let program = compile("rule.to_port < 100", &env, &Functions::standard(), &Limits::default()).unwrap();
+    assert_eq!(program.references().fields.len(), 1);
+    let fields = fields();
+    let part = [Val::from(&fields[0].as_list().unwrap()[0])];
+    let frame = Frame::rule(&fields, Time::from_seconds(0)).with_vars(&part);
+    let (decision, leaves) = program.explain(&frame);
+    assert_eq!(decision, Decision::False);
+    assert_eq!((leaves[0].path.as_str(), &leaves[0].observed), ("rule.to_port", &Value::Int(65535)));
+    assert_eq!(leaves[0].field, Some((0, "ingress".into())));
 }
 
 #[test]

@@ -40,6 +40,23 @@ fn texts_and_lists_cannot_grow_without_end() {
     let replaced = "'aaaaaaaaaa'.replace('', 'bbbbbbbbbb').replace('', 'cccccccccc').replace('', 'cccccccccc')\
                     .replace('', 'cccccccccc').replace('', 'cccccccccc').replace('', 'cccccccccc') == ''";
     assert!(matches!(decide(replaced, &Limits::default()), Decision::Error(EvalError::Limit(_))));
+    let long = "cel.bind(s, 'x'.replace('x', 'yyyyyyyyyyyyyyyy').replace('y', 'zzzzzzzzzzzzzzzz').replace('z', 'aaaaaaaaaaaaaaaa'), \
+                cel.bind(t, s.replace('a', 'bbbbbbbbbbbbbbbb'), ";
+    for rest in ["'%s'.format([lists.range(9000).map(i, t)]) == '')", "lists.range(9000).map(i, t).join() == '')"] {
+        assert!(
+            matches!(decide(&format!("{long}{rest})"), &Limits::default()), Decision::Error(EvalError::Limit(_))),
+            "{rest}"
+        );
+    }
+    // Comparing long texts and compiling patterns costs what it costs.
+    let compared = "lists.range(90000).all(i, lists.range(90000).all(j, t == t + '')))";
+    assert!(matches!(decide(&format!("{long}{compared})"), &Limits::default()), Decision::Error(EvalError::Limit(_))));
+    let patterns = "xs.all(a, xs.all(b, 'a'.matches('^a|(b{20}){20}' + string(a))))";
+    assert!(matches!(decide(patterns, &Limits::default()), Decision::Error(EvalError::Limit(_))));
+    assert_eq!(
+        decide("lists.range(9000).map(i, 'abcdefghij').join(',').size() == 98999", &Limits::default()),
+        Decision::True
+    );
 }
 
 #[test]

@@ -1,0 +1,396 @@
+//! What the command line accepts, with the spellings practitioners know.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Find every cloud account, hold each against a baseline, keep the record.
+#[derive(Debug, Parser)]
+#[command(name = "plumb", version, propagate_version = true, max_term_width = 110, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 done · 1 findings at or above --fail-on, or a check failed · 2 wrong usage · 3 done in part · 4 failed · 130 interrupted, resumable")]
+pub struct Cli {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub globals: Globals,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What holds for every command.
+#[derive(Debug, Args)]
+pub struct Globals {
+    /// The record's file
+    #[arg(long, global = true, env = "PLUMB_DB", value_name = "FILE")]
+    pub db: Option<PathBuf>,
+    /// A folder of your own rule pages, kinds and frameworks, read after the bundled ones
+    #[arg(long = "rules", global = true, env = "PLUMB_RULES", value_name = "DIR")]
+    pub rules_dir: Option<PathBuf>,
+    /// Parameters and settings (TOML); default plumb.toml where there is one
+    #[arg(long, global = true, env = "PLUMB_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// How to print; the default is text on a terminal and JSON in a pipe
+    #[arg(long, short = 'F', global = true, value_name = "FORMAT")]
+    pub format: Option<Format>,
+    /// Print only what was asked for
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+}
+
+/// How to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// One JSON document
+    Json,
+    /// One JSON object a line
+    Jsonl,
+    /// Comma-separated values
+    Csv,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Read accounts, judge them and put everything on the record
+    Scan(ScanArgs),
+    /// Say what a scan would call, with which permissions and at what pace, before anything is called
+    Plan(PlanArgs),
+    /// Print the least-privilege policy a scan needs
+    Permissions(PermissionArgs),
+    /// Print every verdict of a scan, pass included
+    Verdicts(VerdictArgs),
+    /// List findings, worst first
+    Findings(FindingArgs),
+    /// Explain a finding: rule, observed, expected, evidence, fix, history
+    Why(WhyArgs),
+    /// List, show, check or begin rules
+    Rules(RulesArgs),
+    /// Show a rule's page
+    Explain(RuleArgs),
+    /// List the accounts on the record
+    Accounts(ListArgs),
+    /// Show what was judged, and what could not be and why
+    Coverage(CoverageArgs),
+    /// Ask the record in SQL (views: findings, resources, coverages, accounts, scans, transitions)
+    Query(QueryArgs),
+    /// Write findings in another format
+    Export(ExportArgs),
+    /// Run the whole pipeline on a bundled organisation, offline
+    Demo(DemoArgs),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the version, and of what data
+    Version,
+}
+
+/// Which rules.
+#[derive(Debug, Args, Clone, Default)]
+pub struct RuleFilter {
+    /// Only these rules: our ids (`aws.s3.*`), or Prowler, Security Hub, Checkov, Trivy and `cis:` numbers
+    #[arg(long = "check", visible_alias = "checks", value_name = "ID", num_args = 1.., value_delimiter = ',')]
+    pub checks: Vec<String>,
+    /// All but these rules
+    #[arg(long = "skip-check", visible_alias = "excluded-check", value_name = "ID", num_args = 1.., value_delimiter = ',')]
+    pub skip_checks: Vec<String>,
+    /// Only rules of these services
+    #[arg(long = "service", visible_alias = "services", value_name = "NAME", num_args = 1.., value_delimiter = ',')]
+    pub services: Vec<String>,
+    /// Only rules of this severity or worse
+    #[arg(long, value_name = "SEVERITY")]
+    pub severity: Option<String>,
+    /// Only rules these frameworks name or map to
+    #[arg(long = "framework", visible_alias = "compliance", value_name = "ID", num_args = 1.., value_delimiter = ',')]
+    pub frameworks: Vec<String>,
+}
+
+/// Where AWS is and who asks.
+#[derive(Debug, Args, Clone)]
+pub struct AwsArgs {
+    /// Every account of the organisation
+    #[arg(long)]
+    pub org: bool,
+    /// The role to enter the organisation's accounts through
+    #[arg(long, value_name = "NAME", default_value = "OrganizationAccountAccessRole")]
+    pub role: String,
+    /// The external id the role asks for
+    #[arg(long, value_name = "ID", env = "PLUMB_EXTERNAL_ID", hide_env_values = true)]
+    pub external_id: Option<String>,
+    /// A role to take on first (ARN)
+    #[arg(long, value_name = "ARN")]
+    pub assume_role: Option<String>,
+    /// The profile to sign in with
+    #[arg(long, short, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Only these accounts
+    #[arg(long = "account", value_name = "ID", num_args = 1.., value_delimiter = ',')]
+    pub accounts: Vec<String>,
+    /// Only these regions
+    #[arg(long = "region", short = 'f', visible_alias = "regions", value_name = "REGION", num_args = 1.., value_delimiter = ',')]
+    pub regions: Vec<String>,
+    /// The region of the first calls; default from the profile, else us-east-1
+    #[arg(long, value_name = "REGION")]
+    pub home_region: Option<String>,
+    /// One address for every service
+    #[arg(long, value_name = "URL")]
+    pub endpoint_url: Option<String>,
+    /// FIPS endpoints
+    #[arg(long)]
+    pub fips: bool,
+    /// Share of the provider's published quotas to use at most; 0 means no limit of our own
+    #[arg(long, value_name = "SHARE", default_value_t = 0.2)]
+    pub max_share: f64,
+    /// Seconds a service in a region of an account may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 900)]
+    pub service_deadline: u64,
+}
+
+/// `plumb scan`
+#[derive(Debug, Args)]
+pub struct ScanArgs {
+    /// The provider
+    #[arg(value_enum, default_value_t = Provider::Aws)]
+    pub provider: Provider,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub aws: AwsArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub rules: RuleFilter,
+    /// Take up the last interrupted scan again
+    #[arg(long)]
+    pub resume: bool,
+    /// Judge ages as of this instant
+    #[arg(long, value_name = "RFC3339")]
+    pub now: Option<String>,
+    /// Exit 1 when a finding of this severity or worse is open
+    #[arg(long, value_name = "SEVERITY")]
+    pub fail_on: Option<String>,
+    /// No progress line
+    #[arg(long)]
+    pub no_progress: bool,
+    /// Accounts read at once
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub accounts_at_once: usize,
+    /// Findings to print at the end
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub top: usize,
+    /// Keep every answer in this file, for replaying
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub record_answers: Option<PathBuf>,
+}
+
+/// The providers that can be read live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Provider {
+    /// Amazon Web Services
+    Aws,
+}
+
+/// `plumb plan`
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// The provider
+    #[arg(value_enum, default_value_t = Provider::Aws)]
+    pub provider: Provider,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub aws: AwsArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub rules: RuleFilter,
+    /// Do not sign in; plan for this many accounts
+    #[arg(long, value_name = "N")]
+    pub offline_accounts: Option<usize>,
+    /// With --offline-accounts: regions per account
+    #[arg(long, value_name = "N", default_value_t = 17)]
+    pub offline_regions: usize,
+}
+
+/// `plumb permissions`
+#[derive(Debug, Args)]
+pub struct PermissionArgs {
+    /// The provider
+    #[arg(value_enum, default_value_t = Provider::Aws)]
+    pub provider: Provider,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub rules: RuleFilter,
+    /// With what organisation mode needs in the account signed in to
+    #[arg(long)]
+    pub org: bool,
+    /// As what
+    #[arg(long = "as", value_enum, default_value_t = PolicyForm::Json)]
+    pub form: PolicyForm,
+    /// The name of the role in the Terraform and CloudFormation forms
+    #[arg(long, default_value = "PlumblineReadOnly")]
+    pub role_name: String,
+}
+
+/// Forms of a policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PolicyForm {
+    /// An IAM policy document
+    Json,
+    /// A Terraform configuration with the role
+    Terraform,
+    /// A CloudFormation template for a StackSet
+    Stackset,
+}
+
+/// `plumb verdicts`
+#[derive(Debug, Args)]
+pub struct VerdictArgs {
+    /// The scan; default the last
+    #[arg(long, value_name = "N")]
+    pub scan: Option<i64>,
+    /// Only of this account
+    #[arg(long, value_name = "ID")]
+    pub account: Option<String>,
+}
+
+/// `plumb findings`
+#[derive(Debug, Args)]
+pub struct FindingArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub rules: RuleFilter,
+    /// Only of this account
+    #[arg(long, value_name = "ID")]
+    pub account: Option<String>,
+    /// Only of this region
+    #[arg(long, value_name = "REGION")]
+    pub region: Option<String>,
+    /// Only in these states; default all that are not closed
+    #[arg(long = "state", visible_alias = "status", value_name = "STATE", num_args = 1.., value_delimiter = ',')]
+    pub states: Vec<String>,
+    /// At most this many
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+}
+
+/// `plumb why`
+#[derive(Debug, Args)]
+pub struct WhyArgs {
+    /// The finding: its id or the beginning of it
+    pub finding: String,
+    /// With the whole raw answer
+    #[arg(long)]
+    pub raw: bool,
+}
+
+/// `plumb explain`
+#[derive(Debug, Args)]
+pub struct RuleArgs {
+    /// The rule: our id or an alias
+    pub rule: String,
+}
+
+/// `plumb rules`
+#[derive(Debug, Args)]
+pub struct RulesArgs {
+    /// What to do with rules
+    #[command(subcommand)]
+    pub command: RulesCommand,
+}
+
+/// What to do with rules.
+#[derive(Debug, Subcommand)]
+pub enum RulesCommand {
+    /// List rules
+    List {
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        rules: RuleFilter,
+    },
+    /// Show a rule's page
+    Show {
+        /// The rule: our id or an alias
+        rule: String,
+    },
+    /// Type-check every page and run every example
+    Check {
+        /// A catalog folder to check in place of the bundled one
+        dir: Option<PathBuf>,
+    },
+    /// Write the beginning of a new page
+    New {
+        /// Its id: `aws.sqs.queue.my-property`
+        id: String,
+        /// The folder of your own rules
+        #[arg(long, default_value = "rules")]
+        dir: PathBuf,
+    },
+}
+
+/// A plain listing.
+#[derive(Debug, Args)]
+pub struct ListArgs {}
+
+/// `plumb coverage`
+#[derive(Debug, Args)]
+pub struct CoverageArgs {
+    /// Only of this account
+    #[arg(long, value_name = "ID")]
+    pub account: Option<String>,
+    /// Only what is not covered completely
+    #[arg(long)]
+    pub gaps: bool,
+}
+
+/// `plumb query`
+#[derive(Debug, Args)]
+pub struct QueryArgs {
+    /// One SELECT statement
+    pub sql: String,
+}
+
+/// `plumb export`
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// The format
+    #[arg(value_enum)]
+    pub to: ExportFormat,
+    /// Where to; default standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// With passing verdicts too (OCSF, ASFF, JSON, JSONL and CSV)
+    #[arg(long)]
+    pub with_pass: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub rules: RuleFilter,
+}
+
+/// Formats findings can be written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// One JSON document
+    Json,
+    /// One JSON object a line
+    Jsonl,
+    /// Comma-separated values; formulas are neutralised
+    Csv,
+    /// OCSF 1.6 Compliance Finding (class 2003)
+    Ocsf,
+    /// AWS Security Finding Format
+    Asff,
+    /// Markdown
+    Markdown,
+    /// One self-contained HTML page
+    Html,
+}
+
+/// `plumb demo`
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Findings to print at the end
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub top: usize,
+    /// Judge ages as of this instant
+    #[arg(long, value_name = "RFC3339")]
+    pub now: Option<String>,
+}

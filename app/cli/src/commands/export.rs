@@ -1,0 +1,136 @@
+//! `plumb export`
+
+use super::verdicts::each_verdict;
+use crate::{
+    args::{ExportArgs, ExportFormat, FindingArgs, Globals},
+    context, out,
+    out::Failure,
+};
+use plumb_connect::{Exported, Report, asff, csv, html, markdown, ocsf};
+use plumb_model::{Outcome, Severity};
+use plumb_record::FindingRow;
+use std::io::Write;
+
+/// `plumb export FORMAT`
+pub fn run(globals: &Globals, args: ExportArgs) -> Result<u8, Failure> {
+    let record = context::record_read_only(globals)?;
+    let catalog = context::catalog(globals)?;
+    let scan = record.scan(None)?;
+    let query = super::findings::query(
+        globals,
+        &FindingArgs { rules: args.rules.clone(), account: None, region: None, states: Vec::new(), limit: None },
+    )?;
+    let findings = record.findings(&query)?;
+    let accounts: std::collections::BTreeMap<String, String> = record.accounts()?.into_iter().map(|a| (a.id, a.name)).collect();
+    let exported = |f: &FindingRow, outcome: Outcome| -> Exported {
+        let rule = catalog.rules.get(f.rule.as_str());
+        Exported {
+            key: f.key.clone(),
+            short: f.id.clone(),
+            rule: f.rule.clone(),
+            title: f.title.clone(),
+            summary: rule.map(|r| r.summary()).unwrap_or_default(),
+            why: rule.map(|r| r.section("Why it matters")).unwrap_or_default(),
+            fix: rule.map(|r| r.section("How to fix")).unwrap_or_default(),
+            severity: f.severity.parse().unwrap_or(Severity::Medium),
+            outcome,
+            state: f.state.clone(),
+            account: f.account.clone(),
+            account_name: accounts.get(&f.account).cloned().unwrap_or_default(),
+            region: f.region.clone(),
+            kind: f.kind.clone(),
+            resource: f.resource.clone(),
+            name: f.name.clone(),
+            sub_key: f.sub_key.clone(),
+            first_seen: f.first_seen.clone(),
+            last_seen: f.last_seen.clone(),
+            topic: f.topic.clone(),
+            because: f.because.clone(),
+            controls: rule
+                .map(|r| {
+                    let all = catalog.controls_of(r);
+                    let named = all.into_iter().filter(|c| c.confidence > plumb_catalog::Confidence::Low);
+                    named.map(|c| (c.framework, c.control)).collect()
+                })
+                .unwrap_or_default(),
+        }
+    };
+    let mut rows: Vec<Exported> = findings.iter().map(|f| exported(f, Outcome::Fail)).collect();
+    if args.with_pass {
+        each_verdict(globals, &record, &catalog, &scan, None, |v, severity| {
+            if v.outcome != Outcome::Pass || !(query.rules.is_empty() || query.rules.contains(&v.rule)) {
+                return Ok(());
+            }
+            let key = v.key();
+            let row = FindingRow {
+                id: key.short(),
+                key: key.hex(),
+                rule: v.rule.to_string(),
+                title: catalog.rules.get(&v.rule).map(|r| r.title.clone()).unwrap_or_default(),
+                severity: severity.name().into(),
+                severity_open: severity.name().into(),
+                severity_closed: None,
+                state: "pass".into(),
+                account: v.account.to_string(),
+                region: v.region.to_string(),
+                kind: v.kind.to_string(),
+                resource: v.resource.to_string(),
+                name: v.name.to_string(),
+                sub_key: v.sub_key.to_string(),
+                first_seen: scan.judged_at.clone(),
+                last_seen: scan.judged_at.clone(),
+                unknown_since: None,
+                occurrences: 0,
+                topic: catalog.rules.get(&v.rule).map(|r| r.topic.to_string()).unwrap_or_default(),
+                because: v.because.clone(),
+            };
+            rows.push(exported(&row, Outcome::Pass));
+            Ok(())
+        })?;
+    }
+    let coverage = record.coverage(None)?;
+    let sum = |f: fn(&plumb_record::CoverageRow) -> i64| coverage.iter().map(f).sum::<i64>();
+    let report = Report {
+        judged_at: scan.judged_at.clone(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        accounts: record.accounts()?.into_iter().map(|a| (a.id, a.name, a.state, a.reason)).collect(),
+        resources: scan.stats.get("resources").and_then(serde_json::Value::as_u64).unwrap_or_default(),
+        pass: sum(|c| c.pass),
+        fail: sum(|c| c.fail),
+        unknown: sum(|c| c.unknown),
+        gaps: gaps(&coverage),
+    };
+    let text = match args.to {
+        ExportFormat::Json => serde_json::to_string_pretty(&rows)? + "\n",
+        ExportFormat::Jsonl => rows.iter().map(|r| serde_json::to_string(r).map(|l| l + "\n")).collect::<Result<String, _>>()?,
+        ExportFormat::Csv => csv(&rows),
+        ExportFormat::Ocsf => serde_json::to_string_pretty(&ocsf(&rows, &report))? + "\n",
+        ExportFormat::Asff => serde_json::to_string_pretty(&asff(&rows, &report))? + "\n",
+        ExportFormat::Markdown => markdown(&rows, &report),
+        ExportFormat::Html => html(&rows, &report),
+    };
+    match &args.output {
+        Some(path) => {
+            std::fs::write(path, text).map_err(|e| Failure::new(format!("cannot write `{}`: {e}", path.display())))?;
+            out::note(globals, format!("wrote {} rows to {}", rows.len(), path.display()));
+        }
+        None => {
+            if std::io::stdout().lock().write_all(text.as_bytes()).is_err() {
+                return Ok(0);
+            }
+        }
+    }
+    Ok(0)
+}
+
+fn gaps(coverage: &[plumb_record::CoverageRow]) -> Vec<(String, usize)> {
+    let mut found: std::collections::BTreeMap<String, usize> = Default::default();
+    for row in coverage.iter().filter(|r| r.unknown > 0) {
+        for reason in &row.reasons {
+            *found.entry(reason.describe()).or_default() += 1;
+        }
+    }
+    let mut found: Vec<(String, usize)> = found.into_iter().collect();
+    found.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+    found
+}

@@ -1,0 +1,28 @@
+//! One module per group of commands.
+
+pub mod demo;
+pub mod export;
+pub mod findings;
+pub mod listing;
+pub mod plan;
+pub mod rules;
+pub mod scan;
+pub mod verdicts;
+pub mod why;
+
+use crate::{args::Cli, out, out::Failure};
+use clap::CommandFactory;
+
+/// `plumb completions`
+pub fn completions(shell: clap_complete::Shell) -> Result<u8, Failure> {
+    clap_complete::generate(shell, &mut Cli::command(), "plumb", &mut std::io::stdout());
+    Ok(0)
+}
+
+/// `plumb version`
+pub fn version() -> Result<u8, Failure> {
+    out::line(format!("plumb {}", env!("CARGO_PKG_VERSION")));
+    out::line(format!("record format {}", plumb_record::FORMAT));
+    out::line(format!("AWS models: botocore {}", plumb_clouds::aws::models_version()));
+    Ok(0)
+}

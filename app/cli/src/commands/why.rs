@@ -1,0 +1,116 @@
+//! `plumb why`: a finding explains itself.
+
+use crate::{
+    args::{Format, Globals, WhyArgs},
+    context, out,
+    out::Failure,
+};
+use plumb_model::{FindingKey, Source};
+use serde_json::{Value as Json, json};
+
+/// `plumb why F-…`
+pub fn run(globals: &Globals, args: WhyArgs) -> Result<u8, Failure> {
+    let record = context::record_read_only(globals)?;
+    let finding = record.finding(&args.finding)?;
+    let history = record.history(&finding.key)?;
+    let catalog = context::catalog(globals)?;
+    let rule = catalog.rules.get(finding.rule.as_str());
+    let raw: Option<Json> =
+        record.raw(&finding.account, &finding.kind, &finding.resource).ok().and_then(|text| serde_json::from_str(&text).ok());
+    let controls = rule.map(|r| catalog.controls_of(r)).unwrap_or_default();
+    if matches!(globals.format, Some(Format::Json | Format::Jsonl)) {
+        let mut value = super::findings::row(&finding);
+        if let Some(object) = value.as_object_mut() {
+            object.insert("history".into(), json!(history));
+            object.insert("controls".into(), json!(controls));
+            object.insert("fix".into(), json!(rule.map(|r| r.section("How to fix"))));
+            object.insert("why_it_matters".into(), json!(rule.map(|r| r.section("Why it matters"))));
+            if args.raw {
+                object.insert("raw".into(), json!(raw));
+            }
+        }
+        out::line(serde_json::to_string_pretty(&value)?);
+        return Ok(0);
+    }
+    let part = if finding.sub_key.is_empty() { String::new() } else { format!(" [{}]", finding.sub_key) };
+    out::line(format!("{}  {}  {}", finding.id, finding.severity.to_uppercase(), finding.state));
+    out::line(format!("Not so: {}", finding.title));
+    out::line(format!("\n  resource  {}{part}", finding.resource));
+    out::line(format!("  where     account {}, {}", finding.account, finding.region));
+    out::line(format!("  rule      {}", finding.rule));
+    out::line(format!("  seen      first {}, last {}, opened {} time(s)", finding.first_seen, finding.last_seen, finding.occurrences));
+    if let Some(since) = &finding.unknown_since {
+        out::line(format!("  stale     not judged since {since}: the facts were out of reach"));
+    }
+    out::line("\nWhat decided");
+    for leaf in &finding.because {
+        out::line(format!("  {}", leaf.path));
+        out::line(format!("    observed  {}", short_json(&leaf.observed.to_plain_json())));
+        out::line(format!("    expected  {}", leaf.expected));
+        if leaf.source != Source::Derived {
+            out::line(format!("    said by   {}", leaf.source));
+        }
+    }
+    if let Some(raw) = &raw {
+        let shown = if args.raw { serde_json::to_string_pretty(raw)? } else { excerpt(raw, &finding.because) };
+        if !shown.is_empty() {
+            out::line(format!("\nFrom the provider's answer{}", if args.raw { "" } else { " (all of it: --raw)" }));
+            out::line(shown.lines().map(|l| format!("  {l}")).collect::<Vec<_>>().join("\n"));
+        }
+    }
+    if let Some(rule) = rule {
+        for heading in ["Why it matters", "When this is fine", "How to fix"] {
+            let text = rule.section(heading);
+            if !text.is_empty() {
+                out::line(format!("\n{heading}"));
+                out::line(text.lines().map(|l| format!("  {l}")).collect::<Vec<_>>().join("\n"));
+            }
+        }
+    }
+    let named: Vec<String> =
+        controls.iter().filter(|c| c.confidence > plumb_catalog::Confidence::Low).map(|c| format!("{} {}", c.framework, c.control)).collect();
+    if !named.is_empty() {
+        out::line("\nControls");
+        out::line(format!("  {}", named.join(" · ")));
+    }
+    out::line("\nHistory");
+    for step in &history {
+        let reason = if step.reason.is_empty() { String::new() } else { format!(" ({})", step.reason) };
+        out::line(format!("  {}  {} → {}  {} by {}{reason}", step.at, step.from, step.to, step.event, step.actor));
+    }
+    let key: Vec<u8> = (0..finding.key.len()).step_by(2).filter_map(|i| u8::from_str_radix(finding.key.get(i..i + 2)?, 16).ok()).collect();
+    if let Ok(bytes) = <[u8; 32]>::try_from(key) {
+        out::line(format!("\nkey {}", FindingKey::from_bytes(bytes).hex()));
+    }
+    Ok(0)
+}
+
+fn short_json(value: &Json) -> String {
+    super::scan::short(&value.to_string(), 160)
+}
+
+/// The members of the raw answer that hold an observed value, so that the evidence can be followed by eye.
+fn excerpt(raw: &Json, because: &[plumb_model::Leaf]) -> String {
+    let observed: Vec<Json> = because.iter().map(|l| l.observed.to_plain_json()).collect();
+    let wanted = |v: &Json| observed.iter().any(|o| o == v && !o.is_null());
+    fn holds(value: &Json, wanted: &dyn Fn(&Json) -> bool) -> bool {
+        wanted(value)
+            || match value {
+                Json::Array(items) => items.iter().any(|v| holds(v, wanted)),
+                Json::Object(map) => map.values().any(|v| holds(v, wanted)),
+                _ => false,
+            }
+    }
+    let Some(members) = raw.as_object() else { return String::new() };
+    let kept: serde_json::Map<String, Json> =
+        members.iter().filter(|(_, v)| holds(v, &wanted)).map(|(k, v)| (k.clone(), v.clone())).collect();
+    let text = serde_json::to_string_pretty(&kept).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    if kept.is_empty() {
+        String::new()
+    } else if lines.len() > 24 {
+        format!("{}\n…", lines.iter().take(24).copied().collect::<Vec<_>>().join("\n"))
+    } else {
+        text
+    }
+}

@@ -1,0 +1,170 @@
+//! What commands share: the catalog, the record, the selection of rules.
+
+use crate::{
+    args::{Globals, RuleFilter},
+    out::{self, Failure},
+};
+use plumb_catalog::{Catalog, File, Problem};
+use plumb_evaluate::{RuleSet, Selection};
+use plumb_model::{RuleId, Severity, Time, Value};
+use plumb_record::Record;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
+
+/// The instant it is.
+pub fn now() -> Time {
+    Time::from_seconds(jiff::Timestamp::now().as_second())
+}
+
+/// The instant a flag names, or now.
+pub fn instant(text: Option<&str>) -> Result<Time, Failure> {
+    match text {
+        Some(text) => text.parse().map_err(|e| Failure::usage(format!("--now: {e}"))),
+        None => Ok(now()),
+    }
+}
+
+/// The record's file: `--db`, `PLUMB_DB`, or the user's data folder.
+pub fn db_path(globals: &Globals) -> Result<PathBuf, Failure> {
+    if let Some(path) = &globals.db {
+        return Ok(path.clone());
+    }
+    let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from);
+    let home = std::env::var_os("HOME").map(|h| PathBuf::from(h).join(".local/share"));
+    match data.filter(|d| d.is_absolute()).or(home) {
+        Some(folder) => Ok(folder.join("plumbline/record.db")),
+        None => Err(Failure::usage("there is no home folder; say where the record is with --db FILE")),
+    }
+}
+
+/// The record for writing.
+pub fn record(globals: &Globals) -> Result<Record, Failure> {
+    Ok(Record::open(&db_path(globals)?)?)
+}
+
+/// The record for reading.
+pub fn record_read_only(globals: &Globals) -> Result<Record, Failure> {
+    Ok(Record::open_read_only(&db_path(globals)?)?)
+}
+
+/// Every catalog file below a folder.
+pub fn files_below(root: &Path) -> Result<Vec<(String, String)>, Failure> {
+    let mut out = Vec::new();
+    let mut waiting = vec![root.to_path_buf()];
+    while let Some(dir) = waiting.pop() {
+        let entries = std::fs::read_dir(&dir).map_err(|e| Failure::usage(format!("cannot read the rules folder `{}`: {e}", dir.display())))?;
+        for entry in entries {
+            let path = entry?.path();
+            let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+            if name.starts_with(['.', '_']) {
+                continue;
+            }
+            if path.is_dir() {
+                waiting.push(path);
+            } else if name.ends_with(".md") || name.ends_with(".toml") {
+                let below = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+                let text = std::fs::read_to_string(&path).map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", path.display())))?;
+                out.push((below, text));
+            }
+        }
+    }
+    out.sort();
+    Ok(out)
+}
+
+/// The catalog, with the user's own folder; what is wrong in it is said and left out.
+pub fn catalog(globals: &Globals) -> Result<Catalog, Failure> {
+    let own = match &globals.rules_dir {
+        Some(dir) => files_below(dir)?,
+        None => Vec::new(),
+    };
+    let (catalog, problems) = Catalog::load(own.iter().map(|(path, text)| File { path, text }));
+    warn(globals, &problems);
+    Ok(catalog)
+}
+
+/// Says what is wrong with catalog files.
+pub fn warn(globals: &Globals, problems: &[Problem]) {
+    for problem in problems {
+        out::note(globals, format!("plumb: {problem}"));
+    }
+}
+
+/// The rules a filter names.
+pub fn select(catalog: &Catalog, filter: &RuleFilter) -> Result<Option<BTreeSet<RuleId>>, Failure> {
+    let mut wanted: Option<BTreeSet<RuleId>> = None;
+    let resolve = |words: &[String]| -> Result<BTreeSet<RuleId>, Failure> {
+        let mut found = BTreeSet::new();
+        for word in words {
+            found.extend(catalog.resolve(word).map_err(Failure::usage)?);
+        }
+        Ok(found)
+    };
+    let narrow = |wanted: &mut Option<BTreeSet<RuleId>>, by: BTreeSet<RuleId>| {
+        *wanted = Some(match wanted.take() {
+            Some(had) => had.intersection(&by).cloned().collect(),
+            None => by,
+        });
+    };
+    if !filter.checks.is_empty() {
+        narrow(&mut wanted, resolve(&filter.checks)?);
+    }
+    if !filter.frameworks.is_empty() {
+        let mut found = BTreeSet::new();
+        for framework in &filter.frameworks {
+            let id = framework.to_ascii_lowercase();
+            if !catalog.frameworks.contains_key(&id) {
+                let known: Vec<&str> = catalog.frameworks.keys().map(String::as_str).collect();
+                return Err(Failure::usage(format!("there is no framework `{framework}`; there is {}", known.join(", "))));
+            }
+            found.extend(catalog.rules_of_framework(&id));
+        }
+        narrow(&mut wanted, found);
+    }
+    if !filter.services.is_empty() {
+        let known: BTreeSet<&str> = catalog.kinds.keys().map(|k| k.service()).collect();
+        if let Some(wrong) = filter.services.iter().find(|s| !known.contains(s.as_str())) {
+            let names: Vec<&str> = known.into_iter().collect();
+            return Err(Failure::usage(format!("there is no service `{wrong}`; there is {}", names.join(", "))));
+        }
+        let of = |r: &&plumb_catalog::Rule| filter.services.iter().any(|s| s == r.kind.service() || s == r.id.kind().service());
+        narrow(&mut wanted, catalog.rules.values().filter(of).map(|r| r.id.clone()).collect());
+    }
+    if let Some(severity) = &filter.severity {
+        let at_least: Severity = severity.parse().map_err(Failure::usage)?;
+        narrow(&mut wanted, catalog.rules.values().filter(|r| r.severity >= at_least).map(|r| r.id.clone()).collect());
+    }
+    if !filter.skip_checks.is_empty() {
+        let skip = resolve(&filter.skip_checks)?;
+        let all = wanted.take().unwrap_or_else(|| catalog.rules.keys().cloned().collect());
+        wanted = Some(all.difference(&skip).cloned().collect());
+    }
+    match &wanted {
+        Some(none) if none.is_empty() => Err(Failure::usage("no rule is left by these filters")),
+        _ => Ok(wanted),
+    }
+}
+
+/// Settings from a TOML file: `[params."aws.iam.user.access-key-rotated"]` tables.
+pub fn params(globals: &Globals) -> Result<BTreeMap<RuleId, BTreeMap<String, Value>>, Failure> {
+    let path = match &globals.config {
+        Some(path) => path.clone(),
+        None if Path::new("plumb.toml").exists() => PathBuf::from("plumb.toml"),
+        None => return Ok(BTreeMap::new()),
+    };
+    let text = std::fs::read_to_string(&path).map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", path.display())))?;
+    plumb_run::read_params(&text).map_err(|e| Failure::usage(format!("`{}`: {e}", path.display())))
+}
+
+/// The compiled rules that a filter and the configuration name.
+pub fn rules(globals: &Globals, catalog: &Catalog, filter: &RuleFilter) -> Result<RuleSet, Failure> {
+    let selection = Selection { rules: select(catalog, filter)?, params: params(globals)? };
+    let (rules, problems) = RuleSet::compile(catalog, &selection);
+    warn(globals, &problems);
+    if rules.is_empty() {
+        return Err(Failure::usage("no rule is left to judge by"));
+    }
+    Ok(rules)
+}

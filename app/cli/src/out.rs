@@ -1,0 +1,128 @@
+//! What is printed and where; failures with their causes.
+
+use crate::args::{Format, Globals};
+use serde::Serialize;
+use std::{
+    error::Error,
+    fmt,
+    io::{IsTerminal, Write},
+};
+
+/// Why a command did not do what was asked.
+#[derive(Debug)]
+pub struct Failure {
+    /// The exit code.
+    pub code: u8,
+    message: String,
+    cause: Option<Box<dyn Error>>,
+}
+
+impl Failure {
+    /// Wrong usage: exit code 2.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { code: 2, message: message.into(), cause: None }
+    }
+
+    /// It failed: exit code 4.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { code: 4, message: message.into(), cause: None }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        let mut cause = self.cause.as_ref().and_then(|c| c.source());
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl<E: Error + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self { code: 4, message: error.to_string(), cause: Some(Box::new(error)) }
+    }
+}
+
+/// Prints a failure to standard error.
+pub fn failure(error: &Failure) {
+    let _ = writeln!(std::io::stderr(), "plumb: {error}");
+}
+
+/// Prints a line to standard output; a closed pipe ends the program quietly, as it should.
+pub fn line(text: impl fmt::Display) {
+    if writeln!(std::io::stdout().lock(), "{text}").is_err() {
+        std::process::exit(0);
+    }
+}
+
+/// Prints a line to standard error, for people; not with `--quiet`.
+pub fn note(globals: &Globals, text: impl fmt::Display) {
+    if !globals.quiet {
+        let _ = writeln!(std::io::stderr(), "{text}");
+    }
+}
+
+/// The format asked for, or what suits where standard output goes.
+pub fn format(globals: &Globals) -> Format {
+    globals.format.unwrap_or(if std::io::stdout().is_terminal() { Format::Text } else { Format::Json })
+}
+
+/// Prints rows in the format asked for. `header` and `cells` are for text and CSV.
+pub fn rows<T: Serialize>(globals: &Globals, rows: &[T], header: &[&str], cells: impl Fn(&T) -> Vec<String>) -> Result<(), Failure> {
+    match format(globals) {
+        Format::Json => line(serde_json::to_string_pretty(rows)?),
+        Format::Jsonl => {
+            let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+            for row in rows {
+                if serde_json::to_writer(&mut out, row).is_err() || out.write_all(b"\n").is_err() {
+                    std::process::exit(0);
+                }
+            }
+            let _ = out.flush();
+        }
+        Format::Csv => {
+            line(header.join(","));
+            for row in rows {
+                line(cells(row).iter().map(|c| csv_cell(c)).collect::<Vec<_>>().join(","));
+            }
+        }
+        Format::Text => table(header, &rows.iter().map(cells).collect::<Vec<_>>()),
+    }
+    Ok(())
+}
+
+/// Columns padded to their widest cell; the last is left as it is.
+pub fn table(header: &[&str], rows: &[Vec<String>]) {
+    let width = |i: usize| {
+        let widest = rows.iter().filter_map(|r| r.get(i)).map(|c| c.chars().count()).max().unwrap_or(0);
+        widest.max(header.get(i).map_or(0, |h| h.len())).min(60)
+    };
+    let widths: Vec<usize> = (0..header.len()).map(width).collect();
+    let show = |cells: &[String]| {
+        let mut text = String::new();
+        for (i, cell) in cells.iter().enumerate() {
+            let last = i + 1 == cells.len();
+            let w = widths.get(i).copied().unwrap_or(0);
+            if last {
+                text.push_str(cell);
+            } else {
+                text.push_str(&format!("{cell:<w$}  "));
+            }
+        }
+        line(text.trim_end());
+    };
+    show(&header.iter().map(|h| h.to_uppercase()).collect::<Vec<_>>());
+    for row in rows {
+        show(row);
+    }
+}
+
+/// A CSV cell, quoted when need be; a cell a spreadsheet would run as a formula is made text.
+pub fn csv_cell(cell: &str) -> String {
+    let cell = if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell.to_owned() };
+    if cell.contains([',', '"', '\n', '\r']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell }
+}

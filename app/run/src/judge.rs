@@ -1,0 +1,222 @@
+//! Judging one account's resources as they stand on the record.
+
+use crate::{EndOfLife, Engine};
+use plumb_evaluate::{AccountFacts, Explain, Helpers, RuleSet, Table, World};
+use plumb_catalog::Kind;
+use plumb_model::{AccountId, KindId, Outcome, Region, Resource, ResourceId, Severity, Time, Unknown, Value, Verdict};
+use plumb_record::{CoverageRow, Record, RecordError, ResourceRow, ScanId, Unit, UnitState};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// Why judging stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum JudgeError {
+    /// The record failed.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// A stored document is damaged.
+    #[error("the stored fields of {kind} `{id}` are damaged")]
+    Damaged {
+        /// The kind.
+        kind: String,
+        /// The resource.
+        id: String,
+    },
+}
+
+/// Verdicts by outcome, with the reasons of the unknown ones; per place and rule.
+#[derive(Debug, Default, Clone)]
+struct Counts {
+    pass: i64,
+    fail: i64,
+    unknown: i64,
+    not_applicable: i64,
+    reasons: Vec<Unknown>,
+}
+
+impl Counts {
+    fn add(&mut self, verdict: &Verdict) {
+        match verdict.outcome {
+            Outcome::Pass => self.pass += 1,
+            Outcome::Fail => self.fail += 1,
+            Outcome::Unknown => self.unknown += 1,
+            Outcome::NotApplicable => self.not_applicable += 1,
+        }
+        for need in &verdict.needs {
+            if self.reasons.len() < 4 && !self.reasons.iter().any(|r| r == need.as_ref()) {
+                self.reasons.push(need.as_ref().clone());
+            }
+        }
+    }
+}
+
+/// A resource as it stands on the record, in the order of its kind's fields.
+pub(crate) fn resource_of(kind: &Kind, account: &AccountId, row: ResourceRow) -> Result<Resource, JudgeError> {
+    let damaged = || JudgeError::Damaged { kind: kind.id.to_string(), id: row.id.clone() };
+    let doc: serde_json::Value = serde_json::from_str(&row.doc).map_err(|_| damaged())?;
+    let fields = kind.fields.iter().map(|f| doc.get(&f.name).map_or_else(|| f.default.clone(), Value::from_json)).collect();
+    Ok(Resource {
+        kind: kind.id.clone(),
+        account: account.clone(),
+        region: Region::from(row.region),
+        id: ResourceId::from(row.id),
+        name: row.name.into(),
+        fields,
+        sources: Vec::new(),
+    })
+}
+
+/// Judges everything of an account that `scan` has read, kind by kind, and hands each verdict with its rule's severity
+/// to `take`, ordered by kind and resource. Returns the coverage.
+///
+/// A kind that could not be read completely gives, beside the verdicts of what was read, one unknown verdict per rule
+/// whose resource is the unread place itself. With `as_of`, resources changed by later scans are judged as they were.
+///
+/// # Errors
+/// When the record fails, a stored document is damaged, or the first error of `take`.
+#[allow(clippy::too_many_arguments)]
+pub fn judge_account<E: From<JudgeError> + From<RecordError>>(
+    record: &Record,
+    rules: &RuleSet,
+    scan: ScanId,
+    facts: &AccountFacts,
+    now: Time,
+    explain: Explain,
+    as_of: bool,
+    mut begin: impl FnMut(&KindId) -> Result<(), E>,
+    mut take: impl FnMut(&Verdict, Severity) -> Result<(), E>,
+) -> Result<Vec<CoverageRow>, E> {
+    let account = AccountId::from(facts.id.as_str());
+    let units: Vec<Unit> = record.units(scan)?.into_iter().filter(|u| u.account == account).collect();
+    let world = world_of::<E>(record, rules, scan, facts, &units, as_of)?;
+    let mut coverage: BTreeMap<(String, String, String), Counts> = BTreeMap::new();
+    let mut counted = |verdict: &Verdict, severity: Severity, failed: &mut Option<E>| {
+        let place = (verdict.kind.to_string(), verdict.region.to_string(), verdict.rule.to_string());
+        coverage.entry(place).or_default().add(verdict);
+        if failed.is_none()
+            && let Err(error) = take(verdict, severity)
+        {
+            *failed = Some(error);
+        }
+    };
+    for kind_id in &rules.needs().judged {
+        let own: Vec<&Unit> = units.iter().filter(|u| u.kind == *kind_id).collect();
+        if own.is_empty() {
+            continue;
+        }
+        let Some(kind) = rules.kind(kind_id) else { continue };
+        begin(kind_id)?;
+        let mut failed: Option<E> = None;
+        let mut judge = |row: ResourceRow| -> Result<(), E> {
+            let resource = resource_of(kind, &account, row)?;
+            for rule in rules.of_kind(kind_id) {
+                rule.judge(&resource, &world, now, explain, &mut |v| counted(&v, rule.severity, &mut failed));
+            }
+            failed.take().map_or(Ok(()), Err)
+        };
+        if as_of {
+            record.each_resource_as_of(&account, kind_id, scan, &mut judge)?;
+        } else {
+            record.each_resource(&account, kind_id, scan, &mut judge)?;
+        }
+        for unit in own {
+            for rule in rules.of_kind(kind_id) {
+                if let UnitState::Incomplete(unknown) = &unit.state {
+                    let verdict = unread(unit, rule.id.clone(), unknown, &facts.name);
+                    counted(&verdict, rule.severity, &mut failed);
+                }
+            }
+        }
+        if let Some(error) = failed {
+            return Err(error);
+        }
+    }
+    // A place that was read completely and holds nothing is covered too.
+    for unit in units.iter().filter(|u| u.state == UnitState::Complete) {
+        for rule in rules.of_kind(&unit.kind) {
+            coverage.entry((unit.kind.to_string(), unit.region.to_string(), rule.id.to_string())).or_default();
+        }
+    }
+    let account = facts.id.clone();
+    Ok(coverage
+        .into_iter()
+        .map(|((kind, region, rule), c)| CoverageRow {
+            account: account.clone(),
+            region,
+            kind,
+            rule,
+            pass: c.pass,
+            fail: c.fail,
+            unknown: c.unknown,
+            not_applicable: c.not_applicable,
+            reasons: c.reasons,
+        })
+        .collect())
+}
+
+/// The verdict about a place that could not be read.
+fn unread(unit: &Unit, rule: plumb_model::RuleId, unknown: &Unknown, name: &str) -> Verdict {
+    let id = format!("{}:{}:{}", unit.account, unit.region, unit.kind);
+    Verdict {
+        rule,
+        kind: unit.kind.clone(),
+        account: unit.account.clone(),
+        region: unit.region.clone(),
+        resource: ResourceId::from(id),
+        name: if name.is_empty() { "*".into() } else { format!("{name} *").into() },
+        sub_key: "".into(),
+        outcome: Outcome::Unknown,
+        needs: vec![Arc::new(unknown.clone())],
+        because: Vec::new(),
+    }
+}
+
+fn world_of<E: From<JudgeError> + From<RecordError>>(
+    record: &Record,
+    rules: &RuleSet,
+    scan: ScanId,
+    facts: &AccountFacts,
+    units: &[Unit],
+    as_of: bool,
+) -> Result<World<'static>, E> {
+    static ENGINE: Engine = Engine;
+    static LIFE: EndOfLife = EndOfLife;
+    let account = AccountId::from(facts.id.as_str());
+    let mut world = World::new(facts.clone(), Helpers { policies: &ENGINE, end_of_support: &LIFE });
+    for kind_id in &rules.needs().asked {
+        let Some(kind) = rules.kind(kind_id) else { continue };
+        let own: Vec<&Unit> = units.iter().filter(|u| u.kind == *kind_id).collect();
+        if own.is_empty() {
+            continue;
+        }
+        let mut resources = Vec::new();
+        let mut keep = |row: ResourceRow| -> Result<(), E> {
+            resources.push(resource_of(kind, &account, row)?);
+            Ok(())
+        };
+        if as_of {
+            record.each_resource_as_of(&account, kind_id, scan, &mut keep)?;
+        } else {
+            record.each_resource(&account, kind_id, scan, &mut keep)?;
+        }
+        let gap = own.iter().find_map(|u| match &u.state {
+            UnitState::Incomplete(unknown) => Some(Arc::new(unknown.clone())),
+            UnitState::Complete => None,
+        });
+        let narrowed = kind.scope == plumb_catalog::Scope::Region && !facts.unread_regions.is_empty();
+        let gap = gap.or_else(|| {
+            narrowed.then(|| {
+                let call = kind.list.as_ref().map_or_else(|| kind_id.to_string(), |l| l.call.name());
+                let mut unknown = Unknown::new(plumb_model::Reason::NotAsked, call);
+                unknown.detail = "not every region is in the scope of this scan".into();
+                Arc::new(unknown)
+            })
+        });
+        let indexes: BTreeSet<String> = rules.needs().indexes.get(kind_id).cloned().unwrap_or_default();
+        let indexes: Vec<String> = indexes.into_iter().collect();
+        world.put(kind_id.clone(), Table::new(Arc::clone(kind), resources, gap), &indexes);
+    }
+    Ok(world)
+}

@@ -1,0 +1,433 @@
+//! Answers rules' questions about policy documents.
+
+use plumb_evaluate::{Policies, PolicyContext};
+use plumb_model::Value;
+use std::net::IpAddr;
+
+/// The policy engine behind rule pages.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Engine;
+
+/// Condition keys that, bound to fixed values, say who may come in.
+/// Source: Amazon S3 User Guide, "The meaning of public", and the global condition context keys of the IAM User Guide.
+const WHO: [&str; 26] = [
+    "aws:sourcearn",
+    "aws:sourceaccount",
+    "aws:sourceowner",
+    "aws:sourceorgid",
+    "aws:sourceorgpaths",
+    "aws:sourcevpc",
+    "aws:sourcevpce",
+    "aws:sourceip",
+    "aws:vpcsourceip",
+    "aws:principalorgid",
+    "aws:principalorgpaths",
+    "aws:principalaccount",
+    "aws:principalarn",
+    "aws:principalservicename",
+    "aws:principalisawsservice",
+    "aws:userid",
+    "aws:username",
+    "s3:dataaccesspointarn",
+    "s3:dataaccesspointaccount",
+    "s3:x-amz-server-side-encryption-aws-kms-key-id",
+    "kms:calleraccount",
+    "kms:viaservice",
+    "lambda:eventsourcetoken",
+    "elasticfilesystem:accessedviamounttarget",
+    "sns:endpoint",
+    "sts:externalid",
+];
+
+struct Statement<'a> {
+    value: &'a Value,
+    position: usize,
+}
+
+fn list(value: Option<&Value>) -> Vec<&Value> {
+    match value {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::List(items)) => items.iter().collect(),
+        Some(one) => vec![one],
+    }
+}
+
+fn texts(value: Option<&Value>) -> Vec<&str> {
+    list(value).into_iter().filter_map(Value::as_str).collect()
+}
+
+fn statements(policy: &Value) -> Vec<Statement<'_>> {
+    list(policy.get("Statement")).into_iter().enumerate().map(|(position, value)| Statement { value, position }).collect()
+}
+
+/// `*` and `?` as in policies; case matters to nobody here.
+fn glob(pattern: &str, text: &str) -> bool {
+    let (p, t): (Vec<u8>, Vec<u8>) = (pattern.to_ascii_lowercase().into(), text.to_ascii_lowercase().into());
+    let (mut i, mut j, mut star, mut mark) = (0, 0, None, 0);
+    while j < t.len() {
+        if i < p.len() && (p[i] == b'?' || p[i] == t[j]) && p[i] != b'*' {
+            i += 1;
+            j += 1;
+        } else if i < p.len() && p[i] == b'*' {
+            star = Some(i);
+            mark = j;
+            i += 1;
+        } else if let Some(s) = star {
+            i = s + 1;
+            mark += 1;
+            j = mark;
+        } else {
+            return false;
+        }
+    }
+    p[i..].iter().all(|b| *b == b'*')
+}
+
+/// Whether two patterns can match a common text, as far as one covering the other tells.
+fn overlap(a: &str, b: &str) -> bool {
+    glob(a, b) || glob(b, a)
+}
+
+impl Statement<'_> {
+    fn effect(&self, want: &str) -> bool {
+        self.value.get("Effect").and_then(Value::as_str).is_some_and(|e| e.eq_ignore_ascii_case(want))
+    }
+
+    /// Whom the statement names, as (type, name); `("*", "*")` for anybody.
+    fn principals(&self) -> Vec<(String, String)> {
+        match self.value.get("Principal") {
+            Some(Value::Str(text)) => vec![("*".into(), text.to_string())],
+            Some(Value::Map(map)) => map
+                .iter()
+                .flat_map(|(kind, names)| texts(Some(names)).into_iter().map(move |n| (kind.to_owned(), n.to_owned())))
+                .collect(),
+            // A NotPrincipal in an Allow lets in everybody it does not name.
+            _ if self.value.get("NotPrincipal").is_some() => vec![("*".into(), "*".into())],
+            _ => Vec::new(),
+        }
+    }
+
+    fn anyone(&self) -> bool {
+        self.principals().iter().any(|(kind, name)| name == "*" && matches!(kind.as_str(), "*" | "AWS"))
+    }
+
+    fn grants(&self, action: &str) -> bool {
+        let named = texts(self.value.get("Action"));
+        if !named.is_empty() {
+            return named.iter().any(|a| overlap(a, action));
+        }
+        let excluded = texts(self.value.get("NotAction"));
+        !excluded.is_empty() && !excluded.iter().any(|a| glob(a, action))
+    }
+
+    fn on_everything(&self) -> bool {
+        texts(self.value.get("Resource")).contains(&"*") || self.value.get("NotResource").is_some()
+    }
+
+    fn name(&self) -> String {
+        match self.value.get("Sid").and_then(Value::as_str).filter(|s| !s.is_empty()) {
+            Some(sid) => format!("statement {sid}"),
+            None => format!("statement {}", self.position),
+        }
+    }
+
+    fn shown(&self) -> String {
+        let who: Vec<String> = self.principals().into_iter().map(|(_, name)| name).collect();
+        let actions = texts(self.value.get("Action")).join(", ");
+        let actions = if actions.is_empty() { format!("everything but {}", texts(self.value.get("NotAction")).join(", ")) } else { actions };
+        let who = if who.is_empty() { String::new() } else { format!("{} may ", who.join(", ")) };
+        format!("{}: {who}{actions}", self.name())
+    }
+
+    /// Each condition as (operator, key, values), the first two in lower case.
+    fn conditions(&self) -> Vec<(String, String, Vec<String>)> {
+        let Some(Value::Map(operators)) = self.value.get("Condition") else { return Vec::new() };
+        let mut out = Vec::new();
+        for (operator, keys) in operators.iter() {
+            if let Value::Map(keys) = keys {
+                for (key, values) in keys.iter() {
+                    let values = list(Some(values))
+                        .into_iter()
+                        .map(|v| match v {
+                            Value::Str(s) => s.to_string(),
+                            other => other.to_plain_json().to_string(),
+                        })
+                        .collect();
+                    out.push((operator.to_ascii_lowercase(), key.to_ascii_lowercase(), values));
+                }
+            }
+        }
+        out
+    }
+
+    /// Whether a condition binds who comes in to fixed values.
+    fn restricted(&self) -> bool {
+        self.conditions().iter().any(|(operator, key, values)| {
+            let operator = operator.trim_start_matches("foranyvalue:");
+            !operator.ends_with("ifexists")
+                && !operator.starts_with("forallvalues:")
+                && binds(operator, key, values)
+                && (WHO.contains(&key.as_str()) || key.starts_with("aws:principaltag/") || key.ends_with(":sub"))
+        })
+    }
+
+    /// A Deny for everybody but those a condition names (`StringNotEquals aws:PrincipalOrgID`).
+    fn denies_all_others(&self, action: Option<&str>) -> bool {
+        let everybody = self.anyone() || matches!(self.value.get("Principal"), Some(Value::Map(m)) if texts(m.get("AWS")).contains(&"*"));
+        let covers = action.is_none_or(|a| texts(self.value.get("Action")).iter().any(|own| glob(own, a)))
+            && texts(self.value.get("Action")).iter().any(|a| *a == "*" || a.ends_with(":*"));
+        self.effect("Deny")
+            && everybody
+            && covers
+            && self.conditions().iter().any(|(operator, key, values)| {
+                let negated = operator.contains("not") && operator != "null";
+                WHO.contains(&key.as_str()) && negated && !values.is_empty() && values.iter().all(|v| fixed(key, v))
+            })
+    }
+}
+
+fn binds(operator: &str, key: &str, values: &[String]) -> bool {
+    match operator {
+        "stringequals" | "stringequalsignorecase" | "arnequals" | "arnlike" | "stringlike" | "ipaddress" | "bool" => {
+            !values.is_empty() && values.iter().all(|v| fixed(key, v)) && !(operator == "bool" && values.iter().any(|v| v == "false"))
+        }
+        _ => false,
+    }
+}
+
+/// Whether a value of a key is narrow enough to name somebody.
+fn fixed(key: &str, value: &str) -> bool {
+    if key == "aws:sourceip" || key == "aws:vpcsourceip" {
+        let (address, bits) = value.split_once('/').map_or((value, None), |(a, b)| (a, b.parse::<u8>().ok()));
+        return match address.parse::<IpAddr>() {
+            Ok(IpAddr::V4(_)) => bits.unwrap_or(32) > 8,
+            Ok(IpAddr::V6(_)) => bits.unwrap_or(128) > 32,
+            Err(_) => false,
+        };
+    }
+    if value.starts_with("arn:") {
+        // The account part must be fixed; S3 ARNs have none and name a bucket instead.
+        let parts: Vec<&str> = value.splitn(6, ':').collect();
+        let (service, account, rest) = (parts.get(2), parts.get(4).copied().unwrap_or_default(), parts.get(5).copied().unwrap_or_default());
+        return if service == Some(&"s3") { !rest.starts_with('*') } else { !account.contains('*') && !account.is_empty() };
+    }
+    !value.contains('*') && !value.contains('?') && !value.is_empty()
+}
+
+/// The account an AWS principal names: an ARN or a bare number.
+fn account_of(name: &str) -> Option<&str> {
+    let account = if name.starts_with("arn:") { name.split(':').nth(4)? } else { name };
+    (account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit())).then_some(account)
+}
+
+impl Policies for Engine {
+    fn public_statements(&self, policy: &Value, actions: Option<&[String]>) -> Vec<String> {
+        let all = statements(policy);
+        all.iter()
+            .filter(|s| s.effect("Allow") && s.anyone() && !s.restricted())
+            .filter(|s| actions.is_none_or(|wanted| wanted.iter().any(|a| s.grants(a))))
+            .filter(|s| {
+                let granted = texts(s.value.get("Action"));
+                !all.iter().any(|d| match granted.as_slice() {
+                    [] => d.denies_all_others(None),
+                    named => named.iter().all(|a| d.denies_all_others(Some(a))),
+                })
+            })
+            .map(Statement::shown)
+            .collect()
+    }
+
+    fn external_accounts(&self, policy: &Value, context: PolicyContext<'_>) -> Vec<String> {
+        let mut found: Vec<String> = statements(policy)
+            .iter()
+            .filter(|s| s.effect("Allow"))
+            .flat_map(Statement::principals)
+            .filter(|(kind, _)| matches!(kind.as_str(), "AWS" | "*" | "CanonicalUser"))
+            .filter_map(|(_, name)| account_of(&name).map(str::to_owned))
+            .filter(|a| a != context.account && context.organization_accounts.binary_search(a).is_err())
+            .collect();
+        found.sort();
+        found.dedup();
+        found
+    }
+
+    fn admin_statements(&self, policy: &Value) -> Vec<String> {
+        statements(policy)
+            .iter()
+            .filter(|s| s.effect("Allow") && s.on_everything() && s.conditions().is_empty())
+            .filter(|s| texts(s.value.get("Action")).iter().any(|a| matches!(*a, "*" | "*:*")))
+            .map(Statement::shown)
+            .collect()
+    }
+
+    fn service_wildcards(&self, policy: &Value) -> Vec<String> {
+        let mut found: Vec<String> = statements(policy)
+            .iter()
+            .filter(|s| s.effect("Allow") && s.on_everything())
+            .flat_map(|s| texts(s.value.get("Action")))
+            .filter(|a| a.ends_with(":*") && !a.starts_with('*'))
+            .map(str::to_owned)
+            .collect();
+        found.sort();
+        found.dedup();
+        found
+    }
+
+    fn allows_action(&self, policy: &Value, action: &str) -> bool {
+        let all = statements(policy);
+        let denied = all.iter().any(|s| {
+            s.effect("Deny") && s.on_everything() && s.conditions().is_empty() && texts(s.value.get("Action")).iter().any(|a| glob(a, action))
+        });
+        !denied && all.iter().any(|s| s.effect("Allow") && s.grants(action))
+    }
+
+    fn requires_tls(&self, policy: &Value) -> bool {
+        statements(policy).iter().any(|s| {
+            let everything = texts(s.value.get("Action")).iter().any(|a| *a == "*" || a.ends_with(":*"));
+            s.effect("Deny")
+                && s.anyone()
+                && everything
+                && s.conditions().iter().any(|(operator, key, values)| {
+                    let tls = key == "aws:securetransport" && operator.starts_with("bool") && values.iter().any(|v| v.eq_ignore_ascii_case("false"));
+                    let version = key == "s3:tlsversion" && operator.starts_with("numericless");
+                    tls || version
+                })
+        })
+    }
+
+    fn unbound_oidc(&self, policy: &Value) -> Vec<String> {
+        statements(policy)
+            .iter()
+            .filter(|s| s.effect("Allow") && s.principals().iter().any(|(kind, name)| kind == "Federated" && name.contains("oidc-provider/")))
+            .filter(|s| {
+                !s.conditions().iter().any(|(operator, key, values)| {
+                    let operator = operator.trim_start_matches("foranyvalue:").trim_start_matches("forallvalues:");
+                    let subject = key.ends_with(":sub") || key.ends_with(":repository") || key.ends_with(":repository_owner");
+                    let bound = |v: &String| {
+                        let scope = v.strip_prefix("repo:").unwrap_or(v);
+                        // The owner must be fixed: `repo:northwind/*` names somebody, `repo:*` does not.
+                        !scope.is_empty() && !scope.starts_with('*') && !scope.starts_with('?') && !scope.split('/').next().unwrap_or_default().contains('*')
+                    };
+                    subject && matches!(operator, "stringequals" | "stringlike" | "stringequalsignorecase") && values.iter().all(bound)
+                })
+            })
+            .map(Statement::shown)
+            .collect()
+    }
+
+    fn unbound_services(&self, policy: &Value) -> Vec<String> {
+        let mut found: Vec<String> = statements(policy)
+            .iter()
+            .filter(|s| s.effect("Allow"))
+            .filter(|s| {
+                !s.conditions().iter().any(|(operator, key, values)| {
+                    matches!(key.as_str(), "aws:sourcearn" | "aws:sourceaccount" | "aws:sourceorgid" | "aws:sourceorgpaths" | "aws:principalorgid")
+                        && !operator.contains("not")
+                        && values.iter().all(|v| v != "*")
+                })
+            })
+            .flat_map(Statement::principals)
+            .filter(|(kind, _)| kind == "Service")
+            .map(|(_, name)| name)
+            .collect();
+        found.sort();
+        found.dedup();
+        found
+    }
+
+    fn escalations(&self, policy: &Value) -> Vec<String> {
+        ESCALATIONS
+            .iter()
+            .filter(|needed| needed.iter().all(|action| self.allows_action(policy, action)))
+            .map(|needed| needed.join(" + "))
+            .collect()
+    }
+}
+
+/// Actions that together give more privilege than they seem to. Sources: Rhino Security Labs' list and pathfinding.cloud.
+const ESCALATIONS: [&[&str]; 22] = [
+    &["iam:CreatePolicyVersion"],
+    &["iam:SetDefaultPolicyVersion"],
+    &["iam:CreateAccessKey"],
+    &["iam:CreateLoginProfile"],
+    &["iam:UpdateLoginProfile"],
+    &["iam:AttachUserPolicy"],
+    &["iam:AttachGroupPolicy"],
+    &["iam:AttachRolePolicy"],
+    &["iam:PutUserPolicy"],
+    &["iam:PutGroupPolicy"],
+    &["iam:PutRolePolicy"],
+    &["iam:AddUserToGroup"],
+    &["iam:UpdateAssumeRolePolicy"],
+    &["iam:PassRole", "ec2:RunInstances"],
+    &["iam:PassRole", "lambda:CreateFunction"],
+    &["iam:PassRole", "glue:CreateDevEndpoint"],
+    &["iam:PassRole", "cloudformation:CreateStack"],
+    &["iam:PassRole", "datapipeline:CreatePipeline", "datapipeline:PutPipelineDefinition"],
+    &["iam:PassRole", "codebuild:CreateProject"],
+    &["iam:PassRole", "sagemaker:CreateNotebookInstance"],
+    &["iam:PassRole", "ecs:RegisterTaskDefinition", "ecs:RunTask"],
+    &["lambda:UpdateFunctionCode"],
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn policy(statement: serde_json::Value) -> Value {
+        Value::from_json(&json!({"Version": "2012-10-17", "Statement": statement}))
+    }
+
+    #[track_caller]
+    fn public(statement: serde_json::Value, want: bool) {
+        let found = Engine.public_statements(&policy(statement.clone()), None);
+        assert_eq!(!found.is_empty(), want, "{statement}: {found:?}");
+    }
+
+    #[test]
+    fn public_means_anyone_without_a_fixed_condition() {
+        let base = |principal: serde_json::Value, condition: serde_json::Value| {
+            json!([{"Effect": "Allow", "Principal": principal, "Action": "s3:GetObject", "Resource": "*", "Condition": condition}])
+        };
+        public(base(json!("*"), json!({})), true);
+        public(base(json!({"AWS": "*"}), json!({})), true);
+        public(base(json!({"AWS": ["arn:aws:iam::111122223333:root", "*"]}), json!({})), true);
+        public(base(json!({"AWS": "arn:aws:iam::111122223333:root"}), json!({})), false);
+        public(base(json!({"Service": "sns.amazonaws.com"}), json!({})), false);
+        public(base(json!("*"), json!({"StringEquals": {"aws:PrincipalOrgID": "o-1"}})), false);
+        public(base(json!("*"), json!({"StringLike": {"aws:PrincipalOrgID": "*"}})), true);
+        public(base(json!("*"), json!({"StringEqualsIfExists": {"aws:PrincipalOrgID": "o-1"}})), true);
+        public(base(json!("*"), json!({"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}})), false);
+        public(base(json!("*"), json!({"IpAddress": {"aws:SourceIp": "0.0.0.0/0"}})), true);
+        public(base(json!("*"), json!({"Bool": {"aws:SecureTransport": "true"}})), true);
+        public(base(json!("*"), json!({"ArnLike": {"aws:SourceArn": "arn:aws:sns:*:111122223333:*"}})), false);
+        public(base(json!("*"), json!({"ArnLike": {"aws:SourceArn": "arn:aws:sns:*:*:*"}})), true);
+        public(
+            json!([{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*"},
+                   {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*", "Condition": {"StringNotEquals": {"aws:PrincipalOrgID": "o-1"}}}]),
+            false,
+        );
+    }
+
+    #[test]
+    fn other_questions() {
+        let trust = policy(json!([{"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam::555566667777:root", "100000000001"]}, "Action": "sts:AssumeRole"}]));
+        let context = PolicyContext { account: "100000000001", organization_accounts: &[], organization_id: "" };
+        assert_eq!(Engine.external_accounts(&trust, context), ["555566667777"]);
+        assert_eq!(Engine.admin_statements(&policy(json!({"Effect": "Allow", "Action": "*", "Resource": "*"}))).len(), 1);
+        assert!(Engine.admin_statements(&policy(json!({"Effect": "Allow", "Action": "s3:*", "Resource": "*"}))).is_empty());
+        assert_eq!(Engine.service_wildcards(&policy(json!({"Effect": "Allow", "Action": ["kms:*", "s3:Get*"], "Resource": "*"}))), ["kms:*"]);
+        let tls = policy(json!({"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*", "Condition": {"Bool": {"aws:SecureTransport": "false"}}}));
+        assert!(Engine.requires_tls(&tls) && !Engine.requires_tls(&trust) && !Engine.requires_tls(&Value::Null));
+        let oidc = |condition: serde_json::Value| {
+            let federated = "arn:aws:iam::1:oidc-provider/token.actions.githubusercontent.com";
+            policy(json!({"Effect": "Allow", "Principal": {"Federated": federated}, "Action": "sts:AssumeRoleWithWebIdentity", "Condition": condition}))
+        };
+        let sub = "token.actions.githubusercontent.com:sub";
+        assert_eq!(Engine.unbound_oidc(&oidc(json!({"StringLike": {sub: "repo:*"}}))).len(), 1);
+        assert_eq!(Engine.unbound_oidc(&oidc(json!({}))).len(), 1);
+        assert!(Engine.unbound_oidc(&oidc(json!({"StringLike": {sub: "repo:northwind/*"}}))).is_empty());
+        assert_eq!(Engine.escalations(&policy(json!({"Effect": "Allow", "Action": ["iam:PassRole", "lambda:CreateFunction"], "Resource": "*"}))), ["iam:PassRole + lambda:CreateFunction"]);
+    }
+}

@@ -1,0 +1,360 @@
+//! A scan: accounts are read, judged and put on the record, and can be taken up again where they stopped.
+
+use crate::{
+    AccountTarget, Event, Gathered, JudgeError, Progress,
+    collect::gather,
+    judge_account,
+};
+use futures_util::{StreamExt, stream};
+use plumb_catalog::{Catalog, Kind};
+use plumb_clouds::Wire;
+use plumb_evaluate::{AccountFacts, Explain, RuleSet};
+use plumb_model::{KindId, Region, RuleId, Severity, Time, Verdict};
+use plumb_record::{AccountRow, Change, Ingest, NewScan, Record, RecordError, RuleRow, ScanId, UnitState};
+use serde_json::json;
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, BTreeSet, HashSet},
+    sync::Arc,
+    time::Instant,
+};
+use tokio::sync::mpsc;
+
+/// How a scan is run.
+pub struct ScanOptions {
+    /// When it starts, for the record.
+    pub started: Time,
+    /// The instant ages are measured against.
+    pub now: Time,
+    /// Only these regions; empty means all that are enabled.
+    pub regions: BTreeSet<String>,
+    /// What was asked for, enough to take it up again.
+    pub scope: serde_json::Value,
+    /// Take up this scan again.
+    pub resume: Option<ScanId>,
+    /// Accounts read at once.
+    pub accounts_at_once: usize,
+    /// The home region.
+    pub home: String,
+    /// The partition.
+    pub partition: String,
+}
+
+/// A failing verdict as it is put on the record.
+pub struct Seen<'a> {
+    /// The verdict, with its leaves.
+    pub verdict: &'a Verdict,
+    /// Its rule's severity.
+    pub severity: Severity,
+    /// Whether it is new, back, or was there before.
+    pub change: Change,
+}
+
+/// What a scan came to.
+#[derive(Debug, Clone, Default)]
+pub struct Outcome {
+    /// Its number.
+    pub scan: i64,
+    /// Whether everything in scope was read.
+    pub complete: bool,
+    /// Whether it was stopped; then it can be resumed.
+    pub interrupted: bool,
+    /// Resources read.
+    pub resources: usize,
+    /// Verdicts by outcome: pass, fail, unknown, not applicable.
+    pub verdicts: [u64; 4],
+    /// What changed on the record.
+    pub changes: BTreeMap<Change, usize>,
+    /// Places that could not be read, by reason text.
+    pub gaps: BTreeMap<String, usize>,
+    /// Accounts, as they were entered.
+    pub accounts: Vec<AccountTarget>,
+    /// Milliseconds spent judging and writing findings.
+    pub judged_ms: u128,
+    /// Milliseconds of the whole scan.
+    pub total_ms: u128,
+}
+
+/// Why a scan failed as a whole. What was read until then is on the record.
+#[derive(Debug, thiserror::Error)]
+pub enum ScanError {
+    /// The record failed.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// Judging failed.
+    #[error(transparent)]
+    Judge(#[from] JudgeError),
+}
+
+/// What the record should know of an account for judging, and later judging again.
+pub fn facts_of(target: &AccountTarget, all: &[AccountTarget], home: &str, regions: &BTreeSet<String>) -> AccountFacts {
+    let wanted = |r: &&String| regions.is_empty() || regions.contains(*r);
+    let members: Vec<String> =
+        if target.organization.is_empty() { Vec::new() } else { all.iter().map(|t| t.id.clone()).collect() };
+    AccountFacts {
+        id: target.id.clone(),
+        name: target.name.clone(),
+        tier: String::new(),
+        state: target.state.clone(),
+        management: target.management,
+        organization_id: target.organization.clone(),
+        organization_accounts: members,
+        region_home: home.into(),
+        regions: target.regions.iter().filter(wanted).cloned().collect(),
+        unread_regions: target.regions.iter().filter(|r| !wanted(r)).cloned().collect(),
+    }
+}
+
+/// The kinds the rules need, with the kinds those are listed below.
+pub(crate) fn kinds_for(catalog: &Catalog, rules: &RuleSet) -> Vec<Arc<Kind>> {
+    let mut wanted: BTreeSet<KindId> = rules.needs().judged.union(&rules.needs().asked).cloned().collect();
+    let mut next: Vec<KindId> = wanted.iter().cloned().collect();
+    while let Some(id) = next.pop() {
+        if let Some(parent) = catalog.kinds.get(&id).and_then(|k| k.parent.clone())
+            && wanted.insert(parent.clone())
+        {
+            next.push(parent);
+        }
+    }
+    wanted.iter().filter_map(|id| rules.kind(id).cloned()).collect()
+}
+
+/// Runs a scan of these accounts over a wire and puts everything on the record.
+///
+/// `stop` ends it early, leaving it resumable. `progress` and `seen` are told what happens as it happens.
+///
+/// # Errors
+/// When the record fails. That an account, region or service cannot be read is not an error but a gap, and is counted.
+#[allow(clippy::too_many_arguments)]
+pub async fn run_scan(
+    wire: &dyn Wire,
+    record: &mut Record,
+    catalog: &Catalog,
+    rules: &RuleSet,
+    targets: Vec<AccountTarget>,
+    options: &ScanOptions,
+    stop: impl Future<Output = ()>,
+    progress: &dyn Fn(&str, Progress),
+    seen: &mut dyn FnMut(&Seen<'_>),
+    stats: &dyn Fn() -> serde_json::Value,
+) -> Result<Outcome, ScanError> {
+    let begun = Instant::now();
+    let scan = match options.resume {
+        Some(scan) => scan,
+        None => record.begin_scan(&NewScan {
+            started: options.started,
+            judged_at: options.now,
+            scope: options.scope.clone(),
+            rules_digest: rules.digest().to_owned(),
+        })?,
+    };
+    let done = record.units(scan)?;
+    record.put_rules(&rule_rows(catalog))?;
+    let facts: BTreeMap<String, AccountFacts> = targets
+        .iter()
+        .map(|t| (t.id.clone(), facts_of(t, &targets, &options.home, &options.regions)))
+        .collect();
+    record.put_accounts(&targets.iter().map(|t| account_row(t, facts.get(&t.id))).collect::<Vec<_>>())?;
+
+    let kinds = kinds_for(catalog, rules);
+    let wanted: Vec<Gathered> = targets
+        .iter()
+        .filter(|t| t.state == "active")
+        .map(|t| Gathered {
+            account: t.id.as_str().into(),
+            partition: options.partition.clone(),
+            regions: facts.get(&t.id).map(|f| f.regions.iter().map(|r| Region::from(r.as_str())).collect()).unwrap_or_default(),
+            organization: t.management == Some(true),
+            kinds: kinds.clone(),
+            done: done
+                .iter()
+                .filter(|u| u.account.as_str() == t.id && u.state == UnitState::Complete)
+                .map(|u| (u.region.clone(), u.kind.clone()))
+                .collect::<HashSet<_>>(),
+        })
+        .collect();
+
+    let mut outcome = Outcome { scan: scan.0, accounts: targets, ..Outcome::default() };
+    for unit in &done {
+        outcome.resources += unit.resources;
+    }
+    let (out, mut events) = mpsc::channel(64);
+    let reading = async {
+        let out = out;
+        stream::iter(&wanted)
+            .for_each_concurrent(options.accounts_at_once.max(1), |one| {
+                let out = out.clone();
+                async move {
+                    gather(wire, one, out, &|p| progress(one.account.as_str(), p)).await;
+                }
+            })
+            .await;
+    };
+    let stopped = Cell::new(false);
+    let keeping = async {
+        tokio::pin!(stop);
+        loop {
+            let event = tokio::select! {
+                biased;
+                () = &mut stop => {
+                    stopped.set(true);
+                    events.close();
+                    return Ok(());
+                }
+                event = events.recv() => event,
+            };
+            match event {
+                None => return Ok(()),
+                Some(Event::Resources(resources)) => {
+                    outcome.resources += resources.len();
+                    record.put_resources(scan, &resources)?;
+                }
+                Some(Event::Unit(unit)) => {
+                    if let UnitState::Incomplete(unknown) = &unit.state {
+                        *outcome.gaps.entry(unknown.describe()).or_default() += 1;
+                    }
+                    record.end_unit(scan, &unit)?;
+                }
+                Some(Event::End(account)) => {
+                    let Some(facts) = facts.get(account.as_str()) else { continue };
+                    let judging = Instant::now();
+                    settle(record, rules, scan, facts, options.now, &mut outcome, seen)?;
+                    outcome.judged_ms += judging.elapsed().as_millis();
+                }
+            }
+        }
+    };
+    let kept: Result<(), ScanError> = {
+        tokio::pin!(reading);
+        tokio::pin!(keeping);
+        let mut reading_ended = false;
+        loop {
+            tokio::select! {
+                () = &mut reading, if !reading_ended => reading_ended = true,
+                kept = &mut keeping => break kept,
+            }
+        }
+    };
+    kept?;
+    outcome.interrupted = stopped.get();
+    let unreachable = outcome.accounts.iter().any(|t| t.state == "unreachable");
+    outcome.complete = !outcome.interrupted && outcome.gaps.is_empty() && !unreachable;
+    outcome.total_ms = begun.elapsed().as_millis();
+    let status = match (outcome.interrupted, outcome.complete) {
+        (true, _) => "interrupted",
+        (false, true) => "complete",
+        (false, false) => "partial",
+    };
+    let mut about = stats();
+    if let Some(about) = about.as_object_mut() {
+        about.insert("total_ms".into(), json!(u64::try_from(outcome.total_ms).unwrap_or(u64::MAX)));
+        about.insert("judged_ms".into(), json!(u64::try_from(outcome.judged_ms).unwrap_or(u64::MAX)));
+        about.insert("resources".into(), json!(outcome.resources));
+    }
+    let digest = if outcome.interrupted { None } else { Some(record.inputs_digest(scan)?) };
+    let finished = (!outcome.interrupted).then(|| {
+        Time::from_seconds(options.started.seconds() + i64::try_from(outcome.total_ms / 1000).unwrap_or_default())
+    });
+    record.end_scan(scan, status, finished, digest.as_deref(), &about)?;
+    Ok(outcome)
+}
+
+/// Judges an account that was read to its end and puts what changed on the record.
+fn settle(
+    record: &mut Record,
+    rules: &RuleSet,
+    scan: ScanId,
+    facts: &AccountFacts,
+    now: Time,
+    outcome: &mut Outcome,
+    seen: &mut dyn FnMut(&Seen<'_>),
+) -> Result<(), ScanError> {
+    let account = plumb_model::AccountId::from(facts.id.as_str());
+    let in_scope: BTreeSet<RuleId> = rules.iter().map(|r| r.id.clone()).collect();
+    let unread: BTreeMap<KindId, BTreeSet<String>> = record
+        .units(scan)?
+        .into_iter()
+        .filter(|u| u.account == account && u.state != UnitState::Complete)
+        .fold(BTreeMap::new(), |mut map, u| {
+            map.entry(u.kind).or_insert_with(BTreeSet::new).insert(u.region.to_string());
+            map
+        });
+    let none = BTreeSet::new();
+    let current: RefCell<Option<(KindId, Ingest<'_>)>> = RefCell::new(None);
+    let changes: RefCell<BTreeMap<Change, usize>> = RefCell::default();
+    let finish = || -> Result<(), ScanError> {
+        if let Some((kind, ingest)) = current.borrow_mut().take() {
+            for (change, count) in ingest.finish(&in_scope, unread.get(&kind).unwrap_or(&none))? {
+                *changes.borrow_mut().entry(change).or_default() += count;
+            }
+        }
+        Ok(())
+    };
+    let coverage = judge_account::<ScanError>(
+        record,
+        rules,
+        scan,
+        facts,
+        now,
+        Explain::NotPass,
+        false,
+        |kind| {
+            finish()?;
+            *current.borrow_mut() = Some((kind.clone(), record.ingest(scan, now, &account, kind)?));
+            Ok(())
+        },
+        |verdict, severity| {
+            if let Some(count) = outcome.verdicts.get_mut(verdict.outcome as usize) {
+                *count += 1;
+            }
+            let whole_place = verdict.because.is_empty() && verdict.resource.as_str().starts_with(&format!("{}:", facts.id));
+            if whole_place {
+                return Ok(());
+            }
+            if let Some((_, ingest)) = current.borrow_mut().as_mut()
+                && let Some(change) = ingest.verdict(verdict, severity)?
+            {
+                seen(&Seen { verdict, severity, change });
+            }
+            Ok(())
+        },
+    )?;
+    finish()?;
+    drop(current);
+    for (change, count) in changes.into_inner() {
+        *outcome.changes.entry(change).or_default() += count;
+    }
+    record.put_coverage(scan, &coverage)?;
+    Ok(())
+}
+
+fn rule_rows(catalog: &Catalog) -> Vec<RuleRow> {
+    catalog
+        .rules
+        .values()
+        .map(|r| RuleRow {
+            id: r.id.to_string(),
+            title: r.title.clone(),
+            severity: r.severity,
+            topic: r.topic.to_string(),
+            kind: r.kind.to_string(),
+        })
+        .collect()
+}
+
+fn account_row(target: &AccountTarget, facts: Option<&AccountFacts>) -> AccountRow {
+    AccountRow {
+        id: target.id.clone(),
+        provider: "aws".into(),
+        name: target.name.clone(),
+        state: target.state.clone(),
+        reason: target.reason.clone(),
+        doc: json!({
+            "target": target,
+            "regions": facts.map(|f| f.regions.clone()).unwrap_or_default(),
+            "unread_regions": facts.map(|f| f.unread_regions.clone()).unwrap_or_default(),
+            "home": facts.map(|f| f.region_home.clone()).unwrap_or_default(),
+            "organization_accounts": facts.map(|f| f.organization_accounts.clone()).unwrap_or_default(),
+        }),
+    }
+}

@@ -1,0 +1,183 @@
+//! Measures the identity engine: one decision, the corpus of managed policies, reach of a large account.
+//!
+//! `cargo run --release -p plumb-assess --example bench -- [principals] [resources]`
+
+use plumb_assess::identity::aws::{
+    Caller, Details, Document, Organization, Policies, Policy, Request, World, action_sets::ActionSets,
+    context::Context, data, decide, reach::Evaluator,
+};
+use serde_json::{Value, json};
+use std::{sync::Arc, time::Instant};
+
+const ACCOUNT: &str = "111111111111";
+
+fn memory_mb() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|l| l.starts_with("VmHWM")).unwrap_or_default();
+    line.split_whitespace().nth(1).and_then(|n| n.parse::<u64>().ok()).unwrap_or(0) / 1024
+}
+
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |i: usize| fields.get(i).and_then(|f| f.parse::<f64>().ok()).unwrap_or(0.0);
+    (ticks(11) + ticks(12)) / 100.0
+}
+
+fn timed<T>(what: &str, work: impl FnOnce() -> T) -> T {
+    let (wall, cpu) = (Instant::now(), cpu_seconds());
+    let out = work();
+    println!(
+        "{what:<52} wall {:>8.3} s  cpu {:>6.2} s  peak {} MB",
+        wall.elapsed().as_secs_f64(),
+        cpu_seconds() - cpu,
+        memory_mb()
+    );
+    out
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut args = std::env::args().skip(1).map(|a| a.parse::<usize>());
+    let principals = args.next().transpose()?.unwrap_or(10_000);
+    let resources = args.next().transpose()?.unwrap_or(100_000);
+    timed("unpack the action catalogue", data::actions);
+    corpus();
+    decisions()?;
+    reach(principals, resources)?;
+    Ok(())
+}
+
+fn corpus() {
+    let documents: Vec<Document> = timed("parse 1,594 managed policies", || {
+        data::managed_policy_arns().iter().filter_map(|arn| data::managed_policy(arn)).collect()
+    });
+    timed("compile them to action sets", || {
+        let mut sets = ActionSets::default();
+        let bits: usize = documents.iter().flat_map(|d| d.statements.iter()).map(|s| sets.of(&s.actions).count()).sum();
+        println!("  {} documents, {bits} bits", documents.len());
+    });
+}
+
+fn decisions() -> Result<(), Box<dyn std::error::Error>> {
+    let arns = ["AmazonS3FullAccess", "ReadOnlyAccess", "PowerUserAccess"];
+    let identity: Vec<Arc<Policy>> = arns
+        .iter()
+        .filter_map(|n| {
+            data::managed_policy(&format!("arn:aws:iam::aws:policy/{n}")).map(|d| Arc::new(Policy::new(*n, d)))
+        })
+        .collect();
+    let bucket = Policy::new(
+        "bucket",
+        Document::parse(
+            r#"{"Version":"2012-10-17","Statement":[
+        {"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::data/*","Condition":{"Bool":{"aws:SecureTransport":"false"}}},
+        {"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111111111111:user/x"},"Action":"s3:GetObject","Resource":"arn:aws:s3:::data/${aws:username}/*"}]}"#,
+        )?,
+    );
+    let caller = Caller::parse("arn:aws:iam::111111111111:user/ann").ok_or("caller")?;
+    let request = Request::new(caller, "s3:GetObject", "arn:aws:s3:::data/ann/k", Some(ACCOUNT), Context::default());
+    let policies = Policies { identity: &identity, resource: Some(&bucket), ..Policies::default() };
+    let rounds = 200_000_u32;
+    let (start, cpu) = (Instant::now(), cpu_seconds());
+    let mut allowed = 0_u32;
+    for _ in 0..rounds {
+        allowed += u32::from(decide(&request, &policies).allowed.is_yes());
+    }
+    let each = |seconds: f64| seconds * 1e6 / f64::from(rounds);
+    println!(
+        "one decision with reasons: wall {:.2} µs, cpu {:.2} µs ({allowed} allowed)",
+        each(start.elapsed().as_secs_f64()),
+        each(cpu_seconds() - cpu)
+    );
+    Ok(())
+}
+
+fn document(n: usize) -> Value {
+    let team = n % 250;
+    let condition =
+        n.is_multiple_of(11).then(|| json!({"StringEquals": {"aws:RequestedRegion": ["eu-west-1", "us-east-1"]}}));
+    let mut statements = vec![
+        json!({"Effect": "Allow", "Action": ["s3:Get*", "s3:List*"], "Resource": [format!("arn:aws:s3:::corp-{team:04}"), format!("arn:aws:s3:::corp-{team:04}/*")]}),
+        json!({"Effect": "Allow", "Action": ["dynamodb:*Item", "dynamodb:Query"], "Resource": format!("arn:aws:dynamodb:*:{ACCOUNT}:table/t{:02}*", n % 90)}),
+        json!({"Effect": "Allow", "Action": "sqs:*", "Resource": format!("arn:aws:sqs:eu-west-1:{ACCOUNT}:q{n}*")}),
+        json!({"Effect": "Allow", "Action": ["secretsmanager:GetSecretValue", "kms:Decrypt"], "Resource": "*"}),
+        json!({"Effect": "Deny", "Action": ["s3:PutBucketPolicy", "s3:DeleteBucket"], "NotResource": "arn:aws:s3:::scratch-*"}),
+    ];
+    if let (Some(condition), Some(first)) = (condition, statements.first_mut()) {
+        first["Condition"] = condition;
+    }
+    json!({"Version": "2012-10-17", "Statement": statements})
+}
+
+fn reach(principals: usize, resources: usize) -> Result<(), Box<dyn std::error::Error>> {
+    let policies: Vec<Value> = (0..1500)
+        .map(|n| json!({"Arn": format!("arn:aws:iam::{ACCOUNT}:policy/p{n}"), "PolicyVersionList": [{"VersionId": "v1", "IsDefaultVersion": true, "Document": document(n)}]}))
+        .chain([json!({"Arn": format!("arn:aws:iam::{ACCOUNT}:policy/limit"), "PolicyVersionList": [{"VersionId": "v1", "IsDefaultVersion": true,
+            "Document": {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}]}}]})])
+        .collect();
+    let (mut users, mut roles) = (Vec::new(), Vec::new());
+    for i in 0..principals {
+        let attached: Vec<Value> = (0..3)
+            .map(|k| json!({"PolicyArn": format!("arn:aws:iam::{ACCOUNT}:policy/p{}", (i % 700 * 7 + k * 13) % 1500)}))
+            .collect();
+        let boundary =
+            (i % 5 == 0).then(|| json!({"PermissionsBoundaryArn": format!("arn:aws:iam::{ACCOUNT}:policy/limit")}));
+        if i % 3 == 0 {
+            users.push(json!({"UserName": format!("u{i}"), "Arn": format!("arn:aws:iam::{ACCOUNT}:user/u{i}"), "AttachedManagedPolicies": attached, "PermissionsBoundary": boundary}));
+        } else {
+            roles.push(json!({"RoleName": format!("r{i}"), "Arn": format!("arn:aws:iam::{ACCOUNT}:role/r{i}"), "AttachedManagedPolicies": attached, "PermissionsBoundary": boundary,
+                "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}}}));
+        }
+    }
+    let details = timed(&format!("read {principals} principals"), || {
+        Details::from_json(&json!({"UserDetailList": users, "RoleDetailList": roles, "Policies": policies}))
+    })?;
+    let org = Organization::parse(&json!({"scps": [{"orgIdentifier": "r", "policies": [
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"},
+            {"Effect": "Deny", "NotAction": "iam:*", "Resource": "*", "Condition": {"StringNotEquals": {"aws:RequestedRegion": ["eu-west-1", "us-east-1"]}}},
+            {"Effect": "Deny", "Action": "sqs:DeleteQueue", "Resource": "*"}]}]}],
+        "rcps": [{"orgIdentifier": "r", "policies": [{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*",
+            "Condition": {"StringNotEqualsIfExists": {"aws:PrincipalOrgID": "o-1"}}}]}]}], "organization_id": "o-1"}).to_string())?;
+    let mut world = World::new(details, org, None);
+    let names: Vec<String> = (0..resources)
+        .map(|i| match i % 5 {
+            0 => format!("arn:aws:s3:::corp-{:04}/k{i}", i / 5 % 250),
+            1 => format!("arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/t{:02}-{i}", i % 90),
+            2 => format!("arn:aws:sqs:eu-west-1:{ACCOUNT}:q{}-{i}", i % 1500),
+            3 => format!("arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:s{i}-AbCdEf"),
+            _ => format!("arn:aws:kms:us-east-1:{ACCOUNT}:key/{i:08x}"),
+        })
+        .collect();
+    timed("resource policies", || -> Result<(), Box<dyn std::error::Error>> {
+        for b in 0..250 {
+            let arn = format!("arn:aws:s3:::corp-{b:04}");
+            let text = json!({"Version": "2012-10-17", "Statement": [
+                {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": [arn.clone(), format!("{arn}/*")], "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
+                {"Effect": "Allow", "Principal": {"AWS": format!("arn:aws:iam::{ACCOUNT}:user/u{}", b * 3)}, "Action": "s3:GetObject", "Resource": format!("{arn}/*")}]});
+            world.add_resource_policy(&arn, Policy::new(arn.clone(), Document::parse(&text)?));
+        }
+        for (i, arn) in names.iter().enumerate().filter(|(_, n)| n.contains(":kms:")) {
+            let text = json!({"Version": "2012-10-17", "Statement": [
+                {"Effect": "Allow", "Principal": {"AWS": format!("arn:aws:iam::{ACCOUNT}:root")}, "Action": if i % 2 == 0 { "kms:*" } else { "kms:Describe*" }, "Resource": "*"}]});
+            world.add_resource_policy(arn, Policy::new(arn.clone(), Document::parse(&text)?));
+        }
+        Ok(())
+    })?;
+    let mut evaluator = timed(&format!("prepare {resources} resources"), || Evaluator::new(&world, names));
+    let found = timed("reach of everyone", || evaluator.reach());
+    let pairs: usize = found.by_principal.iter().map(|r| r.sets.iter().map(|s| s.count()).sum::<usize>()).sum();
+    println!("  {} signatures, {pairs} reachable pairs", found.signatures);
+    let mut changed = world.clone();
+    let policy = Arc::new(Policy::new("changed", Document::parse(document(9_999))?));
+    let target = changed.details.principals.first().and_then(|p| p.attachments.first()).map(|a| Arc::clone(&a.policy));
+    for held in changed.details.principals.iter_mut().flat_map(|p| p.attachments.iter_mut()) {
+        if target.as_ref().is_some_and(|t| Arc::ptr_eq(t, &held.policy)) {
+            held.policy = Arc::clone(&policy);
+        }
+    }
+    timed("refresh after one changed policy", || {
+        evaluator.refresh(&changed);
+        evaluator.reach()
+    });
+    Ok(())
+}

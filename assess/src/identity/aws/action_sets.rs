@@ -1,0 +1,57 @@
+//! Action patterns as bit sets over the action catalogue.
+
+use super::{
+    bits::Bits,
+    data,
+    document::{ActionPattern, Actions},
+};
+use std::{collections::HashMap, rc::Rc};
+
+/// Turns patterns into sets, remembering each pattern's.
+#[derive(Debug, Default)]
+pub struct ActionSets {
+    memo: HashMap<Box<str>, Rc<Bits>>,
+}
+
+impl ActionSets {
+    /// The set of an `Action` or `NotAction` element.
+    pub fn of(&mut self, actions: &Actions) -> Bits {
+        let catalogue = data::actions();
+        let mut set = Bits::empty(catalogue.len());
+        for (text, pattern) in actions.texts.iter().zip(actions.patterns()) {
+            match pattern {
+                ActionPattern::Any => set = Bits::full(catalogue.len()),
+                ActionPattern::Never => {}
+                ActionPattern::Exact(name) => {
+                    if let Some(at) = catalogue.position(name) {
+                        set.insert(at);
+                    }
+                }
+                ActionPattern::Prefix(prefix) => set.insert_range(catalogue.with_prefix(prefix)),
+                ActionPattern::Glob(_) => {
+                    if !self.memo.contains_key(text) {
+                        let bits = Rc::new(Self::glob(pattern, text));
+                        self.memo.insert(text.clone(), bits);
+                    }
+                    if let Some(bits) = self.memo.get(text) {
+                        set.union(bits);
+                    }
+                }
+            }
+        }
+        if actions.inverted { set.complement() } else { set }
+    }
+
+    fn glob(pattern: &ActionPattern, text: &str) -> Bits {
+        let catalogue = data::actions();
+        let lower = text.to_ascii_lowercase();
+        let fixed = lower.split(['*', '?']).next().unwrap_or_default();
+        let mut set = Bits::empty(catalogue.len());
+        for at in catalogue.with_prefix(fixed) {
+            if catalogue.get(at).is_some_and(|a| pattern.matches(&a.lower)) {
+                set.insert(at);
+            }
+        }
+        set
+    }
+}

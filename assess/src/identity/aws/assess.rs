@@ -1,0 +1,79 @@
+//! `assess`: authorization details in, principals and escalation edges out.
+
+use super::{
+    batch::levels,
+    details::{Details, DetailsError, Kind},
+    escalate::{Admin, Escalations, Organization, escalations},
+    workloads::{Inventory, ResourcesError},
+};
+use serde_json::{Value as Json, json};
+
+/// What was given cannot be assessed.
+#[derive(Debug, thiserror::Error)]
+pub enum AssessError {
+    /// The authorization details.
+    #[error(transparent)]
+    Details(#[from] DetailsError),
+    /// The resources.
+    #[error(transparent)]
+    Resources(#[from] ResourcesError),
+    /// The organization's policies.
+    #[error("organization document: {0}")]
+    Organization(String),
+}
+
+impl Organization {
+    /// Reads `{"scps": [{orgIdentifier, policies}], "rcps": […], "management_account": bool, "organization_id": …}`;
+    /// every member may be missing.
+    pub fn parse(json: &str) -> Result<Self, AssessError> {
+        let wrong = |what: String| AssessError::Organization(what);
+        let json: Json = serde_json::from_str(json).map_err(|e| wrong(format!("it is not JSON: {e}")))?;
+        let Json::Object(top) = &json else { return Err(wrong("it must be a JSON object".into())) };
+        let find = |names: &[&str]| names.iter().find_map(|n| top.get(*n)).filter(|v| !v.is_null());
+        let mut unread = false;
+        let scps = levels(find(&["scps", "serviceControlPolicies"]), "scp", &mut unread).map_err(wrong)?;
+        let rcps = levels(find(&["rcps", "resourceControlPolicies"]), "rcp", &mut unread).map_err(wrong)?;
+        if unread {
+            return Err(AssessError::Organization(
+                "a level is marked unknown; leave it out or give its policies".into(),
+            ));
+        }
+        let management = find(&["management_account", "managementAccount"]).and_then(Json::as_bool).unwrap_or(false);
+        let id = find(&["organization_id", "organizationId", "org_id"]).and_then(Json::as_str).map(str::to_owned);
+        Ok(Self { scps, rcps, management, id })
+    }
+}
+
+/// Assesses accounts: one object for each principal, then one for each escalation edge.
+///
+/// * `details`: the answer of `iam:GetAccountAuthorizationDetails`, or a list of its pages;
+/// * `resources`: what exists, a list of `{type, name, attrs}` in Terraform's types and attribute names. Without it
+///   a role that trusts a service is taken to be in use there, and the edge says so in `assumes`;
+/// * `org`: the organization's policies, see [`Organization::parse`].
+///
+/// A principal: `{arn, type, admin, can_become_admin, steps: [{method, target, kind}], methods, unread}`; `steps` is
+/// the shortest way to administration, `methods` every method that begins one. An edge: `{from, to, method, kind,
+/// because, assumes, leads_to_admin}`. Method ids are those of `privesc_methods.jsonl`.
+pub fn assess(details: &str, resources: Option<&str>, org: Option<&str>) -> Result<Vec<Json>, AssessError> {
+    let details = Details::parse(details)?;
+    let inventory = resources.map(Inventory::parse).transpose()?;
+    let organization = org.map(Organization::parse).transpose()?.unwrap_or_default();
+    let found = escalations(&details, &organization, inventory.as_ref());
+    Ok(report(&details, &found))
+}
+
+/// The objects of [`assess`] from its parts.
+pub fn report(details: &Details, found: &Escalations) -> Vec<Json> {
+    let principals = details.principals.iter().zip(&found.standings).map(|(principal, standing)| {
+        json!({
+            "arn": principal.arn,
+            "type": if principal.kind == Kind::User { "user" } else { "role" },
+            "admin": standing.admin != Admin::No,
+            "can_become_admin": standing.can_become_admin,
+            "steps": standing.steps,
+            "methods": standing.methods,
+            "unread": principal.unread,
+        })
+    });
+    principals.chain(found.edges.iter().map(|edge| json!(edge))).collect()
+}

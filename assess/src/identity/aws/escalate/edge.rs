@@ -1,0 +1,67 @@
+//! Edges of the escalation graph and their evidence.
+
+use super::super::decide::{Because, Decision, Outcome};
+
+/// A step one principal can take towards more permissions.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Edge {
+    /// The principal that takes it.
+    pub from: String,
+    /// What it becomes, writes or runs code as.
+    pub to: String,
+    /// The method's id in `privesc_methods.jsonl`.
+    pub method: &'static str,
+    /// The kind of edge: `SELF_GRANT`, `CAN_BECOME`, `CODE_AS`, …
+    pub kind: &'static str,
+    /// What makes it possible.
+    pub because: Vec<Evidence>,
+    /// What is taken for granted, because no input says.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub assumes: Vec<String>,
+    /// Whether taking it leads to administration, by itself or through more steps.
+    pub leads_to_admin: bool,
+}
+
+/// A fact an edge rests on.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Evidence {
+    /// The permission that is held, or `trust` for a role's trust policy, or `exists` for a resource.
+    pub what: String,
+    /// On which resource.
+    pub on: String,
+    /// The statements that say so.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub statements: Vec<Because>,
+}
+
+impl Evidence {
+    pub(crate) fn of(permission: &str, resource: &str, decision: Decision) -> Self {
+        debug_assert!(decision.outcome == Outcome::Allowed);
+        let name = super::super::data::actions().find(permission).map_or(permission, |a| &a.name);
+        Self { what: name.into(), on: resource.into(), statements: decision.because }
+    }
+
+    pub(crate) fn fact(what: &str, on: &str) -> Self {
+        Self { what: what.into(), on: on.into(), statements: Vec::new() }
+    }
+}
+
+/// Where an edge leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Node {
+    /// Administration of the account.
+    Admin,
+    /// An actor, real or changed.
+    Actor(usize),
+    /// Nowhere further.
+    End,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Link {
+    pub from: usize,
+    pub node: Node,
+    pub edge: Edge,
+    /// Whether the edge is worth telling only when it leads to administration (a grant capped by a boundary).
+    pub only_if_useful: bool,
+}

@@ -1,0 +1,519 @@
+//! Questions rule pages ask of one policy document: is it public, does it make an administrator, whom does it trust.
+//!
+//! All functions read the document alone. What the rest of the account allows or forbids is the business of
+//! [`crate::identity::aws::decide`].
+
+pub use crate::identity::aws::document::{Document, DocumentError, Effect, Problem, Statement};
+use crate::identity::aws::{
+    arn::{Arn, is_account_id},
+    condition::{Condition, Operator, Quantifier, network},
+    context::Context,
+    glob::ResourceText,
+    principal::PrincipalEntry,
+    tri::Tri,
+};
+use std::net::IpAddr;
+
+/// Which definition of "public" applies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Definition {
+    /// Anyone outside the account's zone of trust could use it.
+    #[default]
+    Reachable,
+    /// What S3 Block Public Access calls public: wildcards in a limiting value make it worthless.
+    S3,
+}
+
+/// A statement that admits anyone.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct PublicStatement {
+    /// Its Sid or place in the document, `#0`.
+    pub statement: String,
+    /// The actions as written, `NotAction` entries prefixed with `!`.
+    pub actions: Vec<String>,
+    /// The conditions that do not limit it, as `operator key`.
+    pub conditions: Vec<String>,
+}
+
+/// The Allow statements that admit anyone: a wildcard principal (or `NotPrincipal`) and no condition that ties the
+/// caller to fixed accounts, organizations, networks or resources.
+///
+/// Deny statements are not looked at; one such statement makes a resource policy public.
+pub fn public_statements(document: &Document, definition: Definition) -> Vec<PublicStatement> {
+    allows_of(document)
+        .filter(|s| s.principals.as_ref().is_some_and(|p| p.is_open()))
+        .filter(|s| !s.conditions.iter().any(|c| limits(c, definition)))
+        .map(|s| PublicStatement {
+            statement: s.label(),
+            actions: s
+                .actions
+                .texts
+                .iter()
+                .map(|t| format!("{}{t}", if s.actions.inverted { "!" } else { "" }))
+                .collect(),
+            conditions: s.conditions.iter().map(|c| format!("{} {}", c.text, c.key_text)).collect(),
+        })
+        .collect()
+}
+
+/// Whether any statement admits anyone; see [`public_statements`].
+pub fn is_public(document: &Document, definition: Definition) -> bool {
+    !public_statements(document, definition).is_empty()
+}
+
+fn allows_of(document: &Document) -> impl Iterator<Item = &Statement> {
+    document.statements.iter().filter(|s| s.effect == Effect::Allow)
+}
+
+/// Keys whose values name accounts, organizations, networks or resources that AWS vouches for.
+const PLAIN_LIMITS: &[&str] = &[
+    "aws:principalaccount",
+    "aws:principalorgid",
+    "aws:principalservicename",
+    "aws:principalservicenameslist",
+    "aws:sourceaccount",
+    "aws:sourceorgid",
+    "aws:sourceowner",
+    "aws:sourcevpc",
+    "aws:sourcevpcarn",
+    "aws:sourcevpce",
+    "aws:userid",
+    "aws:vpceaccount",
+    "aws:vpceorgid",
+    "kms:calleraccount",
+    "s3:dataaccesspointaccount",
+    "s3:x-amz-server-side-encryption-aws-kms-key-id",
+];
+
+/// Whether a condition limits who can use a statement, whatever else the caller sends.
+///
+/// A positive operator with fixed values on a key AWS sets. `…IfExists` and `ForAllValues` do not limit: they hold
+/// when the key is absent.
+pub fn limits(condition: &Condition, definition: Definition) -> bool {
+    if condition.negated
+        || condition.if_exists
+        || condition.quantifier == Quantifier::All
+        || condition.values.is_empty()
+    {
+        return false;
+    }
+    let textual = matches!(condition.operator, Operator::StringEquals { .. } | Operator::StringLike | Operator::Arn);
+    let key = condition.key.as_ref();
+    let every = |fixed: &dyn Fn(&str) -> bool| condition.values.iter().all(|v| fixed(v));
+    let plain = |v: &str| !v.is_empty() && !v.contains(['*', '?']) && !v.contains("${");
+    match key {
+        "aws:sourceip" | "aws:vpcsourceip" => condition.operator == Operator::IpAddress && every(&narrow),
+        "aws:principalisawsservice" => {
+            condition.operator == Operator::Bool && every(&|v| v.eq_ignore_ascii_case("true"))
+        }
+        "aws:principalorgpaths" | "aws:sourceorgpaths" | "aws:vpceorgpaths" => {
+            textual && every(&|v| v.split('/').next().is_some_and(plain))
+        }
+        "aws:principalarn" | "s3:dataaccesspointarn" => textual && every(&account_fixed),
+        "aws:sourcearn" => {
+            textual && every(&|v| if definition == Definition::S3 { plain(v) } else { account_fixed(v) || plain(v) })
+        }
+        _ if PLAIN_LIMITS.contains(&key) => textual && every(&plain),
+        _ => false,
+    }
+}
+
+/// Whether an ARN pattern names its account.
+fn account_fixed(text: &str) -> bool {
+    Arn::parse(text).is_some_and(|arn| is_account_id(arn.account()))
+}
+
+/// Whether a CIDR is private or narrower than a whole region of the internet (`/8`, `/32` for IPv6).
+fn narrow(text: &str) -> bool {
+    let Some((address, bits)) = network(text) else { return false };
+    match address {
+        IpAddr::V4(_) => bits >= 8,
+        IpAddr::V6(a) => bits >= 32 || (a.is_unique_local() && bits >= 7),
+    }
+}
+
+/// Whether the document, as an identity policy, allows everything on everything without a condition.
+///
+/// A Deny in the same document that takes everything back is honoured.
+pub fn allows_admin(document: &Document) -> bool {
+    let everything = |s: &Statement| {
+        s.actions.is_everything() && s.resources.as_ref().is_some_and(|r| r.is_everything()) && s.conditions.is_empty()
+    };
+    let denied = document.statements.iter().any(|s| s.effect == Effect::Deny && everything(s));
+    !denied && allows_of(document).any(everything)
+}
+
+/// Whether the document allows `action` on `resource`, conditions of unknown keys aside.
+///
+/// `Maybe` when it depends on a condition; principals are not looked at. An action and resource may be `*` to ask
+/// about everything.
+pub fn allows(document: &Document, action: &str, resource: &str) -> Tri {
+    let context = Context::with_rest(|_| crate::identity::aws::context::Fact::Unknown);
+    let action = action.to_ascii_lowercase();
+    let resource = ResourceText::from(resource);
+    let result = |effect| {
+        document
+            .statements
+            .iter()
+            .filter(|s| s.effect == effect)
+            .fold(Tri::No, |any, s| any.or(s.applies(&action, &resource, &context)))
+    };
+    result(Effect::Allow).and(result(Effect::Deny).negate())
+}
+
+/// Whether the document denies every caller without TLS: a Deny for everyone, of `service:*` or more, on nothing but
+/// `aws:SecureTransport` being false.
+pub fn denies_insecure_transport(document: &Document) -> bool {
+    document.statements.iter().any(|s| {
+        s.effect == Effect::Deny
+            && s.principals.as_ref().is_some_and(|p| p.is_open() && !p.inverted)
+            && !s.actions.inverted
+            && s.actions.texts.iter().any(|t| &**t == "*" || t.ends_with(":*"))
+            && matches!(s.conditions.as_ref(), [c] if c.operator == Operator::Bool
+                && c.key.as_ref() == "aws:securetransport"
+                && c.values.iter().all(|v| v.eq_ignore_ascii_case("false")))
+    })
+}
+
+/// An account outside that a document admits.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ExternalGrant {
+    /// The account id.
+    pub account: String,
+    /// The principal as written.
+    pub principal: String,
+    /// The statement's Sid or place.
+    pub statement: String,
+    /// Whether an external id is asked for.
+    pub external_id: bool,
+    /// Whether any condition applies.
+    pub conditioned: bool,
+}
+
+/// The accounts other than `own` and `trusted` that Allow statements name.
+pub fn external_accounts(document: &Document, own: &str, trusted: &[&str]) -> Vec<ExternalGrant> {
+    let mut out = Vec::new();
+    for statement in allows_of(document) {
+        let Some(principals) = statement.principals.as_ref().filter(|p| !p.inverted) else { continue };
+        for entry in &principals.entries {
+            let Some(account) = entry.account() else { continue };
+            if account != own && !trusted.contains(&account) {
+                out.push(ExternalGrant {
+                    account: account.into(),
+                    principal: entry.text().into(),
+                    statement: statement.label(),
+                    external_id: statement.conditions.iter().any(|c| c.key.as_ref() == "sts:externalid" && !c.negated),
+                    conditioned: !statement.conditions.is_empty(),
+                });
+            }
+        }
+    }
+    out
+}
+
+/// Whether an Allow statement names a service, `lambda.amazonaws.com`.
+pub fn trusts_service(document: &Document, service: &str) -> bool {
+    allows_of(document)
+        .filter_map(|s| s.principals.as_ref())
+        .any(|p| p.entries.iter().any(|e| matches!(e, PrincipalEntry::Service(name) if &**name == service)))
+}
+
+/// A statement that admits an OIDC provider's identities.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct OidcTrust {
+    /// The issuer without scheme: `token.actions.githubusercontent.com`.
+    pub issuer: String,
+    /// The statement's Sid or place.
+    pub statement: String,
+    /// Whether a condition ties the token's subject to someone in particular.
+    pub subject_bound: bool,
+    /// Whether a condition ties the token's audience.
+    pub audience_bound: bool,
+}
+
+/// The statements that admit identities of OIDC providers.
+pub fn oidc_trusts(document: &Document) -> Vec<OidcTrust> {
+    let mut out = Vec::new();
+    for statement in allows_of(document) {
+        for entry in statement.principals.iter().flat_map(|p| p.entries.iter()) {
+            let PrincipalEntry::Federated(provider) = entry else { continue };
+            if provider.contains(":saml-provider/") {
+                continue;
+            }
+            let issuer = provider.split_once(":oidc-provider/").map_or(&**provider, |(_, issuer)| issuer);
+            out.push(OidcTrust {
+                issuer: issuer.into(),
+                statement: statement.label(),
+                subject_bound: bound(
+                    statement,
+                    issuer,
+                    &[
+                        "sub",
+                        "repository",
+                        "repository_owner",
+                        "repository_id",
+                        "repository_owner_id",
+                        "project_id",
+                        "namespace_id",
+                    ],
+                ),
+                audience_bound: bound(statement, issuer, &["aud", "app_id"]),
+            });
+        }
+    }
+    out
+}
+
+/// Whether every OIDC provider the document admits is bound by the token's subject; true when it admits none.
+pub fn oidc_trust_bound(document: &Document) -> bool {
+    oidc_trusts(document).iter().all(|t| t.subject_bound)
+}
+
+/// Whether a positive condition fixes one of an issuer's claims.
+fn bound(statement: &Statement, issuer: &str, claims: &[&str]) -> bool {
+    let issuer = issuer.to_lowercase();
+    statement.conditions.iter().any(|c| {
+        let claim = c.key.strip_prefix(issuer.as_str()).and_then(|rest| rest.strip_prefix(':'));
+        claim.is_some_and(|claim| claims.contains(&claim))
+            && !c.negated
+            && !c.if_exists
+            && c.quantifier != Quantifier::All
+            && matches!(c.operator, Operator::StringEquals { .. } | Operator::StringLike)
+            && !c.values.is_empty()
+            && c.values.iter().all(|v| names_someone(v, c.operator))
+    })
+}
+
+/// Whether a subject pattern says who, before its first wildcard: `repo:org/…` does, `repo:*` does not.
+fn names_someone(value: &str, operator: Operator) -> bool {
+    if operator != Operator::StringLike {
+        return !value.is_empty();
+    }
+    let fixed = value.split(['*', '?']).next().unwrap_or_default();
+    if fixed.len() == value.len() {
+        return !value.is_empty();
+    }
+    match fixed.rsplit_once(':') {
+        Some((_, tail)) => tail.contains('/') || (fixed.matches(':').count() >= 2 && !tail.is_empty()),
+        None => fixed.contains('/') || fixed.len() >= 8,
+    }
+}
+
+/// Issuers where anyone can get a token.
+const PUBLIC_ISSUERS: &[&str] = &[
+    "token.actions.githubusercontent.com",
+    "gitlab.com",
+    "app.terraform.io",
+    "agent.buildkite.com",
+    "oidc.circleci.com",
+    "api.bitbucket.org",
+    "accounts.google.com",
+    "www.amazon.com",
+    "graph.facebook.com",
+    "appleid.apple.com",
+    "login.microsoftonline.com",
+    "cognito-identity.amazonaws.com",
+    "vercel.com",
+    "oidc.vercel.com",
+    "spacelift.io",
+    "oidc.fly.io",
+    "token.dev.azure.com",
+];
+
+/// The providers whose identities the document admits without saying whose: `(issuer, statement, unauthenticated)`.
+///
+/// Only issuers where anyone can get a token count; `unauthenticated` marks Cognito identities that need no sign-in.
+pub fn open_providers(document: &Document) -> Vec<(String, String, bool)> {
+    let mut out = Vec::new();
+    for trust in oidc_trusts(document) {
+        let host = trust.issuer.split('/').next().unwrap_or_default();
+        if !PUBLIC_ISSUERS.contains(&host) {
+            continue;
+        }
+        let Some(statement) = document.statements.iter().find(|s| s.label() == trust.statement) else { continue };
+        if host == "cognito-identity.amazonaws.com" {
+            let amr = statement.conditions.iter().find(|c| c.key.ends_with(":amr") && !c.negated);
+            let unauthenticated = amr.is_some_and(|c| c.values.iter().any(|v| &**v == "unauthenticated"));
+            if unauthenticated || !trust.audience_bound {
+                out.push((trust.issuer, trust.statement, unauthenticated));
+            }
+            continue;
+        }
+        let google =
+            matches!(host, "accounts.google.com" | "www.amazon.com" | "graph.facebook.com" | "appleid.apple.com");
+        if !(trust.subject_bound || google && trust.audience_bound) {
+            out.push((trust.issuer, trust.statement, false));
+        }
+    }
+    out
+}
+
+/// The Allow statements that hand out a whole service (`s3:*`) or everything (`*`), by their Sid or place.
+///
+/// With `service` empty, statements with any `service:*` count.
+pub fn wildcard_actions(document: &Document, service: &str) -> Vec<String> {
+    let whole = |text: &str| {
+        text == "*"
+            || text
+                .strip_suffix(":*")
+                .is_some_and(|s| service.is_empty() || s.eq_ignore_ascii_case(service) || s == "*")
+    };
+    allows_of(document)
+        .filter(|s| s.actions.inverted || s.actions.texts.iter().any(|t| whole(t)))
+        .map(Statement::label)
+        .collect()
+}
+
+/// A service a document admits without saying for whom it acts.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Deputy {
+    /// The service.
+    pub service: String,
+    /// The statement's Sid or place.
+    pub statement: String,
+}
+
+/// The service principals a resource policy admits without `aws:SourceArn`, `aws:SourceAccount`, `aws:SourceOrgID`
+/// or `aws:SourceOrgPaths`: anyone could make the service call.
+pub fn confused_deputy(document: &Document) -> Vec<Deputy> {
+    const SOURCES: &[&str] =
+        &["aws:sourcearn", "aws:sourceaccount", "aws:sourceorgid", "aws:sourceorgpaths", "aws:sourceowner"];
+    let mut out = Vec::new();
+    for statement in allows_of(document) {
+        let tied = statement.conditions.iter().any(|c| {
+            SOURCES.contains(&c.key.as_ref()) && !c.negated && c.values.iter().all(|v| !v.bytes().all(|b| b == b'*'))
+        });
+        if tied {
+            continue;
+        }
+        for entry in statement.principals.iter().flat_map(|p| p.entries.iter()) {
+            if let PrincipalEntry::Service(name) = entry {
+                out.push(Deputy { service: name.to_string(), statement: statement.label() });
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn doc(statement: &str) -> Document {
+        Document::parse(format!(r#"{{"Version":"2012-10-17","Statement":{statement}}}"#)).expect("the test's policy")
+    }
+
+    #[test]
+    fn public() {
+        let with = |condition: &str| {
+            doc(&format!(
+                r#"{{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"*","Condition":{condition}}}"#
+            ))
+        };
+        for (condition, reachable, s3) in [
+            ("{}", true, true),
+            (r#"{"StringEquals":{"aws:PrincipalOrgID":"o-1"}}"#, false, false),
+            (r#"{"StringEqualsIfExists":{"aws:PrincipalOrgID":"o-1"}}"#, true, true),
+            (r#"{"StringNotEquals":{"aws:PrincipalOrgID":"o-1"}}"#, true, true),
+            (r#"{"StringLike":{"aws:PrincipalOrgID":"o-*"}}"#, true, true),
+            (r#"{"IpAddress":{"aws:SourceIp":"203.0.113.0/24"}}"#, false, false),
+            (r#"{"IpAddress":{"aws:SourceIp":"0.0.0.0/0"}}"#, true, true),
+            (r#"{"IpAddress":{"aws:SourceIp":["203.0.113.0/24","0.0.0.0/1"]}}"#, true, true),
+            (r#"{"ArnLike":{"aws:SourceArn":"arn:aws:sns:*:111111111111:*"}}"#, false, true),
+            (r#"{"ArnLike":{"aws:SourceArn":"arn:aws:sns:*:*:*"}}"#, true, true),
+            (r#"{"Bool":{"aws:SecureTransport":"true"}}"#, true, true),
+            (r#"{"StringLike":{"aws:Referer":"https://x/*"}}"#, true, true),
+            (r#"{"StringEquals":{"aws:SourceVpce":"vpce-1"}}"#, false, false),
+            (r#"{"StringEquals":{"aws:SourceAccount":"${aws:PrincipalAccount}"}}"#, true, true),
+            (r#"{"ForAllValues:StringEquals":{"aws:PrincipalOrgID":"o-1"}}"#, true, true),
+        ] {
+            assert_eq!(is_public(&with(condition), Definition::Reachable), reachable, "{condition}");
+            assert_eq!(is_public(&with(condition), Definition::S3), s3, "{condition}");
+        }
+        let named = r#"{"Effect":"Allow","Principal":{"AWS":"111111111111"},"Action":"*","Resource":"*"}"#;
+        assert!(!is_public(&doc(named), Definition::S3));
+        let but = r#"{"Effect":"Allow","NotPrincipal":{"AWS":"111111111111"},"Action":"*","Resource":"*"}"#;
+        assert!(is_public(&doc(but), Definition::S3));
+    }
+
+    #[test]
+    fn administrators() {
+        for (statement, want) in [
+            (r#"{"Effect":"Allow","Action":"*","Resource":"*"}"#, true),
+            (r#"{"Effect":"Allow","Action":["s3:*","*:*"],"Resource":["*"]}"#, true),
+            (r#"{"Effect":"Allow","Action":"*","Resource":"arn:aws:s3:::b"}"#, false),
+            (r#"{"Effect":"Allow","Action":"iam:*","Resource":"*"}"#, false),
+            (
+                r#"{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"Bool":{"aws:MultiFactorAuthPresent":"true"}}}"#,
+                false,
+            ),
+            (
+                r#"[{"Effect":"Allow","Action":"*","Resource":"*"},{"Effect":"Deny","Action":"*","Resource":"*"}]"#,
+                false,
+            ),
+        ] {
+            assert_eq!(allows_admin(&doc(statement)), want, "{statement}");
+        }
+    }
+
+    #[test]
+    fn trusts() {
+        let github = |condition: &str| {
+            doc(&format!(
+                r#"{{"Effect":"Allow","Principal":{{"Federated":"arn:aws:iam::111111111111:oidc-provider/token.actions.githubusercontent.com"}},
+                "Action":"sts:AssumeRoleWithWebIdentity","Condition":{condition}}}"#
+            ))
+        };
+        let sub = |operator: &str, value: &str| {
+            format!(r#"{{"{operator}":{{"token.actions.githubusercontent.com:sub":"{value}"}}}}"#)
+        };
+        for (condition, want) in [
+            ("{}".to_owned(), false),
+            (r#"{"StringEquals":{"token.actions.githubusercontent.com:aud":"sts.amazonaws.com"}}"#.into(), false),
+            (sub("StringEquals", "repo:acme/app:ref:refs/heads/main"), true),
+            (sub("StringLike", "repo:acme/*"), true),
+            (sub("StringLike", "repo:*"), false),
+            (sub("StringLike", "*"), false),
+            (sub("StringLikeIfExists", "repo:acme/*"), false),
+        ] {
+            assert_eq!(oidc_trust_bound(&github(&condition)), want, "{condition}");
+            assert_eq!(open_providers(&github(&condition)).is_empty(), want, "{condition}");
+        }
+        let lambda =
+            doc(r#"{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}"#);
+        assert!(trusts_service(&lambda, "lambda.amazonaws.com"));
+        assert!(!trusts_service(&lambda, "ec2.amazonaws.com"));
+        assert_eq!(confused_deputy(&lambda).len(), 1);
+        let vendor = doc(
+            r#"{"Effect":"Allow","Principal":{"AWS":["arn:aws:iam::222222222222:root","333333333333","111111111111"]},
+            "Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":"x"}}}"#,
+        );
+        let found = external_accounts(&vendor, "111111111111", &["333333333333"]);
+        assert_eq!(found.len(), 1);
+        assert!(found.iter().all(|g| g.account == "222222222222" && g.external_id));
+    }
+
+    #[test]
+    fn transport() {
+        for (statement, want) in [
+            (
+                r#"{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"false"}}}"#,
+                true,
+            ),
+            (
+                r#"{"Effect":"Deny","Principal":"*","Action":"s3:GetObject","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"false"}}}"#,
+                false,
+            ),
+            (
+                r#"{"Effect":"Deny","Principal":{"AWS":"111111111111"},"Action":"s3:*","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"false"}}}"#,
+                false,
+            ),
+            (
+                r#"{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"true"}}}"#,
+                false,
+            ),
+        ] {
+            assert_eq!(denies_insecure_transport(&doc(statement)), want, "{statement}");
+        }
+    }
+}

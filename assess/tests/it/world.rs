@@ -1,0 +1,76 @@
+//! Who can do what in a small world.
+
+use plumb_assess::identity::aws::{Outcome, World};
+
+const DETAILS: &str = r#"{
+ "UserDetailList": [
+  {"UserName": "ann", "Arn": "arn:aws:iam::111111111111:user/ann", "GroupList": ["readers"]},
+  {"UserName": "bob", "Arn": "arn:aws:iam::111111111111:user/bob", "UserPolicyList": [{"PolicyName": "all",
+   "PolicyDocument": "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%7B%22Effect%22%3A%22Allow%22%2C%22Action%22%3A%22s3%3A*%22%2C%22Resource%22%3A%22*%22%2C%22Condition%22%3A%7B%22Bool%22%3A%7B%22aws%3AMultiFactorAuthPresent%22%3A%22true%22%7D%7D%7D%7D"}]}],
+ "GroupDetailList": [{"GroupName": "readers", "Arn": "arn:aws:iam::111111111111:group/readers",
+  "AttachedManagedPolicies": [{"PolicyArn": "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"}]}],
+ "RoleDetailList": [{"RoleName": "app", "Arn": "arn:aws:iam::111111111111:role/x/app", "AssumeRolePolicyDocument":
+   {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111111111111:user/bob"}, "Action": "sts:AssumeRole"}}}],
+ "Policies": []}"#;
+
+const BUCKET: &str = r#"{"arn:aws:s3:::data": {"Version": "2012-10-17", "Statement": [
+  {"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam::111111111111:role/x/app", "arn:aws:iam::111111111111:user/gone"]},
+   "Action": "s3:GetObject", "Resource": "arn:aws:s3:::data/*"},
+  {"Effect": "Allow", "Principal": {"AWS": "222222222222"}, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::data/*"},
+  {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::data/*",
+   "Condition": {"Bool": {"aws:SecureTransport": "false"}}}]}}"#;
+
+fn world() -> World {
+    World::from_files([("details.json", DETAILS), ("buckets.json", BUCKET)]).expect("the files are read")
+}
+
+#[test]
+fn who_can_read_an_object() {
+    let found: Vec<(String, &str)> =
+        world().who_can("s3:GetObject", "arn:aws:s3:::data/k").into_iter().map(|h| (h.principal, h.access)).collect();
+    let want = [
+        ("arn:aws:iam::111111111111:role/x/app", "Allowed"),
+        ("arn:aws:iam::111111111111:user/ann", "Allowed"),
+        ("arn:aws:iam::111111111111:user/bob", "Conditional"),
+        ("222222222222", "Conditional"),
+    ];
+    assert_eq!(found, want.map(|(p, a)| (p.to_owned(), a)));
+}
+
+#[test]
+fn can() {
+    let world = world();
+    let mfa = [("aws:MultiFactorAuthPresent".to_owned(), vec!["true".to_owned()])];
+    for (who, action, resource, context, want) in [
+        ("arn:aws:iam::111111111111:user/ann", "s3:GetObject", "arn:aws:s3:::x/k", &[][..], Outcome::Allowed),
+        ("arn:aws:iam::111111111111:user/ann", "s3:PutObject", "arn:aws:s3:::x/k", &[], Outcome::ImplicitlyDenied),
+        ("arn:aws:iam::111111111111:user/bob", "s3:PutObject", "arn:aws:s3:::x/k", &[], Outcome::ImplicitlyDenied),
+        ("arn:aws:iam::111111111111:user/bob", "s3:PutObject", "arn:aws:s3:::x/k", &mfa, Outcome::Allowed),
+        ("arn:aws:sts::111111111111:assumed-role/app/s", "s3:GetObject", "arn:aws:s3:::data/k", &[], Outcome::Allowed),
+        (
+            "arn:aws:iam::111111111111:user/bob",
+            "sts:AssumeRole",
+            "arn:aws:iam::111111111111:role/x/app",
+            &[],
+            Outcome::Allowed,
+        ),
+        (
+            "arn:aws:iam::111111111111:user/ann",
+            "sts:AssumeRole",
+            "arn:aws:iam::111111111111:role/x/app",
+            &[],
+            Outcome::ImplicitlyDenied,
+        ),
+        ("*", "s3:GetObject", "arn:aws:s3:::data/k", &[], Outcome::ImplicitlyDenied),
+    ] {
+        let decision = world.can(who, action, resource, context).expect("the principal is understood");
+        assert_eq!(decision.outcome, want, "{who} {action} {resource}: {decision:?}");
+    }
+    assert!(world.can("nonsense", "s3:GetObject", "*", &[]).is_none());
+}
+
+#[test]
+fn files_that_are_nothing_are_refused() {
+    let error = World::from_files([("x.json", "{\"a\": 1}")]).expect_err("the file is nothing");
+    assert!(error.to_string().starts_with("x.json: neither"), "{error}");
+}

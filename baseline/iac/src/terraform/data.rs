@@ -1,0 +1,255 @@
+//! Data sources that compute instead of asking: policy documents; and what providers add to every resource.
+
+use super::config::Mode;
+use super::eval::Res;
+use super::functions::encoding::json_doc;
+use crate::source::Span;
+use crate::value::{Data, Members, Val, WhyKind};
+use std::sync::Arc;
+
+/// The attributes a data source of this type computes from its own configuration.
+pub(super) fn computed(mode: Mode, type_: &str) -> &'static [&'static str] {
+    match (mode, type_) {
+        (Mode::Data, "aws_iam_policy_document") => &["json", "minified_json"],
+        (Mode::Data, "google_iam_policy") => &["policy_data"],
+        _ => &[],
+    }
+}
+
+/// Whether `name` is one of them.
+pub(super) fn computes(mode: Mode, type_: &str, name: &str) -> bool {
+    computed(mode, type_).contains(&name)
+}
+
+/// The value of a computed attribute.
+pub(super) fn compute(type_: &str, name: &str, written: &Members, span: Span) -> Res {
+    Ok(match (type_, name) {
+        ("aws_iam_policy_document", _) => json_doc(policy_document(written, span), span),
+        ("google_iam_policy", _) => json_doc(google_policy(written, span), span),
+        _ => Val::null(span),
+    })
+}
+
+/// The blocks under `name`: none written is an empty list; unknown blocks are one unknown element.
+fn blocks(written: &Members, name: &str) -> Vec<Val> {
+    match written.get(name) {
+        None => Vec::new(),
+        Some(val) => match &val.data {
+            Data::List(items) | Data::Set(items) => items.to_vec(),
+            Data::Null => Vec::new(),
+            Data::Map(_) | Data::Unknown(_) | Data::Ref(_) => vec![val.clone()],
+            _ => Vec::new(),
+        },
+    }
+}
+
+fn given<'a>(members: &'a Members, name: &str) -> Option<&'a Val> {
+    members.get(name).filter(|v| !v.is_null())
+}
+
+/// The IAM policy that `data.aws_iam_policy_document` gives.
+fn policy_document(written: &Members, span: Span) -> Val {
+    let mut statements: Vec<Val> = Vec::new();
+    let mut version = Val::str("2012-10-17", span);
+    for source in blocks(written, "source_policy_documents").iter().chain(given(written, "source_json")) {
+        merge_document(source, &mut statements, false);
+    }
+    for block in blocks(written, "statement") {
+        let statement = match block.as_map() {
+            Some(members) => Val { data: Data::Map(Arc::new(statement(members))), ..block.clone() },
+            None => block,
+        };
+        merge_statement(statement, &mut statements);
+    }
+    for source in blocks(written, "override_policy_documents").iter().chain(given(written, "override_json")) {
+        merge_document(source, &mut statements, true);
+    }
+    if let Some(given) = given(written, "version") {
+        version = given.clone();
+    }
+    let mut policy = Members::new();
+    policy.insert("Version".into(), version);
+    if let Some(id) = given(written, "policy_id") {
+        policy.insert("Id".into(), id.clone());
+    }
+    policy.insert("Statement".into(), Val::list(statements, span));
+    Val::map(policy, span)
+}
+
+fn merge_document(source: &Val, statements: &mut Vec<Val>, _wins: bool) {
+    if source.is_null() || source.as_str().is_some_and(str::is_empty) {
+        return;
+    }
+    let decoded = source.decode_json();
+    match decoded.as_ref().and_then(|d| d.get("Statement")) {
+        Some(list) => match list.as_list() {
+            Some(items) => items.iter().for_each(|s| merge_statement(s.clone(), statements)),
+            None => merge_statement(list.clone(), statements),
+        },
+        None => {
+            // A document that is not known may hold any statement.
+            let unknown = if source.is_unknown() {
+                source.clone()
+            } else {
+                Val::unknown(WhyKind::Error, source.describe(), "this is not a policy document", source.span)
+            };
+            statements.push(unknown);
+        }
+    }
+}
+
+/// A statement replaces an earlier one of the same, not empty, Sid.
+fn merge_statement(statement: Val, statements: &mut Vec<Val>) {
+    let sid = statement.get("Sid").and_then(Val::as_str).filter(|s| !s.is_empty());
+    let earlier = sid.and_then(|sid| statements.iter().position(|s| s.get("Sid").and_then(Val::as_str) == Some(sid)));
+    match earlier.and_then(|at| statements.get_mut(at)) {
+        Some(earlier) => *earlier = statement,
+        None => statements.push(statement),
+    }
+}
+
+fn statement(block: &Members) -> Members {
+    let mut out = Members::new();
+    if let Some(sid) = given(block, "sid") {
+        out.insert("Sid".into(), sid.clone());
+    }
+    let effect = given(block, "effect").cloned();
+    let span = block.values().next().map(|v| v.span).unwrap_or_default();
+    out.insert("Effect".into(), effect.unwrap_or_else(|| Val::str("Allow", span)));
+    for (from, to) in [
+        ("actions", "Action"),
+        ("not_actions", "NotAction"),
+        ("resources", "Resource"),
+        ("not_resources", "NotResource"),
+    ] {
+        if let Some(val) = given(block, from)
+            && val.as_list().is_none_or(|l| !l.is_empty())
+        {
+            out.insert(to.into(), single(val));
+        }
+    }
+    for (from, to) in [("principals", "Principal"), ("not_principals", "NotPrincipal")] {
+        let found = blocks(block, from);
+        if !found.is_empty() {
+            out.insert(to.into(), principals(&found));
+        }
+    }
+    let conditions = blocks(block, "condition");
+    if let Some(first) = conditions.first() {
+        out.insert("Condition".into(), condition(&conditions, first.span));
+    }
+    out
+}
+
+/// A list of one is written as its element, as the provider does.
+fn single(val: &Val) -> Val {
+    match val.as_list() {
+        Some([one]) => one.clone(),
+        _ => val.clone(),
+    }
+}
+
+fn principals(found: &[Val]) -> Val {
+    let mut out = Members::new();
+    for block in found {
+        let (Some(kind), Some(ids)) = (block.get("type"), block.get("identifiers")) else { return block.clone() };
+        let Some(kind) = kind.as_str() else { return kind.clone() };
+        if kind == "*" {
+            return Val::str("*", block.span);
+        }
+        match (out.get(kind).and_then(as_items), as_items(ids)) {
+            (Some(mut earlier), Some(more)) => {
+                earlier.extend(more);
+                out.insert(kind.into(), Val::list(earlier, block.span));
+            }
+            _ => {
+                out.insert(kind.into(), single(ids));
+            }
+        }
+    }
+    Val::map(out, found.first().map(|b| b.span).unwrap_or_default())
+}
+
+fn as_items(val: &Val) -> Option<Vec<Val>> {
+    match &val.data {
+        Data::List(items) | Data::Set(items) => Some(items.to_vec()),
+        Data::Str(_) | Data::Partial(_) | Data::Ref(_) => Some(vec![val.clone()]),
+        _ => None,
+    }
+}
+
+fn condition(found: &[Val], span: Span) -> Val {
+    let mut tests: std::collections::BTreeMap<Arc<str>, Members> = Default::default();
+    for block in found {
+        let (Some(test), Some(variable)) = (block.get("test"), block.get("variable")) else { return block.clone() };
+        let (Some(test), Some(variable)) = (test.as_str(), variable.as_str()) else { return block.clone() };
+        let values = block.get("values").cloned().unwrap_or_else(|| Val::list(Vec::new(), block.span));
+        let variables = tests.entry(test.into()).or_default();
+        let merged = match (variables.get(variable).and_then(as_items), as_items(&values)) {
+            (Some(mut earlier), Some(more)) => {
+                earlier.extend(more);
+                Val::list(earlier, block.span)
+            }
+            _ => single(&values),
+        };
+        variables.insert(variable.into(), merged);
+    }
+    Val::map(tests.into_iter().map(|(test, variables)| (test, Val::map(variables, span))).collect(), span)
+}
+
+/// The IAM policy that `data.google_iam_policy` gives.
+fn google_policy(written: &Members, span: Span) -> Val {
+    let bindings = blocks(written, "binding").into_iter().map(|block| match block.as_map() {
+        Some(members) => {
+            let mut out = Members::new();
+            for name in ["role", "members"] {
+                if let Some(val) = given(members, name) {
+                    out.insert(name.into(), val.clone());
+                }
+            }
+            if let Some(condition) = blocks(members, "condition").first() {
+                out.insert("condition".into(), condition.clone());
+            }
+            Val::map(out, block.span)
+        }
+        None => block,
+    });
+    let mut policy = Members::new();
+    policy.insert("bindings".into(), Val::list(bindings.collect(), span));
+    let audit = blocks(written, "audit_config");
+    if !audit.is_empty() {
+        policy.insert("auditConfigs".into(), Val::list(audit, span));
+    }
+    Val::map(policy, span)
+}
+
+/// Adds the tags (or labels) a resource ends up with: its own over the provider's defaults.
+pub(super) fn default_tags(type_: &str, provider: &Val, members: &mut Members, span: Span) {
+    let (own, all, defaults) = if type_.starts_with("aws_") {
+        ("tags", "tags_all", provider.at("default_tags.tags"))
+    } else if type_.starts_with("google_") {
+        ("labels", "effective_labels", provider.at("default_labels"))
+    } else {
+        return;
+    };
+    if members.contains_key(all) {
+        return;
+    }
+    let defaults = defaults.filter(|d| !d.is_null());
+    let tags = given(members, own);
+    let merged = match (defaults, tags) {
+        (None, None) => return,
+        (None, Some(tags)) => tags.clone(),
+        (Some(defaults), None) => defaults.clone(),
+        (Some(defaults), Some(tags)) => match (defaults.as_map(), tags.as_map()) {
+            (Some(d), Some(t)) => {
+                let mut merged = d.clone();
+                merged.extend(t.iter().map(|(k, v)| (k.clone(), v.clone())));
+                Val { data: Data::Map(Arc::new(merged)), ..tags.clone() }
+            }
+            (None, _) => defaults.clone(),
+            _ => tags.clone(),
+        },
+    };
+    members.insert(all.into(), Val { span: if merged.span == Span::default() { span } else { merged.span }, ..merged });
+}

@@ -1,0 +1,441 @@
+//! The ledger, access reviews, cadences, frameworks, lenses, retention (group 11) and the whole record (group 12).
+
+use crate::world::*;
+use plumb_govern::cadence::{self, Done, Promise, Subject};
+use plumb_govern::export::{self, Record};
+use plumb_govern::finding::{self, Event, Finding, Transition};
+use plumb_govern::framework::{Attachment, Attestation, Control, Standing, Tally, align};
+use plumb_govern::ledger::{self, Exposure, ExposureState, Hop, PreApproval, Reach, Seen, Warrant};
+use plumb_govern::lens;
+use plumb_govern::log::{Event as Happened, Log, SealKey};
+use plumb_govern::policy::{DataClass, Tier};
+use plumb_govern::retention::{self, Class, Hold, Retention, Row};
+use plumb_govern::review::{self, Access, Campaign, Judgement, Opening, Outcome, ReviewerRule};
+use plumb_model::RuleId;
+use std::collections::{BTreeMap, BTreeSet};
+
+fn seen(name: &str) -> Seen {
+    Seen {
+        resource: format!("arn:aws:s3:::{name}").as_str().into(),
+        name: name.into(),
+        account: "111122223333".into(),
+        region: "eu-west-1".into(),
+        kind: "bucket".into(),
+        endpoints: vec![format!("{name}.s3.amazonaws.com:443/tcp")],
+        reach: Reach::OpenAuthenticated,
+        proof: vec![Hop { what: "bucket policy statement `Public`".into(), evidence: "evidence/1.json".into() }],
+        data: DataClass::Internal,
+        tier: Tier::Production,
+        protections: vec![],
+        team: None,
+        tags: vec![],
+    }
+}
+
+fn here() -> BTreeSet<plumb_model::AccountId> {
+    ["111122223333".into()].into()
+}
+
+const WHY: &str = "The product catalogue is public by contract.";
+
+fn approved_exposure(e: &Exposure) -> Exposure {
+    let asked = e.request(&actor("erin"), WHY, "the new front is live", now().plus_days(60), &policy(), now()).unwrap();
+    asked.approve(&actor("adam"), &BTreeSet::new(), "", &policy(), now()).unwrap()
+}
+
+#[test]
+fn the_ledger_takes_note_grows_and_shrinks() {
+    let mut book = BTreeMap::new();
+    let c = ledger::observe(&mut book, vec![seen("a"), seen("b")], &here(), &[], &policy(), now());
+    assert_eq!(c.unannounced.len(), 2);
+    let a = seen("a").id();
+    book.insert(a.clone(), approved_exposure(&book[&a]));
+    assert_eq!(book[&a].state, ExposureState::Approved);
+    assert_eq!(ledger::undecided(&book, &policy(), now().plus_days(3)), Vec::<&Exposure>::new());
+    assert_eq!(ledger::undecided(&book, &policy(), now().plus_days(4)).len(), 1, "b has no decision");
+    // A partial run retires nothing; a complete one does.
+    let later = now().plus_days(5);
+    let c = ledger::observe(&mut book, vec![seen("a")], &BTreeSet::new(), &[], &policy(), later);
+    assert_eq!(c.retired, Vec::<String>::new());
+    let c = ledger::observe(&mut book, vec![seen("a")], &here(), &[], &policy(), later);
+    assert_eq!(c.retired, [seen("b").id()]);
+    let net = ledger::net_change(&book, now().plus_days(1), now().plus_days(10));
+    assert_eq!((net.before, net.added, net.retired, net.after, net.net()), (2, 0, 1, 1, -1));
+    // More reach than was approved ends the approval.
+    let wider = Seen { reach: Reach::OpenAnonymous, ..seen("a") };
+    let c = ledger::observe(&mut book, vec![wider, seen("b")], &here(), &[], &policy(), later);
+    assert_eq!((c.grown.len(), c.returned.len()), (1, 1));
+    assert_eq!(book[&a].state, ExposureState::Detected);
+}
+
+#[test]
+fn an_exposure_is_approved_by_others_for_a_time_and_confirmed() {
+    let mut book = BTreeMap::new();
+    let delicate = Seen { reach: Reach::OpenAnonymous, data: DataClass::RegulatedPayment, ..seen("a") };
+    ledger::observe(&mut book, vec![delicate, seen("b")], &here(), &[], &policy(), now());
+    let e = &book[&seen("a").id()];
+    let ask = |days| e.request(&actor("erin"), WHY, "front live", now().plus_days(days), &policy(), now());
+    assert_eq!(ask(31).unwrap_err().code(), "incomplete", "regulated data: at most thirty days");
+    let asked = ask(30).unwrap();
+    let yes = |e: &Exposure, who: &str| e.approve(&actor(who), &["otto".into()].into(), "", &policy(), now());
+    assert_eq!(yes(&asked, "otto").unwrap_err().code(), "own-resource");
+    let one = yes(&asked, "adam").unwrap();
+    assert_eq!(one.state, ExposureState::Detected, "two approvers for regulated data");
+    assert_eq!(yes(&one, "token-adam").unwrap_err().code(), "same-person");
+    assert_eq!(yes(&one, "anna").unwrap().state, ExposureState::Approved);
+    assert_eq!(yes(e, "anna").unwrap_err().code(), "incomplete", "nobody asked");
+    let b = seen("b").id();
+    book.insert(b.clone(), approved_exposure(&book[&b]));
+    let sweep = |book: &mut BTreeMap<_, _>, days| ledger::sweep(book, &directory(), &policy(), now().plus_days(days));
+    assert_eq!(sweep(&mut book, 59), Vec::<String>::new());
+    assert_eq!(sweep(&mut book, 60), std::slice::from_ref(&b));
+    assert_eq!(sweep(&mut book, 61), Vec::<String>::new());
+    assert_eq!(book[&b].reason, "its approval ran out");
+}
+
+#[test]
+fn a_planned_exposure_enters_as_approved_inside_its_window_only() {
+    let plan = |who: &str| {
+        let w = Warrant::ask(&actor(who), WHY, "front live", now().plus_days(90), 180, now()).unwrap();
+        let select = serde_json::from_value(serde_json::json!({ "resources": ["shop-*"] })).unwrap();
+        PreApproval::plan("PRE-1", select, Reach::OpenAuthenticated, (now(), now().plus_days(14)), w, &policy())
+            .unwrap()
+    };
+    let ready = plan("erin").approve(&actor("adam"), "", &policy(), now()).unwrap();
+    let first = |plan: &PreApproval, s: Seen, days| {
+        let mut book = BTreeMap::new();
+        ledger::observe(&mut book, vec![s], &here(), std::slice::from_ref(plan), &policy(), now().plus_days(days));
+        book.into_values().next().unwrap().state
+    };
+    assert_eq!(first(&ready, seen("shop-1"), 3), ExposureState::Approved);
+    assert_eq!(first(&ready, seen("shop-1"), 15), ExposureState::Detected, "outside the window");
+    assert_eq!(first(&ready, seen("other"), 3), ExposureState::Detected);
+    assert_eq!(first(&ready, Seen { reach: Reach::OpenAnonymous, ..seen("shop-1") }, 3), ExposureState::Detected);
+    assert_eq!(first(&plan("erin"), seen("shop-1"), 3), ExposureState::Detected, "nobody agreed");
+    assert_eq!(plan("adam").approve(&actor("token-adam"), "", &policy(), now()).unwrap_err().code(), "same-person");
+}
+
+fn access(name: &str, human: &str, admin: bool) -> Access {
+    Access {
+        account: "111122223333".into(),
+        principal: format!("arn:aws:iam::111122223333:user/{name}"),
+        name: name.into(),
+        kind: "human".into(),
+        human: (!human.is_empty()).then(|| human.into()),
+        entitlement: "AdministratorAccess".into(),
+        standing: review::Standing::Unknown,
+        last_used: Some(now()),
+        admin,
+        owner: None,
+    }
+}
+
+#[test]
+fn an_access_review_is_decided_carried_out_and_verified() {
+    let mut population = vec![access("erin", "erin", true), access("leo", "leo", false), access("otto", "otto", false)];
+    let list =
+        review::people_from_csv("email;status\nleo@example.com;terminated\nerin@example.com;active\n", now()).unwrap();
+    let mut directory = directory();
+    directory.alias("leo@example.com", &"leo".into()).unwrap();
+    assert_eq!(review::mark_leavers(&mut population, &list, &directory).len(), 1);
+    let scim = serde_json::json!({ "Resources": [{ "userName": "Otto@example.com", "active": false }] });
+    let scim = review::people_from_scim(&scim).unwrap();
+    assert!(!scim[0].active && scim[0].logins.contains("otto@example.com"));
+
+    let owner = |_: &plumb_model::AccountId| Some("otto".into());
+    let opening = Opening {
+        id: "RV-1",
+        name: "Q4 privileged",
+        scope: "administrators",
+        cadence: "access-review-privileged",
+        population: population.clone(),
+        rule: &ReviewerRule::AccountOwner,
+        account_owner: &owner,
+        fallback: Some(&"anna".into()),
+        due_at: now().plus_days(20),
+    };
+    let c = Campaign::open(opening, &directory, &actor("ada"), now()).unwrap();
+    let id = |n: usize| population[n].id();
+    assert_eq!(c.items[&id(2)].reviewer, Some("anna".into()), "nobody reviews their own access");
+    let decide = |c: &Campaign, n: usize, j, why: &str, act: Option<&str>, who: &str| {
+        c.decide(&id(n), j, why, act, &actor(who), now())
+    };
+    assert_eq!(decide(&c, 0, Judgement::Keep, "", None, "anna").unwrap_err().code(), "not-allowed");
+    assert_eq!(
+        decide(&c, 0, Judgement::Keep, "needed", None, "otto").unwrap_err().code(),
+        "incomplete",
+        "admin needs a reason"
+    );
+    assert_eq!(
+        decide(&c, 1, Judgement::Keep, "still useful to the whole team", None, "otto").unwrap_err().code(),
+        "incomplete",
+        "a leaver is not kept"
+    );
+    assert_eq!(
+        decide(&c, 1, Judgement::Remove, "left", None, "otto").unwrap_err().code(),
+        "incomplete",
+        "by which request?"
+    );
+    assert_eq!(
+        decide(&c, 0, Judgement::Keep, "x", None, "ulla").unwrap_err().code(),
+        "not-allowed",
+        "auditors write nothing"
+    );
+    let c = decide(&c, 0, Judgement::Keep, "runs the platform, reviewed with her manager", None, "otto").unwrap();
+    let mut c = decide(&c, 1, Judgement::Remove, "left in October", Some("IDP-7"), "token-otto").unwrap();
+    assert_eq!(c.close(&actor("adam"), &policy(), now()).unwrap_err().code(), "incomplete");
+    // Still there a day later: not verified in time; an account that was not read proves nothing; then it is gone.
+    c.verify(&population, &here(), now().plus_days(2));
+    assert_eq!(c.items[&id(1)].outcome, Outcome::NotVerified);
+    c.verify(&[], &BTreeSet::new(), now().plus_days(3));
+    assert_eq!(c.items[&id(1)].outcome, Outcome::NotVerified);
+    c.verify(&[population[0].clone(), population[2].clone(), access("new", "", false)], &here(), now().plus_days(3));
+    assert_eq!(c.items[&id(1)].outcome, Outcome::Verified);
+    assert_eq!((c.additions.len(), c.progress().verified), (1, 1));
+    let c = decide(&c, 2, Judgement::NotMine, "", None, "anna").unwrap();
+    assert_eq!(
+        c.close(&actor("ada"), &policy(), now()).unwrap_err().code(),
+        "same-person",
+        "the opener does not close"
+    );
+    assert_eq!(c.close(&actor("adam"), &policy(), now()).unwrap().closed_by, Some("adam".into()));
+}
+
+#[test]
+fn promises_are_kept_by_complete_work_only() {
+    let promises = vec![
+        Promise { name: "scan-tier1".into(), title: "Scan".into(), every_days: 1, tiers: vec![Tier::Tier1] },
+        Promise { name: "leadership-read".into(), title: "Read".into(), every_days: 92, tiers: vec![] },
+    ];
+    let accounts = [
+        Subject { account: "a".into(), tier: Tier::Tier1, since: now() },
+        Subject { account: "b".into(), tier: Tier::Sandbox, since: now() },
+    ];
+    let done = |days, complete| Done {
+        promise: "scan-tier1".into(),
+        subject: "a".into(),
+        at: now().plus_days(days),
+        result: "ok".into(),
+        complete,
+    };
+    let look = |done: &[Done], days| cadence::standing(&promises, done, &accounts, now(), now().plus_days(days));
+    let all = look(&[done(1, true), done(3, false)], 4);
+    assert_eq!(all.len(), 2, "the sandbox was promised nothing");
+    assert_eq!((all[0].promise.as_str(), all[0].late_days, all[0].overdue), ("scan-tier1", 2, true));
+    assert_eq!(all[0].tried, Some(now().plus_days(3)), "tried, but not in full");
+    assert!(!look(&[done(4, true)], 4).iter().any(|d| d.overdue));
+    assert!(cadence::default_promises().len() >= 10);
+}
+
+#[test]
+fn a_control_is_never_shown_as_passed_by_silence() {
+    let rule: RuleId = "aws.s3.bucket.x".into();
+    let control = |manual, rules: &[RuleId]| Control {
+        framework: "f".into(),
+        id: "1".into(),
+        title: "t".into(),
+        manual,
+        rules: rules.to_vec(),
+        related: vec![],
+    };
+    let one = std::slice::from_ref(&rule);
+    let cases = [
+        (control(false, one), None, Standing::NotAssessed),
+        (control(false, one), Some(Tally { pass: 9, fail: 1, decided: 0, unknown: 0 }), Standing::NotSatisfied),
+        (control(false, one), Some(Tally { pass: 9, fail: 0, decided: 0, unknown: 1 }), Standing::NotAssessed),
+        (
+            control(false, one),
+            Some(Tally { pass: 9, fail: 0, decided: 2, unknown: 0 }),
+            Standing::SatisfiedWithException,
+        ),
+        (control(false, one), Some(Tally { pass: 9, fail: 0, decided: 0, unknown: 0 }), Standing::Satisfied),
+        (control(true, &[]), None, Standing::NeedsAttestation),
+        (control(false, &[]), None, Standing::NeedsAttestation),
+    ];
+    for (c, tally, want) in cases {
+        let tallies = tally.map(|t| (rule.clone(), t)).into_iter().collect();
+        let a = align("f", &[c], &tallies, &[], now());
+        assert_eq!(a.rows[0].standing, want, "{:?}", a.rows[0]);
+    }
+    let proof = || vec![Attachment { name: "a.pdf".into(), sha256: "0".into() }];
+    let words = "Access is granted by role and reviewed.";
+    let word = Attestation::attest(("f", "1"), words, proof(), now().plus_days(365), &actor("erin"), now()).unwrap();
+    assert!(Attestation::attest(("f", "1"), words, vec![], now().plus_days(366), &actor("erin"), now()).is_err());
+    assert_eq!(word.agree(&actor("ulla"), &policy(), now()).unwrap_err().code(), "not-allowed");
+    let waits = align("f", &[control(true, &[])], &BTreeMap::new(), std::slice::from_ref(&word), now());
+    assert_eq!(
+        (waits.rows[0].standing, waits.rows[0].why.as_str()),
+        (Standing::NeedsAttestation, "an attestation waits for a second person")
+    );
+    let word = word.agree(&actor("adam"), &policy(), now()).unwrap();
+    let at =
+        |time| align("f", &[control(true, &[])], &BTreeMap::new(), std::slice::from_ref(&word), time).rows[0].standing;
+    assert_eq!((at(now()), at(now().plus_days(366))), (Standing::Attested, Standing::NeedsAttestation));
+}
+
+#[test]
+fn the_lenses_flag_what_an_auditor_would() {
+    let account = |n: &str, sources: &[&str]| lens::AccountRow {
+        account: n.into(),
+        name: n.into(),
+        sources: sources.iter().map(ToString::to_string).collect(),
+        owner: Some("erin".into()),
+        team: None,
+        purpose: "runs the shop".into(),
+        tier: Tier::Tier1,
+        data: [DataClass::Internal].into(),
+        scan: lens::ScanState::Ok,
+        reviewed_at: Some(now()),
+        closed: false,
+    };
+    let good = account("aws:1", &["org-root", "billing"]);
+    let shadow = account("aws:2", &["billing"]);
+    let left = lens::AccountRow {
+        owner: Some("leo".into()),
+        scan: lens::ScanState::Never,
+        ..account("aws:3", &["org-root", "billing"])
+    };
+    let read: BTreeSet<_> = ["org-root".to_owned(), "billing".to_owned()].into();
+    let view = lens::coverage(&[good, shadow, left], &read, &BTreeMap::new(), &directory(), now());
+    let flags: Vec<_> = view.flags.iter().map(|f| (f.what.as_str(), f.object.as_str())).collect();
+    assert_eq!(flags, [("never-scanned", "aws:3"), ("not-in-organization", "aws:2"), ("ownership-lapsed", "aws:3")]);
+    let skip = plumb_govern::decision::import::inline_skip("r", "main.tf", 3, "later", "");
+    let mut book = BTreeMap::new();
+    ledger::observe(&mut book, vec![seen("a")], &here(), &[], &policy(), now());
+    let d = lens::Decisions {
+        register: &[approved(plumb_govern::decision::Kind::Exception)],
+        drafts: &[skip],
+        ledger: &book,
+        campaigns: &[],
+        unmatched: &[],
+        cadence: &[],
+    };
+    let flags =
+        |at| lens::durability(&d, &directory(), &policy(), at).flags.into_iter().map(|f| f.what).collect::<Vec<_>>();
+    assert_eq!(flags(now()), ["exposure-undecided", "only-in-code"]);
+    assert_eq!(flags(now().plus_days(31)), ["expired", "exposure-undecided", "only-in-code"]);
+}
+
+/// Group 11.
+#[test]
+fn disposal_never_takes_a_held_row() {
+    let row = |id: &str, account: &str, days: i64| Row {
+        class: Class::Scans,
+        id: id.into(),
+        account: account.into(),
+        ended: Some(now().plus_days(-days)),
+    };
+    let rows =
+        vec![row("1", "a", 500), row("2", "b", 500), row("3", "a", 100), Row { ended: None, ..row("4", "a", 0) }];
+    let hold = Hold {
+        id: "H1".into(),
+        reason: "litigation".into(),
+        classes: BTreeSet::new(),
+        accounts: ["b".to_owned()].into(),
+        proposed_by: "ulla".into(),
+        proposed_at: now(),
+        placed_by: None,
+        lifted: None,
+    };
+    let list =
+        retention::propose(&rows, &Retention::default(), std::slice::from_ref(&hold), &actor("ada"), now()).unwrap();
+    assert_eq!((list.ids.as_slice(), list.held), ([(Class::Scans, "1".to_owned())].as_slice(), 1));
+    let yes = |who: &str, holds: &[Hold]| list.approve(&actor(who), &rows, holds, &policy(), now());
+    assert_eq!(yes("ada", &[]).unwrap_err().code(), "not-allowed");
+    let late = Hold { accounts: BTreeSet::new(), ..hold.clone() };
+    assert_eq!(yes("adam", &[late]).unwrap_err().code(), "not-proven", "a hold placed since the dry run counts");
+    let paper = yes("adam", std::slice::from_ref(&hold)).unwrap();
+    assert_eq!((paper.counts[&Class::Scans], paper.digest), (1, list.digest.clone()));
+    assert_eq!(hold.place(&actor("ulla"), &policy(), now()).unwrap_err().code(), "not-allowed");
+    assert!(hold.place(&actor("ada"), &policy(), now()).is_ok());
+    // Without the hold, row 2 is due; and a framework that asks for longer keeps both.
+    let long = Retention {
+        demands: vec![retention::Demand { framework: "hipaa".into(), classes: [Class::Scans].into(), days: 2192 }],
+        ..Retention::default()
+    };
+    let ids = |r: &Retention| retention::propose(&rows, r, &[], &actor("ada"), now()).unwrap().ids.len();
+    assert_eq!((ids(&Retention::default()), ids(&long)), (2, 0));
+}
+
+/// Group 12.
+#[test]
+fn export_import_export_gives_equal_bytes() {
+    let mut log = Log::default();
+    let entries: Vec<_> = (0..5)
+        .map(|i| {
+            log.append(Happened::done(
+                &system(),
+                "scan.finish",
+                ("scan", &i.to_string()),
+                serde_json::json!({ "x": 0.1 }),
+                now(),
+            ))
+        })
+        .collect();
+    let key = SealKey::from_seed(&[3; 32]);
+    let rows = |v: serde_json::Value| v.as_array().unwrap().clone();
+    let tables: BTreeMap<_, _> = [
+        ("findings".to_owned(), vec![serde_json::to_value(finding()).unwrap()]),
+        (
+            "decisions".to_owned(),
+            vec![serde_json::to_value(approved(plumb_govern::decision::Kind::Exception)).unwrap()],
+        ),
+        ("odd".to_owned(), rows(serde_json::json!([{ "a": "=1+1", "b": [1, 2.5, "ü\n"], "c": null }]))),
+    ]
+    .into();
+    let record = Record { tables, log: entries, checkpoints: vec![log.checkpoint("plumbline/test", &[&key], now())] };
+    let out = export::write(&record).unwrap();
+    let back = export::read(&out).unwrap();
+    assert_eq!(back, record);
+    assert_eq!(export::write(&back).unwrap(), out);
+    assert_eq!(export::verify_log(&back, [key.public()]).unwrap().entries, 5);
+    let restored: Finding = serde_json::from_value(back.tables["findings"][0].clone()).unwrap();
+    assert_eq!(restored, finding());
+    assert!(export::write(&Record { tables: [("../x".to_owned(), vec![])].into(), ..Record::default() }).is_err());
+}
+
+#[test]
+fn risk_burned_and_the_few_rules_that_make_the_work() {
+    let mut findings = Vec::new();
+    let mut steps: Vec<Transition> = Vec::new();
+    for n in 0..40u32 {
+        let mut facts = facts();
+        facts.rule = if n < 30 { "r.noisy".into() } else { format!("r.rare-{n}").as_str().into() };
+        facts.points = 100;
+        let (mut f, first) = Finding::open(key(n), facts, evidence(), &system(), &policy(), now()).unwrap();
+        steps.push(first);
+        if n == 0 {
+            for event in [
+                Event::ObservePass { look: look(plumb_model::Outcome::Pass, true, now().plus_days(2)) },
+                Event::RetestPass {
+                    look: look(plumb_model::Outcome::Pass, true, now().plus_days(2)),
+                    before: None,
+                    event_driven: false,
+                },
+            ] {
+                let step = f.transition(event, &system(), "", &policy(), now().plus_days(2)).unwrap();
+                f = f.apply(&step, &policy()).unwrap();
+                steps.push(step);
+            }
+        }
+        findings.push(f);
+    }
+    let p = finding::pareto(&findings);
+    assert_eq!(
+        (p.rules[0].name.as_str(), p.rules[0].findings, p.top_rules_percent, p.rules_for_80_percent),
+        ("r.noisy", 29, 74, 4)
+    );
+    let m = finding::risk_moves(&findings, &steps, now().plus_days(1), now().plus_days(3));
+    assert_eq!((m.before, m.arrived, m.burned, m.after), (4000, 0, 100, 3900));
+    let sla = &finding::sla_by_team(&findings, now(), now().plus_days(15))[0];
+    assert_eq!(
+        (sla.team.as_str(), sla.open, sla.overdue, sla.closed, sla.burned, sla.in_time_percent()),
+        ("shop", 39, 39, 1, 100, Some(100))
+    );
+    let weeks = finding::weekly(&findings, &steps);
+    assert_eq!(
+        weeks.iter().map(|w| (w.opened, w.closed, w.median_fix_seconds)).collect::<Vec<_>>(),
+        [(40, 0, None), (0, 1, Some(2 * 86_400))]
+    );
+    assert_eq!(finding::queue(&findings, None, now()).len(), 39);
+}
