@@ -3,7 +3,7 @@
 use crate::functions::{Helpers, document, host};
 use crate::policies::PolicyContext;
 use plumb_catalog::{Catalog, Kind};
-use plumb_cel::{Host, List, Object, Val};
+use plumb_cel::{Host, List, Object, Objects, Val};
 use plumb_model::{KindId, Reason, Resource, Source, Unknown, Value};
 use std::{collections::HashMap, sync::Arc};
 
@@ -88,6 +88,16 @@ pub struct Table {
     /// By field, then by the text of the value: positions in `rows`. Rows whose field is unknown are under none of them
     /// but in `unsure`.
     indexes: HashMap<String, Index>,
+}
+
+impl Objects for Table {
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn get(&self, index: usize) -> Option<&dyn Object> {
+        self.rows.get(index).map(|row| row as &dyn Object)
+    }
 }
 
 #[derive(Default)]
@@ -321,7 +331,10 @@ impl Host for Here<'_> {
         let text = |i: usize| args.get(i).and_then(Val::as_str).unwrap_or_default();
         match function {
             host::ALL => match self.world.tables.get(text(0)) {
-                Some(table) => Val::List(table.list(table.rows.iter().map(|row| Val::Object(row)).collect())),
+                Some(table) => Val::List(match &table.incomplete {
+                    Some(unknown) => List::incomplete(List::Objects(table), unknown),
+                    None => List::Objects(table),
+                }),
                 None => self.world.not_asked(text(0)),
             },
             host::LINK => self.link(text(0)),
