@@ -91,7 +91,9 @@ pub fn example_outcome(
     let selection = Selection { rules: Some(BTreeSet::from([rule.id.clone()])), ..Selection::default() };
     let (set, _) = RuleSet::compile(catalog, &selection);
     let mut world = World::new(AccountFacts { id: "code".into(), ..AccountFacts::default() }, helpers);
-    for (id, kind) in catalog.kinds.iter().filter(|(id, _)| set.needs().asked.contains(*id)) {
+    // What no language has types for is not there to be asked about.
+    let written = |kind: &Kind| [&kind.terraform, &kind.cloudformation, &kind.arm].iter().any(|types| !types.is_empty());
+    for (id, kind) in catalog.kinds.iter().filter(|(id, k)| set.needs().asked.contains(*id) && written(k)) {
         let own: Vec<Resource> = resources.iter().filter(|r| r.kind == *id).cloned().collect();
         let indexes: Vec<String> = set.needs().indexes.get(id).into_iter().flatten().cloned().collect();
         world.put(id.clone(), Table::new(Arc::new(kind.clone()), own, None), &indexes);

@@ -205,7 +205,10 @@ impl Mapper<'_> {
                 _ => places.push((self.code, false)),
             }
             for (place, doubtful) in places {
-                let val = find(&place.attrs, &take.path, self.language == Language::Arm);
+                let val = match take.path.root() {
+                    Some("$type") => Val::str(place.type_.clone(), place.header),
+                    _ => find(&place.attrs, &take.path, self.language == Language::Arm),
+                };
                 let mut value = self.taken(field, take, &val);
                 if doubtful && !value.is_null() {
                     value = doubt(place);
@@ -261,13 +264,11 @@ impl Mapper<'_> {
     /// A field this language has no word for: the resource's own id, the default, or not known before it is deployed.
     fn not_written(&self, field: &Field) -> Value {
         let live = field.live.0.first().map(|t| t.path.to_string()).unwrap_or_default();
-        if !live.is_empty() && self.kind.id_template == format!("{{{live}}}") {
+        if field.ty == Type::String && !live.is_empty() && self.kind.id_template == format!("{{{live}}}") {
             return Value::str(&*self.code.address);
         }
-        if !live.is_empty() && self.kind.name_template == format!("{{{live}}}") {
-            return Value::str(&*carriers::name_of(self.code));
-        }
-        if !field.default.is_null() {
+        // Histories, lists and policies that code gives otherwise are empty; anything else is not known.
+        if !field.default.is_null() || matches!(field.ty, Type::Time | Type::List(_) | Type::Map(_) | Type::Policy) {
             return field.default.clone();
         }
         let mut unknown = Unknown::new(Reason::NotComputed, format!("{}.{}", self.code.address, field.name));

@@ -37,7 +37,7 @@ fn separate_resources_become_one_bucket() {
     assert_eq!(field("block_public_acls"), Value::Bool(true), "linked by name");
     let Value::Unknown(why) = field("block_public_policy") else { panic!("an input without value is unknown") };
     assert_eq!((why.reason, why.call.as_str()), (Reason::NotComputed, "var.block"));
-    assert!(why.detail.ends_with("main.tf:10"), "{}", why.detail);
+    assert!(why.detail.ends_with("main.tf:12"), "{}", why.detail);
     assert_eq!(field("mfa_delete"), Value::Bool(false), "left out: the default");
 }
 
