@@ -10,6 +10,7 @@ use clap::Args;
 use plumb_assess::identity::aws::{
     Document, World, assess, can_line,
     decide::{Because, Residual},
+    document::Effect,
     escalations,
     inventory::{Entry, inventory},
     lint::{Use, lint},
@@ -324,6 +325,11 @@ pub fn principals(globals: &Globals, args: PrincipalArgs) -> Result<u8, Failure>
             object.insert("steps".into(), reached.map_or_else(|| json!([]), |s| json!(s.steps)));
             object.insert("unread".into(), json!(details.principal(&entry.arn).map(|p| p.unread.clone()).unwrap_or_default()));
             object.insert("keys".into(), keys(entry, now));
+            let trust = details.principal(&entry.arn).and_then(|p| p.trust.as_ref());
+            let allows = |s: &&plumb_assess::identity::aws::document::Statement| s.effect == Effect::Allow;
+            let open = trust.into_iter().flat_map(|t| t.document.statements.iter().filter(allows));
+            let mut open = open.filter(|s| s.principals.as_ref().is_some_and(|p| p.is_open()));
+            object.insert("trusts_anyone".into(), json!(open.next().map(|s| if s.conditions.is_empty() { "always" } else { "under-conditions" })));
         }
         rows.push(row);
     }
@@ -351,6 +357,11 @@ pub fn principals(globals: &Globals, args: PrincipalArgs) -> Result<u8, Failure>
             .map(|k| k.get("age_days").and_then(Json::as_i64).map_or_else(|| "?".into(), |d| format!("{d} d")))
             .collect();
         let mut trusts: Vec<String> = list("external").iter().map(|e| cell(e, "account")).collect();
+        match v.get("trusts_anyone").and_then(Json::as_str) {
+            Some("always") => trusts.push("anyone".into()),
+            Some(_) => trusts.push("anyone, under conditions".into()),
+            None => {}
+        }
         trusts.extend(list("providers").iter().map(|e| cell(e, "issuer")));
         trusts.extend(list("services").iter().filter_map(Json::as_str).map(str::to_owned));
         trusts.extend(list("may_assume").iter().map(|e| format!("may assume {}", cell(e, "role"))));
