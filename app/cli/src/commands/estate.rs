@@ -11,8 +11,8 @@ use crate::{
 };
 use clap::{Args, Subcommand};
 use plumb_discover::{
-    Account, Config, Estate, Mapping, PolicyRow, Provider, Reading, SourceKind, account_line, accounts_csv, accounts_jsonl, read,
-    read_policies, reconcile,
+    Account, Config, Estate, Mapping, PolicyRow, Provider, Reading, SourceKind, account_line, accounts_csv,
+    accounts_jsonl, read, read_policies, reconcile,
 };
 use plumb_model::{AccountId, Time, Value};
 use plumb_record::Record;
@@ -88,7 +88,8 @@ fn pairs(given: &[String], flag: &str) -> Result<Vec<(SourceKind, PathBuf)>, Fai
     given
         .iter()
         .map(|pair| {
-            let (kind, file) = pair.split_once('=').ok_or_else(|| Failure::usage(format!("{flag} `{pair}`: say KIND=FILE")))?;
+            let (kind, file) =
+                pair.split_once('=').ok_or_else(|| Failure::usage(format!("{flag} `{pair}`: say KIND=FILE")))?;
             let kind = kind.parse().map_err(|e| Failure::usage(format!("{flag} `{pair}`: {e}")))?;
             Ok((kind, PathBuf::from(file)))
         })
@@ -98,7 +99,8 @@ fn pairs(given: &[String], flag: &str) -> Result<Vec<(SourceKind, PathBuf)>, Fai
 /// The estate kept on the record, with its version.
 fn stored(record: &Record) -> Result<Option<(i64, Estate)>, Failure> {
     let Some((version, doc)) = record.document(ESTATE.0, ESTATE.1)? else { return Ok(None) };
-    let estate = Estate::from_json(&doc.to_string()).map_err(|e| Failure::new(format!("the estate on the record: {e}")))?;
+    let estate =
+        Estate::from_json(&doc.to_string()).map_err(|e| Failure::new(format!("the estate on the record: {e}")))?;
     Ok(Some((version, estate)))
 }
 
@@ -107,11 +109,14 @@ pub fn discover(globals: &Globals, args: DiscoverArgs) -> Result<u8, Failure> {
     let now = context::instant(args.now.as_deref())?;
     let mut mappings: BTreeMap<SourceKind, Mapping> = BTreeMap::new();
     for (kind, file) in pairs(&args.mappings, "--mapping")? {
-        let mapping = serde_json::from_str(&read_text(&file)?).map_err(|e| Failure::usage(format!("`{}`: {e}", file.display())))?;
+        let mapping = serde_json::from_str(&read_text(&file)?)
+            .map_err(|e| Failure::usage(format!("`{}`: {e}", file.display())))?;
         mappings.insert(kind, mapping);
     }
     let config: Config = match &args.settings {
-        Some(file) => serde_json::from_str(&read_text(file)?).map_err(|e| Failure::usage(format!("`{}`: {e}", file.display())))?,
+        Some(file) => {
+            serde_json::from_str(&read_text(file)?).map_err(|e| Failure::usage(format!("`{}`: {e}", file.display())))?
+        }
         None => Config::default(),
     };
     let path = context::db_path(globals)?;
@@ -124,7 +129,9 @@ pub fn discover(globals: &Globals, args: DiscoverArgs) -> Result<u8, Failure> {
     };
     let kept = record.as_ref().map(stored).transpose()?.flatten();
     let previous = match &args.previous {
-        Some(file) => Some(Estate::from_json(&read_text(file)?).map_err(|e| Failure::usage(format!("`{}`: {e}", file.display())))?),
+        Some(file) => Some(
+            Estate::from_json(&read_text(file)?).map_err(|e| Failure::usage(format!("`{}`: {e}", file.display())))?,
+        ),
         None => kept.as_ref().map(|(_, estate)| estate.clone()),
     };
     let mut readings = Vec::new();
@@ -135,7 +142,10 @@ pub fn discover(globals: &Globals, args: DiscoverArgs) -> Result<u8, Failure> {
         }
         let reading = read(kind, &mut BufReader::with_capacity(1 << 18, open(&file)?), &mapping);
         for problem in reading.problems.iter().take(5) {
-            out::note(globals, format!("plumb: {} line {}: {} (×{})", file.display(), problem.line, problem.message, problem.count));
+            out::note(
+                globals,
+                format!("plumb: {} line {}: {} (×{})", file.display(), problem.line, problem.message, problem.count),
+            );
         }
         readings.push(reading);
     }
@@ -168,7 +178,13 @@ fn summary(estate: &Estate) {
     out::line(format!("{:<14}{}", "known to", known.join(", ")));
     let hours = |s: Option<i64>| s.map_or_else(|| "-".into(), |s| format!("{} h", s / 3_600));
     let t = &m.time_to_appear;
-    out::line(format!("{:<14}p50 {}, p95 {} ({} accounts)", "to appear", hours(t.p50_seconds), hours(t.p95_seconds), t.accounts));
+    out::line(format!(
+        "{:<14}p50 {}, p95 {} ({} accounts)",
+        "to appear",
+        hours(t.p50_seconds),
+        hours(t.p95_seconds),
+        t.accounts
+    ));
     for s in &estate.shadow {
         out::line(format!("{:<14}{} {}", "shadow", s.account, s.name.as_deref().unwrap_or("")));
         let say = |what: &str, list: &[String]| {
@@ -223,7 +239,12 @@ fn seen_by_scans(record: &Record) -> Result<Vec<Reading>, Failure> {
         })
         .collect();
     if !found.is_empty() {
-        let each = found.iter().map(|(account, resource, policy)| PolicyRow { provider: Provider::Aws, account, resource, policy });
+        let each = found.iter().map(|(account, resource, policy)| PolicyRow {
+            provider: Provider::Aws,
+            account,
+            resource,
+            policy,
+        });
         out.push(read_policies(each, &Mapping::named("scan")));
     }
     let manual: Vec<Json> = record.documents(MANUAL)?.into_iter().map(|(_, doc)| doc).collect();
@@ -253,7 +274,18 @@ pub fn of_record(record: &Record, now: Option<Time>) -> Result<Estate, Failure> 
 /// `plumb accounts`
 pub fn accounts(globals: &Globals, args: AccountsArgs) -> Result<u8, Failure> {
     if let Some(AccountsCommand::Set { account, name, owner, owner_team, tier, purpose, data_classes }) = args.command {
-        return set(globals, &account, &[("name", name), ("owner_person", owner), ("owner_team", owner_team), ("tier", tier), ("business_purpose", purpose)], &data_classes);
+        return set(
+            globals,
+            &account,
+            &[
+                ("name", name),
+                ("owner_person", owner),
+                ("owner_team", owner_team),
+                ("tier", tier),
+                ("business_purpose", purpose),
+            ],
+            &data_classes,
+        );
     }
     let record = context::record_read_only(globals)?;
     let estate = of_record(&record, None)?;
@@ -280,36 +312,67 @@ pub fn accounts(globals: &Globals, args: AccountsArgs) -> Result<u8, Failure> {
         }));
     }
     let cell = |v: &Json, name: &str| v.get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
-    out::rows(globals, &rows, &["account", "state", "name", "owner", "tier", "scan", "known to", "missing in", "roles"], |v| {
-        let list = |name: &str| -> Vec<String> {
-            v.get(name).and_then(Json::as_array).into_iter().flatten().filter_map(|g| g.as_str().map(str::to_owned)).collect()
-        };
-        let sources: Vec<&String> = v.get("sources").and_then(Json::as_object).into_iter().flat_map(|o| o.keys()).collect();
-        let sources = sources.into_iter().cloned().collect::<Vec<_>>().join(", ");
-        let scan = v.get("scan").map(|s| cell(s, "state")).unwrap_or_default();
-        let roles = list("roles");
-        let more = if roles.len() > 1 { format!(" and {} more", roles.len() - 1) } else { String::new() };
-        let first = roles.first().map(|r| format!("{r}{more}")).unwrap_or_default();
-        vec![cell(v, "account"), cell(v, "state"), cell(v, "name"), cell(v, "owner"), cell(v, "tier"), scan, sources, list("gaps").join(", "), first]
-    })?;
+    out::rows(
+        globals,
+        &rows,
+        &["account", "state", "name", "owner", "tier", "scan", "known to", "missing in", "roles"],
+        |v| {
+            let list = |name: &str| -> Vec<String> {
+                v.get(name)
+                    .and_then(Json::as_array)
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|g| g.as_str().map(str::to_owned))
+                    .collect()
+            };
+            let sources: Vec<&String> =
+                v.get("sources").and_then(Json::as_object).into_iter().flat_map(|o| o.keys()).collect();
+            let sources = sources.into_iter().cloned().collect::<Vec<_>>().join(", ");
+            let scan = v.get("scan").map(|s| cell(s, "state")).unwrap_or_default();
+            let roles = list("roles");
+            let more = if roles.len() > 1 { format!(" and {} more", roles.len() - 1) } else { String::new() };
+            let first = roles.first().map(|r| format!("{r}{more}")).unwrap_or_default();
+            vec![
+                cell(v, "account"),
+                cell(v, "state"),
+                cell(v, "name"),
+                cell(v, "owner"),
+                cell(v, "tier"),
+                scan,
+                sources,
+                list("gaps").join(", "),
+                first,
+            ]
+        },
+    )?;
     Ok(0)
 }
 
-fn set(globals: &Globals, account: &str, facts: &[(&str, Option<String>)], data_classes: &[String]) -> Result<u8, Failure> {
+fn set(
+    globals: &Globals,
+    account: &str,
+    facts: &[(&str, Option<String>)],
+    data_classes: &[String],
+) -> Result<u8, Failure> {
     let key: plumb_discover::AccountKey = if account.contains(':') {
         account.parse().map_err(Failure::usage)?
     } else {
-        plumb_discover::AccountKey::guess(account)
-            .ok_or_else(|| Failure::usage(format!("`{account}` is no account: say 12 digits, `azure:GUID` or `gcp:project`")))?
+        plumb_discover::AccountKey::guess(account).ok_or_else(|| {
+            Failure::usage(format!("`{account}` is no account: say 12 digits, `azure:GUID` or `gcp:project`"))
+        })?
     };
     let mapping = Mapping::default();
     if let Some((_, Some(tier))) = facts.iter().find(|(name, _)| *name == "tier")
         && mapping.tier(tier).is_none()
     {
-        return Err(Failure::usage(format!("there is no tier `{tier}`; there is tier1, production, staging, sandbox, experimental")));
+        return Err(Failure::usage(format!(
+            "there is no tier `{tier}`; there is tier1, production, staging, sandbox, experimental"
+        )));
     }
     if let Some(wrong) = data_classes.iter().find(|c| mapping.data_class(c).is_none()) {
-        return Err(Failure::usage(format!("there is no data class `{wrong}`; for example personal, regulated-payment, confidential, internal")));
+        return Err(Failure::usage(format!(
+            "there is no data class `{wrong}`; for example personal, regulated-payment, confidential, internal"
+        )));
     }
     let mut record = context::record(globals)?;
     let id = key.to_string();

@@ -161,7 +161,8 @@ fn json_files(path: &Path) -> Result<Vec<(String, String)>, Failure> {
     let mut out = Vec::new();
     let mut waiting = vec![path.to_path_buf()];
     while let Some(dir) = waiting.pop() {
-        let entries = std::fs::read_dir(&dir).map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", dir.display())))?;
+        let entries =
+            std::fs::read_dir(&dir).map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", dir.display())))?;
         for entry in entries {
             let path = entry?.path();
             if path.is_dir() {
@@ -183,7 +184,8 @@ fn world(globals: &Globals, policies: Option<&Path>) -> Result<(World, Vec<Strin
             if files.is_empty() {
                 return Err(Failure::usage(format!("there is no .json file in `{}`", dir.display())));
             }
-            let world = World::from_files(files.iter().map(|(n, t)| (n.as_str(), t.as_str()))).map_err(|e| Failure::usage(e.to_string()))?;
+            let world = World::from_files(files.iter().map(|(n, t)| (n.as_str(), t.as_str())))
+                .map_err(|e| Failure::usage(e.to_string()))?;
             Ok((world, Vec::new()))
         }
         None => {
@@ -215,7 +217,9 @@ pub fn can(globals: &Globals, args: CanArgs) -> Result<u8, Failure> {
     let (world, gaps) = world(globals, args.policies.as_deref())?;
     let context: Vec<(String, Vec<String>)> = keys.into_iter().collect();
     let Some(decision) = world.can(who, action, resource, &context) else {
-        return Err(Failure::usage(format!("`{who}` is no principal: say an ARN, an account id, a service name or `*`")));
+        return Err(Failure::usage(format!(
+            "`{who}` is no principal: say an ARN, an account id, a service name or `*`"
+        )));
     };
     let yes = decision.allowed.is_yes();
     if out::format(globals) == Format::Text {
@@ -237,7 +241,11 @@ pub fn can(globals: &Globals, args: CanArgs) -> Result<u8, Failure> {
             "principal": who, "action": action, "resource": resource, "decision": decision.outcome.name(), "allowed": yes,
             "because": decision.because, "residual": decision.residual, "not_considered": gaps,
         });
-        out::line(if out::format(globals) == Format::Jsonl { answer.to_string() } else { serde_json::to_string_pretty(&answer)? });
+        out::line(if out::format(globals) == Format::Jsonl {
+            answer.to_string()
+        } else {
+            serde_json::to_string_pretty(&answer)?
+        });
     }
     Ok(u8::from(!yes))
 }
@@ -249,7 +257,8 @@ fn reasons(because: &[Because], residual: &[Residual]) {
     }
     for r in residual {
         let values = r.values.join(", ");
-        let condition = if r.key.is_empty() { "not read".to_owned() } else { format!("{} {} {values}", r.key, r.operator) };
+        let condition =
+            if r.key.is_empty() { "not read".to_owned() } else { format!("{} {} {values}", r.key, r.operator) };
         out::line(format!("  depends: {} in {} policy {} {}: {condition}", r.effect, r.layer, r.policy, r.statement));
     }
 }
@@ -290,7 +299,12 @@ pub fn assess_files(globals: &Globals, args: AssessArgs) -> Result<u8, Failure> 
             };
             let steps: Vec<Json> = v.get("steps").and_then(Json::as_array).cloned().unwrap_or_default();
             let last = steps.last().map(|s| text(s, "target")).unwrap_or_default();
-            vec![text(v, "arn"), standing.into(), steps.iter().map(|s| text(s, "method")).collect::<Vec<_>>().join(" > "), last]
+            vec![
+                text(v, "arn"),
+                standing.into(),
+                steps.iter().map(|s| text(s, "method")).collect::<Vec<_>>().join(" > "),
+                last,
+            ]
         } else {
             vec![text(v, "from"), text(v, "kind"), text(v, "method"), text(v, "to")]
         }
@@ -315,7 +329,10 @@ pub fn principals(globals: &Globals, args: PrincipalArgs) -> Result<u8, Failure>
     let mut outside: BTreeMap<String, BTreeMap<String, (bool, bool)>> = BTreeMap::new();
     for entry in entries.iter().filter(|e| args.account.as_ref().is_none_or(|a| *a == e.account)) {
         for grant in &entry.external {
-            outside.entry(grant.account.clone()).or_default().insert(entry.arn.clone(), (grant.external_id, entry.can_become_admin));
+            outside
+                .entry(grant.account.clone())
+                .or_default()
+                .insert(entry.arn.clone(), (grant.external_id, entry.can_become_admin));
         }
         let mut row = serde_json::to_value(entry)?;
         if let Some(object) = row.as_object_mut() {
@@ -323,19 +340,27 @@ pub fn principals(globals: &Globals, args: PrincipalArgs) -> Result<u8, Failure>
             object.insert("type".into(), json!(kind));
             let reached = standing.get(entry.arn.as_str());
             object.insert("steps".into(), reached.map_or_else(|| json!([]), |s| json!(s.steps)));
-            object.insert("unread".into(), json!(details.principal(&entry.arn).map(|p| p.unread.clone()).unwrap_or_default()));
+            object.insert(
+                "unread".into(),
+                json!(details.principal(&entry.arn).map(|p| p.unread.clone()).unwrap_or_default()),
+            );
             object.insert("keys".into(), keys(entry, now));
             let trust = details.principal(&entry.arn).and_then(|p| p.trust.as_ref());
             let allows = |s: &&plumb_assess::identity::aws::document::Statement| s.effect == Effect::Allow;
             let open = trust.into_iter().flat_map(|t| t.document.statements.iter().filter(allows));
             let mut open = open.filter(|s| s.principals.as_ref().is_some_and(|p| p.is_open()));
-            object.insert("trusts_anyone".into(), json!(open.next().map(|s| if s.conditions.is_empty() { "always" } else { "under-conditions" })));
+            object.insert(
+                "trusts_anyone".into(),
+                json!(open.next().map(|s| if s.conditions.is_empty() { "always" } else { "under-conditions" })),
+            );
         }
         rows.push(row);
     }
     for (account, roles) in outside {
-        let roles: Vec<Json> =
-            roles.into_iter().map(|(role, (id, admin))| json!({ "role": role, "external_id": id, "leads_to_admin": admin })).collect();
+        let roles: Vec<Json> = roles
+            .into_iter()
+            .map(|(role, (id, admin))| json!({ "role": role, "external_id": id, "leads_to_admin": admin }))
+            .collect();
         let admin = roles.iter().any(|r| r.get("leads_to_admin").and_then(Json::as_bool) == Some(true));
         rows.push(json!({
             "arn": account, "account": account, "type": "account", "class": if ours.contains(&account) { "member-account" } else { "external" },
@@ -349,27 +374,41 @@ pub fn principals(globals: &Globals, args: PrincipalArgs) -> Result<u8, Failure>
         Some(Json::Bool(b)) => (if *b { "yes" } else { "no" }).into(),
         _ => String::new(),
     };
-    out::rows(globals, &rows, &["principal", "class", "admin", "can become", "last active", "dormant", "keys (age)", "trusts"], |v| {
-        let list = |name: &str| v.get(name).and_then(Json::as_array).cloned().unwrap_or_default();
-        let keys: Vec<String> = list("keys")
-            .iter()
-            .filter(|k| k.get("active").and_then(Json::as_bool) == Some(true))
-            .map(|k| k.get("age_days").and_then(Json::as_i64).map_or_else(|| "?".into(), |d| format!("{d} d")))
-            .collect();
-        let mut trusts: Vec<String> = list("external").iter().map(|e| cell(e, "account")).collect();
-        match v.get("trusts_anyone").and_then(Json::as_str) {
-            Some("always") => trusts.push("anyone".into()),
-            Some(_) => trusts.push("anyone, under conditions".into()),
-            None => {}
-        }
-        trusts.extend(list("providers").iter().map(|e| cell(e, "issuer")));
-        trusts.extend(list("services").iter().filter_map(Json::as_str).map(str::to_owned));
-        trusts.extend(list("may_assume").iter().map(|e| format!("may assume {}", cell(e, "role"))));
-        let last = cell(v, "last_active").split('T').next().unwrap_or_default().to_owned();
-        let columns = ["admin", "can_become_admin"].map(|n| cell(v, n));
-        let [admin, become_admin] = columns;
-        vec![short(&cell(v, "arn"), 60), cell(v, "class"), admin, become_admin, last, cell(v, "dormant"), keys.join(", "), trusts.join(", ")]
-    })?;
+    out::rows(
+        globals,
+        &rows,
+        &["principal", "class", "admin", "can become", "last active", "dormant", "keys (age)", "trusts"],
+        |v| {
+            let list = |name: &str| v.get(name).and_then(Json::as_array).cloned().unwrap_or_default();
+            let keys: Vec<String> = list("keys")
+                .iter()
+                .filter(|k| k.get("active").and_then(Json::as_bool) == Some(true))
+                .map(|k| k.get("age_days").and_then(Json::as_i64).map_or_else(|| "?".into(), |d| format!("{d} d")))
+                .collect();
+            let mut trusts: Vec<String> = list("external").iter().map(|e| cell(e, "account")).collect();
+            match v.get("trusts_anyone").and_then(Json::as_str) {
+                Some("always") => trusts.push("anyone".into()),
+                Some(_) => trusts.push("anyone, under conditions".into()),
+                None => {}
+            }
+            trusts.extend(list("providers").iter().map(|e| cell(e, "issuer")));
+            trusts.extend(list("services").iter().filter_map(Json::as_str).map(str::to_owned));
+            trusts.extend(list("may_assume").iter().map(|e| format!("may assume {}", cell(e, "role"))));
+            let last = cell(v, "last_active").split('T').next().unwrap_or_default().to_owned();
+            let columns = ["admin", "can_become_admin"].map(|n| cell(v, n));
+            let [admin, become_admin] = columns;
+            vec![
+                short(&cell(v, "arn"), 60),
+                cell(v, "class"),
+                admin,
+                become_admin,
+                last,
+                cell(v, "dormant"),
+                keys.join(", "),
+                trusts.join(", "),
+            ]
+        },
+    )?;
     known.gaps.iter().for_each(|g| out::note(globals, format!("plumb: {g}")));
     Ok(0)
 }
@@ -393,7 +432,9 @@ pub fn lint_files(globals: &Globals, args: LintArgs) -> Result<u8, Failure> {
         let parsed: Json = match serde_json::from_str(&content) {
             Ok(json) => json,
             Err(e) => {
-                rows.push(json!({ "file": file, "code": "invalid", "statement": "", "what": format!("not JSON: {e}") }));
+                rows.push(
+                    json!({ "file": file, "code": "invalid", "statement": "", "what": format!("not JSON: {e}") }),
+                );
                 continue;
             }
         };
@@ -403,9 +444,11 @@ pub fn lint_files(globals: &Globals, args: LintArgs) -> Result<u8, Failure> {
             match Document::parse(policy) {
                 Ok(document) => {
                     let kind = args.kind.map_or_else(|| guess(&document), used_as);
-                    rows.extend(lint(&document, kind).into_iter().map(
-                        |r| json!({ "file": name, "code": r.code, "statement": r.statement, "what": r.what }),
-                    ));
+                    rows.extend(
+                        lint(&document, kind)
+                            .into_iter()
+                            .map(|r| json!({ "file": name, "code": r.code, "statement": r.statement, "what": r.what })),
+                    );
                 }
                 Err(e) => rows.push(json!({ "file": name, "code": "invalid", "statement": "", "what": e.to_string() })),
             }
@@ -428,8 +471,12 @@ fn documents(json: &Json) -> Vec<(String, &Json)> {
     while let Some((place, value, depth)) = waiting.pop() {
         match value {
             Json::Object(o) if o.keys().any(|k| k.eq_ignore_ascii_case("statement")) => out.push((place, value)),
-            Json::Object(o) if depth < 12 => waiting.extend(o.iter().map(|(k, v)| (format!("{place}.{k}"), v, depth + 1))),
-            Json::Array(a) if depth < 12 => waiting.extend(a.iter().enumerate().map(|(i, v)| (format!("{place}[{i}]"), v, depth + 1))),
+            Json::Object(o) if depth < 12 => {
+                waiting.extend(o.iter().map(|(k, v)| (format!("{place}.{k}"), v, depth + 1)))
+            }
+            Json::Array(a) if depth < 12 => {
+                waiting.extend(a.iter().enumerate().map(|(i, v)| (format!("{place}[{i}]"), v, depth + 1)))
+            }
             _ => {}
         }
     }

@@ -48,7 +48,10 @@ pub fn identities(record: &Record, account: Option<&str>) -> Result<Known, Failu
     let mut lists: BTreeMap<&str, Vec<Json>> = BTreeMap::new();
     let mut activity = Activity::default();
     for (kind, list) in LISTS {
-        for row in rows(record, &format!("SELECT account, id FROM resource WHERE kind = '{kind}' AND misses = 0 ORDER BY account, id"))? {
+        for row in rows(
+            record,
+            &format!("SELECT account, id FROM resource WHERE kind = '{kind}' AND misses = 0 ORDER BY account, id"),
+        )? {
             let (owner, id) = (text(&row, "account"), text(&row, "id"));
             // The documents of AWS's own policies come with the program.
             if account.is_some_and(|a| a != owner) || embedded.contains(id) {
@@ -62,9 +65,12 @@ pub fn identities(record: &Record, account: Option<&str>) -> Result<Known, Failu
         }
     }
     for row in rows(record, "SELECT account, id FROM resource WHERE kind = 'aws.iam.account' AND misses = 0")? {
-        let raw: Json = serde_json::from_str(&record.raw(text(&row, "account"), "aws.iam.account", text(&row, "id"))?)?;
+        let raw: Json =
+            serde_json::from_str(&record.raw(text(&row, "account"), "aws.iam.account", text(&row, "id"))?)?;
         let report = match raw.get("Report") {
-            Some(Json::Array(list)) => list.iter().find(|r| r.get("arn").and_then(Json::as_str).is_some_and(|a| a.ends_with(":root"))),
+            Some(Json::Array(list)) => {
+                list.iter().find(|r| r.get("arn").and_then(Json::as_str).is_some_and(|a| a.ends_with(":root")))
+            }
             other => other.filter(|r| r.is_object()),
         };
         if let Some((arn, report)) = report.and_then(|r| Some((r.get("arn")?.as_str()?, r))) {
@@ -96,7 +102,10 @@ fn guardrails_allow_all(record: &Record) -> Result<bool, Failure> {
         let list = serde_json::from_str::<Vec<Json>>(text).unwrap_or_default();
         !list.is_empty() && list.iter().all(|p| p.get("policy_id").and_then(Json::as_str) == Some(id))
     };
-    Ok(!found.is_empty() && found.iter().all(|r| plain(text(r, "scp"), "p-FullAWSAccess") && plain(text(r, "rcp"), "p-RCPFullAWSAccess")))
+    Ok(!found.is_empty()
+        && found
+            .iter()
+            .all(|r| plain(text(r, "scp"), "p-FullAWSAccess") && plain(text(r, "rcp"), "p-RCPFullAWSAccess")))
 }
 
 /// Lists of identities that were not read completely when they were read last.
@@ -106,7 +115,12 @@ fn unread(record: &Record, account: Option<&str>) -> Result<Vec<String>, Failure
     let mut out = Vec::new();
     for row in rows(record, sql)? {
         if account.is_none_or(|a| a == text(&row, "account")) {
-            out.push(format!("{} of {} were not read completely: {}", text(&row, "kind"), text(&row, "account"), text(&row, "reason")));
+            out.push(format!(
+                "{} of {} were not read completely: {}",
+                text(&row, "kind"),
+                text(&row, "account"),
+                text(&row, "reason")
+            ));
         }
     }
     Ok(out)
@@ -141,5 +155,10 @@ fn credentials(report: &Json) -> Credentials {
             (active || rotated.is_some()).then_some(AccessKey { slot, active, rotated, used })
         })
         .collect();
-    Credentials { password: truth("password_enabled"), password_used: time("password_last_used"), mfa: truth("mfa_active"), keys }
+    Credentials {
+        password: truth("password_enabled"),
+        password_used: time("password_last_used"),
+        mfa: truth("mfa_active"),
+        keys,
+    }
 }

@@ -100,7 +100,9 @@ const FEEDS: &str = "feed";
 fn policy(path: Option<&PathBuf>) -> Result<Policy, Failure> {
     match path {
         None => Ok(Policy::default()),
-        Some(path) => Policy::from_json(&read_text(path)?).map_err(|e| Failure::usage(format!("`{}`: {e}", path.display()))),
+        Some(path) => {
+            Policy::from_json(&read_text(path)?).map_err(|e| Failure::usage(format!("`{}`: {e}", path.display())))
+        }
     }
 }
 
@@ -111,7 +113,9 @@ pub fn run(globals: &Globals, args: ScoreArgs) -> Result<u8, Failure> {
             let policy = policy(args.policy.as_ref())?;
             each_line(batch, |line| score_line(line, &policy))?;
         }
-        (Some(ScoreCommand::Explain { finding, policy: file }), _) => explain_finding(globals, finding, &policy(file.as_ref())?)?,
+        (Some(ScoreCommand::Explain { finding, policy: file }), _) => {
+            explain_finding(globals, finding, &policy(file.as_ref())?)?
+        }
         (Some(ScoreCommand::Simulate { policy: file, from, limit }), _) => {
             let (before, after) = (policy(from.as_ref())?, policy(Some(file))?);
             simulate_all(globals, &before, &after, *limit)?;
@@ -168,11 +172,12 @@ fn signals(
     say(Signal::Severity, format!("rule {}", finding.rule));
     // A failing exposure rule is the proof that the resource can be reached; of anything else nothing is proven here.
     match finding.topic.as_str() {
-        "exposure.cross-account-sharing" | "exposure.public-endpoint" => {
-            if finding.topic == "exposure.public-endpoint" {
-                s.exposure = Exposure::InternetAuth;
-                say(Signal::Exposure, format!("rule {} fails: reachable from the internet, sign-in not examined", finding.rule));
-            }
+        "exposure.public-endpoint" => {
+            s.exposure = Exposure::InternetAuth;
+            say(
+                Signal::Exposure,
+                format!("rule {} fails: reachable from the internet, sign-in not examined", finding.rule),
+            );
         }
         topic if topic.starts_with("exposure.public-") => {
             s.exposure = Exposure::InternetOpen;
@@ -215,11 +220,20 @@ fn explain_finding(globals: &Globals, id: &str, policy: &Policy) -> Result<(), F
         let mut value = serde_json::to_value(&explanation)?;
         if let Some(object) = value.as_object_mut() {
             object.insert("finding".into(), json!(finding.id));
-            object.insert("signals".into(), serde_json::to_value(s.levels().map(|(signal, level, _)| (signal.key(), level)).into_iter().collect::<BTreeMap<_, _>>())?);
+            object.insert(
+                "signals".into(),
+                serde_json::to_value(
+                    s.levels().map(|(signal, level, _)| (signal.key(), level)).into_iter().collect::<BTreeMap<_, _>>(),
+                )?,
+            );
             object.insert("hard".into(), json!(s.hard));
             object.insert("sentence".into(), json!(explanation.sentence()));
         }
-        out::line(if out::format(globals) == Format::Jsonl { value.to_string() } else { serde_json::to_string_pretty(&value)? });
+        out::line(if out::format(globals) == Format::Jsonl {
+            value.to_string()
+        } else {
+            serde_json::to_string_pretty(&value)?
+        });
         return Ok(());
     }
     out::line(format!("{} {}", finding.id, finding.title));
@@ -304,7 +318,8 @@ fn from_hex(text: &str) -> Vec<u8> {
 pub fn feed(globals: &Globals, args: FeedArgs) -> Result<u8, Failure> {
     match args.command {
         FeedCommand::Import { kind, file } => {
-            let bytes = std::fs::read(&file).map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", file.display())))?;
+            let bytes =
+                std::fs::read(&file).map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", file.display())))?;
             let mut feeds = Feeds::none();
             let short = match kind {
                 FeedKind::Kev => "kev",
@@ -320,14 +335,23 @@ pub fn feed(globals: &Globals, args: FeedArgs) -> Result<u8, Failure> {
             if let Some(object) = doc.as_object_mut() {
                 match String::from_utf8(bytes) {
                     Ok(text) => object.insert("text".into(), json!(text)),
-                    Err(e) => object.insert("hex".into(), json!(e.as_bytes().iter().map(|b| format!("{b:02x}")).collect::<String>())),
+                    Err(e) => object.insert(
+                        "hex".into(),
+                        json!(e.as_bytes().iter().map(|b| format!("{b:02x}")).collect::<String>()),
+                    ),
                 };
             }
             let mut record = context::record(globals)?;
             let version = record.document(FEEDS, &id)?.map_or(0, |(version, _)| version);
             record.put_document(FEEDS, &id, version, &doc)?;
             if out::format(globals) == Format::Text {
-                out::line(format!("{name} {} of {}, {} entries, sha256 {}", info.version, info.date.date(), info.entries, info.sha256));
+                out::line(format!(
+                    "{name} {} of {}, {} entries, sha256 {}",
+                    info.version,
+                    info.date.date(),
+                    info.entries,
+                    info.sha256
+                ));
             } else {
                 out::line(serde_json::to_string(&info)?);
             }
