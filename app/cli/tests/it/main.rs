@@ -1,5 +1,4 @@
-//! The command line from outside.
+//! The command from outside.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-
+mod emulator;
 mod machine;
