@@ -30,7 +30,7 @@ fn run(cli: Cli) -> Result<u8, out::Failure> {
         Command::Plan(args) => commands::plan::run(&globals, args),
         Command::Permissions(args) => commands::plan::permissions(&globals, args),
         Command::Verdicts(args) => commands::verdicts::run(&globals, args),
-        Command::Findings(args) => commands::findings::run(&globals, args),
+        Command::Findings(args) => commands::transition::findings(&globals, args),
         Command::Why(args) => commands::why::run(&globals, args),
         Command::Rules(args) => commands::rules::run(&globals, args),
         Command::Explain(args) => commands::rules::explain(&globals, &args.rule),
@@ -41,5 +41,7 @@ fn run(cli: Cli) -> Result<u8, out::Failure> {
         Command::Demo(args) => commands::demo::run(&globals, args),
         Command::Completions { shell } => commands::completions(shell),
         Command::Version => commands::version(),
+        Command::Audit(args) => commands::audit::run(&globals, args),
+        Command::People(args) => commands::people::run(&globals, args),
     }
 }

@@ -23,3 +23,5 @@ pub use redact::redact;
 pub use scan::{Outcome, ScanError, ScanOptions, Seen, facts_of, run_scan};
 pub use settings::{read_example, read_params};
 pub use support::EndOfLife;
+
+pub mod govern;

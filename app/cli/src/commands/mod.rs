@@ -10,6 +10,10 @@ pub mod scan;
 pub mod verdicts;
 pub mod why;
 
+pub mod audit;
+pub mod people;
+pub mod transition;
+
 use crate::{args::Cli, out, out::Failure};
 use clap::CommandFactory;
 
