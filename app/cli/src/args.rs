@@ -95,6 +95,16 @@ pub enum Command {
     Audit(crate::commands::audit::AuditArgs),
     /// List and add the people who work on and decide about findings
     People(crate::commands::people::PeopleArgs),
+    /// Make evidence bundles an auditor verifies alone
+    Evidence(crate::commands::evidence::EvidenceArgs),
+    /// Verify an evidence bundle; exit 1 naming what is broken
+    Verify(crate::commands::evidence::VerifyArgs),
+    /// Make a report: leadership, audit-pack, team or queue
+    Report(crate::commands::report::ReportArgs),
+    /// Hold the record against frameworks, control by control
+    Frameworks(crate::commands::evidence::FrameworksArgs),
+    /// Show what the programme promised and what is overdue
+    Cadence(crate::commands::cadence::CadenceArgs),
 }
 
 /// Which rules.

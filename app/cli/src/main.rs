@@ -43,5 +43,10 @@ fn run(cli: Cli) -> Result<u8, out::Failure> {
         Command::Version => commands::version(),
         Command::Audit(args) => commands::audit::run(&globals, args),
         Command::People(args) => commands::people::run(&globals, args),
+        Command::Evidence(args) => commands::evidence::run(&globals, args),
+        Command::Verify(args) => commands::evidence::verify(&globals, args),
+        Command::Report(args) => commands::report::run(&globals, args),
+        Command::Frameworks(args) => commands::evidence::frameworks(&globals, args),
+        Command::Cadence(args) => commands::cadence::run(&globals, args),
     }
 }

@@ -4,15 +4,19 @@
 //! Every change is one transaction: the documents, the findings' moves and the log's entries are kept together or not
 //! at all. Refused attempts are logged too.
 
+mod evidence;
 mod life;
 mod people;
+mod picture;
 mod seal;
 mod work;
 
+pub use evidence::{Report, report, write_bundle};
 pub use life::{Life, astray, lives, load as load_life};
 pub use people::{Identity, NewPerson, Session, add_person, directory, identify};
+pub use picture::{Picture, controls};
 pub use seal::{LogState, Seal, SealError, Verified, checkpoints, entries, log_state, verify_log};
-pub use work::{Change, commit, log_denied, log_scan_end, log_scan_start, transition};
+pub use work::{Change, commit, log_denied, log_scan_end, log_scan_start, note_done, transition};
 
 use plumb_govern::{Refusal, log::HeadError, people::PeopleError};
 use plumb_record::RecordError;

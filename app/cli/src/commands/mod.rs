@@ -11,7 +11,10 @@ pub mod verdicts;
 pub mod why;
 
 pub mod audit;
+pub mod cadence;
+pub mod evidence;
 pub mod people;
+pub mod report;
 pub mod transition;
 
 use crate::{args::Cli, out, out::Failure};

@@ -60,7 +60,7 @@ pub fn session(globals: &Globals, record: &Record) -> Result<Session, Failure> {
     let login = login(globals).ok_or_else(|| Failure::usage("say who acts with --actor LOGIN or PLUMB_ACTOR"))?;
     let key = super::audit::key(globals)?;
     let code = std::env::var("PLUMB_CODE").ok();
-    Ok(govern::identify(record, &login, code.as_deref(), Some(key), context::now())?)
+    govern::identify(record, &login, code.as_deref(), Some(key), context::now()).map_err(refused)
 }
 
 /// A refusal as a failure: exit code 1, for the rules have said no; wrong input is 2.
@@ -70,7 +70,7 @@ pub fn refused(error: govern::GovernError) -> Failure {
         govern::GovernError::Input(_) => 2,
         _ => 4,
     };
-    let mut failure = Failure::from(error);
+    let mut failure = Failure::new(error.to_string());
     failure.code = code;
     failure
 }

@@ -215,3 +215,42 @@ pub fn transition(
         Err(other) => Err(other),
     }
 }
+
+/// Notes that a promise of the programme was kept, by a person who may write.
+///
+/// # Errors
+/// There is no such promise, the person may not, or the record fails.
+pub fn note_done(
+    record: &mut Record,
+    session: &Session,
+    promise: &str,
+    account: &str,
+    result: &str,
+) -> Result<plumb_govern::cadence::Done, GovernError> {
+    use plumb_govern::people::{Act, may};
+    let known = plumb_govern::cadence::default_promises();
+    if !known.iter().any(|p| p.name == promise) {
+        let names: Vec<_> = known.iter().map(|p| p.name.as_str()).collect();
+        return Err(GovernError::Input(format!("there is no promise `{promise}`; there is {}", names.join(", "))));
+    }
+    if !session.actor.roles.iter().any(|r| may(*r, Act::RunCampaign)) {
+        let has = session.actor.roles.iter().map(|r| r.name()).collect::<Vec<_>>().join(", ");
+        let needs = "approver or admin".into();
+        let refusal = Refusal::NotAllowed { act: "note a kept promise".into(), needs, actor: session.actor.id.clone(), has };
+        log_denied(record, session, "cadence.done", ("cadence", promise), &refusal)?;
+        return Err(refusal.into());
+    }
+    let done = plumb_govern::cadence::Done {
+        promise: promise.into(),
+        subject: account.into(),
+        at: session.now,
+        result: format!("{result} ({})", session.actor.id),
+        complete: true,
+    };
+    let id = format!("{promise}/{account}/{}/{}", session.now, seal::log_state(record)?.1.head.size);
+    let event = log::Event::done(&session.actor, "cadence.done", ("cadence", &id), serde_json::to_value(&done)?, session.now);
+    let mut change = Change { events: vec![session.mark(event)], ..Change::default() };
+    change.put(super::picture::CADENCE, &id, 0, &done)?;
+    commit(record, session.key.as_ref(), &change, session.now)?;
+    Ok(done)
+}
