@@ -34,6 +34,12 @@ pub struct Globals {
     /// Print only what was asked for
     #[arg(long, short, global = true)]
     pub quiet: bool,
+    /// Who acts, by login; default the first line of ~/.config/plumbline/actor
+    #[arg(long, global = true, env = "PLUMB_ACTOR", value_name = "LOGIN")]
+    pub actor: Option<String>,
+    /// The key that seals the activity log; default ~/.config/plumbline/seal.key, made on first use
+    #[arg(long, global = true, env = "PLUMB_KEY", value_name = "FILE")]
+    pub key: Option<PathBuf>,
 }
 
 /// How to print.
@@ -61,7 +67,7 @@ pub enum Command {
     /// Print every verdict of a scan, pass included
     Verdicts(VerdictArgs),
     /// List findings, worst first
-    Findings(FindingArgs),
+    Findings(crate::commands::transition::FindingsArgs),
     /// Explain a finding: rule, observed, expected, evidence, fix, history
     Why(WhyArgs),
     /// List, show, check or begin rules
@@ -101,6 +107,20 @@ pub enum Command {
     Feed(crate::commands::score::FeedArgs),
     /// Reconcile sources of accounts into one list
     Discover(crate::commands::estate::DiscoverArgs),
+    /// Read and verify the activity log
+    Audit(crate::commands::audit::AuditArgs),
+    /// List and add the people who work on and decide about findings
+    People(crate::commands::people::PeopleArgs),
+    /// Make evidence bundles an auditor verifies alone
+    Evidence(crate::commands::evidence::EvidenceArgs),
+    /// Verify an evidence bundle; exit 1 naming what is broken
+    Verify(crate::commands::evidence::VerifyArgs),
+    /// Make a report: leadership, audit-pack, team or queue
+    Report(crate::commands::report::ReportArgs),
+    /// Hold the record against frameworks, control by control
+    Frameworks(crate::commands::evidence::FrameworksArgs),
+    /// Show what the programme promised and what is overdue
+    Cadence(crate::commands::cadence::CadenceArgs),
 }
 
 /// Which rules.

@@ -25,3 +25,5 @@ pub use scan::{Outcome, ScanError, ScanOptions, Seen, facts_of, run_scan};
 pub use settings::{read_example, read_params};
 pub use support::EndOfLife;
 pub use check::{CodeChecked, CodeVerdict, Skipped, check, is_error};
+
+pub mod govern;

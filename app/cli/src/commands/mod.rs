@@ -14,6 +14,12 @@ pub mod estate;
 pub mod identity;
 pub mod known;
 pub mod score;
+pub mod audit;
+pub mod cadence;
+pub mod evidence;
+pub mod people;
+pub mod report;
+pub mod transition;
 
 use crate::{args::Cli, out, out::Failure};
 use clap::CommandFactory;
