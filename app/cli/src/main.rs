@@ -41,5 +41,7 @@ fn run(cli: Cli) -> Result<u8, out::Failure> {
         Command::Demo(args) => commands::demo::run(&globals, args),
         Command::Completions { shell } => commands::completions(shell),
         Command::Version => commands::version(),
+        Command::Exposed(args) => commands::exposed::exposed(&globals, args),
+        Command::Paths(args) => commands::exposed::paths(&globals, args),
     }
 }
