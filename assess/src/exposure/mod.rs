@@ -107,7 +107,7 @@ pub struct Exposure {
     /// Open ports, for what is reached through the network.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub openings: Vec<Opening>,
-    /// Actions outsiders may take, as the policies write them.
+    /// Actions outsiders may take, as the policies write them, `NotAction` entries prefixed with `!`; `acl:READ` for ACLs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub actions: Vec<String>,
     /// Accounts outside the organization that are let in.

@@ -64,7 +64,8 @@ pub(crate) fn judge_document(estate: &Estate, id: &str, reading: Reading<'_>, do
             let place = format!("{}.{}", reading.field, statement.label());
             let says = format!("allows {who} {}{}", actions(statement), conditions(statement));
             let mut one = Judged::sure(class, vec![Step::new(id, place, says)]);
-            one.actions = statement.actions.texts.iter().map(|t| t.to_string()).collect();
+            let not = if statement.actions.inverted { "!" } else { "" };
+            one.actions = statement.actions.texts.iter().map(|t| format!("{not}{t}")).collect();
             one.outside.extend(outside.map(str::to_owned));
             out = std::mem::replace(&mut out, Judged::internal()).or(one);
         };

@@ -5,7 +5,7 @@ use crate::{
     exposure::{Class, Estate, Exposure, Item, Step},
     identity::aws::{
         Details, Escalations, Organization, Tri, World,
-        document::{Document, Policy},
+        document::{Actions, Document, Policy},
         escalate::Admin,
     },
 };
@@ -21,6 +21,8 @@ pub struct DataClasses {
     pub keys: Vec<String>,
     /// Values that say the data does not matter, in lower case.
     pub harmless: Vec<String>,
+    /// Parts of values that say it matters most, in lower case: `pii` in `customer-pii`.
+    pub crown: Vec<String>,
 }
 
 impl Default for DataClasses {
@@ -36,6 +38,21 @@ impl Default for DataClasses {
                 "classification",
             ]),
             harmless: own(&["", "public", "none", "test", "synthetic"]),
+            crown: own(&[
+                "pii",
+                "phi",
+                "pci",
+                "personal",
+                "customer",
+                "health",
+                "card",
+                "confidential",
+                "restricted",
+                "secret",
+                "credential",
+                "financ",
+                "sensitive",
+            ]),
         }
     }
 }
@@ -45,6 +62,12 @@ impl DataClasses {
     pub fn of<'a>(&self, item: &Item<'a>) -> Option<&'a str> {
         let value = self.keys.iter().find_map(|key| item.tag(key))?;
         (!self.harmless.contains(&value.to_ascii_lowercase())).then_some(value)
+    }
+
+    /// Whether a data class is among those that matter most.
+    pub fn is_crown(&self, class: &str) -> bool {
+        let class = class.to_ascii_lowercase();
+        self.crown.iter().any(|part| class.contains(part))
     }
 }
 
@@ -234,13 +257,27 @@ fn data(facts: &Facts<'_>, graph: &mut Graph) {
         let goal = Goal { node: item.id().into(), kind: item.kind.id.to_string(), data_class: class.to_owned() };
         graph.goals.insert(goal.node.clone(), goal);
         if let Some(e) = exposed.get(item.id()) {
+            let read = if bucket { "s3:getobject" } else { "secretsmanager:getsecretvalue" };
+            let named: Vec<Box<str>> =
+                e.actions.iter().filter(|a| !a.starts_with('!')).map(|a| a.as_str().into()).collect();
+            let wide = e.actions.iter().any(|a| a.starts_with('!'));
+            let mut open = Vec::new();
+            if !wide && !Actions::new(false, named).matches(read) {
+                open.push(match e.actions.iter().any(|a| a.starts_with("acl:")) {
+                    true => "whether the objects' own ACLs let anyone read them".to_owned(),
+                    false => format!("whether {} lead to the data", e.actions.join(", ")),
+                });
+            }
+            let cost = 3 * u32::from(!open.is_empty());
             if e.class >= Class::InternetAuthenticated {
-                let cost = u32::from(e.class != Class::Internet);
-                graph.add(edge(INTERNET, item.id(), "DATA", cost, e.proof.clone()));
+                let cost = cost + u32::from(e.class != Class::Internet);
+                let direct = edge(INTERNET, item.id(), "DATA", cost, e.proof.clone());
+                graph.add(Edge { depends_on: open.clone(), ..direct });
             }
             for account in &e.outside_accounts {
                 let proof = e.proof.iter().filter(|s| s.says.contains(account.as_str())).cloned().collect();
-                graph.add(edge(&format!("account:{account}"), item.id(), "DATA", 1, proof));
+                let direct = edge(&format!("account:{account}"), item.id(), "DATA", cost + 1, proof);
+                graph.add(Edge { depends_on: open.clone(), ..direct });
             }
         }
         let (action, target) = if bucket {

@@ -7,8 +7,8 @@
 //! that is not known, 5 for a weakness in what runs there.
 //!
 //! For every way in and every goal the cheapest path counts, equal costs by the names of the nodes, so that the same
-//! facts give the same paths. Paths that share source, kind of way in, last principal and kind of goal are one
-//! [`Family`]. Bounds: [`MAX_ENTRIES`] ways in, [`MAX_GOALS`] data resources, [`MAX_LENGTH`] edges a path,
+//! facts give the same paths. Paths that share source, kind of way in, last principal, kind of goal and data class are
+//! one [`Family`]. Bounds: [`MAX_ENTRIES`] ways in, [`MAX_GOALS`] data resources, [`MAX_LENGTH`] edges a path,
 //! [`MAX_CUTS`] edges tried for cutting; reaching one is said in [`Report::limits`].
 
 mod draw;
@@ -60,7 +60,7 @@ pub struct Path {
 /// Paths that are one problem.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Family {
-    /// Stable name: source, kind of way in, last principal, kind of goal.
+    /// Stable name: source, kind of way in, last principal, kind of goal, data class.
     pub id: String,
     /// The account.
     pub account: String,

@@ -119,27 +119,26 @@ fn cuts(graph: &Graph, found: &[(Vec<&Edge>, &Goal)], limits: &mut Vec<String>) 
 
 fn families(facts: &Facts<'_>, found: Vec<(Vec<&Edge>, &Goal)>) -> Vec<Family> {
     let kinds: BTreeMap<&str, &str> = facts.exposures.iter().map(|e| (e.resource.as_str(), e.kind.as_str())).collect();
-    let mut groups: BTreeMap<[String; 4], Vec<(Vec<&Edge>, &Goal)>> = BTreeMap::new();
+    let mut groups: BTreeMap<[String; 5], Vec<(Vec<&Edge>, &Goal)>> = BTreeMap::new();
     for (way, goal) in found {
         let (Some(first), Some(last)) = (way.first(), way.last()) else { continue };
         let entry = kinds.get(first.to.as_str()).copied().unwrap_or("principal");
         let holder = if way.len() == 1 { String::new() } else { last.from.clone() };
-        let key = [first.from.clone(), entry.to_owned(), holder, goal.kind.clone()];
+        let key = [first.from.clone(), entry.to_owned(), holder, goal.kind.clone(), goal.data_class.clone()];
         groups.entry(key).or_default().push((way, goal));
     }
     let cost = |way: &[&Edge]| way.iter().map(|e| e.cost).sum::<u32>();
     let mut out: Vec<Family> = groups
         .into_iter()
-        .filter_map(|([source, entry, holder, goal], mut ways)| {
+        .filter_map(|([source, entry, holder, goal, class], mut ways)| {
             let nodes = |way: &[&Edge]| -> Vec<String> {
                 way.first().map(|e| e.from.clone()).into_iter().chain(way.iter().map(|e| e.to.clone())).collect()
             };
             ways.sort_by_key(|(way, _)| (cost(way), way.len(), nodes(way)));
             let (best, _) = ways.first()?;
             let goals: BTreeSet<Goal> = ways.iter().map(|(_, g)| (*g).clone()).collect();
-            let classed = goals.iter().any(|g| !g.data_class.is_empty());
             let certain = best.iter().all(|e| e.depends_on.is_empty());
-            let severity = match (goal == "administration" || classed, certain) {
+            let severity = match (goal == "administration" || facts.data.is_crown(&class), certain) {
                 (true, true) => "critical",
                 (true, false) | (false, true) => "high",
                 (false, false) => "medium",
