@@ -121,6 +121,10 @@ pub enum Command {
     Frameworks(crate::commands::evidence::FrameworksArgs),
     /// Show what the programme promised and what is overdue
     Cadence(crate::commands::cadence::CadenceArgs),
+    /// Show what can be reached from outside, with the proof
+    Exposed(ExposedArgs),
+    /// Show attack paths from outside to data and administration, and which edges to cut
+    Paths(PathsArgs),
 }
 
 /// Which rules.
@@ -425,4 +429,47 @@ pub struct DemoArgs {
     /// Judge ages as of this instant
     #[arg(long, value_name = "RFC3339")]
     pub now: Option<String>,
+}
+
+/// `plumb exposed`
+#[derive(Debug, Args)]
+pub struct ExposedArgs {
+    /// Only of this account
+    #[arg(long, value_name = "ID")]
+    pub account: Option<String>,
+    /// Only these classes: internet, internet-authenticated, limited, cross-account, internal, unknown
+    #[arg(long = "class", value_name = "CLASS", num_args = 1.., value_delimiter = ',')]
+    pub classes: Vec<String>,
+    /// Only this resource, by id or name
+    #[arg(long, value_name = "ID")]
+    pub resource: Option<String>,
+    /// Internal resources too
+    #[arg(long)]
+    pub all: bool,
+    /// With every step of the proof (text; JSON always has them)
+    #[arg(long)]
+    pub explain: bool,
+}
+
+/// `plumb paths`
+#[derive(Debug, Args)]
+pub struct PathsArgs {
+    /// Only of this account
+    #[arg(long, value_name = "ID")]
+    pub account: Option<String>,
+    /// With every step and its evidence (text; JSON always has them)
+    #[arg(long)]
+    pub explain: bool,
+    /// Draw the cheapest path of each family instead
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub draw: Option<Drawing>,
+}
+
+/// How paths are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Drawing {
+    /// Graphviz
+    Dot,
+    /// A picture
+    Svg,
 }

@@ -56,5 +56,7 @@ fn run(cli: Cli) -> Result<u8, out::Failure> {
         Command::Report(args) => commands::report::run(&globals, args),
         Command::Frameworks(args) => commands::evidence::frameworks(&globals, args),
         Command::Cadence(args) => commands::cadence::run(&globals, args),
+        Command::Exposed(args) => commands::exposed::exposed(&globals, args),
+        Command::Paths(args) => commands::exposed::paths(&globals, args),
     }
 }

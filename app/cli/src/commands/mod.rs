@@ -9,6 +9,7 @@ pub mod rules;
 pub mod scan;
 pub mod verdicts;
 pub mod why;
+pub mod exposed;
 
 pub mod estate;
 pub mod identity;
