@@ -4,7 +4,7 @@ use crate::functions::{Helpers, document, host};
 use crate::policies::PolicyContext;
 use plumb_catalog::{Catalog, Kind};
 use plumb_cel::{Host, List, Object, Val};
-use plumb_model::{KindId, Reason, Resource, Unknown, Value};
+use plumb_model::{KindId, Reason, Resource, Source, Unknown, Value};
 use std::{collections::HashMap, sync::Arc};
 
 /// The account around a resource.
@@ -184,6 +184,22 @@ impl<'h> World<'h> {
             table.index(field);
         }
         self.tables.insert(kind, table);
+    }
+
+    /// What said so about another resource: the call that lists its kind, or its place in code.
+    pub(crate) fn source_of(&self, id: &str) -> Option<Source> {
+        let row = self.tables.values().find_map(|table| {
+            let hit = match table.indexes.get("id") {
+                Some(index) => index.by_text.get(id).and_then(|at| table.rows.get(*at.first()? as usize)),
+                None => table.rows.iter().find(|row| row.resource.id.as_str() == id),
+            };
+            hit.filter(|row| row.resource.id.as_str() == id)
+        })?;
+        if let Some(source) = row.resource.sources.first() {
+            return Some(source.clone());
+        }
+        let calls = row.kind.calls();
+        Some(Source::Api(calls.first()?.name().into()))
     }
 
     /// The world as seen from a resource of `kind`.
