@@ -10,6 +10,11 @@ pub mod scan;
 pub mod verdicts;
 pub mod why;
 
+pub mod estate;
+pub mod identity;
+pub mod known;
+pub mod score;
+
 use crate::{args::Cli, out, out::Failure};
 use clap::CommandFactory;
 

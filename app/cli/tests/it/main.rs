@@ -1,3 +1,4 @@
 //! The command from outside.
 
 mod emulator;
+mod machine;
