@@ -206,17 +206,17 @@ fn world_of<E: From<JudgeError> + From<RecordError>>(
             UnitState::Complete => None,
         });
         let narrowed = kind.scope == plumb_catalog::Scope::Region && !facts.unread_regions.is_empty();
-        let gap = gap.or_else(|| {
+        let left_out = {
             narrowed.then(|| {
                 let call = kind.list.as_ref().map_or_else(|| kind_id.to_string(), |l| l.call.name());
                 let mut unknown = Unknown::new(plumb_model::Reason::NotAsked, call);
                 unknown.detail = "not every region is in the scope of this scan".into();
                 Arc::new(unknown)
             })
-        });
+        };
         let indexes: BTreeSet<String> = rules.needs().indexes.get(kind_id).cloned().unwrap_or_default();
         let indexes: Vec<String> = indexes.into_iter().collect();
-        world.put(kind_id.clone(), Table::new(Arc::clone(kind), resources, gap), &indexes);
+        world.put(kind_id.clone(), Table::new(Arc::clone(kind), resources, gap).narrowed(left_out), &indexes);
     }
     Ok(world)
 }

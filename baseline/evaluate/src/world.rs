@@ -2,7 +2,7 @@
 
 use crate::functions::{Helpers, document, host};
 use crate::policies::PolicyContext;
-use plumb_catalog::{Catalog, Kind};
+use plumb_catalog::{Catalog, Kind, Scope};
 use plumb_cel::{Host, List, Object, Objects, Val};
 use plumb_model::{KindId, Reason, Resource, Source, Unknown, Value};
 use std::{collections::HashMap, sync::Arc};
@@ -85,6 +85,9 @@ pub struct Table {
     rows: Vec<Row>,
     /// Why there may be more; none when everything was read.
     incomplete: Option<Arc<Unknown>>,
+    /// Set when regions were left out on purpose: what is regional itself has its relations in its own region and does
+    /// not miss them, what is global does.
+    narrowed: Option<Arc<Unknown>>,
     /// By field, then by the text of the value: positions in `rows`. Rows whose field is unknown are under none of them
     /// but in `unsure`.
     indexes: HashMap<String, Index>,
@@ -148,7 +151,18 @@ impl Table {
     /// The resources of a kind; `incomplete` when there may be more.
     pub fn new(kind: Arc<Kind>, resources: Vec<Resource>, incomplete: Option<Arc<Unknown>>) -> Self {
         let rows = resources.into_iter().map(|resource| Row { resource, kind: Arc::clone(&kind) }).collect();
-        Self { rows, incomplete, indexes: HashMap::new() }
+        Self { rows, incomplete, narrowed: None, indexes: HashMap::new() }
+    }
+
+    /// The same, knowing that regions were left out on purpose.
+    pub fn narrowed(mut self, why: Option<Arc<Unknown>>) -> Self {
+        self.narrowed = why;
+        self
+    }
+
+    /// What is missing from the view of a resource whose kind has this scope.
+    fn gap(&self, scope: Scope) -> Option<&Arc<Unknown>> {
+        self.incomplete.as_ref().or(self.narrowed.as_ref().filter(|_| scope != Scope::Region))
     }
 
     fn index(&mut self, field: &str) {
@@ -158,8 +172,8 @@ impl Table {
         }
     }
 
-    fn list<'a>(&'a self, rows: Vec<Val<'a>>) -> List<'a> {
-        match &self.incomplete {
+    fn list<'a>(&'a self, rows: Vec<Val<'a>>, scope: Scope) -> List<'a> {
+        match self.gap(scope) {
             Some(unknown) => List::incomplete(List::of(rows), unknown),
             None => List::of(rows),
         }
@@ -362,7 +376,7 @@ impl Here<'_> {
                 unsure = u.list().into_iter().next();
             }
         }
-        if let Some(unknown) = table.incomplete.clone().or(unsure) {
+        if let Some(unknown) = table.gap(self.kind.scope).cloned().or(unsure) {
             return Val::unknown(unknown);
         }
         if in_code {
@@ -386,7 +400,7 @@ impl Host for Here<'_> {
         let text = |i: usize| args.get(i).and_then(Val::as_str).unwrap_or_default();
         match function {
             host::ALL => match self.world.tables.get(text(0)) {
-                Some(table) => Val::List(match &table.incomplete {
+                Some(table) => Val::List(match table.gap(self.kind.scope) {
                     Some(unknown) => List::incomplete(List::Objects(table), unknown),
                     None => List::Objects(table),
                 }),
@@ -409,7 +423,7 @@ impl Host for Here<'_> {
         let index = table.indexes.get(field)?;
         let key = key_text(key)?;
         let hits = index.by_text.get(&key).into_iter().flatten().chain(&index.unsure).copied();
-        Some(table.list(table.rows_at(hits)))
+        Some(table.list(table.rows_at(hits), self.kind.scope))
     }
 }
 
