@@ -13,7 +13,7 @@ use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(commands::check::with_own_formats(std::env::args_os().collect()));
     match run(cli) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
@@ -41,5 +41,7 @@ fn run(cli: Cli) -> Result<u8, out::Failure> {
         Command::Demo(args) => commands::demo::run(&globals, args),
         Command::Completions { shell } => commands::completions(shell),
         Command::Version => commands::version(),
+        Command::Check(args) => commands::check::run(&globals, args),
+        Command::Code(args) => commands::code::run(&globals, args),
     }
 }

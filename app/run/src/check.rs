@@ -66,7 +66,7 @@ impl CodeVerdict {
 impl CodeChecked {
     /// Whether something could not be read, so that a clean result would not be the whole truth.
     pub fn partial(&self) -> bool {
-        !self.problems.is_empty()
+        self.problems.iter().any(is_partial)
     }
 
     /// Takes another reading's result in.
@@ -179,7 +179,7 @@ fn world_of(rules: &RuleSet, reading: &Reading, root: &str, own: &[&Mapped]) -> 
     static LIFE: EndOfLife = EndOfLife;
     let facts = AccountFacts { id: "code".into(), ..AccountFacts::default() };
     let mut world = World::new(facts, Helpers { policies: &ENGINE, end_of_support: &LIFE });
-    let gap = reading.problems.iter().find(|p| p.place.file.starts_with(root)).map(|p| {
+    let gap = reading.problems.iter().find(|p| is_partial(p) && p.place.file.starts_with(root)).map(|p| {
         let mut unknown = Unknown::new(Reason::NotComputed, format!("{}:{}", p.place.file, p.place.line));
         unknown.detail.clone_from(&p.message);
         Arc::new(unknown)
@@ -275,6 +275,7 @@ fn resolve(catalog: &Catalog, id: &str) -> BTreeSet<RuleId> {
 }
 
 /// Whether a problem means that something is missing from what was judged.
-pub fn is_error(problem: &Problem) -> bool {
-    problem.severity == ProblemSeverity::Error
+pub fn is_partial(problem: &Problem) -> bool {
+    let missing = ["not on disk", "not in the repository", "are not read"];
+    problem.severity == ProblemSeverity::Error || missing.iter().any(|m| problem.message.contains(m))
 }

@@ -14,6 +14,7 @@ mod scan;
 mod settings;
 mod support;
 mod check;
+mod code_files;
 
 pub use aws::{AccountTarget, AwsOptions, Connected, EnterError, connect, discover};
 pub use collect::{Event, Gathered, Progress};
@@ -24,4 +25,5 @@ pub use redact::redact;
 pub use scan::{Outcome, ScanError, ScanOptions, Seen, facts_of, run_scan};
 pub use settings::{read_example, read_params};
 pub use support::EndOfLife;
-pub use check::{CodeChecked, CodeVerdict, Skipped, check, is_error};
+pub use check::{CodeChecked, CodeVerdict, Skipped, check, is_partial};
+pub use code_files::{DiskFiles, GitFiles, PipedFile, read_code};

@@ -9,6 +9,9 @@ pub mod rules;
 pub mod scan;
 pub mod verdicts;
 pub mod why;
+pub mod check;
+pub mod check_formats;
+pub mod code;
 
 use crate::{args::Cli, out, out::Failure};
 use clap::CommandFactory;
