@@ -69,7 +69,7 @@ pub enum Command {
     /// Show a rule's page
     Explain(RuleArgs),
     /// List the accounts on the record
-    Accounts(ListArgs),
+    Accounts(crate::commands::estate::AccountsArgs),
     /// Show what was judged, and what could not be and why
     Coverage(CoverageArgs),
     /// Ask the record in SQL (views: findings, resources, coverages, accounts, scans, transitions)
@@ -85,6 +85,22 @@ pub enum Command {
     },
     /// Print the version, and of what data
     Version,
+    /// Decide whether somebody can do something, from the record or from policy files
+    Can(crate::commands::identity::CanArgs),
+    /// List everybody who can do something on a resource
+    WhoCan(crate::commands::identity::WhoCanArgs),
+    /// Analyse authorization details without a cloud: administrators, and who can become one by which steps
+    Assess(crate::commands::identity::AssessArgs),
+    /// List principals: use, keys, trusts, administrators and ways to become one
+    Principals(crate::commands::identity::PrincipalArgs),
+    /// Check policy documents: unknown actions, redundant statements, wide wildcards, public trust
+    Lint(crate::commands::identity::LintArgs),
+    /// Score signal levels, explain a finding's score, try another policy
+    Score(crate::commands::score::ScoreArgs),
+    /// Import exploitation feeds, show their age
+    Feed(crate::commands::score::FeedArgs),
+    /// Reconcile sources of accounts into one list
+    Discover(crate::commands::estate::DiscoverArgs),
     /// Judge infrastructure as code before it is deployed
     Check(CheckArgs),
     /// Show what infrastructure as code declares
@@ -329,10 +345,6 @@ pub enum RulesCommand {
         dir: PathBuf,
     },
 }
-
-/// A plain listing.
-#[derive(Debug, Args)]
-pub struct ListArgs {}
 
 /// `plumb coverage`
 #[derive(Debug, Args)]

@@ -3,8 +3,8 @@
 use crate::functions::{Helpers, document, host};
 use crate::policies::PolicyContext;
 use plumb_catalog::{Catalog, Kind};
-use plumb_cel::{Host, List, Object, Val};
-use plumb_model::{KindId, Reason, Resource, Unknown, Value};
+use plumb_cel::{Host, List, Object, Objects, Val};
+use plumb_model::{KindId, Reason, Resource, Source, Unknown, Value};
 use std::{collections::HashMap, sync::Arc};
 
 /// The account around a resource.
@@ -88,6 +88,16 @@ pub struct Table {
     /// By field, then by the text of the value: positions in `rows`. Rows whose field is unknown are under none of them
     /// but in `unsure`.
     indexes: HashMap<String, Index>,
+}
+
+impl Objects for Table {
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn get(&self, index: usize) -> Option<&dyn Object> {
+        self.rows.get(index).map(|row| row as &dyn Object)
+    }
 }
 
 #[derive(Default)]
@@ -184,6 +194,22 @@ impl<'h> World<'h> {
             table.index(field);
         }
         self.tables.insert(kind, table);
+    }
+
+    /// What said so about another resource: the call that lists its kind, or its place in code.
+    pub(crate) fn source_of(&self, id: &str) -> Option<Source> {
+        let row = self.tables.values().find_map(|table| {
+            let hit = match table.indexes.get("id") {
+                Some(index) => index.by_text.get(id).and_then(|at| table.rows.get(*at.first()? as usize)),
+                None => table.rows.iter().find(|row| row.resource.id.as_str() == id),
+            };
+            hit.filter(|row| row.resource.id.as_str() == id)
+        })?;
+        if let Some(source) = row.resource.sources.first() {
+            return Some(source.clone());
+        }
+        let calls = row.kind.calls();
+        Some(Source::Api(calls.first()?.name().into()))
     }
 
     /// The world as seen from a resource of `kind`.
@@ -360,7 +386,10 @@ impl Host for Here<'_> {
         let text = |i: usize| args.get(i).and_then(Val::as_str).unwrap_or_default();
         match function {
             host::ALL => match self.world.tables.get(text(0)) {
-                Some(table) => Val::List(table.list(table.rows.iter().map(|row| Val::Object(row)).collect())),
+                Some(table) => Val::List(match &table.incomplete {
+                    Some(unknown) => List::incomplete(List::Objects(table), unknown),
+                    None => List::Objects(table),
+                }),
                 None => self.world.not_asked(text(0)),
             },
             host::LINK => self.link(text(0)),

@@ -13,6 +13,11 @@ pub mod check;
 pub mod check_formats;
 pub mod code;
 
+pub mod estate;
+pub mod identity;
+pub mod known;
+pub mod score;
+
 use crate::{args::Cli, out, out::Failure};
 use clap::CommandFactory;
 
