@@ -44,7 +44,9 @@ impl Files for DiskFiles {
     }
 
     fn list(&self, folder: &str) -> Vec<Entry> {
-        let Some(entries) = self.inside(folder).and_then(|path| std::fs::read_dir(path).ok()) else { return Vec::new() };
+        let Some(entries) = self.inside(folder).and_then(|path| std::fs::read_dir(path).ok()) else {
+            return Vec::new();
+        };
         let mut out: Vec<Entry> = entries
             .flatten()
             .filter_map(|entry| {
@@ -98,7 +100,12 @@ impl GitFiles {
             return Err(format!("`{reference}` is not a commit"));
         }
         let git = |args: &[&str]| -> Result<Vec<u8>, String> {
-            let out = Command::new("git").arg("-C").arg(repository).args(args).output().map_err(|e| format!("cannot run git: {e}"))?;
+            let out = Command::new("git")
+                .arg("-C")
+                .arg(repository)
+                .args(args)
+                .output()
+                .map_err(|e| format!("cannot run git: {e}"))?;
             match out.status.success() {
                 true => Ok(out.stdout),
                 false => Err(String::from_utf8_lossy(&out.stderr).trim().to_owned()),
@@ -206,11 +213,18 @@ impl Files for Narrowed<'_> {
 ///
 /// # Errors
 /// A file that is none of the languages.
-pub fn read_code(files: &dyn Files, target: &str, is_file: bool, options: &terraform::Options) -> Result<Vec<Reading>, String> {
+pub fn read_code(
+    files: &dyn Files,
+    target: &str,
+    is_file: bool,
+    options: &terraform::Options,
+) -> Result<Vec<Reading>, String> {
     if !is_file {
         let narrowed = Narrowed { files, folder: target };
         let mut all = vec![terraform::read(&narrowed, options), templates::read(&narrowed)];
-        let below = |path: &str| target.is_empty() || path == target || path.strip_prefix(target).is_some_and(|r| r.starts_with('/'));
+        let below = |path: &str| {
+            target.is_empty() || path == target || path.strip_prefix(target).is_some_and(|r| r.starts_with('/'))
+        };
         for reading in &mut all {
             reading.resources.retain(|code| below(&code.root));
             let roots: Vec<String> = reading.resources.iter().map(|c| c.root.to_string()).collect();
@@ -223,7 +237,8 @@ pub fn read_code(files: &dyn Files, target: &str, is_file: bool, options: &terra
     let name = target.rsplit('/').next().unwrap_or(target);
     if [".tf", ".tf.json", ".tofu", ".tofu.json"].iter().any(|ext| name.ends_with(ext)) {
         let folder = target.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let mut reading = terraform::read(files, &terraform::Options { roots: vec![folder.to_owned()], ..options.clone() });
+        let mut reading =
+            terraform::read(files, &terraform::Options { roots: vec![folder.to_owned()], ..options.clone() });
         let file_of = |span| reading.sources.file(span).map(|f| f.path.to_string()).unwrap_or_default();
         let keep: Vec<bool> = reading
             .resources

@@ -25,7 +25,8 @@ pub fn with_own_formats(args: Vec<OsString>) -> Vec<OsString> {
     let mut args = args.into_iter().peekable();
     while let Some(arg) = args.next() {
         let text = arg.to_string_lossy();
-        let joined = text.strip_prefix("--format=").or_else(|| text.strip_prefix("-F=")).filter(|f| own(f)).map(str::to_owned);
+        let joined =
+            text.strip_prefix("--format=").or_else(|| text.strip_prefix("-F=")).filter(|f| own(f)).map(str::to_owned);
         if let Some(found) = joined {
             form = Some(found);
         } else if (text == "--format" || text == "-F") && args.peek().is_some_and(|f| own(&f.to_string_lossy())) {
@@ -73,7 +74,8 @@ pub fn run(globals: &Globals, args: CheckArgs) -> Result<u8, Failure> {
     if let Some(path) = &args.create_baseline {
         let keys: BTreeSet<String> = checked.verdicts.iter().filter(open).map(|v| v.fingerprint().hex()).collect();
         let text = serde_json::to_string_pretty(&json!({ "plumb_baseline": 1, "findings": keys }))?;
-        std::fs::write(path, text + "\n").map_err(|e| Failure::usage(format!("cannot write `{}`: {e}", path.display())))?;
+        std::fs::write(path, text + "\n")
+            .map_err(|e| Failure::usage(format!("cannot write `{}`: {e}", path.display())))?;
         out::note(globals, format!("{} findings written to {}", keys.len(), path.display()));
         return Ok(0);
     }
@@ -90,7 +92,14 @@ pub fn run(globals: &Globals, args: CheckArgs) -> Result<u8, Failure> {
     Ok(if checked.partial() { 3 } else { 0 })
 }
 
-fn judge(catalog: &Catalog, rules: &RuleSet, readings: &[Reading], now: Time, explain: Explain, skips: bool) -> CodeChecked {
+fn judge(
+    catalog: &Catalog,
+    rules: &RuleSet,
+    readings: &[Reading],
+    now: Time,
+    explain: Explain,
+    skips: bool,
+) -> CodeChecked {
     let mut all = CodeChecked::default();
     for reading in readings {
         all.join(check(catalog, rules, reading, now, explain, skips));
@@ -107,7 +116,13 @@ fn read_baseline(path: &std::path::Path) -> Result<Vec<String>, Failure> {
 }
 
 /// Fingerprints of what fails in the commit that `reference` and the working tree share.
-fn findings_of(reference: &str, catalog: &Catalog, rules: &RuleSet, source: &Source, now: Time) -> Result<Vec<String>, Failure> {
+fn findings_of(
+    reference: &str,
+    catalog: &Catalog,
+    rules: &RuleSet,
+    source: &Source,
+    now: Time,
+) -> Result<Vec<String>, Failure> {
     let Some(root) = &source.root else { return Err(Failure::usage("--new-since needs a path in a git repository")) };
     let files = GitFiles::open(root, reference).map_err(|e| Failure::usage(format!("--new-since {reference}: {e}")))?;
     // A file or folder that was not there then has no findings to compare with.
@@ -117,7 +132,13 @@ fn findings_of(reference: &str, catalog: &Catalog, rules: &RuleSet, source: &Sou
     Ok(failing.map(|v| v.fingerprint().hex()).collect())
 }
 
-fn print(globals: &Globals, args: &CheckArgs, catalog: &Catalog, source: &Source, checked: &CodeChecked) -> Result<(), Failure> {
+fn print(
+    globals: &Globals,
+    args: &CheckArgs,
+    catalog: &Catalog,
+    source: &Source,
+    checked: &CodeChecked,
+) -> Result<(), Failure> {
     let wanted = |v: &&CodeVerdict| args.all || (v.verdict.outcome == Outcome::Fail && v.skipped.is_none());
     let mut rows: Vec<&CodeVerdict> = checked.verdicts.iter().filter(wanted).collect();
     let rank = |o: Outcome| match o {
@@ -129,7 +150,12 @@ fn print(globals: &Globals, args: &CheckArgs, catalog: &Catalog, source: &Source
     rows.sort_by(|a, b| {
         let key = |v: &CodeVerdict| (rank(v.verdict.outcome), v.skipped.is_some(), std::cmp::Reverse(v.severity));
         let place = |v: &CodeVerdict| (v.place.file.clone(), v.place.line);
-        (key(a), place(a), &a.verdict.rule, &a.verdict.resource).cmp(&(key(b), place(b), &b.verdict.rule, &b.verdict.resource))
+        (key(a), place(a), &a.verdict.rule, &a.verdict.resource).cmp(&(
+            key(b),
+            place(b),
+            &b.verdict.rule,
+            &b.verdict.resource,
+        ))
     });
     let shown = Shown { catalog, source, rows, checked };
     let format = out::format(globals);
@@ -151,14 +177,19 @@ fn print(globals: &Globals, args: &CheckArgs, catalog: &Catalog, source: &Source
         }
         None => {
             let json: Vec<Json> = shown.rows.iter().map(|v| row(&shown, v)).collect();
-            let cell = |r: &Json, name: &str| r.get(name).map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).unwrap_or_default();
+            let cell = |r: &Json, name: &str| {
+                r.get(name).map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).unwrap_or_default()
+            };
             let header = ["outcome", "severity", "rule", "address", "file", "line", "title"];
             out::rows(globals, &json, &header, |r| header.iter().map(|h| cell(r, h)).collect())?;
         }
     }
     if args.form.is_some() || format != Format::Text {
         for problem in &checked.problems {
-            out::note(globals, format!("{}:{}: {}", source.from_here(&problem.place.file), problem.place.line, problem.message));
+            out::note(
+                globals,
+                format!("{}:{}: {}", source.from_here(&problem.place.file), problem.place.line, problem.message),
+            );
         }
     }
     let _ = std::io::stdout().flush();
@@ -189,8 +220,11 @@ pub fn row(shown: &Shown<'_>, v: &CodeVerdict) -> Json {
             *file = shown.source.relative(file).into();
         }
     }
-    let modules: Vec<Json> =
-        v.calls.iter().map(|(address, at)| json!({ "address": &**address, "file": shown.source.relative(&at.file), "line": at.line })).collect();
+    let modules: Vec<Json> = v
+        .calls
+        .iter()
+        .map(|(address, at)| json!({ "address": &**address, "file": shown.source.relative(&at.file), "line": at.line }))
+        .collect();
     json!({
         "rule": v.verdict.rule,
         "aliases": rule.map(|r| r.aliases.clone()).unwrap_or_default(),
@@ -221,7 +255,12 @@ pub fn fix_hint(shown: &Shown<'_>, v: &CodeVerdict) -> String {
     let fence = if v.place.file.ends_with(".tf") { "```hcl" } else { "```cloudformation" };
     match section.split_once(fence).or_else(|| section.split_once("```hcl")) {
         Some((_, rest)) => rest.lines().skip(1).take_while(|l| !l.starts_with("```")).collect::<Vec<_>>().join("\n"),
-        None => section.lines().filter(|l| !l.starts_with("```") && !l.trim().is_empty()).take(3).collect::<Vec<_>>().join("\n"),
+        None => section
+            .lines()
+            .filter(|l| !l.starts_with("```") && !l.trim().is_empty())
+            .take(3)
+            .collect::<Vec<_>>()
+            .join("\n"),
     }
 }
 
@@ -252,7 +291,10 @@ fn text(shown: &Shown<'_>, args: &CheckArgs) {
         };
         let part = if v.verdict.sub_key.is_empty() { String::new() } else { format!(" ({})", v.verdict.sub_key) };
         if args.compact {
-            out::line(format!("{file}:{}: {what}: {}{part}: {title} [{}]", v.place.line, v.verdict.resource, v.verdict.rule));
+            out::line(format!(
+                "{file}:{}: {what}: {}{part}: {title} [{}]",
+                v.place.line, v.verdict.resource, v.verdict.rule
+            ));
             continue;
         }
         out::line(format!("{what}: {title} [{}]", v.verdict.rule));
@@ -274,7 +316,12 @@ fn text(shown: &Shown<'_>, args: &CheckArgs) {
             out::line(format!("      = {}", need.describe()));
         }
         if let Some(skip) = &v.skipped {
-            out::line(format!("      = skipped: {} ({}:{})", skip.reason, shown.source.from_here(&skip.place.file), skip.place.line));
+            out::line(format!(
+                "      = skipped: {} ({}:{})",
+                skip.reason,
+                shown.source.from_here(&skip.place.file),
+                skip.place.line
+            ));
         }
         if v.verdict.outcome == Outcome::Fail && v.skipped.is_none() {
             let fix = fix_hint(shown, v);
@@ -287,9 +334,15 @@ fn text(shown: &Shown<'_>, args: &CheckArgs) {
     }
     for problem in &shown.checked.problems {
         let word = if is_partial(problem) { "not read" } else { "note" };
-        out::line(format!("{word}: {}:{}: {}", shown.source.from_here(&problem.place.file), problem.place.line, problem.message));
+        out::line(format!(
+            "{word}: {}:{}: {}",
+            shown.source.from_here(&problem.place.file),
+            problem.place.line,
+            problem.message
+        ));
     }
-    let count = |o: Outcome| shown.checked.verdicts.iter().filter(|v| v.verdict.outcome == o && v.skipped.is_none()).count();
+    let count =
+        |o: Outcome| shown.checked.verdicts.iter().filter(|v| v.verdict.outcome == o && v.skipped.is_none()).count();
     let skipped = shown.checked.verdicts.iter().filter(|v| v.skipped.is_some()).count();
     let uncovered: usize = shown.checked.uncovered.values().sum();
     out::line(format!(

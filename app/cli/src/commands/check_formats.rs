@@ -152,7 +152,11 @@ pub fn junit(shown: &Shown<'_>) -> String {
     );
     for (file, rows) in by_file {
         let (tests, failures, skipped) = counts(&rows);
-        let _ = writeln!(out, "  <testsuite name=\"{}\" tests=\"{tests}\" failures=\"{failures}\" skipped=\"{skipped}\">", xml(file));
+        let _ = writeln!(
+            out,
+            "  <testsuite name=\"{}\" tests=\"{tests}\" failures=\"{failures}\" skipped=\"{skipped}\">",
+            xml(file)
+        );
         for v in rows {
             let name = format!("{} {}", v.verdict.rule, v.verdict.sub_key);
             let _ = write!(
@@ -166,7 +170,9 @@ pub fn junit(shown: &Shown<'_>) -> String {
             let text = xml(&message(shown, v));
             let _ = match (v.verdict.outcome, &v.skipped) {
                 (Outcome::Pass, _) => writeln!(out, "/>"),
-                (Outcome::Fail, None) => writeln!(out, "><failure type=\"{}\" message=\"{text}\"/></testcase>", v.severity),
+                (Outcome::Fail, None) => {
+                    writeln!(out, "><failure type=\"{}\" message=\"{text}\"/></testcase>", v.severity)
+                }
                 (_, Some(skip)) => writeln!(out, "><skipped message=\"{}\"/></testcase>", xml(&skip.reason)),
                 _ => writeln!(out, "><skipped message=\"{text}\"/></testcase>"),
             };
@@ -227,14 +233,25 @@ pub fn gitlab(shown: &Shown<'_>) -> Json {
 /// Markdown, for a comment on a change.
 pub fn markdown(shown: &Shown<'_>) -> String {
     let cell = |text: &str| text.replace('\\', "\\\\").replace('|', "\\|").replace('\n', " ").replace('<', "&lt;");
-    let open: Vec<&&CodeVerdict> = shown.rows.iter().filter(|v| v.verdict.outcome == Outcome::Fail && v.skipped.is_none()).collect();
-    let mut out = format!("### plumb check: {}\n\n", if open.is_empty() { "no findings".into() } else { format!("{} findings", open.len()) });
+    let open: Vec<&&CodeVerdict> =
+        shown.rows.iter().filter(|v| v.verdict.outcome == Outcome::Fail && v.skipped.is_none()).collect();
+    let mut out = format!(
+        "### plumb check: {}\n\n",
+        if open.is_empty() { "no findings".into() } else { format!("{} findings", open.len()) }
+    );
     if !open.is_empty() {
         out.push_str("| Severity | Where | Resource | Finding |\n|---|---|---|---|\n");
     }
     for v in open.iter().take(100) {
         let at = format!("`{}:{}`", cell(&v.place.file), v.place.line);
-        let _ = writeln!(out, "| {} | {at} | `{}` | **{}** {} |", v.severity, cell(v.verdict.resource.as_str()), cell(title(shown, v)), cell(&reason(v)));
+        let _ = writeln!(
+            out,
+            "| {} | {at} | `{}` | **{}** {} |",
+            v.severity,
+            cell(v.verdict.resource.as_str()),
+            cell(title(shown, v)),
+            cell(&reason(v))
+        );
     }
     if open.len() > 100 {
         let _ = writeln!(out, "\n{} more are not shown.", open.len() - 100);

@@ -32,7 +32,8 @@ impl Source {
     pub fn open(input: &CodeInput) -> Result<Self, Failure> {
         let mut options = terraform::Options::default();
         for var in &input.vars {
-            let (name, value) = var.split_once('=').ok_or_else(|| Failure::usage(format!("--var {var}: write NAME=VALUE")))?;
+            let (name, value) =
+                var.split_once('=').ok_or_else(|| Failure::usage(format!("--var {var}: write NAME=VALUE")))?;
             options.vars.push((name.to_owned(), value.to_owned()));
         }
         if input.path == "-" {
@@ -42,14 +43,18 @@ impl Source {
             return Ok(Self { files, root: None, target: PipedFile::NAME.into(), is_file: true, options });
         }
         let path = Path::new(&input.path);
-        let whole = path.canonicalize().map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", path.display())))?;
+        let whole =
+            path.canonicalize().map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", path.display())))?;
         let is_file = whole.is_file();
         let folder = if is_file { whole.parent().unwrap_or(&whole) } else { &whole };
         let root = folder.ancestors().find(|a| a.join(".git").exists()).unwrap_or(folder).to_path_buf();
         let target = slashes(whole.strip_prefix(&root).unwrap_or(Path::new("")));
         for file in &input.var_files {
-            let whole = Path::new(file).canonicalize().map_err(|e| Failure::usage(format!("--var-file {file}: {e}")))?;
-            let below = whole.strip_prefix(&root).map_err(|_| Failure::usage(format!("--var-file {file}: it is outside of `{}`", root.display())))?;
+            let whole =
+                Path::new(file).canonicalize().map_err(|e| Failure::usage(format!("--var-file {file}: {e}")))?;
+            let below = whole
+                .strip_prefix(&root)
+                .map_err(|_| Failure::usage(format!("--var-file {file}: it is outside of `{}`", root.display())))?;
             options.var_files.push(slashes(below));
         }
         Ok(Self { files: Box::new(DiskFiles::new(&root)?), root: Some(root), target, is_file, options })
@@ -72,14 +77,20 @@ impl Source {
 
     /// A path of the reading, relative to the working folder.
     pub fn from_here(&self, file: &str) -> String {
-        let (Some(root), Ok(here)) = (&self.root, std::env::current_dir().and_then(|d| d.canonicalize())) else { return file.to_owned() };
+        let (Some(root), Ok(here)) = (&self.root, std::env::current_dir().and_then(|d| d.canonicalize())) else {
+            return file.to_owned();
+        };
         let whole = root.join(file);
         whole.strip_prefix(&here).map_or_else(|_| self.relative(file), slashes)
     }
 }
 
 fn slashes(path: &Path) -> String {
-    let parts: Vec<_> = path.components().filter(|c| matches!(c, Component::Normal(_))).map(|c| c.as_os_str().to_string_lossy()).collect();
+    let parts: Vec<_> = path
+        .components()
+        .filter(|c| matches!(c, Component::Normal(_)))
+        .map(|c| c.as_os_str().to_string_lossy())
+        .collect();
     parts.join("/")
 }
 
@@ -125,10 +136,17 @@ pub fn run(globals: &Globals, args: CodeArgs) -> Result<u8, Failure> {
             row
         }));
     }
-    let text = |row: &Json, pointer: &str| row.pointer(pointer).map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).unwrap_or_default();
+    let text = |row: &Json, pointer: &str| {
+        row.pointer(pointer).map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).unwrap_or_default()
+    };
     out::rows(globals, &rows, &["address", "type", "place", "not known"], |row| {
         let gaps = row.get("unknown").and_then(Json::as_array).map_or(0, Vec::len);
-        vec![text(row, "/address"), text(row, "/type"), format!("{}:{}", text(row, "/at/file"), text(row, "/at/line")), gaps.to_string()]
+        vec![
+            text(row, "/address"),
+            text(row, "/type"),
+            format!("{}:{}", text(row, "/at/file"), text(row, "/at/line")),
+            gaps.to_string(),
+        ]
     })?;
     let mut partial = false;
     for problem in readings.iter().flat_map(|r| &r.problems) {
