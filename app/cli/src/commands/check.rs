@@ -83,7 +83,7 @@ pub fn run(globals: &Globals, args: CheckArgs) -> Result<u8, Failure> {
     print(globals, &args, &catalog, &source, &checked)?;
     for (place, message) in &checked.idle_skips {
         if !args.ignore_inline {
-            out::note(globals, format!("{}:{}: {message}", source.from_here(&place.file), place.line));
+            out::note(globals, format!("{}:{}: {message}", source.printed_path(&place.file), place.line));
         }
     }
     if failing {
@@ -188,7 +188,7 @@ fn print(
         for problem in &checked.problems {
             out::note(
                 globals,
-                format!("{}:{}: {}", source.from_here(&problem.place.file), problem.place.line, problem.message),
+                format!("{}:{}: {}", source.printed_path(&problem.place.file), problem.place.line, problem.message),
             );
         }
     }
@@ -283,7 +283,7 @@ fn shorten(text: &str) -> String {
 fn text(shown: &Shown<'_>, args: &CheckArgs) {
     for v in &shown.rows {
         let title = shown.catalog.rules.get(&v.verdict.rule).map_or("", |r| r.title.as_str());
-        let file = shown.source.from_here(&v.place.file);
+        let file = shown.source.printed_path(&v.place.file);
         let what = match v.verdict.outcome {
             Outcome::Fail if v.skipped.is_some() => "skipped".to_owned(),
             Outcome::Fail => v.severity.to_string(),
@@ -300,13 +300,13 @@ fn text(shown: &Shown<'_>, args: &CheckArgs) {
         out::line(format!("{what}: {title} [{}]", v.verdict.rule));
         let mut frame = v.frame.lines();
         match frame.next().and_then(|arrow| arrow.trim().strip_prefix("--> ")).and_then(|at| at.split_once(':')) {
-            Some((path, at)) => out::line(format!("  --> {}:{at}", shown.source.from_here(path))),
+            Some((path, at)) => out::line(format!("  --> {}:{at}", shown.source.printed_path(path))),
             None => out::line(format!("  --> {file}:{}", v.place.line)),
         }
         frame.for_each(out::line);
         out::line(format!("      = {}{part}", v.verdict.resource));
         for (address, at) in &v.calls {
-            out::line(format!("      = called as {address} at {}:{}", shown.source.from_here(&at.file), at.line));
+            out::line(format!("      = called as {address} at {}:{}", shown.source.printed_path(&at.file), at.line));
         }
         let why = reason(v);
         if !why.is_empty() {
@@ -319,7 +319,7 @@ fn text(shown: &Shown<'_>, args: &CheckArgs) {
             out::line(format!(
                 "      = skipped: {} ({}:{})",
                 skip.reason,
-                shown.source.from_here(&skip.place.file),
+                shown.source.printed_path(&skip.place.file),
                 skip.place.line
             ));
         }
@@ -336,7 +336,7 @@ fn text(shown: &Shown<'_>, args: &CheckArgs) {
         let word = if is_partial(problem) { "not read" } else { "note" };
         out::line(format!(
             "{word}: {}:{}: {}",
-            shown.source.from_here(&problem.place.file),
+            shown.source.printed_path(&problem.place.file),
             problem.place.line,
             problem.message
         ));

@@ -76,7 +76,7 @@ impl Source {
     }
 
     /// A path of the reading, relative to the working folder.
-    pub fn from_here(&self, file: &str) -> String {
+    pub fn printed_path(&self, file: &str) -> String {
         let (Some(root), Ok(here)) = (&self.root, std::env::current_dir().and_then(|d| d.canonicalize())) else {
             return file.to_owned();
         };
