@@ -125,6 +125,10 @@ pub enum Command {
     Exposed(ExposedArgs),
     /// Show attack paths from outside to data and administration, and which edges to cut
     Paths(PathsArgs),
+    /// Judge infrastructure as code before it is deployed
+    Check(CheckArgs),
+    /// Show what infrastructure as code declares
+    Code(CodeArgs),
 }
 
 /// Which rules.
@@ -472,4 +476,88 @@ pub enum Drawing {
     Dot,
     /// A picture
     Svg,
+/// What code to read.
+#[derive(Debug, Args, Clone)]
+pub struct CodeInput {
+    /// A folder, or one file: Terraform, a plan or state (`terraform show -json`), CloudFormation, ARM, Bicep; `-` reads a plan from standard input
+    #[arg(default_value = ".")]
+    pub path: String,
+    /// A Terraform variable
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    pub vars: Vec<String>,
+    /// A file of Terraform variables
+    #[arg(long = "var-file", value_name = "FILE")]
+    pub var_files: Vec<String>,
+}
+
+/// `plumb check`
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub input: CodeInput,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub rules: RuleFilter,
+    /// Every verdict, passes too
+    #[arg(long)]
+    pub all: bool,
+    /// Print for another tool; `--format sarif` says the same
+    #[arg(long = "as", value_enum, value_name = "FORMAT")]
+    pub form: Option<CheckForm>,
+    /// Exit 1 only when a finding is of this severity or worse
+    #[arg(long, value_name = "SEVERITY", default_value = "low")]
+    pub fail_on: String,
+    /// One line a finding
+    #[arg(long)]
+    pub compact: bool,
+    /// Do not apply comments that ask to skip rules
+    #[arg(long)]
+    pub ignore_inline: bool,
+    /// Leave out the findings this file lists
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// Write the findings there are to this file, to leave them out from now on
+    #[arg(long, value_name = "FILE", conflicts_with = "baseline")]
+    pub create_baseline: Option<PathBuf>,
+    /// Only findings that this commit, branch or tag does not have
+    #[arg(long, value_name = "REF")]
+    pub new_since: Option<String>,
+    /// Judge ages as of this instant
+    #[arg(long, value_name = "RFC3339")]
+    pub now: Option<String>,
+}
+
+/// Formats of `plumb check` for other tools.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CheckForm {
+    /// SARIF 2.1.0 (GitHub code scanning and most others)
+    Sarif,
+    /// JUnit XML
+    Junit,
+    /// GitHub workflow annotations
+    Github,
+    /// GitLab code quality
+    Gitlab,
+    /// Markdown, for a comment on a pull request
+    Markdown,
+}
+
+/// `plumb code`
+#[derive(Debug, Args)]
+pub struct CodeArgs {
+    /// What to do with code
+    #[command(subcommand)]
+    pub command: CodeCommand,
+}
+
+/// What to do with code.
+#[derive(Debug, Subcommand)]
+pub enum CodeCommand {
+    /// Print the evaluated resources: address, values, what is not known and why, places
+    Show {
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        input: CodeInput,
+    },
 }

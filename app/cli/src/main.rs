@@ -13,7 +13,7 @@ use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(commands::check::with_own_formats(std::env::args_os().collect()));
     match run(cli) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
@@ -58,5 +58,7 @@ fn run(cli: Cli) -> Result<u8, out::Failure> {
         Command::Cadence(args) => commands::cadence::run(&globals, args),
         Command::Exposed(args) => commands::exposed::exposed(&globals, args),
         Command::Paths(args) => commands::exposed::paths(&globals, args),
+        Command::Check(args) => commands::check::run(&globals, args),
+        Command::Code(args) => commands::code::run(&globals, args),
     }
 }

@@ -4,7 +4,9 @@ use crate::{EndOfLife, Engine};
 use plumb_catalog::{Catalog, Kind};
 use plumb_evaluate::{AccountFacts, Explain, Helpers, RuleSet, Table, World, redacted};
 use plumb_iac::{Place, Problem, ProblemSeverity, Reading, Skip, map, map::Mapped};
-use plumb_model::{AccountId, FindingKey, Outcome, Reason, ResourceId, RuleId, Severity, Time, Unknown, Value, Verdict};
+use plumb_model::{
+    AccountId, FindingKey, Outcome, Reason, ResourceId, RuleId, Severity, Time, Unknown, Value, Verdict,
+};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
@@ -59,14 +61,19 @@ impl CodeVerdict {
     /// The outward name of the finding: stable while rule, root, address and part stay.
     pub fn fingerprint(&self) -> FindingKey {
         let account = AccountId::from(format!("code/{}", self.root));
-        FindingKey::new(&self.verdict.rule, &account, &ResourceId::from(self.verdict.resource.as_str()), &self.verdict.sub_key)
+        FindingKey::new(
+            &self.verdict.rule,
+            &account,
+            &ResourceId::from(self.verdict.resource.as_str()),
+            &self.verdict.sub_key,
+        )
     }
 }
 
 impl CodeChecked {
     /// Whether something could not be read, so that a clean result would not be the whole truth.
     pub fn partial(&self) -> bool {
-        !self.problems.is_empty()
+        self.problems.iter().any(is_partial)
     }
 
     /// Takes another reading's result in.
@@ -87,7 +94,14 @@ fn written(kind: &Kind) -> bool {
 }
 
 /// Judges everything a reading declares. With `skips`, comments that ask to skip rules are applied.
-pub fn check(catalog: &Catalog, rules: &RuleSet, reading: &Reading, now: Time, explain: Explain, skips: bool) -> CodeChecked {
+pub fn check(
+    catalog: &Catalog,
+    rules: &RuleSet,
+    reading: &Reading,
+    now: Time,
+    explain: Explain,
+    skips: bool,
+) -> CodeChecked {
     let mapped = map::resources(catalog, reading);
     let mut out = CodeChecked { resources: mapped.len(), problems: reading.problems.clone(), ..CodeChecked::default() };
     let mut known = vec![false; reading.resources.len()];
@@ -108,7 +122,11 @@ pub fn check(catalog: &Catalog, rules: &RuleSet, reading: &Reading, now: Time, e
         let world = world_of(rules, reading, root, &own);
         for one in own {
             rules.judge(&one.resource, &world, now, explain, |mut verdict| {
-                let severity = rules.of_kind(&verdict.kind).iter().find(|r| r.id == verdict.rule).map_or(Severity::Medium, |r| r.severity);
+                let severity = rules
+                    .of_kind(&verdict.kind)
+                    .iter()
+                    .find(|r| r.id == verdict.rule)
+                    .map_or(Severity::Medium, |r| r.severity);
                 hide(&mut verdict, one);
                 let skipped = comments.of(one, &verdict);
                 out.verdicts.push(code_verdict(reading, one, verdict, severity, skipped.filter(|_| skips), explain));
@@ -119,26 +137,45 @@ pub fn check(catalog: &Catalog, rules: &RuleSet, reading: &Reading, now: Time, e
     out
 }
 
-fn code_verdict(reading: &Reading, one: &Mapped, verdict: Verdict, severity: Severity, skipped: Option<Skipped>, explain: Explain) -> CodeVerdict {
+fn code_verdict(
+    reading: &Reading,
+    one: &Mapped,
+    verdict: Verdict,
+    severity: Severity,
+    skipped: Option<Skipped>,
+    explain: Explain,
+) -> CodeVerdict {
     let code = reading.resources.get(one.code);
     let shown = matches!(verdict.outcome, Outcome::Fail | Outcome::Unknown) && explain != Explain::Nothing;
     let frame = if shown { frame(reading, one, &verdict) } else { String::new() };
     let calls = code.map(|c| c.module.iter().map(|m| (m.address.clone(), reading.sources.place(m.span))).collect());
-    CodeVerdict { verdict, severity, root: one.root.clone(), place: one.place.clone(), frame, calls: calls.unwrap_or_default(), skipped }
+    CodeVerdict {
+        verdict,
+        severity,
+        root: one.root.clone(),
+        place: one.place.clone(),
+        frame,
+        calls: calls.unwrap_or_default(),
+        skipped,
+    }
 }
 
 /// The source lines of the first value that decided, else of the block's header.
 fn frame(reading: &Reading, one: &Mapped, verdict: &Verdict) -> String {
     let Some(code) = reading.resources.get(one.code) else { return String::new() };
     let decided = verdict.because.iter().find_map(|leaf| match &leaf.source {
-        plumb_model::Source::Code { file, line, end_line, column } if *column > 0 => Some((file, *line, *end_line, *column)),
+        plumb_model::Source::Code { file, line, end_line, column } if *column > 0 => {
+            Some((file, *line, *end_line, *column))
+        }
         _ => None,
     });
     let header = reading.sources.place(code.header);
     let Some((file, line, _, column)) = decided.filter(|(f, l, ..)| **f != header.file || *l != header.line) else {
         return reading.sources.frame(code.header);
     };
-    let Some((id, source)) = reading.sources.files().iter().enumerate().find(|(_, f)| f.path == *file) else { return String::new() };
+    let Some((id, source)) = reading.sources.files().iter().enumerate().find(|(_, f)| f.path == *file) else {
+        return String::new();
+    };
     let before: usize = source.text.split_inclusive('\n').take(line.saturating_sub(1) as usize).map(str::len).sum();
     let text = source.line(line).unwrap_or_default();
     let start = before + text.chars().take(column.saturating_sub(1) as usize).map(char::len_utf8).sum::<usize>();
@@ -179,7 +216,7 @@ fn world_of(rules: &RuleSet, reading: &Reading, root: &str, own: &[&Mapped]) -> 
     static LIFE: EndOfLife = EndOfLife;
     let facts = AccountFacts { id: "code".into(), ..AccountFacts::default() };
     let mut world = World::new(facts, Helpers { policies: &ENGINE, end_of_support: &LIFE });
-    let gap = reading.problems.iter().find(|p| p.place.file.starts_with(root)).map(|p| {
+    let gap = reading.problems.iter().find(|p| is_partial(p) && p.place.file.starts_with(root)).map(|p| {
         let mut unknown = Unknown::new(Reason::NotComputed, format!("{}:{}", p.place.file, p.place.line));
         unknown.detail.clone_from(&p.message);
         Arc::new(unknown)
@@ -197,11 +234,14 @@ fn world_of(rules: &RuleSet, reading: &Reading, root: &str, own: &[&Mapped]) -> 
     world
 }
 
+/// The rules a comment names (none means all), and whether it matched.
+type Asked = (Option<BTreeSet<RuleId>>, bool);
+
 /// The comments of a reading that ask to skip rules, and which of them were of use.
 struct Comments<'a> {
     reading: &'a Reading,
     /// By position of the resource and of its comment: the rules it names (none means all), and whether it matched.
-    rules: HashMap<(usize, usize), (Option<BTreeSet<RuleId>>, bool)>,
+    rules: HashMap<(usize, usize), Asked>,
     wrong: Vec<(Place, String)>,
 }
 
@@ -236,7 +276,11 @@ impl<'a> Comments<'a> {
                 if speaks {
                     *used = true;
                     if !skip.reason.is_empty() && found.is_none() {
-                        found = Some(Skipped { tool: skip.tool, reason: skip.reason.clone(), place: self.reading.sources.place(skip.span) });
+                        found = Some(Skipped {
+                            tool: skip.tool,
+                            reason: skip.reason.clone(),
+                            place: self.reading.sources.place(skip.span),
+                        });
                     }
                 }
             }
@@ -275,6 +319,7 @@ fn resolve(catalog: &Catalog, id: &str) -> BTreeSet<RuleId> {
 }
 
 /// Whether a problem means that something is missing from what was judged.
-pub fn is_error(problem: &Problem) -> bool {
-    problem.severity == ProblemSeverity::Error
+pub fn is_partial(problem: &Problem) -> bool {
+    let missing = ["not on disk", "not in the repository", "are not read"];
+    problem.severity == ProblemSeverity::Error || missing.iter().any(|m| problem.message.contains(m))
 }

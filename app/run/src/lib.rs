@@ -15,6 +15,7 @@ mod settings;
 mod support;
 mod check;
 mod exposure;
+mod code_files;
 
 pub use aws::{AccountTarget, AwsOptions, Connected, EnterError, connect, discover};
 pub use collect::{Event, Gathered, Progress};
@@ -29,3 +30,5 @@ pub use check::{CodeChecked, CodeVerdict, Skipped, check, is_error};
 
 pub mod govern;
 pub use exposure::{AnalysisError, analysed_accounts, attack_paths, estate, exposed};
+pub use check::{CodeChecked, CodeVerdict, Skipped, check, is_partial};
+pub use code_files::{DiskFiles, GitFiles, PipedFile, read_code};

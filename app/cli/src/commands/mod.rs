@@ -10,6 +10,9 @@ pub mod scan;
 pub mod verdicts;
 pub mod why;
 pub mod exposed;
+pub mod check;
+pub mod check_formats;
+pub mod code;
 
 pub mod estate;
 pub mod identity;

@@ -108,7 +108,18 @@ fn keys(val: &Val, addresses: &mut Vec<Arc<str>>, texts: &mut Vec<Arc<str>>) {
 
 /// Attributes that name a resource, most telling first.
 const NAMES: [&str; 12] = [
-    "bucket", "name", "function_name", "identifier", "cluster_identifier", "domain_name", "repository", "id", "arn", "Name", "Id", "key_id",
+    "bucket",
+    "name",
+    "function_name",
+    "identifier",
+    "cluster_identifier",
+    "domain_name",
+    "repository",
+    "id",
+    "arn",
+    "Name",
+    "Id",
+    "key_id",
 ];
 
 /// The known texts by which others may refer to a resource.

@@ -117,7 +117,9 @@ fn meets(kind: &Kind, code: &Code) -> bool {
         let Ok(path) = path.parse() else { return false };
         let found = find(&code.attrs, &path, Language::of(code.dialect) == Language::Arm);
         match found.as_str() {
-            Some(text) => text.eq_ignore_ascii_case(want) || text.split(',').any(|part| part.trim().eq_ignore_ascii_case(want)),
+            Some(text) => {
+                text.eq_ignore_ascii_case(want) || text.split(',').any(|part| part.trim().eq_ignore_ascii_case(want))
+            }
             None => found.is_unknown(),
         }
     })
@@ -249,7 +251,9 @@ impl Mapper<'_> {
     /// Tags with those the provider's configuration adds to every resource.
     fn tagged(&self, field: &Field, value: Value) -> Value {
         let config = self.code.provider.as_ref().map(|p| &p.config);
-        let Some(defaults) = config.and_then(|c| c.at("default_tags.tags")).filter(|_| field.name == "tags") else { return value };
+        let Some(defaults) = config.and_then(|c| c.at("default_tags.tags")).filter(|_| field.name == "tags") else {
+            return value;
+        };
         let defaults = Reader { sources: &self.reading.sources, holes: false }.value(defaults, &field.ty);
         match (&defaults, &value) {
             (Value::Map(base), Value::Map(own)) => {

@@ -11,7 +11,8 @@ fn fields(text: &str, address: &str) -> impl Fn(&str) -> Value {
     let catalog = catalog();
     let reading = terraform::read(&MemoryFiles::new([("main.tf", text)]), &Options::default());
     let mapped = resources(&catalog, &reading);
-    let found = mapped.into_iter().find(|m| m.resource.id.as_str() == address).unwrap_or_else(|| panic!("no {address}"));
+    let found =
+        mapped.into_iter().find(|m| m.resource.id.as_str() == address).unwrap_or_else(|| panic!("no {address}"));
     let kind = catalog.kinds.get(&found.resource.kind).unwrap().clone();
     move |name| found.resource.fields[kind.slot(name).unwrap()].clone()
 }
@@ -68,7 +69,11 @@ fn a_field_knows_its_line() {
     let mapped = resources(&catalog, &reading);
     let bucket = mapped.iter().find(|m| m.resource.kind.as_str() == "aws.s3.bucket").unwrap();
     let slot = catalog.kinds.get(&bucket.resource.kind).unwrap().slot("versioning").unwrap();
-    assert!(matches!(bucket.resource.sources.get(slot), Some(Source::Code { line: 5, .. })), "{:?}", bucket.resource.sources.get(slot));
+    assert!(
+        matches!(bucket.resource.sources.get(slot), Some(Source::Code { line: 5, .. })),
+        "{:?}",
+        bucket.resource.sources.get(slot)
+    );
     assert_eq!(bucket.carriers.len(), 2);
 }
 

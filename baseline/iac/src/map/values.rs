@@ -11,14 +11,18 @@ pub(crate) fn unknown(val: &Val, sources: &SourceMap) -> Value {
     let place = sources.place(val.why().map_or(val.span, |w| w.span));
     let expression = if val.sensitive { "(sensitive)".to_owned() } else { val.describe() };
     let mut unknown = Unknown::new(Reason::NotComputed, expression);
-    unknown.detail = if place.line == 0 { detail.to_string() } else { format!("{detail}, {}:{}", place.file, place.line) };
+    unknown.detail =
+        if place.line == 0 { detail.to_string() } else { format!("{detail}, {}:{}", place.file, place.line) };
     Value::unknown(unknown)
 }
 
 /// Whether an attribute names its resource: it is then surely set, and equal to no text that code could write.
 fn names_it(path: &str) -> bool {
     let last = path.rsplit(['.', ']']).find(|s| !s.is_empty()).unwrap_or_default().to_ascii_lowercase();
-    last.is_empty() || ["id", "arn", "name", "url", "alias", "bucket", "link", "identifier", "ref"].iter().any(|end| last.ends_with(end))
+    last.is_empty()
+        || ["id", "arn", "name", "url", "alias", "bucket", "link", "identifier", "ref"]
+            .iter()
+            .any(|end| last.ends_with(end))
 }
 
 fn is_data(address: &str) -> bool {
@@ -59,7 +63,9 @@ impl Reader<'_> {
                 None if matches!(ty, Type::Any) => self.value(&doc.value, ty),
                 None => unknown(val, self.sources),
             },
-            (Data::List(items) | Data::Set(items), Type::List(item)) => Value::list(items.iter().map(|i| self.value(i, item))),
+            (Data::List(items) | Data::Set(items), Type::List(item)) => {
+                Value::list(items.iter().map(|i| self.value(i, item)))
+            }
             (Data::List(items) | Data::Set(items), _) => Value::list(items.iter().map(|i| self.value(i, ty))),
             (Data::Map(members), ty) => {
                 let inner = |name: &str| match ty {
@@ -113,7 +119,8 @@ impl Reader<'_> {
             Data::Doc(doc) => self.policy_part(&doc.value, strict),
             Data::List(items) | Data::Set(items) => Value::list(items.iter().map(|i| self.policy_part(i, strict))),
             Data::Map(members) => Value::map(members.iter().map(|(k, v)| {
-                let decides = matches!(&**k, "Effect" | "Principal" | "NotPrincipal" | "Action" | "NotAction" | "Condition");
+                let decides =
+                    matches!(&**k, "Effect" | "Principal" | "NotPrincipal" | "Action" | "NotAction" | "Condition");
                 (&**k, self.policy_part(v, strict || decides))
             })),
             _ => val.to_value(),

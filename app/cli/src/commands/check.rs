@@ -1,0 +1,357 @@
+//! `plumb check`: the rules, before anything is deployed.
+
+use crate::{
+    args::{CheckArgs, CheckForm, Format, Globals},
+    commands::{check_formats as formats, code::Source, verdicts},
+    context, out,
+    out::Failure,
+};
+use plumb_catalog::Catalog;
+use plumb_evaluate::{Explain, RuleSet};
+use plumb_iac::Reading;
+use plumb_model::{Outcome, Severity, Source as From, Time};
+use plumb_run::{CodeChecked, CodeVerdict, GitFiles, check, is_partial, read_code};
+use serde_json::{Value as Json, json};
+use std::{collections::BTreeSet, ffi::OsString, io::Write};
+
+/// `plumb check` knows more formats than other commands: `--format sarif` becomes `--as sarif`.
+pub fn with_own_formats(args: Vec<OsString>) -> Vec<OsString> {
+    if !args.iter().skip(1).any(|a| a == "check") {
+        return args;
+    }
+    let own = |text: &str| ["sarif", "junit", "github", "gitlab", "markdown"].contains(&text);
+    let mut out: Vec<OsString> = Vec::new();
+    let mut form = None;
+    let mut args = args.into_iter().peekable();
+    while let Some(arg) = args.next() {
+        let text = arg.to_string_lossy();
+        let joined =
+            text.strip_prefix("--format=").or_else(|| text.strip_prefix("-F=")).filter(|f| own(f)).map(str::to_owned);
+        if let Some(found) = joined {
+            form = Some(found);
+        } else if (text == "--format" || text == "-F") && args.peek().is_some_and(|f| own(&f.to_string_lossy())) {
+            form = args.next().map(|f| f.to_string_lossy().into_owned());
+        } else {
+            out.push(arg);
+        }
+    }
+    out.extend(form.map(|f| OsString::from(format!("--as={f}"))));
+    out
+}
+
+/// What the formats need to print a finding.
+pub struct Shown<'a> {
+    /// The catalog.
+    pub catalog: &'a Catalog,
+    /// Where the code is.
+    pub source: &'a Source,
+    /// What to print, worst first.
+    pub rows: Vec<&'a CodeVerdict>,
+    /// Everything that came out.
+    pub checked: &'a CodeChecked,
+}
+
+/// `plumb check`
+pub fn run(globals: &Globals, args: CheckArgs) -> Result<u8, Failure> {
+    let threshold: Severity = args.fail_on.parse().map_err(Failure::usage)?;
+    let now = context::instant(args.now.as_deref())?;
+    let source = Source::open(&args.input)?;
+    let catalog = context::catalog(globals)?;
+    let rules = context::rules(globals, &catalog, &args.rules)?;
+    let explain = if args.all { Explain::Everything } else { Explain::NotPass };
+    let mut checked = judge(&catalog, &rules, &source.read()?, now, explain, !args.ignore_inline);
+    let mut known: BTreeSet<String> = BTreeSet::new();
+    if let Some(path) = &args.baseline {
+        known.extend(read_baseline(path)?);
+    }
+    if let Some(reference) = &args.new_since {
+        known.extend(findings_of(reference, &catalog, &rules, &source, now)?);
+    }
+    if args.baseline.is_some() || args.new_since.is_some() {
+        checked.verdicts.retain(|v| v.verdict.outcome != Outcome::Fail || !known.contains(&v.fingerprint().hex()));
+    }
+    let open = |v: &&CodeVerdict| v.verdict.outcome == Outcome::Fail && v.skipped.is_none();
+    if let Some(path) = &args.create_baseline {
+        let keys: BTreeSet<String> = checked.verdicts.iter().filter(open).map(|v| v.fingerprint().hex()).collect();
+        let text = serde_json::to_string_pretty(&json!({ "plumb_baseline": 1, "findings": keys }))?;
+        std::fs::write(path, text + "\n")
+            .map_err(|e| Failure::usage(format!("cannot write `{}`: {e}", path.display())))?;
+        out::note(globals, format!("{} findings written to {}", keys.len(), path.display()));
+        return Ok(0);
+    }
+    let failing = checked.verdicts.iter().filter(open).any(|v| v.severity >= threshold);
+    print(globals, &args, &catalog, &source, &checked)?;
+    for (place, message) in &checked.idle_skips {
+        if !args.ignore_inline {
+            out::note(globals, format!("{}:{}: {message}", source.printed_path(&place.file), place.line));
+        }
+    }
+    if failing {
+        return Ok(1);
+    }
+    Ok(if checked.partial() { 3 } else { 0 })
+}
+
+fn judge(
+    catalog: &Catalog,
+    rules: &RuleSet,
+    readings: &[Reading],
+    now: Time,
+    explain: Explain,
+    skips: bool,
+) -> CodeChecked {
+    let mut all = CodeChecked::default();
+    for reading in readings {
+        all.join(check(catalog, rules, reading, now, explain, skips));
+    }
+    all
+}
+
+fn read_baseline(path: &std::path::Path) -> Result<Vec<String>, Failure> {
+    let wrong = |e: &dyn std::fmt::Display| Failure::usage(format!("--baseline `{}`: {e}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|e| wrong(&e))?;
+    let json: Json = serde_json::from_str(&text).map_err(|e| wrong(&e))?;
+    let findings = json.get("findings").and_then(Json::as_array).ok_or_else(|| wrong(&"it has no list `findings`"))?;
+    Ok(findings.iter().filter_map(|f| f.as_str().map(str::to_owned)).collect())
+}
+
+/// Fingerprints of what fails in the commit that `reference` and the working tree share.
+fn findings_of(
+    reference: &str,
+    catalog: &Catalog,
+    rules: &RuleSet,
+    source: &Source,
+    now: Time,
+) -> Result<Vec<String>, Failure> {
+    let Some(root) = &source.root else { return Err(Failure::usage("--new-since needs a path in a git repository")) };
+    let files = GitFiles::open(root, reference).map_err(|e| Failure::usage(format!("--new-since {reference}: {e}")))?;
+    // A file or folder that was not there then has no findings to compare with.
+    let readings = read_code(&files, &source.target, source.is_file, &source.options).unwrap_or_default();
+    let before = judge(catalog, rules, &readings, now, Explain::Nothing, false);
+    let failing = before.verdicts.iter().filter(|v| v.verdict.outcome == Outcome::Fail);
+    Ok(failing.map(|v| v.fingerprint().hex()).collect())
+}
+
+fn print(
+    globals: &Globals,
+    args: &CheckArgs,
+    catalog: &Catalog,
+    source: &Source,
+    checked: &CodeChecked,
+) -> Result<(), Failure> {
+    let wanted = |v: &&CodeVerdict| args.all || (v.verdict.outcome == Outcome::Fail && v.skipped.is_none());
+    let mut rows: Vec<&CodeVerdict> = checked.verdicts.iter().filter(wanted).collect();
+    let rank = |o: Outcome| match o {
+        Outcome::Fail => 0,
+        Outcome::Unknown => 1,
+        Outcome::Pass => 2,
+        Outcome::NotApplicable => 3,
+    };
+    rows.sort_by(|a, b| {
+        let key = |v: &CodeVerdict| (rank(v.verdict.outcome), v.skipped.is_some(), std::cmp::Reverse(v.severity));
+        let place = |v: &CodeVerdict| (v.place.file.clone(), v.place.line);
+        (key(a), place(a), &a.verdict.rule, &a.verdict.resource).cmp(&(
+            key(b),
+            place(b),
+            &b.verdict.rule,
+            &b.verdict.resource,
+        ))
+    });
+    let shown = Shown { catalog, source, rows, checked };
+    let format = out::format(globals);
+    match args.form {
+        Some(CheckForm::Sarif) => out::line(serde_json::to_string_pretty(&formats::sarif(&shown))?),
+        Some(CheckForm::Junit) => out::line(formats::junit(&shown)),
+        Some(CheckForm::Github) => out::line(formats::github(&shown).trim_end()),
+        Some(CheckForm::Gitlab) => out::line(serde_json::to_string_pretty(&formats::gitlab(&shown))?),
+        Some(CheckForm::Markdown) => out::line(formats::markdown(&shown).trim_end()),
+        None if format == Format::Text => text(&shown, args),
+        None if format == Format::Json => {
+            let findings: Vec<Json> = shown.rows.iter().map(|v| row(&shown, v)).collect();
+            let problems: Vec<Json> = checked.problems.iter().map(|p| problem(&shown, p)).collect();
+            out::line(serde_json::to_string_pretty(&json!({
+                "verdicts": findings,
+                "problems": problems,
+                "summary": { "resources": checked.resources, "uncovered_types": checked.uncovered, "outcomes": outcomes(checked) },
+            }))?);
+        }
+        None => {
+            let json: Vec<Json> = shown.rows.iter().map(|v| row(&shown, v)).collect();
+            let cell = |r: &Json, name: &str| {
+                r.get(name).map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).unwrap_or_default()
+            };
+            let header = ["outcome", "severity", "rule", "address", "file", "line", "title"];
+            out::rows(globals, &json, &header, |r| header.iter().map(|h| cell(r, h)).collect())?;
+        }
+    }
+    if args.form.is_some() || format != Format::Text {
+        for problem in &checked.problems {
+            out::note(
+                globals,
+                format!("{}:{}: {}", source.printed_path(&problem.place.file), problem.place.line, problem.message),
+            );
+        }
+    }
+    let _ = std::io::stdout().flush();
+    Ok(())
+}
+
+fn outcomes(checked: &CodeChecked) -> Json {
+    let count = |o: Outcome| checked.verdicts.iter().filter(|v| v.verdict.outcome == o).count();
+    json!({
+        "pass": count(Outcome::Pass),
+        "fail": count(Outcome::Fail),
+        "unknown": count(Outcome::Unknown),
+        "not_applicable": count(Outcome::NotApplicable),
+        "skipped": checked.verdicts.iter().filter(|v| v.skipped.is_some()).count(),
+    })
+}
+
+fn problem(shown: &Shown<'_>, p: &plumb_iac::Problem) -> Json {
+    json!({ "file": shown.source.relative(&p.place.file), "line": p.place.line, "severity": p.severity, "message": p.message, "partial": is_partial(p) })
+}
+
+/// A verdict as the machine contract prints it.
+pub fn row(shown: &Shown<'_>, v: &CodeVerdict) -> Json {
+    let rule = shown.catalog.rules.get(&v.verdict.rule);
+    let mut because = v.verdict.because.clone();
+    for leaf in &mut because {
+        if let From::Code { file, .. } = &mut leaf.source {
+            *file = shown.source.relative(file).into();
+        }
+    }
+    let modules: Vec<Json> = v
+        .calls
+        .iter()
+        .map(|(address, at)| json!({ "address": &**address, "file": shown.source.relative(&at.file), "line": at.line }))
+        .collect();
+    json!({
+        "rule": v.verdict.rule,
+        "aliases": rule.map(|r| r.aliases.clone()).unwrap_or_default(),
+        "title": rule.map(|r| r.title.as_str()),
+        "kind": v.verdict.kind,
+        "severity": v.severity,
+        "address": v.verdict.resource,
+        "name": v.verdict.name,
+        "root": shown.source.relative(&v.root),
+        "file": shown.source.relative(&v.place.file),
+        "line": v.place.line,
+        "end_line": v.place.end_line,
+        "module": modules,
+        "sub_key": v.verdict.sub_key,
+        "outcome": v.verdict.outcome.name(),
+        "needs": v.verdict.needs.iter().map(|n| n.describe()).collect::<Vec<_>>(),
+        "because": verdicts::leaves(&because),
+        "fingerprint": v.fingerprint().hex(),
+        "finding": v.fingerprint().short(),
+        "skipped": v.skipped.as_ref().map(|s| json!({ "by": s.tool, "reason": &*s.reason, "file": shown.source.relative(&s.place.file), "line": s.place.line })),
+    })
+}
+
+/// The part of a page's fix that is written in the language of the code, else its first lines.
+pub fn fix_hint(shown: &Shown<'_>, v: &CodeVerdict) -> String {
+    let Some(rule) = shown.catalog.rules.get(&v.verdict.rule) else { return String::new() };
+    let section = rule.section("How to fix");
+    let fence = if v.place.file.ends_with(".tf") { "```hcl" } else { "```cloudformation" };
+    match section.split_once(fence).or_else(|| section.split_once("```hcl")) {
+        Some((_, rest)) => rest.lines().skip(1).take_while(|l| !l.starts_with("```")).collect::<Vec<_>>().join("\n"),
+        None => section
+            .lines()
+            .filter(|l| !l.starts_with("```") && !l.trim().is_empty())
+            .take(3)
+            .collect::<Vec<_>>()
+            .join("\n"),
+    }
+}
+
+/// Why, in a line: what was found and what is wanted.
+pub fn reason(v: &CodeVerdict) -> String {
+    let leaves = v.verdict.because.iter().take(3).map(|leaf| {
+        let observed = match leaf.observed.to_plain_json() {
+            Json::Null => "not set".to_owned(),
+            other => shorten(&other.to_string()),
+        };
+        format!("{} is {observed}, wanted {}", leaf.path, shorten(&leaf.expected))
+    });
+    leaves.collect::<Vec<_>>().join("; ")
+}
+
+fn shorten(text: &str) -> String {
+    if text.chars().count() <= 160 { text.to_owned() } else { text.chars().take(157).chain("...".chars()).collect() }
+}
+
+fn text(shown: &Shown<'_>, args: &CheckArgs) {
+    for v in &shown.rows {
+        let title = shown.catalog.rules.get(&v.verdict.rule).map_or("", |r| r.title.as_str());
+        let file = shown.source.printed_path(&v.place.file);
+        let what = match v.verdict.outcome {
+            Outcome::Fail if v.skipped.is_some() => "skipped".to_owned(),
+            Outcome::Fail => v.severity.to_string(),
+            other => other.name().replace('_', " "),
+        };
+        let part = if v.verdict.sub_key.is_empty() { String::new() } else { format!(" ({})", v.verdict.sub_key) };
+        if args.compact {
+            out::line(format!(
+                "{file}:{}: {what}: {}{part}: {title} [{}]",
+                v.place.line, v.verdict.resource, v.verdict.rule
+            ));
+            continue;
+        }
+        out::line(format!("{what}: {title} [{}]", v.verdict.rule));
+        let mut frame = v.frame.lines();
+        match frame.next().and_then(|arrow| arrow.trim().strip_prefix("--> ")).and_then(|at| at.split_once(':')) {
+            Some((path, at)) => out::line(format!("  --> {}:{at}", shown.source.printed_path(path))),
+            None => out::line(format!("  --> {file}:{}", v.place.line)),
+        }
+        frame.for_each(out::line);
+        out::line(format!("      = {}{part}", v.verdict.resource));
+        for (address, at) in &v.calls {
+            out::line(format!("      = called as {address} at {}:{}", shown.source.printed_path(&at.file), at.line));
+        }
+        let why = reason(v);
+        if !why.is_empty() {
+            out::line(format!("      = why: {why}"));
+        }
+        for need in &v.verdict.needs {
+            out::line(format!("      = {}", need.describe()));
+        }
+        if let Some(skip) = &v.skipped {
+            out::line(format!(
+                "      = skipped: {} ({}:{})",
+                skip.reason,
+                shown.source.printed_path(&skip.place.file),
+                skip.place.line
+            ));
+        }
+        if v.verdict.outcome == Outcome::Fail && v.skipped.is_none() {
+            let fix = fix_hint(shown, v);
+            if !fix.is_empty() {
+                out::line("      = fix:");
+                fix.lines().for_each(|l| out::line(format!("          {l}")));
+            }
+        }
+        out::line("");
+    }
+    for problem in &shown.checked.problems {
+        let word = if is_partial(problem) { "not read" } else { "note" };
+        out::line(format!(
+            "{word}: {}:{}: {}",
+            shown.source.printed_path(&problem.place.file),
+            problem.place.line,
+            problem.message
+        ));
+    }
+    let count =
+        |o: Outcome| shown.checked.verdicts.iter().filter(|v| v.verdict.outcome == o && v.skipped.is_none()).count();
+    let skipped = shown.checked.verdicts.iter().filter(|v| v.skipped.is_some()).count();
+    let uncovered: usize = shown.checked.uncovered.values().sum();
+    out::line(format!(
+        "{} resources: {} failed, {} passed, {} not known, {skipped} skipped; {uncovered} resources of {} types no rule speaks about{}",
+        shown.checked.resources,
+        count(Outcome::Fail),
+        count(Outcome::Pass),
+        count(Outcome::Unknown),
+        shown.checked.uncovered.len(),
+        if shown.checked.partial() { "; not everything could be read" } else { "" },
+    ));
+}
