@@ -1,7 +1,5 @@
 //! The machine contracts, through the binary: files in, lines out (docs/machine-contracts.md).
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-
 use serde_json::{Value as Json, json};
 use std::{
     path::{Path, PathBuf},
