@@ -204,6 +204,7 @@ for service, op, kind, rule in (("s3", "GetBucketPolicy", "aws.s3.bucket", "aws.
     for row in truth:
         if row["account"] == sandbox and row["rule"] == rule:
             row.update(expect="UNKNOWN", what=f"{service}:{op} is denied")
+post("/plumb/deny", {"account": sandbox, "service": "secretsmanager", "operation": "ListSecrets"})  # not even whether there are any
 # A public policy cannot be seen there either; the other way in (the ACL) still can.
 for row in truth:
     if row["account"] == sandbox and row["rule"] == "aws.s3.bucket.not-public" and "acl-public" not in row["resource"] and "hardened" not in row["resource"]:

@@ -25,20 +25,42 @@ KEPT = {"AdministratorAccess", "PowerUserAccess", "IAMFullAccess", "SecurityAudi
         "AmazonS3FullAccess", "AmazonS3ReadOnlyAccess", "AmazonEC2ReadOnlyAccess", "AmazonSSMManagedInstanceCore", "AWSLambdaBasicExecutionRole"}
 iam_models.aws_managed_policies_data = json.dumps({name: policy for name, policy in json.loads(iam_models.aws_managed_policies_data).items() if name in KEPT})
 
-# REST reads that may be denied: (signing name, method, path pattern, query key) -> operation.
+# REST reads that may be denied or answered here: (signing name, method, path pattern, query key) -> operation.
 REST = [
     ("s3", "GET", r"^/[^/]+/?$", "policy", "GetBucketPolicy"),
     ("s3", "GET", r"^/[^/]+/?$", "acl", "GetBucketAcl"),
     ("s3", "GET", r"^/[^/]+/?$", "logging", "GetBucketLogging"),
     ("lambda", "GET", r"^/2015-03-31/functions/?$", None, "ListFunctions"),
     ("guardduty", "GET", r"^/detector/?$", None, "ListDetectors"),
+    ("guardduty", "GET", r"^/detector/[^/]+/member/?$", None, "ListMembers"),
+    ("guardduty", "POST", r"^/detector/[^/]+/findings/?$", None, "ListFindings"),
     ("backup", "GET", r"^/resources/?$", None, "ListProtectedResources"),
+    ("access-analyzer", "GET", r"^/analyzer/?$", None, "ListAnalyzers"),
+    ("macie2", "GET", r"^/automated-discovery/configuration/?$", None, "GetAutomatedDiscoveryConfiguration"),
+    ("account", "POST", r"^/getContactInformation/?$", None, "GetContactInformation"),
 ]
-# Reads moto does not know, answered as AWS does when there is nothing.
-NOTHING = {
-    ("ec2", "DescribeClientVpnEndpoints"): ("text/xml", '<DescribeClientVpnEndpointsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><clientVpnEndpoint/></DescribeClientVpnEndpointsResponse>'),
-    ("backup", "ListProtectedResources"): ("application/json", '{"Results": []}'),
-}
+
+
+def ec2(op, inside):
+    return ("ec2", op), ("text/xml", f'<{op}Response xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>0</requestId>{inside}</{op}Response>')
+
+
+# Reads moto does not know, answered as AWS answers an account that never touched the setting.
+UNTOUCHED = dict([
+    ec2("DescribeClientVpnEndpoints", "<clientVpnEndpoint/>"),
+    ec2("GetImageBlockPublicAccessState", "<imageBlockPublicAccessState>unblocked</imageBlockPublicAccessState>"),
+    ec2("GetSnapshotBlockPublicAccessState", "<state>unblocked</state>"),
+    ec2("GetInstanceMetadataDefaults", "<accountLevel/>"),
+    ec2("DescribeVpcBlockPublicAccessOptions", "<vpcBlockPublicAccessOptions><internetGatewayBlockMode>off</internetGatewayBlockMode></vpcBlockPublicAccessOptions>"),
+    (("iam", "ListOrganizationsFeatures"), ("text/xml", "<ListOrganizationsFeaturesResponse><ListOrganizationsFeaturesResult><EnabledFeatures/></ListOrganizationsFeaturesResult></ListOrganizationsFeaturesResponse>")),
+    (("organizations", "ListDelegatedAdministrators"), ("application/x-amz-json-1.1", '{"DelegatedAdministrators": []}')),
+    (("backup", "ListProtectedResources"), ("application/json", '{"Results": []}')),
+    (("access-analyzer", "ListAnalyzers"), ("application/json", '{"analyzers": []}')),
+    (("macie2", "GetAutomatedDiscoveryConfiguration"), ("application/json", '{"status": "DISABLED"}')),
+    (("guardduty", "ListMembers"), ("application/json", '{"members": []}')),
+    (("guardduty", "ListFindings"), ("application/json", '{"findingIds": []}')),
+    (("account", "GetContactInformation"), ("application/json", '{"ContactInformation": {"FullName": "Northwind Traders", "CompanyName": "Northwind", "AddressLine1": "1 Harbour Street", "City": "Kiel", "PostalCode": "24103", "CountryCode": "DE", "PhoneNumber": "+4943100000"}}')),
+])
 denied, regions = set(), []
 
 
@@ -107,8 +129,8 @@ def wrap(inner):
             op = operation(environ, service, body)
             if denied & {(account, service, op), (account, service, "*")}:
                 return answer(*refusal(service, op))
-            if (service, op) in NOTHING:
-                return answer("200 OK", *NOTHING[service, op])
+            if (service, op) in UNTOUCHED:
+                return answer("200 OK", *UNTOUCHED[service, op])
             if service == "ec2" and op == "DescribeRegions" and regions:
                 return answer("200 OK", "text/xml", region_list())
         return inner(environ, start)
