@@ -339,7 +339,8 @@ fn state(account: &mut Account, org: &BTreeSet<Provider>, speaks: &Speaks, confi
     };
     match traces.len() {
         0 => State::Candidate,
-        n if traces.iter().filter(young).count() == n => State::Candidate,
+        // What was a shadow stays one until the list knows it: grace is for accounts seen for the first time.
+        n if account.state != State::Shadow && traces.iter().filter(young).count() == n => State::Candidate,
         _ => State::Shadow,
     }
 }

@@ -113,7 +113,9 @@ pub fn discover(globals: &Globals, args: DiscoverArgs) -> Result<u8, Failure> {
             .map_err(|e| Failure::usage(format!("`{}`: {e}", file.display())))?;
         mappings.insert(kind, mapping);
     }
-    let config: Config = match &args.settings {
+    // The global --config is TOML; a JSON one can only be meant for this.
+    let json_config = globals.config.as_ref().filter(|c| c.extension().is_some_and(|e| e == "json"));
+    let config: Config = match args.settings.as_ref().or(json_config) {
         Some(file) => {
             serde_json::from_str(&read_text(file)?).map_err(|e| Failure::usage(format!("`{}`: {e}", file.display())))?
         }

@@ -7,12 +7,13 @@ use crate::{
     out::Failure,
 };
 use clap::{Args, Subcommand, ValueEnum};
+use plumb_assess::identity::aws::{escalate::Admin, escalations};
 use plumb_catalog::Catalog;
 use plumb_model::Severity;
 use plumb_record::{FindingRow, Query, Record};
 use plumb_score::{
     Context, Evidence, Feeds, Policy, Signals, Subject, explain, score_line,
-    signal::{AccountFacts, Criticality, DataClass, Exposure, Signal},
+    signal::{AccountFacts, Criticality, DataClass, Exposure, IdentityReach, Signal},
     simulate, tenths,
 };
 use serde_json::{Value as Json, json};
@@ -129,13 +130,20 @@ pub fn run(globals: &Globals, args: ScoreArgs) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// What the record knows about accounts that bears on scores.
-struct Accounts(BTreeMap<String, (AccountFacts, Vec<String>)>);
+/// What the record knows that bears on scores.
+struct Facts {
+    /// Of accounts: what makes them critical, and their data classes.
+    accounts: BTreeMap<String, (AccountFacts, Vec<String>)>,
+    /// Of resources: how far they are open, by which finding's rule.
+    exposed: BTreeMap<String, (Exposure, String)>,
+    /// Users and roles that are administrators or can become one.
+    admins: BTreeMap<String, bool>,
+}
 
-impl Accounts {
+impl Facts {
     fn of(record: &Record) -> Result<Self, Failure> {
         let estate = super::estate::of_record(record, None)?;
-        let facts = estate.accounts.values().map(|a| {
+        let accounts = estate.accounts.values().map(|a| {
             let facts = AccountFacts {
                 tier: a.tier().to_string(),
                 contractual: a.facts.contract_ref.is_some(),
@@ -145,7 +153,41 @@ impl Accounts {
             };
             (a.native_id.clone(), (facts, a.data_classes().iter().map(ToString::to_string).collect()))
         });
-        Ok(Self(facts.collect()))
+        let accounts = accounts.collect();
+        let mut exposed: BTreeMap<String, (Exposure, String)> = BTreeMap::new();
+        for finding in record.findings(&Query::default())? {
+            let Some(level) = proves(&finding) else { continue };
+            let slot = exposed.entry(finding.resource).or_insert((level, finding.rule.clone()));
+            if level > slot.0 {
+                *slot = (level, finding.rule);
+            }
+        }
+        let known = super::known::identities(record, None)?;
+        let details = &known.world.details;
+        let found = escalations(details, &known.world.organization, None);
+        let admins = details.principals.iter().zip(&found.standings);
+        let admins = admins.filter(|(_, s)| s.admin != Admin::No || s.can_become_admin);
+        let admins = admins.map(|(p, s)| (p.arn.clone(), s.admin != Admin::No)).collect();
+        Ok(Self { accounts, exposed, admins })
+    }
+}
+
+/// What an open finding proves about who can reach its resource. A missing block setting proves nothing: it only leaves
+/// room.
+fn proves(finding: &FindingRow) -> Option<Exposure> {
+    let property = finding.rule.rsplit('.').next().unwrap_or_default();
+    if finding.unknown_since.is_some() || finding.kind.ends_with(".account") && !finding.kind.contains("storage") {
+        return None;
+    }
+    match finding.topic.as_str() {
+        "exposure.public-endpoint" if property == "requires-auth" => Some(Exposure::InternetOpen),
+        // Reachable over the network; whether it asks who calls is another question.
+        "exposure.public-endpoint" | "exposure.public-database" => Some(Exposure::InternetAuth),
+        topic if topic.starts_with("exposure.public-") => {
+            let open = ["not-public", "no-public", "no-anonymous", "website-disabled"];
+            open.iter().any(|o| property.contains(o)).then_some(Exposure::InternetOpen)
+        }
+        _ => None,
     }
 }
 
@@ -156,7 +198,7 @@ const MANY_USERS: u64 = 100_000;
 fn signals(
     finding: &FindingRow,
     catalog: &Catalog,
-    accounts: &Accounts,
+    known: &Facts,
     feeds: &Feeds,
     policy: &Policy,
 ) -> (Signals, BTreeMap<Signal, Evidence>) {
@@ -164,28 +206,21 @@ fn signals(
     let mut s = Signals::of(severity);
     let mut evidence = BTreeMap::new();
     let mut say = |signal, source: String| {
-        evidence.insert(
-            signal,
-            Evidence { reference: Some(finding.id.clone()), source, observed_at: finding.last_seen.parse().ok() },
-        );
+        let observed_at = finding.last_seen.parse().ok();
+        evidence.insert(signal, Evidence { reference: Some(finding.id.clone()), source, observed_at });
     };
     say(Signal::Severity, format!("rule {}", finding.rule));
-    // A failing exposure rule is the proof that the resource can be reached; of anything else nothing is proven here.
-    match finding.topic.as_str() {
-        "exposure.public-endpoint" => {
-            s.exposure = Exposure::InternetAuth;
-            say(
-                Signal::Exposure,
-                format!("rule {} fails: reachable from the internet, sign-in not examined", finding.rule),
-            );
-        }
-        topic if topic.starts_with("exposure.public-") => {
-            s.exposure = Exposure::InternetOpen;
-            say(Signal::Exposure, format!("rule {} fails", finding.rule));
-        }
-        _ => {}
+    if let Some((level, rule)) = known.exposed.get(&finding.resource) {
+        s.exposure = *level;
+        say(Signal::Exposure, format!("rule {rule} fails for it"));
     }
-    if let Some((facts, classes)) = accounts.0.get(&finding.account) {
+    if let Some(already) = known.admins.get(&finding.resource) {
+        s.identity = IdentityReach::Admin;
+        let how = if *already { "is an administrator" } else { "can become an administrator" };
+        say(Signal::Identity, format!("{} {how}", finding.name));
+    }
+    say(Signal::Drift, "not compared with a baseline or code".into());
+    if let Some((facts, classes)) = known.accounts.get(&finding.account) {
         s.account = Criticality::of(facts, MANY_USERS);
         if s.account != Criticality::Unknown {
             say(Signal::Account, format!("account {} on the estate: tier {}", finding.account, facts.tier));
@@ -198,12 +233,13 @@ fn signals(
     let subject = Subject { cves: &[], topic: &finding.topic, ports: &[], resource_type: "" };
     let exploited = feeds.exploitation(&subject, s.exposure);
     s.exploitation = exploited.level;
-    if !exploited.because.is_empty() {
-        say(Signal::Exploitation, exploited.because.join("; "));
-    }
-    let rule = catalog.rules.get(finding.rule.as_str());
-    if let Some(rule) = rule {
+    let named = exploited.because.join("; ");
+    say(Signal::Exploitation, if named.is_empty() { "no data set names it".into() } else { named });
+    if let Some(rule) = catalog.rules.get(finding.rule.as_str()) {
         s.hard = policy.is_hard(&rule.id, rule.hard, s.account);
+        if s.hard {
+            say(Signal::Floor, format!("rule {} is part of the hard baseline", finding.rule));
+        }
     }
     (s, evidence)
 }
@@ -211,7 +247,7 @@ fn signals(
 fn explain_finding(globals: &Globals, id: &str, policy: &Policy) -> Result<(), Failure> {
     let record = context::record_read_only(globals)?;
     let finding = record.finding(id).map_err(|e| Failure::usage(e.to_string()))?;
-    let (catalog, feeds, accounts) = (context::catalog(globals)?, feeds(&record)?, Accounts::of(&record)?);
+    let (catalog, feeds, accounts) = (context::catalog(globals)?, feeds(&record)?, Facts::of(&record)?);
     let (s, evidence) = signals(&finding, &catalog, &accounts, &feeds, policy);
     let now = context::now();
     let status = feeds.status(now);
@@ -261,7 +297,7 @@ fn explain_finding(globals: &Globals, id: &str, policy: &Policy) -> Result<(), F
 
 fn simulate_all(globals: &Globals, before: &Policy, after: &Policy, limit: Option<usize>) -> Result<(), Failure> {
     let record = context::record_read_only(globals)?;
-    let (catalog, feeds, accounts) = (context::catalog(globals)?, feeds(&record)?, Accounts::of(&record)?);
+    let (catalog, feeds, accounts) = (context::catalog(globals)?, feeds(&record)?, Facts::of(&record)?);
     let mut rows = Vec::new();
     for finding in record.findings(&Query { limit, ..Query::default() })? {
         let (s, _) = signals(&finding, &catalog, &accounts, &feeds, after);

@@ -1,7 +1,5 @@
 //! The machine contracts, through the binary: files in, lines out (docs/machine-contracts.md).
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-
 use serde_json::{Value as Json, json};
 use std::{
     path::{Path, PathBuf},
@@ -218,4 +216,28 @@ fn feeds_are_kept_with_their_digest() {
     lines(&dir, &["feed", "import", "kev", &file], 0);
     let wrong = write(&dir, "wrong.json", "{}");
     assert_eq!(plumb(&dir, &["feed", "import", "kev", &wrong]).status.code(), Some(2));
+}
+
+#[test]
+fn a_record_answers_about_principals_accounts_and_scores() {
+    let dir = folder("record");
+    let demo = plumb(&dir, &["demo", "--quiet"]);
+    assert!(matches!(demo.status.code(), Some(0 | 1 | 3)), "{}", String::from_utf8_lossy(&demo.stderr));
+    let accounts = lines(&dir, &["accounts", "--format", "jsonl"], 0);
+    assert!(accounts.len() > 1);
+    assert!(accounts.iter().all(|a| a["sources"]["org-root"]["first_seen"].is_string()), "{accounts:?}");
+    let principals = lines(&dir, &["principals", "--format", "jsonl"], 0);
+    let mut kinds: Vec<&str> = principals.iter().filter_map(|p| p["type"].as_str()).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    assert!(kinds.contains(&"user") && kinds.contains(&"role"), "{kinds:?}");
+    // What the inventory calls an administrator can delete a bucket.
+    let admin = principals.iter().find(|p| p["admin"] == json!(true) && p["type"] != json!("root")).unwrap();
+    let ask = ["can", admin["arn"].as_str().unwrap(), "s3:DeleteBucket", "arn:aws:s3:::anything", "-F", "jsonl"];
+    assert_eq!(lines(&dir, &ask, 0)[0]["decision"], json!("Allowed"));
+    let finding = lines(&dir, &["findings", "--limit", "1", "-F", "jsonl"], 0).remove(0);
+    let score = lines(&dir, &["score", "explain", finding["id"].as_str().unwrap(), "-F", "jsonl"], 0).remove(0);
+    let sum: i64 = score["contributions"].as_array().unwrap().iter().map(|c| c["points"].as_i64().unwrap()).sum();
+    assert_eq!(json!(sum), score["points"]);
+    assert_eq!(score["signals"]["acc"], json!("unknown"), "nobody said what the account is for");
 }

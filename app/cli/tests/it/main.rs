@@ -1,4 +1,6 @@
 //! The command from outside.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 mod emulator;
 mod machine;
