@@ -105,6 +105,10 @@ pub enum Command {
     Frameworks(crate::commands::evidence::FrameworksArgs),
     /// Show what the programme promised and what is overdue
     Cadence(crate::commands::cadence::CadenceArgs),
+    /// Ask for, decide, end and list exceptions, deferrals and false positives
+    Exceptions(crate::commands::exceptions::ExceptionsArgs),
+    /// Turn other tools' mute lists and baselines into requests
+    Import(crate::commands::exceptions::ImportArgs),
 }
 
 /// Which rules.

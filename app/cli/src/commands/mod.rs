@@ -13,6 +13,7 @@ pub mod why;
 pub mod audit;
 pub mod cadence;
 pub mod evidence;
+pub mod exceptions;
 pub mod people;
 pub mod report;
 pub mod transition;
