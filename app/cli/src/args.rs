@@ -75,7 +75,7 @@ pub enum Command {
     /// Show a rule's page
     Explain(RuleArgs),
     /// List the accounts on the record
-    Accounts(ListArgs),
+    Accounts(crate::commands::estate::AccountsArgs),
     /// Show what was judged, and what could not be and why
     Coverage(CoverageArgs),
     /// Ask the record in SQL (views: findings, resources, coverages, accounts, scans, transitions)
@@ -91,6 +91,22 @@ pub enum Command {
     },
     /// Print the version, and of what data
     Version,
+    /// Decide whether somebody can do something, from the record or from policy files
+    Can(crate::commands::identity::CanArgs),
+    /// List everybody who can do something on a resource
+    WhoCan(crate::commands::identity::WhoCanArgs),
+    /// Analyse authorization details without a cloud: administrators, and who can become one by which steps
+    Assess(crate::commands::identity::AssessArgs),
+    /// List principals: use, keys, trusts, administrators and ways to become one
+    Principals(crate::commands::identity::PrincipalArgs),
+    /// Check policy documents: unknown actions, redundant statements, wide wildcards, public trust
+    Lint(crate::commands::identity::LintArgs),
+    /// Score signal levels, explain a finding's score, try another policy
+    Score(crate::commands::score::ScoreArgs),
+    /// Import exploitation feeds, show their age
+    Feed(crate::commands::score::FeedArgs),
+    /// Reconcile sources of accounts into one list
+    Discover(crate::commands::estate::DiscoverArgs),
     /// Read and verify the activity log
     Audit(crate::commands::audit::AuditArgs),
     /// List and add the people who work on and decide about findings
@@ -109,6 +125,10 @@ pub enum Command {
     Exceptions(crate::commands::exceptions::ExceptionsArgs),
     /// Turn other tools' mute lists and baselines into requests
     Import(crate::commands::exceptions::ImportArgs),
+    /// Show what can be reached from outside, with the proof
+    Exposed(ExposedArgs),
+    /// Show attack paths from outside to data and administration, and which edges to cut
+    Paths(PathsArgs),
 }
 
 /// Which rules.
@@ -350,10 +370,6 @@ pub enum RulesCommand {
     },
 }
 
-/// A plain listing.
-#[derive(Debug, Args)]
-pub struct ListArgs {}
-
 /// `plumb coverage`
 #[derive(Debug, Args)]
 pub struct CoverageArgs {
@@ -417,4 +433,47 @@ pub struct DemoArgs {
     /// Judge ages as of this instant
     #[arg(long, value_name = "RFC3339")]
     pub now: Option<String>,
+}
+
+/// `plumb exposed`
+#[derive(Debug, Args)]
+pub struct ExposedArgs {
+    /// Only of this account
+    #[arg(long, value_name = "ID")]
+    pub account: Option<String>,
+    /// Only these classes: internet, internet-authenticated, limited, cross-account, internal, unknown
+    #[arg(long = "class", value_name = "CLASS", num_args = 1.., value_delimiter = ',')]
+    pub classes: Vec<String>,
+    /// Only this resource, by id or name
+    #[arg(long, value_name = "ID")]
+    pub resource: Option<String>,
+    /// Internal resources too
+    #[arg(long)]
+    pub all: bool,
+    /// With every step of the proof (text; JSON always has them)
+    #[arg(long)]
+    pub explain: bool,
+}
+
+/// `plumb paths`
+#[derive(Debug, Args)]
+pub struct PathsArgs {
+    /// Only of this account
+    #[arg(long, value_name = "ID")]
+    pub account: Option<String>,
+    /// With every step and its evidence (text; JSON always has them)
+    #[arg(long)]
+    pub explain: bool,
+    /// Draw the cheapest path of each family instead
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub draw: Option<Drawing>,
+}
+
+/// How paths are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Drawing {
+    /// Graphviz
+    Dot,
+    /// A picture
+    Svg,
 }

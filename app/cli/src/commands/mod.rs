@@ -9,7 +9,12 @@ pub mod rules;
 pub mod scan;
 pub mod verdicts;
 pub mod why;
+pub mod exposed;
 
+pub mod estate;
+pub mod identity;
+pub mod known;
+pub mod score;
 pub mod audit;
 pub mod cadence;
 pub mod evidence;
