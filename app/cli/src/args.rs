@@ -121,6 +121,10 @@ pub enum Command {
     Frameworks(crate::commands::evidence::FrameworksArgs),
     /// Show what the programme promised and what is overdue
     Cadence(crate::commands::cadence::CadenceArgs),
+    /// Ask for, decide, end and list exceptions, deferrals and false positives
+    Exceptions(crate::commands::exceptions::ExceptionsArgs),
+    /// Turn other tools' mute lists and baselines into requests
+    Import(crate::commands::exceptions::ImportArgs),
     /// Show what can be reached from outside, with the proof
     Exposed(ExposedArgs),
     /// Show attack paths from outside to data and administration, and which edges to cut

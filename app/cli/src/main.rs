@@ -56,6 +56,8 @@ fn run(cli: Cli) -> Result<u8, out::Failure> {
         Command::Report(args) => commands::report::run(&globals, args),
         Command::Frameworks(args) => commands::evidence::frameworks(&globals, args),
         Command::Cadence(args) => commands::cadence::run(&globals, args),
+        Command::Exceptions(args) => commands::exceptions::run(&globals, args),
+        Command::Import(args) => commands::exceptions::import(&globals, args),
         Command::Exposed(args) => commands::exposed::exposed(&globals, args),
         Command::Paths(args) => commands::exposed::paths(&globals, args),
         Command::Check(args) => commands::check::run(&globals, args),

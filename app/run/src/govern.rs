@@ -5,6 +5,7 @@
 //! at all. Refused attempts are logged too.
 
 mod evidence;
+mod exceptions;
 mod life;
 mod people;
 mod picture;
@@ -12,6 +13,7 @@ mod seal;
 mod work;
 
 pub use evidence::{Report, report, write_bundle};
+pub use exceptions::{Ask, MuteFormat, Verb, decide, decision, drafts, end_of, import, request, sweep};
 pub use life::{Life, astray, lives, load as load_life};
 pub use people::{Identity, NewPerson, Session, add_person, directory, identify};
 pub use picture::{Picture, controls};

@@ -76,13 +76,15 @@ pub fn key_if_any(globals: &Globals) -> Option<SealKey> {
     }
 }
 
-/// What follows a scan: its end goes on the log.
-pub fn scan_ended(record: &mut Record, _catalog: &Catalog, key: Option<&SealKey>, outcome: &Outcome) -> Result<(), Failure> {
+/// What follows a scan: its end goes on the log, and decisions that ran out or whose triggers fired end.
+pub fn scan_ended(record: &mut Record, catalog: &Catalog, key: Option<&SealKey>, outcome: &Outcome) -> Result<(), Failure> {
     let summary = json!({
         "complete": outcome.complete, "interrupted": outcome.interrupted, "resources": outcome.resources,
         "verdicts": outcome.verdicts, "accounts": outcome.accounts.len(),
     });
     govern::log_scan_end(record, key, outcome.scan, summary, context::now())?;
+    let session = govern::Session::system("expiry", key.cloned(), context::now());
+    govern::sweep(record, catalog, &session)?;
     Ok(())
 }
 

@@ -21,6 +21,7 @@ pub mod score;
 pub mod audit;
 pub mod cadence;
 pub mod evidence;
+pub mod exceptions;
 pub mod people;
 pub mod report;
 pub mod transition;

@@ -14,7 +14,7 @@ use plumb_govern::{
 };
 use plumb_model::{Outcome, Severity, Time};
 use plumb_record::{FindingRow, Query, Record, TransitionRow};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The collection lives are kept in.
 pub(super) const COLLECTION: &str = "life";
@@ -94,11 +94,23 @@ fn evidence(row: &FindingRow, step: &TransitionRow, digest: &str, at: Time) -> E
 /// # Errors
 /// The record fails, or the state on record is not where the steps lead.
 pub fn load(record: &Record, catalog: &Catalog, row: &FindingRow, policy: &Policy) -> Result<(i64, Life), GovernError> {
+    let (version, doc) = record.document(COLLECTION, &row.key)?.map_or((0, None), |(v, doc)| (v, Some(doc)));
     let history = record.history(&row.key)?;
+    Ok((version, assemble(catalog, row, policy, doc, &history)?))
+}
+
+/// Folds what people did and what scans did into one life.
+fn assemble(
+    catalog: &Catalog,
+    row: &FindingRow,
+    policy: &Policy,
+    doc: Option<serde_json::Value>,
+    history: &[TransitionRow],
+) -> Result<Life, GovernError> {
     let facts = facts(catalog, row)?;
     let wrong = |what: String| GovernError::Diverged(format!("{}: {what}", row.id));
-    let (version, mut life) = match record.document(COLLECTION, &row.key)? {
-        Some((version, doc)) => (version, serde_json::from_value::<Life>(doc)?),
+    let mut life = match doc {
+        Some(doc) => serde_json::from_value::<Life>(doc)?,
         None => {
             let first = history.first().ok_or_else(|| wrong("has no first step on record".into()))?;
             let at = time(&first.at)?;
@@ -107,7 +119,7 @@ pub fn load(record: &Record, catalog: &Catalog, row: &FindingRow, policy: &Polic
             born.severity = row.severity_open.parse().map_err(GovernError::Diverged)?;
             let (finding, step) =
                 Finding::open(row.key.as_str().into(), born, found, &Actor::system("scanner"), policy, at)?;
-            (0, Life { finding, steps: vec![step], rows: 1 })
+            Life { finding, steps: vec![step], rows: 1 }
         }
     };
     if history.len() < life.rows {
@@ -120,7 +132,7 @@ pub fn load(record: &Record, catalog: &Catalog, row: &FindingRow, policy: &Polic
     if life.finding.state() != state(&row.state)? {
         return Err(wrong(format!("says {} on record, but its steps lead to {}", row.state, life.finding.state())));
     }
-    Ok((version, life))
+    Ok(life)
 }
 
 /// Takes a row that a scan wrote.
@@ -189,12 +201,31 @@ fn replay(mut life: Life, row: &FindingRow, step: &TransitionRow, policy: &Polic
 /// # Errors
 /// As for [`load`].
 pub fn lives(record: &Record, catalog: &Catalog, policy: &Policy) -> Result<Vec<(FindingRow, Life)>, GovernError> {
+    // Everything at once: a question per finding would take long on a large record.
+    let mut docs: BTreeMap<String, serde_json::Value> = record.documents(COLLECTION)?.into_iter().collect();
+    let mut histories: BTreeMap<String, Vec<TransitionRow>> = BTreeMap::new();
+    let table = record.query(
+        "SELECT lower(hex(key)), at, event, from_state, to_state, actor, reason, scan FROM transition ORDER BY id",
+    )?;
+    for row in table.rows {
+        let text = |i: usize| row.get(i).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
+        histories.entry(text(0)).or_default().push(TransitionRow {
+            at: text(1),
+            event: text(2),
+            from: text(3),
+            to: text(4),
+            actor: text(5),
+            reason: text(6),
+            scan: row.get(7).and_then(serde_json::Value::as_i64),
+        });
+    }
     let query = Query { states: machine::State::ALL.iter().map(|s| s.name().to_owned()).collect(), ..Query::default() };
     record
         .findings(&query)?
         .into_iter()
         .map(|row| {
-            let life = load(record, catalog, &row, policy)?.1;
+            let history = histories.remove(&row.key).unwrap_or_default();
+            let life = assemble(catalog, &row, policy, docs.remove(&row.key), &history)?;
             Ok((row, life))
         })
         .collect()

@@ -90,7 +90,7 @@ impl Picture {
             findings,
             steps,
             decisions: collection(record, DECISIONS)?,
-            drafts: collection(record, DRAFTS)?,
+            drafts: super::drafts(record)?.into_iter().map(|(_, d)| d).collect(),
             ledger: ledger.into_iter().map(|e| (e.id.clone(), e)).collect(),
             campaigns: collection(record, CAMPAIGNS)?,
             accounts,

@@ -1,0 +1,261 @@
+//! `plumb exceptions` and `plumb import`.
+
+use super::{
+    audit,
+    people::{refused, session},
+};
+use crate::{
+    args::{Format, Globals},
+    context, out,
+    out::Failure,
+};
+use clap::{Args, Subcommand, ValueEnum};
+use plumb_govern::decision::{Decision, Status};
+use plumb_run::govern::{self, Ask, MuteFormat, Session, Verb};
+use serde_json::json;
+use std::path::PathBuf;
+
+/// `plumb exceptions`
+#[derive(Debug, Args)]
+pub struct ExceptionsArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub command: ExceptionsCommand,
+}
+
+/// What to do with exceptions.
+#[derive(Debug, Subcommand)]
+pub enum ExceptionsCommand {
+    /// Ask for one
+    Request(Box<RequestArgs>),
+    /// Agree; never to one's own request
+    Approve(DecideArgs),
+    /// Refuse, with a note of at least 20 characters
+    Reject(DecideArgs),
+    /// End one in force, with a note of at least 20 characters
+    Revoke(DecideArgs),
+    /// Take one's own request back, with a note of at least 20 characters
+    Withdraw(DecideArgs),
+    /// List decisions
+    List {
+        /// Only with this status: requested, in-force, rejected, withdrawn, expired, revoked, no-longer-needed
+        #[arg(long, value_name = "STATUS", value_delimiter = ',')]
+        status: Vec<String>,
+        /// Only those that end within this many days
+        #[arg(long, value_name = "DAYS")]
+        expiring: Option<i64>,
+    },
+    /// List imported entries that wait to be completed
+    Drafts,
+    /// End what has run out or whose triggers fired; every scan does this too
+    Sweep,
+}
+
+/// `plumb exceptions request`
+#[derive(Debug, Args)]
+pub struct RequestArgs {
+    /// Findings: ids or beginnings of them
+    pub findings: Vec<String>,
+    /// Read requests from a file, or `-`: one JSON object a line, with the names of these flags
+    #[arg(long, value_name = "FILE", conflicts_with = "findings")]
+    pub file: Option<PathBuf>,
+    /// Complete an imported draft
+    #[arg(long, value_name = "ID")]
+    pub draft: Option<String>,
+    /// exception, deferral, false-positive, baseline-deviation
+    #[arg(long)]
+    pub kind: Option<String>,
+    /// business-need, technical-limit, compensating-control, vendor-dependency, cost-disproportionate, planned-retirement, test
+    #[arg(long)]
+    pub basis: Option<String>,
+    /// Why it is reasonable; at least 50 characters
+    #[arg(long)]
+    pub justification: Option<String>,
+    /// What may happen; at least 30 characters
+    #[arg(long)]
+    pub risk: Option<String>,
+    /// Who answers for it; default who asks
+    #[arg(long)]
+    pub owner: Option<String>,
+    /// The end: 2027-03-31, an RFC 3339 instant, or 30d
+    #[arg(long, value_name = "END")]
+    pub expires: Option<String>,
+    /// What ends it early: value-changes, severity-rises, lane-rises, control-fails, owner-leaves, …
+    #[arg(long = "trigger", value_name = "TRIGGER", value_delimiter = ',')]
+    pub triggers: Vec<String>,
+    /// A control that carries the risk: RULE=in words
+    #[arg(long = "compensation", value_name = "RULE=WORDS")]
+    pub compensations: Vec<String>,
+    /// For a false positive: what shows that it is not true
+    #[arg(long = "counter-evidence", value_name = "TEXT")]
+    pub counter_evidence: Vec<String>,
+    /// The decision it prolongs
+    #[arg(long, value_name = "NUMBER")]
+    pub renews: Option<String>,
+    /// The plan to fix it
+    #[arg(long)]
+    pub plan: Option<String>,
+}
+
+/// Deciding.
+#[derive(Debug, Args)]
+pub struct DecideArgs {
+    /// The decision's number: EX-2026-000001
+    pub number: String,
+    /// In your words
+    #[arg(long, visible_alias = "reason", default_value = "")]
+    pub note: String,
+}
+
+fn print(globals: &Globals, rows: &[Decision]) -> Result<(), Failure> {
+    out::rows(globals, rows, &["decision", "kind", "status", "asked by", "approved by", "ends", "basis", "why"], |d| {
+        let by: Vec<&str> = d.approvals.iter().map(|a| a.human.as_str()).collect();
+        vec![
+            d.number.to_string(),
+            d.draft.kind.to_string(),
+            d.status.to_string(),
+            d.requested_by.to_string(),
+            by.join(" "),
+            d.draft.expires_at.map(|t| t.date()).unwrap_or_default(),
+            d.draft.basis.map(|b| b.to_string()).unwrap_or_default(),
+            super::scan::short(&d.draft.justification, 60),
+        ]
+    })
+}
+
+/// `plumb exceptions`
+pub fn run(globals: &Globals, args: ExceptionsArgs) -> Result<u8, Failure> {
+    let decide = |args: DecideArgs, verb: Verb| -> Result<u8, Failure> {
+        let mut record = context::record(globals)?;
+        let session = session(globals, &record)?;
+        let catalog = context::catalog(globals)?;
+        let after = govern::decide(&mut record, &catalog, &session, &args.number, verb, &args.note).map_err(refused)?;
+        match out::format(globals) {
+            Format::Text => {
+                let more = usize::from(after.approvers_needed).saturating_sub(after.approvals.len());
+                let wait = if after.status == Status::Requested { format!("; waits for {more} more") } else { String::new() };
+                out::line(format!("{} is {}{wait}", after.number, after.status));
+            }
+            _ => out::line(serde_json::to_string(&after)?),
+        }
+        Ok(0)
+    };
+    match args.command {
+        ExceptionsCommand::Request(args) => request(globals, *args),
+        ExceptionsCommand::Approve(args) => decide(args, Verb::Approve),
+        ExceptionsCommand::Reject(args) => decide(args, Verb::Reject),
+        ExceptionsCommand::Revoke(args) => decide(args, Verb::Revoke),
+        ExceptionsCommand::Withdraw(args) => decide(args, Verb::Withdraw),
+        ExceptionsCommand::List { status, expiring } => {
+            let record = context::record_read_only(globals)?;
+            let wanted: Vec<Status> =
+                status.iter().map(|s| s.parse()).collect::<Result<_, _>>().map_err(Failure::usage)?;
+            let limit = expiring.map(|days| context::now().plus_days(days));
+            let rows: Vec<Decision> = record
+                .documents("decision")?
+                .into_iter()
+                .map(|(_, doc)| serde_json::from_value::<Decision>(doc))
+                .collect::<Result<Vec<_>, _>>()?
+                .into_iter()
+                .filter(|d| wanted.is_empty() || wanted.contains(&d.status))
+                .filter(|d| limit.is_none_or(|l| d.status == Status::InForce && d.expires_at().is_some_and(|e| e <= l)))
+                .collect();
+            print(globals, &rows)?;
+            Ok(0)
+        }
+        ExceptionsCommand::Drafts => {
+            let record = context::record_read_only(globals)?;
+            let rows: Vec<_> = govern::drafts(&record).map_err(refused)?.into_iter().map(|(id, d)| json!({ "id": id, "draft": d })).collect();
+            out::rows(globals, &rows, &["draft", "subject", "why"], |v| {
+                let at = |p: &str| v.pointer(p).map(|x| x.as_str().map_or_else(|| x.to_string(), str::to_owned)).unwrap_or_default();
+                vec![at("/id"), super::scan::short(&at("/draft/subject/selector"), 80), at("/draft/justification")]
+            })?;
+            Ok(0)
+        }
+        ExceptionsCommand::Sweep => {
+            let mut record = context::record(globals)?;
+            let catalog = context::catalog(globals)?;
+            let session = Session::system("expiry", Some(audit::key(globals)?), context::now());
+            let ended = govern::sweep(&mut record, &catalog, &session).map_err(refused)?;
+            print(globals, &ended)?;
+            Ok(0)
+        }
+    }
+}
+
+fn request(globals: &Globals, args: RequestArgs) -> Result<u8, Failure> {
+    let mut record = context::record(globals)?;
+    let session = session(globals, &record)?;
+    let catalog = context::catalog(globals)?;
+    let asks: Vec<Ask> = match &args.file {
+        Some(path) => {
+            let text = if path.as_os_str() == "-" { std::io::read_to_string(std::io::stdin())? } else { std::fs::read_to_string(path)? };
+            let parse = |(i, l): (usize, &str)| serde_json::from_str(l).map_err(|e| Failure::usage(format!("line {}: {e}", i + 1)));
+            text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()).map(parse).collect::<Result<_, _>>()?
+        }
+        None => vec![Ask {
+            findings: args.findings,
+            draft: args.draft,
+            kind: args.kind,
+            basis: args.basis,
+            justification: args.justification,
+            risk: args.risk,
+            owner: args.owner,
+            expires: args.expires,
+            triggers: args.triggers,
+            compensations: args.compensations,
+            counter_evidence: args.counter_evidence,
+            renews: args.renews,
+            plan: args.plan,
+            ..Ask::default()
+        }],
+    };
+    let mut made = Vec::new();
+    for ask in &asks {
+        made.push(govern::request(&mut record, &catalog, &session, ask).map_err(refused)?);
+    }
+    print(globals, &made)?;
+    Ok(0)
+}
+
+/// `plumb import`
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// The list's format
+    #[arg(value_enum)]
+    pub from: ImportFrom,
+    /// The file
+    pub file: PathBuf,
+}
+
+/// Lists that can be imported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ImportFrom {
+    /// Prowler's mute list
+    Mutelist,
+    /// Checkov's baseline, or its results with skips
+    CheckovBaseline,
+    /// .trivyignore
+    Trivyignore,
+    /// ScoutSuite's exceptions
+    Scoutsuite,
+}
+
+/// `plumb import`
+pub fn import(globals: &Globals, args: ImportArgs) -> Result<u8, Failure> {
+    let text = std::fs::read_to_string(&args.file)
+        .map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", args.file.display())))?;
+    let mut record = context::record(globals)?;
+    let session = session(globals, &record)?;
+    let format = match args.from {
+        ImportFrom::Mutelist => MuteFormat::Mutelist,
+        ImportFrom::CheckovBaseline => MuteFormat::CheckovBaseline,
+        ImportFrom::Trivyignore => MuteFormat::Trivyignore,
+        ImportFrom::Scoutsuite => MuteFormat::Scoutsuite,
+    };
+    let made = govern::import(&mut record, &session, format, &text).map_err(refused)?;
+    let rows: Vec<_> = made.iter().map(|(id, d)| json!({ "id": id, "missing": d.problems(), "draft": d })).collect();
+    out::rows(globals, &rows, &["draft"], |v| vec![v.get("id").and_then(|i| i.as_str()).unwrap_or_default().to_owned()])?;
+    out::note(globals, format!("{} drafts; nothing is muted. Complete one with: plumb exceptions request --draft ID …", made.len()));
+    Ok(0)
+}

@@ -1,0 +1,565 @@
+//! Exceptions, deferrals and false positives: asked for, decided by others, ended.
+
+use super::{
+    Change, GovernError, Life, Picture, Session, commit, load_life, log_denied,
+    picture::{DECISIONS, DRAFTS, collection},
+    work::step,
+};
+use plumb_catalog::Catalog;
+use plumb_govern::{
+    Refusal,
+    decision::{
+        Basis, Compensation, Context, Decision, Draft, Kind, Rejected, Situation, Status, Subject, Target, Trigger, Watch,
+        submit,
+    },
+    finding::{Event, Finding, machine::State},
+    framework::Tally,
+    ids::{DecisionId, FindingId, HumanId},
+    log,
+    people::Directory,
+    policy::{Lane, Tier},
+};
+use plumb_model::{Outcome, RuleId, Time};
+use plumb_record::Record;
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What somebody asks for, as it is written on the command line or in a file.
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ask {
+    /// Findings: ids or beginnings of them.
+    pub findings: Vec<String>,
+    /// An imported draft to complete.
+    pub draft: Option<String>,
+    /// `exception` (default), `deferral`, `false-positive`, `baseline-deviation`.
+    pub kind: Option<String>,
+    /// Why it is reasonable, as one word.
+    pub basis: Option<String>,
+    /// The reasoning; at least 50 characters.
+    pub justification: Option<String>,
+    /// What may happen; at least 30 characters.
+    pub risk: Option<String>,
+    /// Who answers for it; the requester if not said.
+    pub owner: Option<String>,
+    /// The end: a date, an instant, or `30d`.
+    pub expires: Option<String>,
+    /// What ends it early: `value-changes`, `severity-rises`, …
+    pub triggers: Vec<String>,
+    /// Rules that prove compensating controls, as `rule=in words`.
+    pub compensations: Vec<String>,
+    /// For false positives: what shows that it is not true.
+    pub counter_evidence: Vec<String>,
+    /// The decision it prolongs.
+    pub renews: Option<String>,
+    /// The plan to fix it.
+    pub plan: Option<String>,
+    /// For deviations: what the baseline expects.
+    pub expected_value: Option<serde_json::Value>,
+    /// For deviations: the one other value that is allowed.
+    pub allowed_value: Option<serde_json::Value>,
+}
+
+/// An instant from a date (its last second), an instant, or a span such as `30d`.
+///
+/// # Errors
+/// A message saying what would be right.
+pub fn end_of(text: &str, now: Time) -> Result<Time, GovernError> {
+    let wrong = || GovernError::Input(format!("`{text}` is no end; write 2027-03-31, an RFC 3339 instant, or 30d"));
+    if let Some(days) = text.strip_suffix('d') {
+        return Ok(now.plus_days(days.parse().map_err(|_| wrong())?));
+    }
+    let whole = if text.len() == 10 { format!("{text}T23:59:59Z") } else { text.to_owned() };
+    whole.parse().map_err(|_| wrong())
+}
+
+fn decisions(record: &Record) -> Result<Vec<Decision>, GovernError> {
+    collection(record, DECISIONS)
+}
+
+/// One decision and its document's version.
+///
+/// # Errors
+/// There is none with this number.
+pub fn decision(record: &Record, number: &str) -> Result<(i64, Decision), GovernError> {
+    match record.document(DECISIONS, number)? {
+        Some((version, doc)) => Ok((version, serde_json::from_value(doc)?)),
+        None => Err(GovernError::Input(format!("there is no decision `{number}`; see `plumb exceptions list`"))),
+    }
+}
+
+fn tallies(record: &Record) -> Result<BTreeMap<RuleId, Tally>, GovernError> {
+    let mut out: BTreeMap<RuleId, Tally> = BTreeMap::new();
+    let count = |n: i64| u64::try_from(n).unwrap_or(0);
+    for row in record.coverage(None)? {
+        let t = out.entry(row.rule.as_str().into()).or_default();
+        t.pass += count(row.pass);
+        t.fail += count(row.fail);
+        t.unknown += count(row.unknown);
+    }
+    Ok(out)
+}
+
+/// The worst of what is covered, as triggers compare it.
+fn situation(covered: &[&Finding], tallies: &BTreeMap<RuleId, Tally>) -> Situation {
+    let mut digests: Vec<String> = covered.iter().map(|f| format!("{} {}", f.id, f.facts.value_digest)).collect();
+    digests.sort();
+    let outcome = |t: &Tally| match (t.pass, t.fail, t.unknown) {
+        (_, f, _) if f > 0 => Some(Outcome::Fail),
+        (p, _, 0) if p > 0 => Some(Outcome::Pass),
+        _ => None,
+    };
+    Situation {
+        severity: covered.iter().map(|f| f.facts.severity).max(),
+        lane: covered.iter().map(|f| f.facts.lane()).min(),
+        tier: Some(Tier::Unknown),
+        value_digest: log::digest(&json!(digests)),
+        controls: tallies.iter().filter_map(|(r, t)| Some((r.clone(), outcome(t)?))).collect(),
+        ..Situation::default()
+    }
+}
+
+/// What the govern layer asks about the subject of a decision.
+struct Known {
+    directory: Directory,
+    owners: BTreeSet<HumanId>,
+    rejected: Vec<Rejected>,
+    previous: Option<Decision>,
+    passing: BTreeSet<RuleId>,
+    situation: Situation,
+    frameworks: Vec<String>,
+    lane: Lane,
+    points: i64,
+}
+
+impl Known {
+    fn about(record: &Record, covered: &[&Finding], renews: Option<&DecisionId>) -> Result<Self, GovernError> {
+        let tallies = tallies(record)?;
+        let situation = situation(covered, &tallies);
+        let passing = situation.controls.iter().filter(|(_, o)| **o == Outcome::Pass).map(|(r, _)| r.clone()).collect();
+        let ids: BTreeSet<&FindingId> = covered.iter().map(|f| &f.id).collect();
+        let all = decisions(record)?;
+        let same = |d: &&Decision| match &d.draft.subject {
+            Subject::Findings(set) | Subject::Selector { matched: set, .. } => set.iter().any(|f| ids.contains(f)),
+        };
+        let rejected = all
+            .iter()
+            .filter(|d| d.status == Status::Rejected)
+            .filter(same)
+            .filter_map(|d| Some(Rejected { justification: d.draft.justification.clone(), at: d.end.as_ref()?.at }))
+            .collect();
+        let frameworks: BTreeSet<String> = covered.iter().flat_map(|f| f.facts.controls.iter().cloned()).collect();
+        Ok(Self {
+            directory: super::directory(record)?,
+            owners: covered.iter().filter_map(|f| f.person().or(f.facts.person.as_ref()).cloned()).collect(),
+            previous: renews.and_then(|n| all.iter().find(|d| d.number == *n).cloned()),
+            lane: situation.lane.unwrap_or(Lane::Watch),
+            points: covered.iter().map(|f| f.facts.points).sum(),
+            frameworks: frameworks.into_iter().collect(),
+            rejected,
+            passing,
+            situation,
+        })
+    }
+
+    fn context(&self) -> Context<'_> {
+        Context {
+            directory: &self.directory,
+            lane: self.lane,
+            tier: Tier::Unknown,
+            owners: &self.owners,
+            points: self.points,
+            frameworks: &self.frameworks,
+            rejected: &self.rejected,
+            previous: self.previous.as_ref(),
+            passing: &self.passing,
+            situation: &self.situation,
+        }
+    }
+}
+
+fn compensation(text: &str) -> Compensation {
+    match text.split_once('=') {
+        Some((rule, words)) => Compensation { text: words.into(), rule: Some(rule.into()), evidence: None },
+        None => Compensation { text: text.into(), rule: None, evidence: Some(text.into()) },
+    }
+}
+
+/// Every finding that a draft's selector matches now.
+fn matched(record: &Record, catalog: &Catalog, draft: &Draft) -> Result<BTreeSet<String>, GovernError> {
+    let Subject::Selector { selector, .. } = &draft.subject else { return Ok(BTreeSet::new()) };
+    let mut out = BTreeSet::new();
+    for row in record.findings(&plumb_record::Query::default())? {
+        let rule: RuleId = row.rule.as_str().into();
+        let aliases = aliases(catalog, &rule);
+        let target = Target {
+            rule: &rule,
+            aliases: &aliases,
+            account: &row.account.as_str().into(),
+            region: &row.region.as_str().into(),
+            resource: &row.resource.as_str().into(),
+            name: &row.name,
+            team: None,
+            tags: &[],
+            file: None,
+        };
+        if selector.matches(&target) {
+            out.insert(row.key);
+        }
+    }
+    Ok(out)
+}
+
+fn aliases(catalog: &Catalog, rule: &RuleId) -> Vec<String> {
+    catalog.rules.get(rule).map(|r| r.aliases.values().flatten().cloned().collect()).unwrap_or_default()
+}
+
+fn request_event(kind: Kind, brief: plumb_govern::decision::Brief) -> Event {
+    match kind {
+        Kind::Deferral => Event::RequestDeferral { decision: brief },
+        Kind::FalsePositive => Event::RequestFp { decision: brief },
+        _ => Event::RequestException { decision: brief },
+    }
+}
+
+/// Does the work; a refusal is put on the log before it is returned.
+fn guarded<T>(
+    record: &mut Record,
+    session: &Session,
+    action: &str,
+    object: &str,
+    work: impl FnOnce(&mut Record) -> Result<T, GovernError>,
+) -> Result<T, GovernError> {
+    match work(record) {
+        Err(GovernError::Refused(refusal)) => {
+            log_denied(record, session, action, ("decision", object), &refusal)?;
+            Err(refusal.into())
+        }
+        other => other,
+    }
+}
+
+/// Asks for a decision: the request is numbered, the findings wait for it, all in one transaction.
+///
+/// # Errors
+/// Something is missing (everything is named at once), the person may not ask, or the record fails.
+pub fn request(record: &mut Record, catalog: &Catalog, session: &Session, ask: &Ask) -> Result<Decision, GovernError> {
+    guarded(record, session, "decision.request", ask.draft.as_deref().unwrap_or("new"), |record| {
+        let kind: Option<Kind> = ask.kind.as_deref().map(str::parse).transpose().map_err(GovernError::Input)?;
+        let mut keys: BTreeSet<String> = BTreeSet::new();
+        for id in &ask.findings {
+            keys.insert(record.finding(id)?.key);
+        }
+        let mut stored = None;
+        let mut draft = match &ask.draft {
+            Some(id) => {
+                let (version, doc) = record
+                    .document(DRAFTS, id)?
+                    .ok_or_else(|| GovernError::Input(format!("there is no draft `{id}`; see `plumb exceptions drafts`")))?;
+                let mut draft: Draft = serde_json::from_value(doc)?;
+                stored = Some((id.clone(), version));
+                keys.extend(matched(record, catalog, &draft)?);
+                if let Subject::Selector { matched, .. } = &mut draft.subject {
+                    *matched = keys.iter().map(|k| FindingId::from(k.as_str())).collect();
+                }
+                draft
+            }
+            None => Draft::new(Kind::Exception, keys.iter().map(|k| FindingId::from(k.as_str()))),
+        };
+        draft.kind = kind.unwrap_or(draft.kind);
+        if let Some(basis) = &ask.basis {
+            draft.basis = Some(basis.parse::<Basis>().map_err(GovernError::Input)?);
+        }
+        if let Some(text) = &ask.justification {
+            draft.justification.clone_from(text);
+        }
+        if let Some(text) = &ask.risk {
+            draft.risk.clone_from(text);
+        }
+        draft.owner = ask.owner.as_deref().map(HumanId::from).or(draft.owner).or_else(|| session.actor.human.clone());
+        if let Some(text) = &ask.expires {
+            draft.expires_at = Some(end_of(text, session.now)?);
+        }
+        for word in &ask.triggers {
+            draft.triggers.push(Trigger::from(word.parse::<Watch>().map_err(GovernError::Input)?));
+        }
+        draft.compensations.extend(ask.compensations.iter().map(|c| compensation(c)));
+        draft.counter_evidence.extend(ask.counter_evidence.iter().cloned());
+        draft.renews = ask.renews.as_deref().map(DecisionId::from).or(draft.renews);
+        draft.plan = ask.plan.clone().or(draft.plan);
+        draft.expected_value = ask.expected_value.clone().or(draft.expected_value);
+        draft.allowed_value = ask.allowed_value.clone().or(draft.allowed_value);
+
+        let mut lives: Vec<(i64, Life)> = Vec::new();
+        for key in &keys {
+            let row = record.finding(key)?;
+            lives.push(load_life(record, catalog, &row, &session.policy)?);
+        }
+        let covered: Vec<&Finding> = lives.iter().map(|(_, l)| &l.finding).collect();
+        let known = Known::about(record, &covered, draft.renews.as_ref())?;
+        let year: String = session.now.to_string().chars().take(4).collect();
+        let taken = decisions(record)?.iter().filter(|d| d.number.as_str().starts_with(&format!("EX-{year}-"))).count();
+        let number = format!("EX-{year}-{:06}", taken + 1);
+        let decision = submit(draft, number.as_str().into(), &session.actor, &known.context(), &session.policy, session.now)?;
+        let mut change = Change::default();
+        let after = serde_json::to_value(&decision)?;
+        let entry = log::Event::done(&session.actor, "decision.request", ("decision", &number), after.clone(), session.now);
+        change.events.push(session.mark(entry.with_states(None, Some(&after))));
+        change.put(DECISIONS, &number, 0, &decision)?;
+        for life in lives {
+            // A decision that is prolonged covers findings that are decided already; they stay where they are.
+            if matches!(life.1.finding.state(), State::Accepted | State::Deferred | State::FalsePositive) && decision.draft.renews.is_some() {
+                continue;
+            }
+            let brief = decision.brief(&life.1.finding.id, None, &session.policy);
+            step(&mut change, session, life, request_event(decision.draft.kind, brief), &decision.draft.justification)?;
+        }
+        if let Some((id, version)) = stored {
+            let mut done = serde_json::to_value(&decision.draft)?;
+            if let Some(map) = done.as_object_mut() {
+                map.insert("requested_as".into(), json!(number));
+            }
+            change.documents.push(("draft-done".into(), id.clone(), 0, done));
+            let _ = version;
+        }
+        commit(record, session.key.as_ref(), &change, session.now)?;
+        Ok(decision)
+    })
+}
+
+/// The findings that wait for a decision or live under it.
+fn under(record: &Record, catalog: &Catalog, session: &Session, decision: &Decision) -> Result<Vec<(i64, Life)>, GovernError> {
+    let (Subject::Findings(set) | Subject::Selector { matched: set, .. }) = &decision.draft.subject;
+    let mut out = Vec::new();
+    for id in set {
+        let row = record.finding(id.as_str())?;
+        let life = load_life(record, catalog, &row, &session.policy)?;
+        if life.1.finding.decision() == Some(&decision.number) {
+            out.push(life);
+        }
+    }
+    Ok(out)
+}
+
+/// What people do about a request or a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// Yes.
+    Approve,
+    /// No.
+    Reject,
+    /// End it early.
+    Revoke,
+    /// The requester takes it back.
+    Withdraw,
+}
+
+impl Verb {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Approve => "decision.approve",
+            Self::Reject => "decision.reject",
+            Self::Revoke => "decision.revoke",
+            Self::Withdraw => "decision.withdraw",
+        }
+    }
+}
+
+/// Decides: the decision first, then every finding it covers, in one transaction.
+///
+/// # Errors
+/// The rules refuse (the requester cannot decide, whatever login they use), or the record fails.
+pub fn decide(
+    record: &mut Record,
+    catalog: &Catalog,
+    session: &Session,
+    number: &str,
+    verb: Verb,
+    note: &str,
+) -> Result<Decision, GovernError> {
+    guarded(record, session, verb.name(), number, |record| {
+        let (version, before) = decision(record, number)?;
+        let (policy, now) = (&session.policy, session.now);
+        let lives = under(record, catalog, session, &before)?;
+        let covered: Vec<&Finding> = lives.iter().map(|(_, l)| &l.finding).collect();
+        let after = match verb {
+            Verb::Approve => {
+                let known = Known::about(record, &covered, before.draft.renews.as_ref())?;
+                before.approve(&session.actor, note, &known.context(), policy, now)?
+            }
+            Verb::Reject => before.reject(&session.actor, note, policy, now)?,
+            Verb::Revoke => before.revoke(&session.actor, note, policy, now)?,
+            Verb::Withdraw => before.withdraw(&session.actor, note, now)?,
+        };
+        let mut change = Change::default();
+        record_decision(&mut change, session, verb.name(), version, &before, &after, note)?;
+        for life in lives {
+            let f = &life.1.finding;
+            let brief = after.brief(&f.id, None, policy);
+            let event = match verb {
+                Verb::Approve if after.status != Status::InForce => continue,
+                Verb::Approve if f.state() == State::FpRequested => Event::Confirm {
+                    decision: brief,
+                    rule_version: f.facts.rule_version,
+                    value_digest: f.facts.value_digest.clone(),
+                },
+                Verb::Approve => Event::Approve { decision: brief },
+                Verb::Reject => Event::Reject { decision: brief, note: note.into() },
+                Verb::Withdraw if f.state().is_waiting() => Event::Withdraw { decision: brief, note: note.into() },
+                Verb::Revoke | Verb::Withdraw if f.state() == State::FalsePositive => {
+                    let system = Session { actor: plumb_govern::people::Actor::system("lifecycle"), ..session.clone() };
+                    let event = Event::Change { what: "decision".into(), before: "in-force".into(), after: after.status.to_string() };
+                    step(&mut change, &system, life, event, note)?;
+                    continue;
+                }
+                Verb::Revoke => Event::Revoke { decision: after.number.clone(), note: note.into() },
+                Verb::Withdraw => {
+                    let system = Session { actor: plumb_govern::people::Actor::system("lifecycle"), ..session.clone() };
+                    let event = Event::Trigger { decision: after.number.clone(), fired: format!("withdrawn: {note}") };
+                    step(&mut change, &system, life, event, note)?;
+                    continue;
+                }
+            };
+            step(&mut change, session, life, event, note)?;
+        }
+        commit(record, session.key.as_ref(), &change, now)?;
+        Ok(after)
+    })
+}
+
+fn record_decision(
+    change: &mut Change,
+    session: &Session,
+    action: &str,
+    version: i64,
+    before: &Decision,
+    after: &Decision,
+    note: &str,
+) -> Result<(), GovernError> {
+    let (old, new) = (serde_json::to_value(before)?, serde_json::to_value(after)?);
+    let what = json!({ "from": before.status.name(), "to": after.status.name(), "note": note, "approvals": after.approvals });
+    let entry = log::Event::done(&session.actor, action, ("decision", after.number.as_str()), what, session.now);
+    change.events.push(session.mark(entry.with_states(Some(&old), Some(&new))));
+    change.put(DECISIONS, after.number.as_str(), version, after)
+}
+
+/// Ends what has run out or whose triggers fired, and reopens what it covered. Idempotent: it asks what is past.
+///
+/// # Errors
+/// The record fails.
+pub fn sweep(record: &mut Record, catalog: &Catalog, session: &Session) -> Result<Vec<Decision>, GovernError> {
+    let mut ended = Vec::new();
+    let tallies = tallies(record)?;
+    let directory = super::directory(record)?;
+    let numbers: Vec<DecisionId> =
+        decisions(record)?.iter().filter(|d| d.status == Status::InForce).map(|d| d.number.clone()).collect();
+    for number in numbers {
+        let (version, before) = decision(record, number.as_str())?;
+        let lives = under(record, catalog, session, &before)?;
+        let covered: Vec<&Finding> = lives.iter().map(|(_, l)| &l.finding).collect();
+        let here = if covered.is_empty() { before.situation.clone() } else { situation(&covered, &tallies) };
+        let Some(end) = before.reevaluate(&here, &directory, session.now) else { continue };
+        let why = end.fired.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        let said = if why.is_empty() { "its end came" } else { &why };
+        let mut change = Change::default();
+        let action = if end.fired.is_empty() { "decision.expire" } else { "decision.trigger" };
+        record_decision(&mut change, session, action, version, &before, &end.decision, said)?;
+        for life in lives {
+            let event = match life.1.finding.state() {
+                State::FalsePositive => Event::Change {
+                    what: "decision".into(),
+                    before: "in-force".into(),
+                    after: end.decision.status.to_string(),
+                },
+                State::Accepted | State::Deferred if end.fired.is_empty() => Event::Expire {
+                    decision: number.clone(),
+                    expired_at: before.expires_at().unwrap_or(session.now),
+                },
+                State::Accepted | State::Deferred => Event::Trigger { decision: number.clone(), fired: said.to_owned() },
+                _ => continue,
+            };
+            step(&mut change, session, life, event, said)?;
+        }
+        commit(record, session.key.as_ref(), &change, session.now)?;
+        ended.push(end.decision);
+    }
+    Ok(ended)
+}
+
+/// Another tool's mute lists and baselines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MuteFormat {
+    /// Prowler's mute list (YAML).
+    Mutelist,
+    /// Checkov's baseline or results with skips (JSON).
+    CheckovBaseline,
+    /// `.trivyignore`.
+    Trivyignore,
+    /// ScoutSuite's exceptions (JSON).
+    Scoutsuite,
+}
+
+/// Imports another tool's list: each entry becomes a draft that waits for a basis, an owner and an end. Nothing is
+/// muted by that. Returns the drafts' ids.
+///
+/// # Errors
+/// The file is not of this format, the person may not ask, or the record fails.
+pub fn import(record: &mut Record, session: &Session, format: MuteFormat, text: &str) -> Result<Vec<(String, Draft)>, GovernError> {
+    use plumb_govern::{
+        decision::import,
+        people::{Act, may},
+    };
+    if !session.actor.roles.iter().any(|r| may(*r, Act::Request)) {
+        let has = session.actor.roles.iter().map(|r| r.name()).collect::<Vec<_>>().join(", ");
+        let needs = "engineer or approver".into();
+        let refusal = Refusal::NotAllowed { act: "import requests".into(), needs, actor: session.actor.id.clone(), has };
+        log_denied(record, session, "decision.import", ("decision", "import"), &refusal)?;
+        return Err(refusal.into());
+    }
+    let json = || serde_json::from_str(text).map_err(|e| GovernError::Input(format!("not JSON: {e}")));
+    let drafts = match format {
+        MuteFormat::Mutelist => import::prowler_mutelist(text),
+        MuteFormat::CheckovBaseline => import::checkov(&json()?),
+        MuteFormat::Trivyignore => import::trivyignore(text),
+        MuteFormat::Scoutsuite => import::scoutsuite(&json()?),
+    }
+    .map_err(|e| GovernError::Input(e.to_string()))?;
+    let have: Vec<(String, serde_json::Value)> = record.documents(DRAFTS)?;
+    let mut change = Change::default();
+    let mut out = Vec::new();
+    for draft in drafts {
+        let value = serde_json::to_value(&draft)?;
+        if have.iter().any(|(_, d)| *d == value) {
+            continue;
+        }
+        let id = format!("D-{:06}", have.len() + out.len() + 1);
+        change.documents.push((DRAFTS.into(), id.clone(), 0, value));
+        out.push((id, draft));
+    }
+    let ids: Vec<&str> = out.iter().map(|(id, _)| id.as_str()).collect();
+    let event = log::Event::done(&session.actor, "decision.import", ("decision", "import"), json!({ "drafts": ids }), session.now);
+    change.events.push(session.mark(event));
+    commit(record, session.key.as_ref(), &change, session.now)?;
+    Ok(out)
+}
+
+/// Drafts that nobody has completed yet, with their ids.
+///
+/// # Errors
+/// The record fails.
+pub fn drafts(record: &Record) -> Result<Vec<(String, Draft)>, GovernError> {
+    let done: BTreeSet<String> = record.documents("draft-done")?.into_iter().map(|(id, _)| id).collect();
+    record
+        .documents(DRAFTS)?
+        .into_iter()
+        .filter(|(id, _)| !done.contains(id))
+        .map(|(id, doc)| Ok((id, serde_json::from_value(doc)?)))
+        .collect()
+}
+
+impl Picture {
+    /// The decision with this number.
+    pub fn decision(&self, number: &str) -> Option<&Decision> {
+        self.decisions.iter().find(|d| d.number.as_str() == number)
+    }
+}

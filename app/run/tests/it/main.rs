@@ -1,0 +1,257 @@
+//! The operating record on a store: guarded, sealed, verified (G01, G05, G12, W01).
+
+use plumb_catalog::{Catalog, File};
+use plumb_govern::{
+    bundle,
+    people::{Actor, ActorKind, Role},
+};
+use plumb_model::{Outcome, Severity, Time, Verdict};
+use plumb_record::{NewScan, Record, RecordError, RuleRow, ScanId, TransitionRow, move_finding};
+use plumb_run::govern::{self, Ask, GovernError, NewPerson, Seal, Session, Verb};
+use std::collections::BTreeSet;
+
+const NOW: &str = "2026-11-21T10:00:00Z";
+const RULE: &str = "aws.s3.bucket.public-access-blocked";
+
+fn now() -> Time {
+    NOW.parse().unwrap()
+}
+
+fn seal() -> Seal {
+    Seal::from_seed(&[7; 32])
+}
+
+fn catalog() -> Catalog {
+    Catalog::load(std::iter::empty::<File<'_>>()).0
+}
+
+fn verdict(name: &str, outcome: Outcome) -> Verdict {
+    Verdict {
+        rule: RULE.into(),
+        kind: "aws.s3.bucket".into(),
+        account: "111122223333".into(),
+        region: "eu-west-1".into(),
+        resource: format!("arn:aws:s3:::{name}").as_str().into(),
+        name: name.into(),
+        sub_key: "".into(),
+        outcome,
+        needs: Vec::new(),
+        because: Vec::new(),
+    }
+}
+
+/// A scan that saw these buckets so.
+fn scan(record: &mut Record, at: Time, seen: &[(&str, Outcome)]) {
+    let new = NewScan { started: at, judged_at: at, scope: serde_json::json!({}), rules_digest: String::new() };
+    let scan: ScanId = record.begin_scan(&new).unwrap();
+    let rule = RuleRow {
+        id: RULE.into(),
+        title: "Buckets block public access".into(),
+        severity: Severity::High,
+        topic: "exposure.storage-public".into(),
+        kind: "aws.s3.bucket".into(),
+    };
+    record.put_rules(&[rule]).unwrap();
+    let (account, kind) = ("111122223333".into(), "aws.s3.bucket".into());
+    let mut ingest = record.ingest(scan, at, &account, &kind).unwrap();
+    for (name, outcome) in seen {
+        ingest.verdict(&verdict(name, *outcome), Severity::High).unwrap();
+    }
+    ingest.finish(&BTreeSet::from([RULE.into()]), &BTreeSet::new()).unwrap();
+    record.end_scan(scan, "complete", Some(at), None, &serde_json::json!({})).unwrap();
+}
+
+fn session(record: &Record, login: &str, at: Time) -> Session {
+    govern::identify(record, login, None, Some(seal().key), at).unwrap()
+}
+
+/// Three failing buckets; erin engineers, adam and anna approve.
+fn world() -> Record {
+    let mut record = Record::in_memory().unwrap();
+    let fail = Outcome::Fail;
+    scan(&mut record, now().plus_days(-1), &[("orders", fail), ("logs", fail), ("site", fail)]);
+    let setup = Actor { id: "cli:setup".into(), kind: ActorKind::Person, ..Actor::system("setup") };
+    let setup = Session { actor: setup, ..Session::system("setup", Some(seal().key), now()) };
+    for (id, role) in [("erin", Role::Engineer), ("adam", Role::Approver), ("anna", Role::Approver)] {
+        let new = NewPerson {
+            id: id.into(),
+            name: String::new(),
+            roles: vec![role],
+            teams: Vec::new(),
+            logins: vec![format!("{id}@example.com")],
+            code: false,
+            active: true,
+        };
+        govern::add_person(&mut record, &setup, new).unwrap();
+    }
+    record
+}
+
+fn id(name: &str) -> String {
+    verdict(name, Outcome::Fail).key().hex()
+}
+
+fn state(record: &Record, name: &str) -> String {
+    record.finding(&id(name)).unwrap().state
+}
+
+fn sql(record: &mut Record, statement: &str) {
+    record.atomically(|db| db.execute(statement, ()).map_err(|e| RecordError::Query(e.to_string()))).unwrap();
+}
+
+fn step(record: &mut Record, who: &str, name: &str, event: &str, fields: &[(&str, &str)]) -> Result<String, GovernError> {
+    let session = session(record, who, now());
+    let fields = fields.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    let life = govern::transition(record, &catalog(), &session, &id(name), event, "", &fields)?;
+    Ok(life.finding.state().to_string())
+}
+
+fn ask(name: &str) -> Ask {
+    Ask {
+        findings: vec![id(name)],
+        basis: Some("business-need".into()),
+        justification: Some("The shop's public catalogue is served from this bucket until the new front is live.".into()),
+        risk: Some("Anybody can read the catalogue and list its pictures.".into()),
+        expires: Some("30d".into()),
+        triggers: vec!["severity-rises".into()],
+        ..Ask::default()
+    }
+}
+
+fn sound(record: &Record) -> Result<u64, String> {
+    match govern::verify_log(record, &[seal().key.public()]).unwrap() {
+        Ok(v) => Ok(v.report.entries),
+        Err(broken) => Err(broken.to_string()),
+    }
+}
+
+#[test]
+fn people_move_findings_by_the_rules_and_denied_attempts_are_logged() {
+    let mut r = world();
+    assert_eq!(step(&mut r, "erin", "orders", "triage", &[("team", "shop")]).unwrap(), "triaged");
+    assert!(matches!(step(&mut r, "erin", "orders", "triage", &[("team", "shop")]), Err(GovernError::Refused(_))));
+    assert_eq!(step(&mut r, "erin", "orders", "start", &[("person", "erin"), ("plan", "SEC-1")]).unwrap(), "in-remediation");
+    assert_eq!(step(&mut r, "erin", "orders", "claim-fixed", &[("reference", "pull 7")]).unwrap(), "fixed-claimed");
+    assert!(matches!(step(&mut r, "erin", "orders", "retest-pass", &[]), Err(GovernError::Input(_))));
+    assert_eq!(state(&r, "orders"), "fixed-claimed");
+    assert_eq!(sound(&r), Ok(3 + 4));
+    let log = r.activity(0, 100).unwrap();
+    assert_eq!(log.iter().filter(|(_, line)| line.contains("\"outcome\":\"denied\"")).count(), 1);
+    // The next scan looks for itself; its steps continue the life people began.
+    scan(&mut r, now().plus_days(1), &[("orders", Outcome::Pass), ("logs", Outcome::Fail), ("site", Outcome::Fail)]);
+    assert_eq!(state(&r, "orders"), "fixed");
+    let row = r.finding(&id("orders")).unwrap();
+    let (_, life) = govern::load_life(&r, &catalog(), &row, &plumb_govern::policy::Policy::default()).unwrap();
+    plumb_govern::finding::check_fold(&life.finding, &life.steps).unwrap();
+}
+
+#[test]
+fn every_kind_of_tampering_is_named() {
+    let cases: [(&str, &str, &str); 4] = [
+        ("edit", "UPDATE activity SET entry = replace(entry, 'shop', 'blog') WHERE seq = 3", "entry 3 "),
+        ("delete", "DELETE FROM activity WHERE seq = 1", "entry 1 "),
+        ("truncate", "DELETE FROM activity WHERE seq = 4", "entry 4 "),
+        ("head", "UPDATE document SET doc = replace(doc, '\"size\":5', '\"size\":4') WHERE collection = 'log'", "entry "),
+    ];
+    for (name, statement, says) in cases {
+        let mut r = world();
+        step(&mut r, "erin", "orders", "triage", &[("team", "shop")]).unwrap();
+        step(&mut r, "erin", "logs", "triage", &[("team", "shop")]).unwrap();
+        assert_eq!(sound(&r), Ok(5), "{name}");
+        sql(&mut r, statement);
+        let why = sound(&r).expect_err(name);
+        assert!(why.starts_with(says), "{name}: {why}");
+    }
+    let mut r = world();
+    assert_eq!(govern::astray(&r).unwrap(), None);
+    sql(&mut r, "UPDATE finding SET state = 'accepted' WHERE resource LIKE '%orders'");
+    assert!(govern::astray(&r).unwrap().unwrap().contains("says accepted"));
+}
+
+#[test]
+fn nobody_decides_their_own_request_by_any_login() {
+    let mut r = world();
+    let asked = session(&r, "adam", now());
+    let d = govern::request(&mut r, &catalog(), &asked, &ask("orders")).unwrap();
+    let number = d.number.to_string();
+    assert_eq!(state(&r, "orders"), "exception-requested");
+    for login in ["adam", "ADAM@example.com", "erin"] {
+        let s = session(&r, login, now());
+        let refused = govern::decide(&mut r, &catalog(), &s, &number, Verb::Approve, "fine");
+        assert!(matches!(refused, Err(GovernError::Refused(_))), "{login}");
+    }
+    assert_eq!(state(&r, "orders"), "exception-requested");
+    let anna = session(&r, "anna", now());
+    govern::decide(&mut r, &catalog(), &anna, &number, Verb::Approve, "fine for a month").unwrap();
+    assert_eq!(state(&r, "orders"), "accepted");
+    // Nothing ends early; the end reopens what was covered, once.
+    let sweep = |r: &mut Record, at: Time| {
+        govern::sweep(r, &catalog(), &Session::system("expiry", Some(seal().key), at)).unwrap().len()
+    };
+    assert_eq!(sweep(&mut r, now().plus_days(29)), 0);
+    assert_eq!(sweep(&mut r, now().plus_days(31)), 1);
+    assert_eq!(sweep(&mut r, now().plus_days(31)), 0);
+    assert_eq!(state(&r, "orders"), "open");
+    assert!(sound(&r).is_ok());
+    assert!(govern::request(&mut r, &catalog(), &asked, &Ask { findings: vec![id("logs")], ..Ask::default() }).is_err());
+    assert_eq!(state(&r, "logs"), "open");
+}
+
+#[test]
+fn a_change_is_kept_whole_or_not_at_all() {
+    let mut r = world();
+    let entries = sound(&r).unwrap();
+    let mut change = govern::Change::default();
+    change.put("decision", "EX-1", 0, &1).unwrap();
+    let row = |from: &str| TransitionRow {
+        at: NOW.into(),
+        event: "triage".into(),
+        from: from.into(),
+        to: "triaged".into(),
+        actor: "erin".into(),
+        reason: String::new(),
+        scan: None,
+    };
+    change.moves.push((id("orders"), row("open")));
+    change.moves.push((id("logs"), row("accepted")));
+    assert!(govern::commit(&mut r, Some(&seal().key), &change, now()).is_err());
+    assert_eq!((state(&r, "orders").as_str(), sound(&r)), ("open", Ok(entries)));
+    assert!(r.document("decision", "EX-1").unwrap().is_none());
+    // A move behind the rules' back is seen when the finding is next read.
+    r.atomically(|db| move_finding(db, &id("orders"), &row("open"))).unwrap();
+    let err = step(&mut r, "erin", "orders", "start", &[("person", "erin"), ("plan", "x")]).unwrap_err();
+    assert!(matches!(err, GovernError::Diverged(_)), "{err}");
+}
+
+#[test]
+fn a_bundle_verifies_alone_and_a_spoiled_byte_is_named() {
+    let mut r = world();
+    step(&mut r, "erin", "orders", "triage", &[("team", "shop")]).unwrap();
+    let (bytes, manifest) =
+        govern::write_bundle(&r, &catalog(), &[], "Example", now().plus_days(-90), now().plus_days(1), &seal().key).unwrap();
+    let report = bundle::verify(&bytes, &[&manifest.key]).unwrap();
+    assert_eq!((report.folded, report.log.entries), (3, 4));
+    for at in [bytes.len() / 4, bytes.len() / 2, bytes.len() * 3 / 4] {
+        let mut spoiled = bytes.clone();
+        spoiled[at] ^= 1;
+        assert!(bundle::verify(&spoiled, &[]).is_err(), "byte {at}");
+    }
+    assert!(bundle::verify(&bytes, &["00"]).is_err());
+}
+
+#[test]
+fn a_key_is_made_once_and_only_for_its_owner() {
+    let folder = std::env::temp_dir().join(format!("plumb-seal-{}", std::process::id()));
+    let path = folder.join("deep/seal.key");
+    let first = Seal::read_or_make(&path).unwrap();
+    let again = Seal::read_or_make(&path).unwrap();
+    assert!(first.made && !again.made && first.key.public() == again.key.public());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    std::fs::write(&path, "not a key").unwrap();
+    assert!(Seal::read(&path).is_err());
+    std::fs::remove_dir_all(&folder).unwrap();
+}
