@@ -56,6 +56,12 @@ pub fn public_statements(document: &Document, definition: Definition) -> Vec<Pub
         .collect()
 }
 
+/// The statements of [`public_statements`] that no Deny for everyone takes back, or narrows to callers it names
+/// (`StringNotEquals aws:PrincipalOrgID`).
+pub fn open_statements(document: &Document, definition: Definition) -> impl Iterator<Item = &Statement> {
+    document.statements.iter().filter(move |s| crate::exposure::policies::admits_anyone(document, s, definition))
+}
+
 /// Whether any statement admits anyone; see [`public_statements`].
 pub fn is_public(document: &Document, definition: Definition) -> bool {
     !public_statements(document, definition).is_empty()

@@ -1,43 +1,12 @@
 //! Answers rules' questions about policy documents.
 
+use plumb_assess::policy::{self, Definition, Document};
 use plumb_evaluate::{Policies, PolicyContext};
 use plumb_model::Value;
-use std::net::IpAddr;
 
 /// The policy engine behind rule pages.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Engine;
-
-/// Condition keys that, bound to fixed values, say who may come in.
-/// Source: Amazon S3 User Guide, "The meaning of public", and the global condition context keys of the IAM User Guide.
-const WHO: [&str; 26] = [
-    "aws:sourcearn",
-    "aws:sourceaccount",
-    "aws:sourceowner",
-    "aws:sourceorgid",
-    "aws:sourceorgpaths",
-    "aws:sourcevpc",
-    "aws:sourcevpce",
-    "aws:sourceip",
-    "aws:vpcsourceip",
-    "aws:principalorgid",
-    "aws:principalorgpaths",
-    "aws:principalaccount",
-    "aws:principalarn",
-    "aws:principalservicename",
-    "aws:principalisawsservice",
-    "aws:userid",
-    "aws:username",
-    "s3:dataaccesspointarn",
-    "s3:dataaccesspointaccount",
-    "s3:x-amz-server-side-encryption-aws-kms-key-id",
-    "kms:calleraccount",
-    "kms:viaservice",
-    "lambda:eventsourcetoken",
-    "elasticfilesystem:accessedviamounttarget",
-    "sns:endpoint",
-    "sts:externalid",
-];
 
 struct Statement<'a> {
     value: &'a Value,
@@ -159,93 +128,31 @@ impl Statement<'_> {
         }
         out
     }
-
-    /// Whether a condition binds who comes in to fixed values.
-    fn restricted(&self) -> bool {
-        self.conditions().iter().any(|(operator, key, values)| {
-            let operator = operator.trim_start_matches("foranyvalue:");
-            !operator.ends_with("ifexists")
-                && !operator.starts_with("forallvalues:")
-                && binds(operator, key, values)
-                && (WHO.contains(&key.as_str()) || key.starts_with("aws:principaltag/") || key.ends_with(":sub"))
-        })
-    }
-
-    /// A Deny for everybody but those a condition names (`StringNotEquals aws:PrincipalOrgID`).
-    fn denies_all_others(&self, action: Option<&str>) -> bool {
-        let everybody = self.anyone() || matches!(self.value.get("Principal"), Some(Value::Map(m)) if texts(m.get("AWS")).contains(&"*"));
-        let covers = action.is_none_or(|a| texts(self.value.get("Action")).iter().any(|own| glob(own, a)))
-            && texts(self.value.get("Action")).iter().any(|a| *a == "*" || a.ends_with(":*"));
-        self.effect("Deny")
-            && everybody
-            && covers
-            && self.conditions().iter().any(|(operator, key, values)| {
-                let negated = operator.contains("not") && operator != "null";
-                WHO.contains(&key.as_str()) && negated && !values.is_empty() && values.iter().all(|v| fixed(key, v))
-            })
-    }
 }
 
-fn binds(operator: &str, key: &str, values: &[String]) -> bool {
-    match operator {
-        "stringequals" | "stringequalsignorecase" | "arnequals" | "arnlike" | "stringlike" | "ipaddress" | "bool" => {
-            !values.is_empty() && values.iter().all(|v| fixed(key, v)) && !(operator == "bool" && values.iter().any(|v| v == "false"))
-        }
-        _ => false,
-    }
-}
-
-/// Whether a value of a key is narrow enough to name somebody.
-fn fixed(key: &str, value: &str) -> bool {
-    if key == "aws:sourceip" || key == "aws:vpcsourceip" {
-        let (address, bits) = value.split_once('/').map_or((value, None), |(a, b)| (a, b.parse::<u8>().ok()));
-        return match address.parse::<IpAddr>() {
-            Ok(IpAddr::V4(_)) => bits.unwrap_or(32) > 8,
-            Ok(IpAddr::V6(_)) => bits.unwrap_or(128) > 32,
-            Err(_) => false,
-        };
-    }
-    if value.starts_with("arn:") {
-        // The account part must be fixed; S3 ARNs have none and name a bucket instead.
-        let parts: Vec<&str> = value.splitn(6, ':').collect();
-        let (service, account, rest) = (parts.get(2), parts.get(4).copied().unwrap_or_default(), parts.get(5).copied().unwrap_or_default());
-        return if service == Some(&"s3") { !rest.starts_with('*') } else { !account.contains('*') && !account.is_empty() };
-    }
-    !value.contains('*') && !value.contains('?') && !value.is_empty()
-}
-
-/// The account an AWS principal names: an ARN or a bare number.
-fn account_of(name: &str) -> Option<&str> {
-    let account = if name.starts_with("arn:") { name.split(':').nth(4)? } else { name };
-    (account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit())).then_some(account)
+/// The document as the assessing engine reads it; none when it is no policy at all.
+fn document(policy: &Value) -> Option<Document> {
+    (!policy.is_null()).then(|| Document::parse(&policy.to_plain_json()).ok()).flatten()
 }
 
 impl Policies for Engine {
     fn public_statements(&self, policy: &Value, actions: Option<&[String]>) -> Vec<String> {
         let all = statements(policy);
-        all.iter()
-            .filter(|s| s.effect("Allow") && s.anyone() && !s.restricted())
-            .filter(|s| actions.is_none_or(|wanted| wanted.iter().any(|a| s.grants(a))))
-            .filter(|s| {
-                let granted = texts(s.value.get("Action"));
-                !all.iter().any(|d| match granted.as_slice() {
-                    [] => d.denies_all_others(None),
-                    named => named.iter().all(|a| d.denies_all_others(Some(a))),
-                })
-            })
-            .map(Statement::shown)
-            .collect()
+        let wanted = |s: &Statement<'_>| actions.is_none_or(|wanted| wanted.iter().any(|a| s.grants(a)));
+        let document = document(policy);
+        let read = |at: usize| document.iter().flat_map(|d| &d.statements).any(|s| s.index == at);
+        let open: Vec<usize> =
+            document.iter().flat_map(|d| policy::open_statements(d, Definition::Reachable)).map(|s| s.index).collect();
+        // A statement that cannot be read for certain is taken at its widest.
+        let lost = |s: &Statement<'_>| !read(s.position) && s.effect("Allow") && s.anyone();
+        all.iter().filter(|s| (open.contains(&s.position) || lost(s)) && wanted(s)).map(Statement::shown).collect()
     }
 
     fn external_accounts(&self, policy: &Value, context: PolicyContext<'_>) -> Vec<String> {
-        let mut found: Vec<String> = statements(policy)
-            .iter()
-            .filter(|s| s.effect("Allow"))
-            .flat_map(Statement::principals)
-            .filter(|(kind, _)| matches!(kind.as_str(), "AWS" | "*" | "CanonicalUser"))
-            .filter_map(|(_, name)| account_of(&name).map(str::to_owned))
-            .filter(|a| a != context.account && context.organization_accounts.binary_search(a).is_err())
-            .collect();
+        let Some(document) = document(policy) else { return Vec::new() };
+        let trusted: Vec<&str> = context.organization_accounts.iter().map(String::as_str).collect();
+        let mut found: Vec<String> =
+            policy::external_accounts(&document, context.account, &trusted).into_iter().map(|g| g.account).collect();
         found.sort();
         found.dedup();
         found

@@ -10,7 +10,7 @@
 
 mod estate;
 mod network;
-mod policies;
+pub(crate) mod policies;
 mod resources;
 
 pub use estate::{Estate, Item, Need, Table};

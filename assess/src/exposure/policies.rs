@@ -32,7 +32,7 @@ pub(crate) fn document(item: &Item<'_>, field: &str) -> Result<Option<Document>,
     }
     let parsed = match value.as_str() {
         Some(text) => Document::parse(text),
-        None => Document::parse(&value.to_plain_json()),
+        None => Document::parse(value.to_plain_json()),
     };
     parsed.map(Some).map_err(|e| {
         let mut unknown = plumb_model::Unknown::new(plumb_model::Reason::Broken, format!("{} of {}", field, item.id()));
@@ -53,6 +53,16 @@ pub(crate) fn judge(estate: &Estate, item: &Item<'_>, reading: Reading<'_>) -> J
 /// Judges a parsed policy.
 pub(crate) fn judge_document(estate: &Estate, id: &str, reading: Reading<'_>, document: &Document) -> Judged {
     let mut out = Judged::internal();
+    // A statement that could not be read might say anything.
+    let lost = document
+        .problems
+        .iter()
+        .find(|p| p.statement.is_none_or(|at| document.statements.iter().all(|s| s.index != at)));
+    if let Some(problem) = lost {
+        let mut unknown = plumb_model::Unknown::new(plumb_model::Reason::Broken, format!("{} of {id}", reading.field));
+        unknown.detail = problem.what.clone();
+        out = Judged::open(reading.anyone, std::sync::Arc::new(unknown));
+    }
     for statement in document.statements.iter().filter(|s| s.effect == Effect::Allow) {
         let Some(principals) = &statement.principals else { continue };
         let cap = denied(estate, document, statement, reading);
@@ -184,4 +194,14 @@ fn left_by(estate: &Estate, deny: &Statement, reading: Reading<'_>) -> Option<Cl
         left = left.max(class_of(estate, &positive));
     }
     Some(left)
+}
+
+/// Whether a statement admits anyone from outside once the Deny statements for everyone are heard.
+pub(crate) fn admits_anyone(document: &Document, statement: &Statement, definition: Definition) -> bool {
+    let nowhere = Estate::default();
+    let reading = Reading { field: "policy", anyone: Class::Internet, definition };
+    statement.effect == Effect::Allow
+        && statement.principals.as_ref().is_some_and(|p| p.is_open())
+        && !statement.conditions.iter().any(|c| limits(c, definition))
+        && denied(&nowhere, document, statement, reading) == Class::Internet
 }

@@ -12,10 +12,14 @@ use std::sync::Arc;
 /// Every resource of an account whose kind can be reached from outside, by kind and id.
 ///
 /// Kinds with rules of their own are buckets, access points, snapshots, images, instances, network interfaces,
-/// functions, keys and roles; any other kind with a resource policy is judged by that.
+/// functions, keys and roles; any other kind with a resource policy is judged by that. A kind that was not read
+/// completely adds one unknown entry, named `*`, for what may be missing.
 pub fn exposures(estate: &Estate) -> Vec<Exposure> {
     let mut out = Vec::new();
     for (name, table) in &estate.tables {
+        if let Some(gap) = table.gap.as_ref().filter(|_| is_judged(name)) {
+            out.push(unread(estate, name, gap));
+        }
         for resource in &table.resources {
             let item = Item { kind: &table.kind, resource };
             if let Some(judged) = judge(estate, name, &item) {
@@ -25,6 +29,41 @@ pub fn exposures(estate: &Estate) -> Vec<Exposure> {
     }
     out.sort_by(|a, b| (&a.kind, &a.resource).cmp(&(&b.kind, &b.resource)));
     out
+}
+
+/// Kinds whose resources are judged.
+fn is_judged(kind: &str) -> bool {
+    is_resource_policy(kind)
+        || matches!(
+            kind,
+            "aws.s3.bucket"
+                | "aws.s3.access-point"
+                | "aws.ec2.ebs-snapshot"
+                | "aws.ec2.image"
+                | "aws.ec2.instance"
+                | "aws.lambda.function"
+                | "aws.iam.role"
+                | "aws.sqs.queue"
+                | "aws.sns.topic"
+        )
+}
+
+/// The resources of a kind that may be there and were not read.
+fn unread(estate: &Estate, kind: &str, gap: &Need) -> Exposure {
+    Exposure {
+        account: estate.account.clone(),
+        region: String::new(),
+        kind: kind.to_owned(),
+        resource: format!("{}:{kind}", estate.account),
+        name: "*".into(),
+        class: Class::Unknown,
+        at_most: Some(Class::Internet),
+        proof: Vec::new(),
+        needs: vec![gap.describe()],
+        openings: Vec::new(),
+        actions: Vec::new(),
+        outside_accounts: Vec::new(),
+    }
 }
 
 fn judge(estate: &Estate, kind: &str, item: &Item<'_>) -> Option<Judged> {

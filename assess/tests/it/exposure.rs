@@ -8,6 +8,9 @@ use serde_json::{Value as Json, json};
 use std::sync::{Arc, LazyLock};
 
 static CATALOG: LazyLock<Catalog> = LazyLock::new(|| Catalog::load([]).0);
+/// A resource: kind, id, fields.
+pub(crate) type Given = (&'static str, &'static str, Json);
+
 pub(crate) const OWN: &str = "111111111111";
 
 pub(crate) fn kind(name: &str) -> Arc<Kind> {
@@ -78,7 +81,7 @@ const ACCOUNT: &str = "aws.s3.account";
 const BUCKET: &str = "aws.s3.bucket";
 const FREE: &str = r#"{"object_ownership": "BucketOwnerEnforced"}"#;
 
-fn bucket(fields: Json) -> (&'static str, &'static str, Json) {
+fn bucket(fields: Json) -> Given {
     let mut all: Json = serde_json::from_str(FREE).expect("JSON");
     for (name, value) in fields.as_object().into_iter().flatten() {
         all[name] = value.clone();
@@ -86,7 +89,7 @@ fn bucket(fields: Json) -> (&'static str, &'static str, Json) {
     (BUCKET, "b", all)
 }
 
-fn account(fields: Json) -> (&'static str, &'static str, Json) {
+fn account(fields: Json) -> Given {
     (ACCOUNT, "acct", fields)
 }
 
@@ -226,7 +229,7 @@ fn functions() {
 }
 
 /// An instance with a public address in a public subnet, open to the world on port 22.
-pub(crate) fn bastion() -> Vec<(&'static str, &'static str, Json)> {
+pub(crate) fn bastion() -> Vec<Given> {
     vec![
         (
             "aws.ec2.instance",
@@ -256,11 +259,7 @@ fn entry(number: i64, egress: bool, action: &str, protocol: &str, cidr: &str, fr
 }
 
 #[track_caller]
-fn check_bastion(
-    class: Class,
-    at_most: Option<Class>,
-    change: impl FnOnce(&mut Vec<(&'static str, &'static str, Json)>),
-) {
+fn check_bastion(class: Class, at_most: Option<Class>, change: impl FnOnce(&mut Vec<Given>)) {
     let mut world = bastion();
     change(&mut world);
     check(&world, "i", class, at_most);
@@ -288,7 +287,7 @@ fn instances() {
         });
     }
     // The ACL: closed for the port, closed for answers, open for a part.
-    let acl = |inbound: Json| move |w: &mut Vec<(&'static str, &'static str, Json)>| w[3].2["entries"][0] = inbound;
+    let acl = |inbound: Json| move |w: &mut Vec<Given>| w[3].2["entries"][0] = inbound;
     check_bastion(Internal, None, acl(entry(100, false, "allow", "6", "0.0.0.0/0", 443, 443)));
     check_bastion(Limited, None, acl(entry(100, false, "allow", "6", "198.51.100.0/24", 22, 22)));
     check_bastion(Internal, None, |w| w[3].2["entries"][1] = entry(100, true, "allow", "6", "0.0.0.0/0", 80, 80));
@@ -305,6 +304,17 @@ fn openings_name_ports_and_group() {
     assert_eq!(shown, ["tcp/22 from 0.0.0.0/0", "tcp/24-25 from 0.0.0.0/0"]);
     let fields: Vec<&str> = found.proof.iter().take(4).map(|s| s.field.as_str()).collect();
     assert_eq!(fields, ["public_address", "routes[0]", "entries[2]", "ingress[0].cidrs"]);
+}
+
+#[test]
+fn a_kind_that_was_not_read_is_unknown() {
+    let mut world = estate(&[("aws.sqs.queue", "q", json!({}))]);
+    let table = world.tables.get_mut("aws.sqs.queue").expect("the table");
+    table.gap = Some(Arc::new(Unknown::new(Reason::Denied, "sqs:ListQueues")));
+    let found = exposures(&world);
+    let classes: Vec<(&str, Class)> = found.iter().map(|e| (e.name.as_str(), e.class)).collect();
+    assert_eq!(classes, [("*", Class::Unknown), ("q", Class::Internal)]);
+    assert_eq!(found[0].needs.len(), 1);
 }
 
 /// What a class can be at the worst.

@@ -1,6 +1,6 @@
 //! Attack paths of a hand-made account.
 
-use super::exposure::{OWN, bastion, estate};
+use super::exposure::{Given, OWN, bastion, estate};
 use plumb_assess::{
     exposure::exposures,
     identity::aws::{Details, Organization, escalations},
@@ -18,7 +18,7 @@ fn role(name: &str, trust: Json, statement: Json) -> Json {
     })
 }
 
-fn find(resources: &[(&'static str, &'static str, Json)], roles: &[Json]) -> Report {
+fn find(resources: &[Given], roles: &[Json]) -> Report {
     let mut resources = resources.to_vec();
     resources.push(("aws.s3.account", "acct", json!({})));
     for r in roles {
@@ -57,7 +57,7 @@ fn reader() -> Json {
     role("app", ec2(), json!({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::nw-*/*"}))
 }
 
-fn pii() -> (&'static str, &'static str, Json) {
+fn pii() -> Given {
     ("aws.s3.bucket", "arn:aws:s3:::nw-pii", json!({"object_ownership": "BucketOwnerEnforced"}))
 }
 
@@ -80,13 +80,13 @@ fn from_the_internet_through_an_instance_to_data() {
 
 #[test]
 fn no_path_without_every_link() {
-    let world = |change: &dyn Fn(&mut Vec<(&'static str, &'static str, Json)>)| {
+    let world = |change: &dyn Fn(&mut Vec<Given>)| {
         let mut world = bastion();
         world.push(pii());
         change(&mut world);
         world
     };
-    let none = |world: &[(&'static str, &'static str, Json)], role: Json| {
+    let none = |world: &[Given], role: Json| {
         let report = find(world, &[role]);
         assert!(report.families.is_empty() && report.cuts.is_empty(), "{report:#?}");
     };
