@@ -96,6 +96,9 @@ pub struct ListSpec {
     pub decode: Option<Decode>,
     /// Error codes (or `Code:part of the message`) that mean there is nothing; not an error.
     pub absent: Vec<String>,
+    /// Items of which all of this is true are left out (`{ Arn = "arn:aws:iam::aws:*", AttachmentCount = 0 }`: managed
+    /// policies nobody uses). A text ending in `*` matches by its beginning.
+    pub unless: Vec<(Path, Value)>,
     /// At most this many items are taken; reaching it makes the read incomplete, and says so.
     pub cap: Option<usize>,
 }
@@ -410,6 +413,8 @@ struct RawList {
     decode: Option<String>,
     #[serde(default)]
     absent: Vec<String>,
+    #[serde(default)]
+    unless: BTreeMap<String, toml::Value>,
     cap: Option<usize>,
 }
 
@@ -631,6 +636,7 @@ impl Cx<'_> {
             scalar: l.scalar,
             decode: self.decode(l.decode.as_ref()),
             absent: l.absent,
+            unless: l.unless.iter().map(|(path, value)| (self.path(path), from_toml(value))).collect(),
             cap: l.cap,
         }
     }
@@ -644,6 +650,7 @@ impl Cx<'_> {
                 scalar: j.scalar,
                 decode: self.decode(j.decode.as_ref()),
                 absent: j.absent,
+                unless: Vec::new(),
                 cap: None,
             },
             on: self.path(&j.on),

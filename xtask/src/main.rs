@@ -1,6 +1,11 @@
 //! Chores of the repository. Each is one module; this file only chooses.
 //!
 //! ```text
+//! cargo xtask test          all that must hold before a change is merged
+//! cargo xtask docs          write the rule catalogue and the field reference
+//! cargo xtask demo          record the demo organisation from the emulator
+//! cargo xtask governance    derive frameworks and end-of-life dates
+//! cargo xtask venv          make the emulator's Python environment
 //! cargo xtask aws-models    derive clouds/aws/models.bin from the official service models
 //! ```
 
@@ -8,6 +13,10 @@ mod aws_actions;
 mod aws_endpoints;
 mod aws_model;
 mod aws_pages;
+mod docs;
+mod emulator;
+mod governance;
+mod test;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -21,11 +30,22 @@ struct Chore {
     run: fn(&[String]) -> Done,
 }
 
-const CHORES: &[Chore] = &[Chore {
-    name: "aws-models",
-    about: "derive clouds/aws/models.bin from the official service models [--botocore DATA_DIR]",
-    run: aws_model::run,
-}];
+const CHORES: &[Chore] = &[
+    Chore { name: "test", about: "all that must hold before a change is merged [--no-emulator]", run: test::run },
+    Chore { name: "docs", about: "write docs/rules.md and docs/kinds.md from the catalog [--check]", run: docs::run },
+    Chore { name: "demo", about: "record the demo organisation from the emulator", run: emulator::demo },
+    Chore {
+        name: "governance",
+        about: "derive frameworks and end-of-life dates from ../shared/data [--check]",
+        run: governance::run,
+    },
+    Chore { name: "venv", about: "make the emulator's Python environment in target/venv", run: emulator::venv },
+    Chore {
+        name: "aws-models",
+        about: "derive clouds/aws/models.bin from the official service models [--botocore DATA_DIR]",
+        run: aws_model::run,
+    },
+];
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();

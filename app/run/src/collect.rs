@@ -46,6 +46,8 @@ pub struct Gathered {
     pub partition: String,
     /// Its regions.
     pub regions: Vec<Region>,
+    /// Where regional services are asked about what exists once per account (`s3:ListBuckets`).
+    pub home: Region,
     /// Whether it manages the organisation, so that organisation-wide kinds are read there.
     pub organization: bool,
     /// The kinds wanted.
@@ -68,6 +70,7 @@ type Memo = Rc<RefCell<HashMap<String, Rc<OnceCell<Rows>>>>>;
 struct Reader<'w> {
     wire: &'w dyn Wire,
     account: AccountId,
+    home: Region,
     children: BTreeMap<KindId, Vec<Arc<Kind>>>,
     /// Lists that are asked for more than once, by region and call.
     shared: HashSet<String>,
@@ -100,6 +103,7 @@ pub async fn gather(wire: &dyn Wire, wanted: &Gathered, out: mpsc::Sender<Event>
     let reader = Reader {
         wire,
         account: wanted.account.clone(),
+        home: wanted.home.clone(),
         children,
         shared: times.into_iter().filter(|(_, n)| *n > 1).map(|(key, _)| key).collect(),
         memo: Memo::default(),
@@ -268,6 +272,13 @@ impl Reader<'_> {
                         }
                     }
                 }
+                other if means_absent(&other, &list.absent) => {
+                    for (kind, tally) in group.kinds.iter().zip(tallies.iter_mut()) {
+                        if kind.list.as_ref().is_some_and(|l| l.items.is_none() && l.decode.is_none()) {
+                            self.items(kind, scope, parent, vec![Value::Null], tally).await;
+                        }
+                    }
+                }
                 other => {
                     let unknown = other.unknown(&call.name()).map(Arc::new);
                     tallies.iter_mut().for_each(|t| t.gap = unknown.clone());
@@ -343,7 +354,9 @@ impl Reader<'_> {
     }
 
     fn target(&self, ask: &Ask) -> Target {
-        Target { account: self.account.clone(), region: ask.region.clone() }
+        let at_home = ask.region == Region::global() && !plumb_clouds::aws::is_global(&ask.service);
+        let region = if at_home { self.home.clone() } else { ask.region.clone() };
+        Target { account: self.account.clone(), region }
     }
 
     /// Completes items and hands them over.
@@ -477,10 +490,12 @@ impl Reader<'_> {
             let (pages, stop) = self.wire.all(&target, &call).await;
             return match stop {
                 None => Told::Pages(pages.iter().map(Value::from_json).collect()),
+                Some(answer) if means_absent(&answer, &ask.absent) => Told::Absent,
                 Some(answer) => told(answer, &call),
             };
         }
-        told(self.wire.send(&target, &call).await, &call)
+        let answer = self.wire.send(&target, &call).await;
+        if means_absent(&answer, &ask.absent) { Told::Absent } else { told(answer, &call) }
     }
 
     async fn flush(&self, tally: &mut Tally) {
@@ -488,6 +503,16 @@ impl Reader<'_> {
             let _ = self.out.send(Event::Resources(std::mem::take(&mut tally.waiting))).await;
         }
     }
+}
+
+/// Whether an answer is one that `Code:part of the message` declares to mean "there is nothing". Plain codes are the
+/// wire's business.
+fn means_absent(answer: &Answer, absent: &[String]) -> bool {
+    let (code, message) = match answer {
+        Answer::Denied { code, message, .. } | Answer::Disabled { code, message } | Answer::Broken { code, message } => (code, message),
+        _ => return false,
+    };
+    absent.iter().filter_map(|a| a.split_once(':')).any(|(c, part)| c == code && message.contains(part))
 }
 
 fn told(answer: Answer, call: &Call) -> Told {
@@ -503,7 +528,7 @@ fn told(answer: Answer, call: &Call) -> Told {
 
 fn call_of(ask: &Ask) -> Call {
     let mut call = Call::new(&ask.service, &ask.operation, ask.args.clone());
-    call.absent = ask.absent.iter().map(|c| c.as_str().into()).collect();
+    call.absent = ask.absent.iter().filter(|c| !c.contains(':')).map(|c| c.as_str().into()).collect();
     call.gone = ask.gone.iter().map(|c| c.as_str().into()).collect();
     call
 }

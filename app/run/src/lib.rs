@@ -13,6 +13,8 @@ mod redact;
 mod scan;
 mod settings;
 mod support;
+mod check;
+mod exposure;
 
 pub use aws::{AccountTarget, AwsOptions, Connected, EnterError, connect, discover};
 pub use collect::{Event, Gathered, Progress};
@@ -23,3 +25,7 @@ pub use redact::redact;
 pub use scan::{Outcome, ScanError, ScanOptions, Seen, facts_of, run_scan};
 pub use settings::{read_example, read_params};
 pub use support::EndOfLife;
+pub use check::{CodeChecked, CodeVerdict, Skipped, check, is_error};
+
+pub mod govern;
+pub use exposure::{AnalysisError, analysed_accounts, attack_paths, estate, exposed};

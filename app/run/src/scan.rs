@@ -164,6 +164,7 @@ pub async fn run_scan(
             account: t.id.as_str().into(),
             partition: options.partition.clone(),
             regions: facts.get(&t.id).map(|f| f.regions.iter().map(|r| Region::from(r.as_str())).collect()).unwrap_or_default(),
+            home: options.home.as_str().into(),
             organization: t.management == Some(true),
             kinds: kinds.clone(),
             done: done

@@ -1,6 +1,7 @@
 //! Settings people write: parameters of rules.
 
-use plumb_catalog::Catalog;
+use plumb_catalog::{Catalog, Dialect};
+use plumb_iac::{MemoryFiles, ProblemSeverity, map, templates, templates::Template, terraform};
 use plumb_model::{Resource, RuleId, Value};
 use std::collections::BTreeMap;
 
@@ -23,9 +24,38 @@ pub fn read_params(text: &str) -> Result<BTreeMap<RuleId, BTreeMap<String, Value
     Ok(settings.params.into_iter().map(|(rule, given)| (rule, plain(given))).collect())
 }
 
-/// Reads a page's example in code into resources; none where the dialect has no reader in this build.
-pub fn read_example(_catalog: &Catalog) -> impl Fn(plumb_catalog::Dialect, &str) -> Option<Result<Vec<Resource>, String>> {
-    |_, _| None
+/// Reads a page's example in code into resources.
+pub fn read_example(catalog: &Catalog) -> impl Fn(Dialect, &str) -> Option<Result<Vec<Resource>, String>> {
+    |dialect, text| {
+        let name = match dialect {
+            Dialect::Json => return None,
+            Dialect::Hcl => "main.tf",
+            Dialect::CloudFormation if text.trim_start().starts_with('{') => "template.json",
+            Dialect::CloudFormation => "template.yaml",
+            Dialect::Arm => "template.json",
+            Dialect::Bicep => "main.bicep",
+        };
+        Some(example_resources(catalog, dialect, name, text))
+    }
+}
+
+fn example_resources(catalog: &Catalog, dialect: Dialect, name: &str, text: &str) -> Result<Vec<Resource>, String> {
+    let files = MemoryFiles::new([(name, text)]);
+    let reading = match dialect {
+        Dialect::Hcl => terraform::read(&files, &terraform::Options::default()),
+        Dialect::Json | Dialect::CloudFormation | Dialect::Arm | Dialect::Bicep => {
+            let template = match dialect {
+                Dialect::Bicep => Template::Bicep,
+                Dialect::Arm => Template::Arm,
+                _ => Template::CloudFormation,
+            };
+            templates::read_these(&files, &BTreeMap::from([(name.to_owned(), template)]))
+        }
+    };
+    if let Some(problem) = reading.problems.iter().find(|p| p.severity == ProblemSeverity::Error) {
+        return Err(format!("line {} of the example: {}", problem.place.line, problem.message));
+    }
+    Ok(map::resources(catalog, &reading).into_iter().map(|m| m.resource).collect())
 }
 
 #[cfg(test)]

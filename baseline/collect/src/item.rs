@@ -70,8 +70,16 @@ pub fn page_items(list: &ListSpec, page: &Value) -> Vec<Value> {
         Value::Null => Vec::new(),
         one => vec![one],
     };
+    let left_out = |item: &Value| {
+        !list.unless.is_empty()
+            && list.unless.iter().all(|(path, want)| match (path.find(item), want) {
+                (Value::Str(got), Value::Str(want)) => want.strip_suffix('*').map_or(got == *want, |begin| got.starts_with(begin)),
+                (got, want) => got == *want,
+            })
+    };
     items
         .into_iter()
+        .filter(|item| !left_out(item))
         .map(|item| match (&list.scalar, &item) {
             (Some(name), Value::Str(_) | Value::Int(_)) => Value::map([(name.as_str(), item)]),
             _ => item,

@@ -46,18 +46,18 @@ impl CompiledRule {
                 Decision::Unknown(needs) => {
                     // If the condition itself holds, it does not matter whether the rule applies.
                     if self.parts.is_none() && self.pass.decide(&frame) == Decision::True {
-                        let because = self.leaves(resource, &self.pass, &frame, explain == Explain::Everything);
+                        let because = self.leaves(resource, world, &self.pass, &frame, explain == Explain::Everything);
                         return take(self.verdict(resource, "", Outcome::Pass, Vec::new(), because));
                     }
-                    let because = self.leaves(resource, when, &frame, explain != Explain::Nothing);
+                    let because = self.leaves(resource, world, when, &frame, explain != Explain::Nothing);
                     return take(self.verdict(resource, "", Outcome::Unknown, needs, because));
                 }
                 Decision::Error(error) => return take(self.broken(resource, "", &error.to_string())),
             }
         }
         match &self.parts {
-            None => self.decide(resource, "", &frame, explain, take),
-            Some((list, key)) => self.judge_parts(resource, list, key, &here, &vars, now, explain, take),
+            None => self.decide(resource, world, "", &frame, explain, take),
+            Some((list, key)) => self.judge_parts(resource, world, list, key, &here, &vars, now, explain, take),
         }
     }
 
@@ -65,6 +65,7 @@ impl CompiledRule {
     fn judge_parts(
         &self,
         resource: &Resource,
+        world: &World<'_>,
         list: &Program,
         key: &Program,
         here: &Here<'_>,
@@ -78,7 +79,7 @@ impl CompiledRule {
             Val::List(parts) => parts,
             Val::Null => return take(self.verdict(resource, "", Outcome::NotApplicable, Vec::new(), Vec::new())),
             Val::Unknown(unknowns) => {
-                let because = self.leaves(resource, list, &frame, explain != Explain::Nothing);
+                let because = self.leaves(resource, world, list, &frame, explain != Explain::Nothing);
                 return take(self.verdict(resource, "", Outcome::Unknown, unknowns.list(), because));
             }
             Val::Error(error) => return take(self.broken(resource, "", &error.to_string())),
@@ -106,11 +107,12 @@ impl CompiledRule {
                     value => value.to_plain_json().to_string(),
                 },
             };
-            self.decide(resource, &sub_key, &frame, explain, take);
+            self.decide(resource, world, &sub_key, &frame, explain, take);
         }
     }
 
-    fn decide(&self, resource: &Resource, sub_key: &str, frame: &Frame<'_>, explain: Explain, take: &mut impl FnMut(Verdict)) {
+    #[allow(clippy::too_many_arguments)]
+    fn decide(&self, resource: &Resource, world: &World<'_>, sub_key: &str, frame: &Frame<'_>, explain: Explain, take: &mut impl FnMut(Verdict)) {
         let (outcome, needs) = match self.pass.decide(frame) {
             Decision::True => (Outcome::Pass, Vec::new()),
             Decision::False => (Outcome::Fail, Vec::new()),
@@ -122,16 +124,16 @@ impl CompiledRule {
             Explain::NotPass => outcome != Outcome::Pass,
             Explain::Everything => true,
         };
-        let because = self.leaves(resource, &self.pass, frame, wanted);
+        let because = self.leaves(resource, world, &self.pass, frame, wanted);
         take(self.verdict(resource, sub_key, outcome, needs, because));
     }
 
-    fn leaves(&self, resource: &Resource, program: &Program, frame: &Frame<'_>, wanted: bool) -> Vec<Leaf> {
+    fn leaves(&self, resource: &Resource, world: &World<'_>, program: &Program, frame: &Frame<'_>, wanted: bool) -> Vec<Leaf> {
         if !wanted {
             return Vec::new();
         }
         let (decision, leaves) = program.explain(frame);
-        let mut out: Vec<Leaf> = leaves.into_iter().map(|leaf| self.leaf(resource, leaf)).collect();
+        let mut out: Vec<Leaf> = leaves.into_iter().map(|leaf| self.leaf(resource, world, leaf)).collect();
         if out.is_empty() {
             out.push(Leaf {
                 path: "condition".into(),
@@ -148,7 +150,7 @@ impl CompiledRule {
         out
     }
 
-    fn leaf(&self, resource: &Resource, leaf: CelLeaf) -> Leaf {
+    fn leaf(&self, resource: &Resource, world: &World<'_>, leaf: CelLeaf) -> Leaf {
         let source = match (&leaf.field, &leaf.object) {
             (Some((slot, _)), _) => {
                 let slot = *slot as usize;
@@ -158,7 +160,7 @@ impl CompiledRule {
                     (None, None) => Source::Derived,
                 }
             }
-            (None, Some(object)) => Source::Api(Arc::clone(object)),
+            (None, Some(object)) => world.source_of(object).unwrap_or_else(|| Source::Api(Arc::clone(object))),
             (None, None) => Source::Derived,
         };
         Leaf { path: leaf.path, observed: leaf.observed, expected: leaf.expected, source }

@@ -139,7 +139,7 @@ impl RuleSet {
                     host::LINK => {
                         let Some(link) = rule.kind.links.get(literal) else { continue };
                         self.needs.asked.insert(link.kind.clone());
-                        self.needs.indexes.entry(link.kind.clone()).or_default().extend(link.to.iter().cloned());
+                        self.needs.indexes.entry(link.kind.clone()).or_default().extend(link.to.iter().cloned().chain(["id".to_owned()]));
                         let root = link.from.split('.').next().unwrap_or_default().to_owned();
                         self.needs.fields.entry(rule.kind.id.clone()).or_default().insert(root);
                     }

@@ -3,8 +3,8 @@
 use crate::functions::{Helpers, document, host};
 use crate::policies::PolicyContext;
 use plumb_catalog::{Catalog, Kind};
-use plumb_cel::{Host, List, Object, Val};
-use plumb_model::{KindId, Reason, Resource, Unknown, Value};
+use plumb_cel::{Host, List, Object, Objects, Val};
+use plumb_model::{KindId, Reason, Resource, Source, Unknown, Value};
 use std::{collections::HashMap, sync::Arc};
 
 /// The account around a resource.
@@ -88,6 +88,16 @@ pub struct Table {
     /// By field, then by the text of the value: positions in `rows`. Rows whose field is unknown are under none of them
     /// but in `unsure`.
     indexes: HashMap<String, Index>,
+}
+
+impl Objects for Table {
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn get(&self, index: usize) -> Option<&dyn Object> {
+        self.rows.get(index).map(|row| row as &dyn Object)
+    }
 }
 
 #[derive(Default)]
@@ -186,6 +196,22 @@ impl<'h> World<'h> {
         self.tables.insert(kind, table);
     }
 
+    /// What said so about another resource: the call that lists its kind, or its place in code.
+    pub(crate) fn source_of(&self, id: &str) -> Option<Source> {
+        let row = self.tables.values().find_map(|table| {
+            let hit = match table.indexes.get("id") {
+                Some(index) => index.by_text.get(id).and_then(|at| table.rows.get(*at.first()? as usize)),
+                None => table.rows.iter().find(|row| row.resource.id.as_str() == id),
+            };
+            hit.filter(|row| row.resource.id.as_str() == id)
+        })?;
+        if let Some(source) = row.resource.sources.first() {
+            return Some(source.clone());
+        }
+        let calls = row.kind.calls();
+        Some(Source::Api(calls.first()?.name().into()))
+    }
+
     /// The world as seen from a resource of `kind`.
     pub(crate) fn around<'a>(&'a self, resource: &'a Resource, kind: &'a Kind) -> Here<'a> {
         Here { world: self, resource, kind }
@@ -197,8 +223,8 @@ impl<'h> World<'h> {
 
     fn policy(&self, function: u16, args: &[Val<'_>]) -> Option<Val<'static>> {
         let policy = document(args.first()?)?;
-        if let Some(unknown) = policy.first_unknown() {
-            return Some(Val::unknown(Arc::clone(unknown)));
+        if let Some(unknown) = decisive_gap(&policy, function) {
+            return Some(Val::unknown(unknown));
         }
         let p = self.helpers.policies;
         let context = PolicyContext {
@@ -229,6 +255,53 @@ impl<'h> World<'h> {
         })
     }
 }
+
+/// What is not known about a policy and decides the question: a whole statement, its effect, whom and what it names,
+/// its condition; and what it is about only where the question is whether that is everything.
+fn decisive_gap(policy: &Value, function: u16) -> Option<Arc<Unknown>> {
+    let whole = match policy {
+        Value::Unknown(unknown) => return Some(Arc::clone(unknown)),
+        whole => whole.get("Statement").unwrap_or(&Value::Null),
+    };
+    let one = std::slice::from_ref(whole);
+    let statements = whole.as_list().unwrap_or(one);
+    let everything = matches!(function, host::ADMIN_STATEMENTS | host::SERVICE_WILDCARDS | host::ALLOWS_ACTION | host::ESCALATIONS);
+    for statement in statements {
+        if let Value::Unknown(unknown) = statement {
+            return Some(Arc::clone(unknown));
+        }
+        let about = if everything { &["Resource", "NotResource"][..] } else { &[] };
+        let parts = ["Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Condition"].iter().chain(about);
+        if let Some(unknown) = parts.filter_map(|part| statement.get(part)).find_map(Value::first_unknown) {
+            return Some(Arc::clone(unknown));
+        }
+        if function == host::EXTERNAL_ACCOUNTS
+            && let Some(principal) = statement.get("Principal").and_then(other_account)
+        {
+            let mut unknown = Unknown::new(Reason::NotComputed, principal);
+            unknown.detail = "which account it is in is not known".into();
+            return Some(Arc::new(unknown));
+        }
+    }
+    None
+}
+
+/// The first principal in code whose account is a hole that is not surely this account.
+fn other_account(principal: &Value) -> Option<String> {
+    match principal {
+        Value::Str(text) => {
+            let hole = text.split_once("${").map(|(_, rest)| rest)?;
+            let own = ["data.aws_caller_identity", "AWS::AccountId", "aws_"].iter().any(|own| hole.starts_with(own) || text.contains("AWS::AccountId"));
+            (!own).then(|| text.to_string())
+        }
+        Value::List(items) => items.iter().find_map(other_account),
+        Value::Map(map) => map.iter().filter(|(kind, _)| *kind == "AWS").find_map(|(_, names)| other_account(names)),
+        _ => None,
+    }
+}
+
+/// The account of code that is not deployed.
+const CODE: &str = "code";
 
 /// The world, seen from one resource.
 pub(crate) struct Here<'a> {
@@ -273,7 +346,10 @@ impl Here<'_> {
             _ => return Val::Null,
         };
         let mut unsure = None;
-        for field in &link.to {
+        // In code a reference is the address of what it means, whatever attribute it reads.
+        let in_code = self.resource.account.as_str() == CODE;
+        let by_address = (in_code && !link.to.iter().any(|f| f == "id")).then_some("id");
+        for field in link.to.iter().map(String::as_str).chain(by_address) {
             let Some(index) = table.indexes.get(field) else { continue };
             if let Some(at) = index.by_text.get(text).and_then(|hits| hits.first())
                 && let Some(row) = table.rows.get(*at as usize)
@@ -288,6 +364,11 @@ impl Here<'_> {
         }
         if let Some(unknown) = table.incomplete.clone().or(unsure) {
             return Val::unknown(unknown);
+        }
+        if in_code {
+            let mut unknown = Unknown::new(Reason::NotComputed, &**text);
+            unknown.detail = "it is not in this code".into();
+            return Val::unknown(Arc::new(unknown));
         }
         let account = text.split(':').nth(4).unwrap_or_default();
         let elsewhere = text.starts_with("arn:") && !account.is_empty() && account != "aws" && account != self.resource.account.as_str();
@@ -305,7 +386,10 @@ impl Host for Here<'_> {
         let text = |i: usize| args.get(i).and_then(Val::as_str).unwrap_or_default();
         match function {
             host::ALL => match self.world.tables.get(text(0)) {
-                Some(table) => Val::List(table.list(table.rows.iter().map(|row| Val::Object(row)).collect())),
+                Some(table) => Val::List(match &table.incomplete {
+                    Some(unknown) => List::incomplete(List::Objects(table), unknown),
+                    None => List::Objects(table),
+                }),
                 None => self.world.not_asked(text(0)),
             },
             host::LINK => self.link(text(0)),

@@ -11,6 +11,7 @@ mod blend;
 pub mod cloudformation;
 pub mod document;
 pub mod json;
+pub mod map;
 mod notes;
 mod resource;
 mod skips;

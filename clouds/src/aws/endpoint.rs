@@ -28,9 +28,6 @@ pub struct Place {
 /// There is no such place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoPlace {
-    /// The service is regional and the call names no region.
-    #[error("{0} is a regional service: the call must name a region")]
-    NeedsRegion(String),
     /// FIPS was asked for and is not offered.
     #[error("{service} has no FIPS endpoint in {region}")]
     NoFips {
@@ -78,7 +75,8 @@ impl Endpoints {
         let partition = table.partition_of(named).ok_or(NoPlace::NoPartition)?;
         let region = match (region, global_region(partition, service)) {
             ("global", Some(at)) => at,
-            ("global", None) => return Err(NoPlace::NeedsRegion(service.name.clone())),
+            // What a regional service keeps once per account (the list of buckets) is asked for at home.
+            ("global", None) => home.to_owned(),
             (region, _) => region.to_owned(),
         };
         let (host, fips, signing_region) = hosts(partition, service, &region);
@@ -166,10 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_regional_service_needs_a_region() {
-        let table = table().expect("table");
-        let sqs = table.service("sqs").expect("service");
-        let place = Endpoints::default().place(table, sqs, "global", "eu-west-1");
-        assert_eq!(place, Err(NoPlace::NeedsRegion("sqs".into())));
+    fn a_regional_service_is_asked_at_home() {
+        check(&Endpoints::default(), "s3", "global", "https://s3.eu-west-1.amazonaws.com", "eu-west-1");
     }
 }

@@ -1,22 +1,12 @@
-//! `plumb accounts`, `plumb coverage`, `plumb query`.
+//! `plumb coverage`, `plumb query`.
 
 use crate::{
-    args::{CoverageArgs, Format, Globals, ListArgs, QueryArgs},
+    args::{CoverageArgs, Format, Globals, QueryArgs},
     context, out,
     out::Failure,
 };
 use plumb_model::AccountId;
 use serde_json::{Value as Json, json};
-
-/// `plumb accounts`
-pub fn accounts(globals: &Globals, _: ListArgs) -> Result<u8, Failure> {
-    let record = context::record_read_only(globals)?;
-    let rows = record.accounts()?;
-    out::rows(globals, &rows, &["account", "provider", "state", "name", "reason"], |a| {
-        vec![a.id.clone(), a.provider.clone(), a.state.clone(), a.name.clone(), a.reason.clone()]
-    })?;
-    Ok(0)
-}
 
 /// `plumb coverage`
 pub fn coverage(globals: &Globals, args: CoverageArgs) -> Result<u8, Failure> {

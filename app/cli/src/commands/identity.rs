@@ -1,0 +1,505 @@
+//! `plumb can`, `plumb who-can`, `plumb assess`, `plumb principals`, `plumb lint`.
+
+use super::{known, scan::short};
+use crate::{
+    args::{Format, Globals},
+    context, out,
+    out::Failure,
+};
+use clap::Args;
+use plumb_assess::identity::aws::{
+    Document, World, assess, can_line,
+    decide::{Because, Residual},
+    document::Effect,
+    escalations,
+    inventory::{Entry, inventory},
+    lint::{Use, lint},
+};
+use serde_json::{Value as Json, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{BufRead, BufReader, Read, Write},
+    path::{Path, PathBuf},
+};
+
+/// `plumb can`
+#[derive(Debug, Args)]
+pub struct CanArgs {
+    /// Who: the ARN of a user, role, session or root, an account id, a service, or `*`
+    #[arg(required_unless_present = "batch", value_name = "WHO")]
+    pub who: Option<String>,
+    /// The action: `s3:GetObject`
+    #[arg(required_unless_present = "batch", value_name = "ACTION")]
+    pub action: Option<String>,
+    /// On what: an ARN or `*`
+    #[arg(required_unless_present = "batch", value_name = "RESOURCE")]
+    pub resource: Option<String>,
+    /// Answer from the policy files of this folder, not from the record
+    #[arg(long, value_name = "DIR")]
+    pub policies: Option<PathBuf>,
+    /// A condition key that is known: `aws:SourceIp=198.51.100.7`
+    #[arg(long = "context", value_name = "KEY=VALUE")]
+    pub context: Vec<String>,
+    /// With the statements that decided
+    #[arg(long)]
+    pub explain: bool,
+    /// Answer each line of this file (`-` for standard input): a request with its policies
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["who", "policies", "context"])]
+    pub batch: Option<PathBuf>,
+}
+
+/// `plumb who-can`
+#[derive(Debug, Args)]
+pub struct WhoCanArgs {
+    /// The action: `s3:GetObject`
+    pub action: String,
+    /// On what: an ARN or `*`
+    pub resource: String,
+    /// Answer from the policy files of this folder, not from the record
+    #[arg(long, value_name = "DIR")]
+    pub policies: Option<PathBuf>,
+    /// With the statements that allow it
+    #[arg(long)]
+    pub explain: bool,
+}
+
+/// `plumb assess`
+#[derive(Debug, Args)]
+pub struct AssessArgs {
+    /// The answer of iam:GetAccountAuthorizationDetails, or a list of its pages
+    #[arg(long, value_name = "FILE")]
+    pub authorization_details: PathBuf,
+    /// What exists: a list of `{type, name, attrs}` in Terraform's types and attribute names
+    #[arg(long, value_name = "FILE")]
+    pub resources: Option<PathBuf>,
+    /// The organisation's policies: `{scps, rcps, management_account, organization_id}`
+    #[arg(long, value_name = "FILE")]
+    pub org: Option<PathBuf>,
+}
+
+/// `plumb principals`
+#[derive(Debug, Args)]
+pub struct PrincipalArgs {
+    /// Only of this account
+    #[arg(long, value_name = "ID")]
+    pub account: Option<String>,
+    /// Days without a sign of life that make a principal dormant
+    #[arg(long, value_name = "N", default_value_t = 90)]
+    pub dormant_days: i64,
+    /// Only these: user, role, or a class (human, service-user, federated, workload, instance-profile, service-role, service-linked, cross-account, external …)
+    #[arg(long = "kind", value_name = "KIND", num_args = 1.., value_delimiter = ',')]
+    pub kinds: Vec<String>,
+    /// Judge ages as of this instant; default the last scan's
+    #[arg(long, value_name = "RFC3339")]
+    pub now: Option<String>,
+}
+
+/// `plumb lint`
+#[derive(Debug, Args)]
+pub struct LintArgs {
+    /// A policy document, or a folder of them
+    pub path: PathBuf,
+    /// What kind of policy they are; default by what they say
+    #[arg(long = "as", value_enum)]
+    pub kind: Option<PolicyUse>,
+}
+
+/// What a policy is attached to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum PolicyUse {
+    /// A user, group or role
+    Identity,
+    /// A role, as its trust policy
+    Trust,
+    /// A resource
+    Resource,
+    /// An organisation's root, unit or account
+    Organization,
+}
+
+/// Answers each line of a file, or of standard input for `-`, as soon as it is read.
+pub fn each_line(path: &Path, mut answer: impl FnMut(&str) -> String) -> Result<(), Failure> {
+    let input: Box<dyn Read> = if path == Path::new("-") { Box::new(std::io::stdin()) } else { Box::new(open(path)?) };
+    let mut input = BufReader::with_capacity(1 << 16, input);
+    let mut out = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        if input.read_until(b'\n', &mut line)? == 0 {
+            break;
+        }
+        let text = String::from_utf8_lossy(&line);
+        if text.trim().is_empty() {
+            continue;
+        }
+        if writeln!(out, "{}", answer(text.trim())).is_err() {
+            std::process::exit(0);
+        }
+        if input.buffer().is_empty() {
+            let _ = out.flush();
+        }
+    }
+    let _ = out.flush();
+    Ok(())
+}
+
+/// A file for reading; a missing one is wrong usage.
+pub fn open(path: &Path) -> Result<std::fs::File, Failure> {
+    std::fs::File::open(path).map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", path.display())))
+}
+
+/// A file's text; a missing one is wrong usage.
+pub fn read_text(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", path.display())))
+}
+
+/// The JSON files below a folder, or the one file, by name.
+fn json_files(path: &Path) -> Result<Vec<(String, String)>, Failure> {
+    if !path.is_dir() {
+        return Ok(vec![(path.display().to_string(), read_text(path)?)]);
+    }
+    let mut out = Vec::new();
+    let mut waiting = vec![path.to_path_buf()];
+    while let Some(dir) = waiting.pop() {
+        let entries =
+            std::fs::read_dir(&dir).map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", dir.display())))?;
+        for entry in entries {
+            let path = entry?.path();
+            if path.is_dir() {
+                waiting.push(path);
+            } else if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json")) {
+                out.push((path.display().to_string(), read_text(&path)?));
+            }
+        }
+    }
+    out.sort();
+    Ok(out)
+}
+
+/// The world to ask, with what it does not know.
+fn world(globals: &Globals, policies: Option<&Path>) -> Result<(World, Vec<String>), Failure> {
+    match policies {
+        Some(dir) => {
+            let files = json_files(dir)?;
+            if files.is_empty() {
+                return Err(Failure::usage(format!("there is no .json file in `{}`", dir.display())));
+            }
+            let world = World::from_files(files.iter().map(|(n, t)| (n.as_str(), t.as_str())))
+                .map_err(|e| Failure::usage(e.to_string()))?;
+            Ok((world, Vec::new()))
+        }
+        None => {
+            let known = known::identities(&context::record_read_only(globals)?, None)?;
+            if known.world.details.principals.is_empty() {
+                return Err(Failure::new("there are no identities on the record; scan first, or say --policies DIR"));
+            }
+            Ok((known.world, known.gaps))
+        }
+    }
+}
+
+/// `plumb can`
+pub fn can(globals: &Globals, args: CanArgs) -> Result<u8, Failure> {
+    if let Some(batch) = &args.batch {
+        each_line(batch, can_line)?;
+        return Ok(0);
+    }
+    let (Some(who), Some(action), Some(resource)) = (&args.who, &args.action, &args.resource) else {
+        return Err(Failure::usage("say who, which action and on what, or --batch FILE"));
+    };
+    let mut keys: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for pair in &args.context {
+        let Some((key, value)) = pair.split_once('=') else {
+            return Err(Failure::usage(format!("--context `{pair}`: say KEY=VALUE")));
+        };
+        keys.entry(key.to_owned()).or_default().push(value.to_owned());
+    }
+    let (world, gaps) = world(globals, args.policies.as_deref())?;
+    let context: Vec<(String, Vec<String>)> = keys.into_iter().collect();
+    let Some(decision) = world.can(who, action, resource, &context) else {
+        return Err(Failure::usage(format!(
+            "`{who}` is no principal: say an ARN, an account id, a service name or `*`"
+        )));
+    };
+    let yes = decision.allowed.is_yes();
+    if out::format(globals) == Format::Text {
+        let word = match (yes, decision.residual.is_empty()) {
+            (true, _) => "yes",
+            (false, true) => "no",
+            (false, false) if decision.allowed.is_no() => "no",
+            (false, false) => "it depends",
+        };
+        out::line(format!("{word}: {} ({who} {action} {resource})", decision.outcome.name()));
+        if args.explain {
+            reasons(&decision.because, &decision.residual);
+            gaps.iter().for_each(|g| out::line(format!("  note: {g}")));
+        } else if word == "it depends" {
+            reasons(&[], &decision.residual);
+        }
+    } else {
+        let answer = json!({
+            "principal": who, "action": action, "resource": resource, "decision": decision.outcome.name(), "allowed": yes,
+            "because": decision.because, "residual": decision.residual, "not_considered": gaps,
+        });
+        out::line(if out::format(globals) == Format::Jsonl {
+            answer.to_string()
+        } else {
+            serde_json::to_string_pretty(&answer)?
+        });
+    }
+    Ok(u8::from(!yes))
+}
+
+fn reasons(because: &[Because], residual: &[Residual]) {
+    for b in because {
+        let statement = if b.statement.is_empty() { String::new() } else { format!(" statement {}", b.statement) };
+        out::line(format!("  {} by {} policy {}{statement}", b.effect, b.layer, b.policy));
+    }
+    for r in residual {
+        let values = r.values.join(", ");
+        let condition =
+            if r.key.is_empty() { "not read".to_owned() } else { format!("{} {} {values}", r.key, r.operator) };
+        out::line(format!("  depends: {} in {} policy {} {}: {condition}", r.effect, r.layer, r.policy, r.statement));
+    }
+}
+
+/// `plumb who-can`
+pub fn who_can(globals: &Globals, args: WhoCanArgs) -> Result<u8, Failure> {
+    let (world, gaps) = world(globals, args.policies.as_deref())?;
+    let holders = world.who_can(&args.action, &args.resource);
+    if args.explain && out::format(globals) == Format::Text {
+        for holder in &holders {
+            out::line(format!("{}: {}", holder.principal, holder.access));
+            reasons(&holder.because, &holder.residual);
+        }
+    } else {
+        out::rows(globals, &holders, &["principal", "access", "by"], |h| {
+            let by: BTreeSet<&str> = h.because.iter().map(|b| b.policy.as_str()).collect();
+            vec![h.principal.clone(), h.access.into(), by.into_iter().collect::<Vec<_>>().join(", ")]
+        })?;
+    }
+    gaps.iter().for_each(|g| out::note(globals, format!("plumb: {g}")));
+    Ok(0)
+}
+
+/// `plumb assess`
+pub fn assess_files(globals: &Globals, args: AssessArgs) -> Result<u8, Failure> {
+    let read = |path: &Option<PathBuf>| path.as_deref().map(read_text).transpose();
+    let details = read_text(&args.authorization_details)?;
+    let (resources, org) = (read(&args.resources)?, read(&args.org)?);
+    let rows = assess(&details, resources.as_deref(), org.as_deref()).map_err(|e| Failure::usage(e.to_string()))?;
+    let text = |v: &Json, name: &str| v.get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
+    out::rows(globals, &rows, &["from", "is", "method", "to"], |v| {
+        if v.get("arn").is_some() {
+            let flag = |name: &str| v.get(name).and_then(Json::as_bool).unwrap_or_default();
+            let standing = match (flag("admin"), flag("can_become_admin")) {
+                (true, _) => "administrator",
+                (false, true) => "can become administrator",
+                _ => "",
+            };
+            let steps: Vec<Json> = v.get("steps").and_then(Json::as_array).cloned().unwrap_or_default();
+            let last = steps.last().map(|s| text(s, "target")).unwrap_or_default();
+            vec![
+                text(v, "arn"),
+                standing.into(),
+                steps.iter().map(|s| text(s, "method")).collect::<Vec<_>>().join(" > "),
+                last,
+            ]
+        } else {
+            vec![text(v, "from"), text(v, "kind"), text(v, "method"), text(v, "to")]
+        }
+    })?;
+    Ok(0)
+}
+
+/// `plumb principals`
+pub fn principals(globals: &Globals, args: PrincipalArgs) -> Result<u8, Failure> {
+    let record = context::record_read_only(globals)?;
+    let known = known::identities(&record, None)?;
+    let now = match (&args.now, known.as_of) {
+        (None, Some(at)) => at,
+        (given, _) => context::instant(given.as_deref())?,
+    };
+    let details = &known.world.details;
+    let found = escalations(details, &known.world.organization, None);
+    let entries = inventory(details, &found, &known.activity, now, args.dormant_days);
+    let ours: BTreeSet<String> = record.accounts()?.into_iter().map(|a| a.id).collect();
+    let standing: BTreeMap<&str, _> = details.principals.iter().map(|p| p.arn.as_str()).zip(&found.standings).collect();
+    let mut rows: Vec<Json> = Vec::new();
+    let mut outside: BTreeMap<String, BTreeMap<String, (bool, bool)>> = BTreeMap::new();
+    for entry in entries.iter().filter(|e| args.account.as_ref().is_none_or(|a| *a == e.account)) {
+        for grant in &entry.external {
+            outside
+                .entry(grant.account.clone())
+                .or_default()
+                .insert(entry.arn.clone(), (grant.external_id, entry.can_become_admin));
+        }
+        let mut row = serde_json::to_value(entry)?;
+        if let Some(object) = row.as_object_mut() {
+            let kind = entry.arn.split(':').nth(5).and_then(|r| r.split('/').next()).unwrap_or_default();
+            object.insert("type".into(), json!(kind));
+            let reached = standing.get(entry.arn.as_str());
+            object.insert("steps".into(), reached.map_or_else(|| json!([]), |s| json!(s.steps)));
+            object.insert(
+                "unread".into(),
+                json!(details.principal(&entry.arn).map(|p| p.unread.clone()).unwrap_or_default()),
+            );
+            object.insert("keys".into(), keys(entry, now));
+            let trust = details.principal(&entry.arn).and_then(|p| p.trust.as_ref());
+            let allows = |s: &&plumb_assess::identity::aws::document::Statement| s.effect == Effect::Allow;
+            let open = trust.into_iter().flat_map(|t| t.document.statements.iter().filter(allows));
+            let mut open = open.filter(|s| s.principals.as_ref().is_some_and(|p| p.is_open()));
+            object.insert(
+                "trusts_anyone".into(),
+                json!(open.next().map(|s| if s.conditions.is_empty() { "always" } else { "under-conditions" })),
+            );
+        }
+        rows.push(row);
+    }
+    for (account, roles) in outside {
+        let roles: Vec<Json> = roles
+            .into_iter()
+            .map(|(role, (id, admin))| json!({ "role": role, "external_id": id, "leads_to_admin": admin }))
+            .collect();
+        let admin = roles.iter().any(|r| r.get("leads_to_admin").and_then(Json::as_bool) == Some(true));
+        rows.push(json!({
+            "arn": account, "account": account, "type": "account", "class": if ours.contains(&account) { "member-account" } else { "external" },
+            "admin": false, "can_become_admin": admin, "may_assume": roles,
+        }));
+    }
+    let is = |v: &Json, name: &str, wanted: &str| v.get(name).and_then(Json::as_str) == Some(wanted);
+    rows.retain(|v| args.kinds.is_empty() || args.kinds.iter().any(|k| is(v, "type", k) || is(v, "class", k)));
+    let cell = |v: &Json, name: &str| match v.get(name) {
+        Some(Json::String(s)) => s.clone(),
+        Some(Json::Bool(b)) => (if *b { "yes" } else { "no" }).into(),
+        _ => String::new(),
+    };
+    out::rows(
+        globals,
+        &rows,
+        &["principal", "class", "admin", "can become", "last active", "dormant", "keys (age)", "trusts"],
+        |v| {
+            let list = |name: &str| v.get(name).and_then(Json::as_array).cloned().unwrap_or_default();
+            let keys: Vec<String> = list("keys")
+                .iter()
+                .filter(|k| k.get("active").and_then(Json::as_bool) == Some(true))
+                .map(|k| k.get("age_days").and_then(Json::as_i64).map_or_else(|| "?".into(), |d| format!("{d} d")))
+                .collect();
+            let mut trusts: Vec<String> = list("external").iter().map(|e| cell(e, "account")).collect();
+            match v.get("trusts_anyone").and_then(Json::as_str) {
+                Some("always") => trusts.push("anyone".into()),
+                Some(_) => trusts.push("anyone, under conditions".into()),
+                None => {}
+            }
+            trusts.extend(list("providers").iter().map(|e| cell(e, "issuer")));
+            trusts.extend(list("services").iter().filter_map(Json::as_str).map(str::to_owned));
+            trusts.extend(list("may_assume").iter().map(|e| format!("may assume {}", cell(e, "role"))));
+            let last = cell(v, "last_active").split('T').next().unwrap_or_default().to_owned();
+            let columns = ["admin", "can_become_admin"].map(|n| cell(v, n));
+            let [admin, become_admin] = columns;
+            vec![
+                short(&cell(v, "arn"), 60),
+                cell(v, "class"),
+                admin,
+                become_admin,
+                last,
+                cell(v, "dormant"),
+                keys.join(", "),
+                trusts.join(", "),
+            ]
+        },
+    )?;
+    known.gaps.iter().for_each(|g| out::note(globals, format!("plumb: {g}")));
+    Ok(0)
+}
+
+/// The keys of a principal with their age.
+fn keys(entry: &Entry, now: plumb_model::Time) -> Json {
+    let key = |k: &plumb_assess::identity::aws::inventory::AccessKey| {
+        json!({
+            "slot": k.slot, "active": k.active, "rotated": k.rotated, "used": k.used,
+            "age_days": k.rotated.map(|t| now.days_since(t)), "unused_days": k.used.map(|t| now.days_since(t)),
+        })
+    };
+    entry.keys.iter().map(key).collect()
+}
+
+/// `plumb lint`
+pub fn lint_files(globals: &Globals, args: LintArgs) -> Result<u8, Failure> {
+    let mut rows: Vec<Json> = Vec::new();
+    let mut seen = 0_usize;
+    for (file, content) in json_files(&args.path)? {
+        let parsed: Json = match serde_json::from_str(&content) {
+            Ok(json) => json,
+            Err(e) => {
+                rows.push(
+                    json!({ "file": file, "code": "invalid", "statement": "", "what": format!("not JSON: {e}") }),
+                );
+                continue;
+            }
+        };
+        for (place, policy) in documents(&parsed) {
+            seen += 1;
+            let name = if place.is_empty() { file.clone() } else { format!("{file} {place}") };
+            match Document::parse(policy) {
+                Ok(document) => {
+                    let kind = args.kind.map_or_else(|| guess(&document), used_as);
+                    rows.extend(
+                        lint(&document, kind)
+                            .into_iter()
+                            .map(|r| json!({ "file": name, "code": r.code, "statement": r.statement, "what": r.what })),
+                    );
+                }
+                Err(e) => rows.push(json!({ "file": name, "code": "invalid", "statement": "", "what": e.to_string() })),
+            }
+        }
+    }
+    let cell = |v: &Json, name: &str| v.get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
+    out::rows(globals, &rows, &["file", "code", "statement", "what"], |v| {
+        ["file", "code", "statement", "what"].map(|n| cell(v, n)).to_vec()
+    })?;
+    if seen == 0 {
+        return Err(Failure::usage(format!("there is no policy document in `{}`", args.path.display())));
+    }
+    Ok(u8::from(!rows.is_empty()))
+}
+
+/// Every policy document inside a JSON value, with its place.
+fn documents(json: &Json) -> Vec<(String, &Json)> {
+    let mut out = Vec::new();
+    let mut waiting = vec![(String::new(), json, 0)];
+    while let Some((place, value, depth)) = waiting.pop() {
+        match value {
+            Json::Object(o) if o.keys().any(|k| k.eq_ignore_ascii_case("statement")) => out.push((place, value)),
+            Json::Object(o) if depth < 12 => {
+                waiting.extend(o.iter().map(|(k, v)| (format!("{place}.{k}"), v, depth + 1)))
+            }
+            Json::Array(a) if depth < 12 => {
+                waiting.extend(a.iter().enumerate().map(|(i, v)| (format!("{place}[{i}]"), v, depth + 1)))
+            }
+            _ => {}
+        }
+    }
+    out.sort_by(|a, b| a.0.cmp(&b.0));
+    out
+}
+
+fn used_as(kind: PolicyUse) -> Use {
+    match kind {
+        PolicyUse::Identity => Use::Identity,
+        PolicyUse::Trust => Use::Trust,
+        PolicyUse::Resource => Use::Resource,
+        PolicyUse::Organization => Use::Organization,
+    }
+}
+
+/// A document that names principals belongs to a resource; without a resource in it, to a role.
+fn guess(document: &Document) -> Use {
+    if document.statements.iter().all(|s| s.principals.is_none()) {
+        Use::Identity
+    } else if document.statements.iter().all(|s| s.resources.is_none()) {
+        Use::Trust
+    } else {
+        Use::Resource
+    }
+}

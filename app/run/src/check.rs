@@ -1,0 +1,280 @@
+//! Infrastructure as code, judged by the same rules as what is deployed.
+
+use crate::{EndOfLife, Engine};
+use plumb_catalog::{Catalog, Kind};
+use plumb_evaluate::{AccountFacts, Explain, Helpers, RuleSet, Table, World, redacted};
+use plumb_iac::{Place, Problem, ProblemSeverity, Reading, Skip, map, map::Mapped};
+use plumb_model::{AccountId, FindingKey, Outcome, Reason, ResourceId, RuleId, Severity, Time, Unknown, Value, Verdict};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+/// A verdict about code, and where that code is.
+#[derive(Debug, Clone)]
+pub struct CodeVerdict {
+    /// The verdict; its resource is the address.
+    pub verdict: Verdict,
+    /// How bad a failure is.
+    pub severity: Severity,
+    /// The root module's folder, or the template.
+    pub root: Arc<str>,
+    /// The block.
+    pub place: Place,
+    /// The frame of the line that decides, or of the block's header.
+    pub frame: String,
+    /// The module calls that lead to it, outermost first: address and place.
+    pub calls: Vec<(Arc<str>, Place)>,
+    /// The comment that asks not to report it, when there is one and it gives a reason.
+    pub skipped: Option<Skipped>,
+}
+
+/// Who asked not to report a finding, and why.
+#[derive(Debug, Clone)]
+pub struct Skipped {
+    /// Whose syntax the comment is in.
+    pub tool: &'static str,
+    /// The author's reason.
+    pub reason: Arc<str>,
+    /// The comment.
+    pub place: Place,
+}
+
+/// What checking code gives.
+#[derive(Debug, Default)]
+pub struct CodeChecked {
+    /// Every verdict, by root, address and rule.
+    pub verdicts: Vec<CodeVerdict>,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
+    /// Comments that were not applied, with what is wrong with them.
+    pub idle_skips: Vec<(Place, String)>,
+    /// Resources that were judged.
+    pub resources: usize,
+    /// Resources of types no kind covers, by type.
+    pub uncovered: BTreeMap<String, usize>,
+}
+
+impl CodeVerdict {
+    /// The outward name of the finding: stable while rule, root, address and part stay.
+    pub fn fingerprint(&self) -> FindingKey {
+        let account = AccountId::from(format!("code/{}", self.root));
+        FindingKey::new(&self.verdict.rule, &account, &ResourceId::from(self.verdict.resource.as_str()), &self.verdict.sub_key)
+    }
+}
+
+impl CodeChecked {
+    /// Whether something could not be read, so that a clean result would not be the whole truth.
+    pub fn partial(&self) -> bool {
+        !self.problems.is_empty()
+    }
+
+    /// Takes another reading's result in.
+    pub fn join(&mut self, other: CodeChecked) {
+        self.verdicts.extend(other.verdicts);
+        self.problems.extend(other.problems);
+        self.idle_skips.extend(other.idle_skips);
+        self.resources += other.resources;
+        for (type_, n) in other.uncovered {
+            *self.uncovered.entry(type_).or_default() += n;
+        }
+    }
+}
+
+/// Whether code can make a kind at all: what it cannot is not there to be asked about.
+fn written(kind: &Kind) -> bool {
+    [&kind.terraform, &kind.cloudformation, &kind.arm].iter().any(|types| !types.is_empty())
+}
+
+/// Judges everything a reading declares. With `skips`, comments that ask to skip rules are applied.
+pub fn check(catalog: &Catalog, rules: &RuleSet, reading: &Reading, now: Time, explain: Explain, skips: bool) -> CodeChecked {
+    let mapped = map::resources(catalog, reading);
+    let mut out = CodeChecked { resources: mapped.len(), problems: reading.problems.clone(), ..CodeChecked::default() };
+    let mut known = vec![false; reading.resources.len()];
+    let mut by_root: BTreeMap<&str, Vec<&Mapped>> = BTreeMap::new();
+    for one in &mapped {
+        for at in one.carriers.iter().chain([&one.code]) {
+            if let Some(slot) = known.get_mut(*at) {
+                *slot = true;
+            }
+        }
+        by_root.entry(&one.root).or_default().push(one);
+    }
+    for (code, _) in reading.resources.iter().zip(&known).filter(|(code, known)| !**known && !code.existing) {
+        *out.uncovered.entry(code.type_.to_string()).or_default() += 1;
+    }
+    let mut comments = Comments::new(catalog, reading);
+    for (root, own) in by_root {
+        let world = world_of(rules, reading, root, &own);
+        for one in own {
+            rules.judge(&one.resource, &world, now, explain, |mut verdict| {
+                let severity = rules.of_kind(&verdict.kind).iter().find(|r| r.id == verdict.rule).map_or(Severity::Medium, |r| r.severity);
+                hide(&mut verdict, one);
+                let skipped = comments.of(one, &verdict);
+                out.verdicts.push(code_verdict(reading, one, verdict, severity, skipped.filter(|_| skips), explain));
+            });
+        }
+    }
+    out.idle_skips = comments.idle();
+    out
+}
+
+fn code_verdict(reading: &Reading, one: &Mapped, verdict: Verdict, severity: Severity, skipped: Option<Skipped>, explain: Explain) -> CodeVerdict {
+    let code = reading.resources.get(one.code);
+    let shown = matches!(verdict.outcome, Outcome::Fail | Outcome::Unknown) && explain != Explain::Nothing;
+    let frame = if shown { frame(reading, one, &verdict) } else { String::new() };
+    let calls = code.map(|c| c.module.iter().map(|m| (m.address.clone(), reading.sources.place(m.span))).collect());
+    CodeVerdict { verdict, severity, root: one.root.clone(), place: one.place.clone(), frame, calls: calls.unwrap_or_default(), skipped }
+}
+
+/// The source lines of the first value that decided, else of the block's header.
+fn frame(reading: &Reading, one: &Mapped, verdict: &Verdict) -> String {
+    let Some(code) = reading.resources.get(one.code) else { return String::new() };
+    let decided = verdict.because.iter().find_map(|leaf| match &leaf.source {
+        plumb_model::Source::Code { file, line, end_line, column } if *column > 0 => Some((file, *line, *end_line, *column)),
+        _ => None,
+    });
+    let header = reading.sources.place(code.header);
+    let Some((file, line, _, column)) = decided.filter(|(f, l, ..)| **f != header.file || *l != header.line) else {
+        return reading.sources.frame(code.header);
+    };
+    let Some((id, source)) = reading.sources.files().iter().enumerate().find(|(_, f)| f.path == *file) else { return String::new() };
+    let before: usize = source.text.split_inclusive('\n').take(line.saturating_sub(1) as usize).map(str::len).sum();
+    let text = source.line(line).unwrap_or_default();
+    let start = before + text.chars().take(column.saturating_sub(1) as usize).map(char::len_utf8).sum::<usize>();
+    let end = before + text.len();
+    let id = plumb_iac::FileId(u32::try_from(id).unwrap_or(u32::MAX));
+    reading.sources.frame(plumb_iac::Span::new(id, start, end.max(start + 1)))
+}
+
+/// Takes sensitive values and credentials out of what is shown.
+fn hide(verdict: &mut Verdict, one: &Mapped) {
+    for leaf in &mut verdict.because {
+        let root = leaf.path.split(['.', '[', '(']).next().unwrap_or_default();
+        if one.sensitive.contains(root) {
+            leaf.observed = Value::str("(sensitive)");
+        }
+        clean(&mut leaf.observed);
+    }
+}
+
+fn clean(value: &mut Value) {
+    match value {
+        Value::Str(text) => *value = Value::from(redacted(text)),
+        Value::List(items) => items.iter_mut().for_each(clean),
+        Value::Map(map) => {
+            let cleaned = map.iter().map(|(k, v)| {
+                let mut v = v.clone();
+                clean(&mut v);
+                (k.to_owned(), v)
+            });
+            *value = Value::map(cleaned.collect::<Vec<_>>());
+        }
+        _ => {}
+    }
+}
+
+fn world_of(rules: &RuleSet, reading: &Reading, root: &str, own: &[&Mapped]) -> World<'static> {
+    static ENGINE: Engine = Engine;
+    static LIFE: EndOfLife = EndOfLife;
+    let facts = AccountFacts { id: "code".into(), ..AccountFacts::default() };
+    let mut world = World::new(facts, Helpers { policies: &ENGINE, end_of_support: &LIFE });
+    let gap = reading.problems.iter().find(|p| p.place.file.starts_with(root)).map(|p| {
+        let mut unknown = Unknown::new(Reason::NotComputed, format!("{}:{}", p.place.file, p.place.line));
+        unknown.detail.clone_from(&p.message);
+        Arc::new(unknown)
+    });
+    let mut of_kind: HashMap<&str, Vec<&Mapped>> = HashMap::new();
+    for one in own {
+        of_kind.entry(one.resource.kind.as_str()).or_default().push(one);
+    }
+    for id in &rules.needs().asked {
+        let Some(kind) = rules.kind(id).filter(|k| written(k)) else { continue };
+        let resources = of_kind.get(id.as_str()).into_iter().flatten().map(|m| m.resource.clone()).collect();
+        let indexes: Vec<String> = rules.needs().indexes.get(id).into_iter().flatten().cloned().collect();
+        world.put(id.clone(), Table::new(Arc::clone(kind), resources, gap.clone()), &indexes);
+    }
+    world
+}
+
+/// The comments of a reading that ask to skip rules, and which of them were of use.
+struct Comments<'a> {
+    reading: &'a Reading,
+    /// By position of the resource and of its comment: the rules it names (none means all), and whether it matched.
+    rules: HashMap<(usize, usize), (Option<BTreeSet<RuleId>>, bool)>,
+    wrong: Vec<(Place, String)>,
+}
+
+impl<'a> Comments<'a> {
+    fn new(catalog: &Catalog, reading: &'a Reading) -> Self {
+        let mut this = Self { reading, rules: HashMap::new(), wrong: Vec::new() };
+        let mut resolved: HashMap<&str, BTreeSet<RuleId>> = HashMap::new();
+        for (at, code) in reading.resources.iter().enumerate() {
+            for (n, skip) in code.skips.iter().enumerate() {
+                for id in &skip.ids {
+                    resolved.entry(id).or_insert_with(|| resolve(catalog, id));
+                }
+                let named = skip.ids.iter().filter_map(|id| resolved.get(&**id)).flatten().cloned().collect();
+                this.rules.insert((at, n), ((!skip.ids.is_empty()).then_some(named), false));
+            }
+        }
+        this
+    }
+
+    /// The comment that asks to skip this verdict. Only what is not a pass can be skipped.
+    fn of(&mut self, one: &Mapped, verdict: &Verdict) -> Option<Skipped> {
+        if !matches!(verdict.outcome, Outcome::Fail | Outcome::Unknown) {
+            return None;
+        }
+        let mut found = None;
+        for at in [&one.code].into_iter().chain(&one.carriers) {
+            let Some(code) = self.reading.resources.get(*at) else { continue };
+            for (n, skip) in code.skips.iter().enumerate() {
+                let Some((named, used)) = self.rules.get_mut(&(*at, n)) else { continue };
+                // A comment for all rules speaks of its own block only.
+                let speaks = named.as_ref().map_or(*at == one.code, |named| named.contains(&verdict.rule));
+                if speaks {
+                    *used = true;
+                    if !skip.reason.is_empty() && found.is_none() {
+                        found = Some(Skipped { tool: skip.tool, reason: skip.reason.clone(), place: self.reading.sources.place(skip.span) });
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    fn idle(mut self) -> Vec<(Place, String)> {
+        let ids = |skip: &Skip| skip.ids.iter().map(|i| &**i).collect::<Vec<_>>().join(", ");
+        let mut told = BTreeSet::new();
+        // One comment can stand for many instances; it is of use when it is for one of them.
+        let mut of_use = BTreeSet::new();
+        for ((at, n), (_, used)) in &self.rules {
+            if let Some(skip) = self.reading.resources.get(*at).and_then(|c| c.skips.get(*n)).filter(|_| *used) {
+                of_use.insert(skip.span);
+            }
+        }
+        for code in &self.reading.resources {
+            for skip in code.skips.iter().filter(|s| told.insert(s.span)) {
+                let place = self.reading.sources.place(skip.span);
+                if !of_use.contains(&skip.span) {
+                    self.wrong.push((place, format!("the skip of {} matches no finding", ids(skip))));
+                } else if skip.reason.is_empty() {
+                    self.wrong.push((place, format!("the skip of {} gives no reason and is not applied", ids(skip))));
+                }
+            }
+        }
+        self.wrong
+    }
+}
+
+/// The rules an id of any scanner names; none when nobody knows it.
+fn resolve(catalog: &Catalog, id: &str) -> BTreeSet<RuleId> {
+    let spellings = [id.to_owned(), format!("AVD-{id}"), id.trim_start_matches("AVD-").to_owned()];
+    spellings.iter().find_map(|word| catalog.resolve(word).ok()).unwrap_or_default()
+}
+
+/// Whether a problem means that something is missing from what was judged.
+pub fn is_error(problem: &Problem) -> bool {
+    problem.severity == ProblemSeverity::Error
+}

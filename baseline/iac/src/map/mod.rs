@@ -1,0 +1,413 @@
+//! Code as the resources of kinds: the fields of a kind's table, computed from what the code says.
+//!
+//! One kind may be written as several resources: a bucket with its public access block, its versioning and its policy.
+//! A column's `from` names such a carrier, and its `by` the attribute that refers to the resource. What is not known
+//! before apply stays unknown in exactly the fields it decides.
+
+mod carriers;
+mod find;
+#[cfg(test)]
+mod tests;
+mod values;
+
+use crate::resource::{Code, Dialect, Key, Reading};
+use crate::source::{Place, Span};
+use crate::value::{Data, Val};
+use carriers::Carriers;
+use find::find;
+use plumb_catalog::{Catalog, Column, Decode, Field, Kind, Take, Type};
+use plumb_model::{Reason, Region, Resource, Source, Unknown, Value};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use values::Reader;
+
+/// A resource of a kind, and the code it came from.
+#[derive(Debug, Clone)]
+pub struct Mapped {
+    /// As rules see it; its id is the address.
+    pub resource: Resource,
+    /// The position of the declaration in [`Reading::resources`].
+    pub code: usize,
+    /// Positions of the other declarations that carry fields of it.
+    pub carriers: Vec<usize>,
+    /// The root module or template it belongs to; addresses are unique within one.
+    pub root: Arc<str>,
+    /// The whole block.
+    pub place: Place,
+    /// Fields whose value the author marked sensitive: they may be judged, never shown.
+    pub sensitive: BTreeSet<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Language {
+    Terraform,
+    CloudFormation,
+    Arm,
+}
+
+impl Language {
+    fn of(dialect: Dialect) -> Self {
+        match dialect {
+            Dialect::Terraform | Dialect::TerraformPlan | Dialect::TerraformState => Self::Terraform,
+            Dialect::CloudFormation => Self::CloudFormation,
+            Dialect::Arm | Dialect::Bicep => Self::Arm,
+        }
+    }
+
+    fn column(self, field: &Field) -> &Column {
+        match self {
+            Self::Terraform => &field.terraform,
+            Self::CloudFormation => &field.cloudformation,
+            Self::Arm => &field.arm,
+        }
+    }
+
+    fn types(self, kind: &Kind) -> &[String] {
+        match self {
+            Self::Terraform => &kind.terraform,
+            Self::CloudFormation => &kind.cloudformation,
+            Self::Arm => &kind.arm,
+        }
+    }
+
+    /// ARM compares names without regard to case; the others do not.
+    fn type_key(self, type_: &str) -> String {
+        if self == Self::Arm { type_.to_ascii_lowercase() } else { type_.to_owned() }
+    }
+}
+
+/// The resources of all kinds that the code makes, in the order of the reading.
+pub fn resources(catalog: &Catalog, reading: &Reading) -> Vec<Mapped> {
+    let mut by_type: HashMap<(Language, String), Vec<&Kind>> = HashMap::new();
+    for kind in catalog.kinds.values() {
+        for language in [Language::Terraform, Language::CloudFormation, Language::Arm] {
+            for type_ in language.types(kind) {
+                by_type.entry((language, language.type_key(type_))).or_default().push(kind);
+            }
+        }
+    }
+    let kinds_of = |code: &Code| {
+        let language = Language::of(code.dialect);
+        by_type.get(&(language, language.type_key(&code.type_))).map_or(&[] as &[&Kind], Vec::as_slice)
+    };
+    let mut pairs = HashSet::new();
+    let mut seen = HashSet::new();
+    for code in reading.resources.iter().filter(|c| !c.existing) {
+        for kind in kinds_of(code) {
+            if seen.insert((&kind.id, Language::of(code.dialect))) {
+                let columns = kind.fields.iter().map(|f| Language::of(code.dialect).column(f));
+                pairs.extend(columns.flat_map(|c| &c.0).filter_map(|t| Some((t.from.as_deref()?, t.by.as_deref()?))));
+            }
+        }
+    }
+    let carriers = Carriers::new(reading, &pairs);
+    let mut out = Vec::new();
+    for (at, code) in reading.resources.iter().enumerate().filter(|(_, c)| !c.existing) {
+        for kind in kinds_of(code).iter().filter(|k| meets(k, code)) {
+            let mapper = Mapper { kind, code, language: Language::of(code.dialect), reading, carriers: &carriers };
+            out.push(mapper.map(at));
+        }
+    }
+    out
+}
+
+/// Whether the code meets the kind's conditions. A value that is not known meets them: better judged than passed over.
+fn meets(kind: &Kind, code: &Code) -> bool {
+    kind.code_when.iter().all(|(path, want)| {
+        let Ok(path) = path.parse() else { return false };
+        let found = find(&code.attrs, &path, Language::of(code.dialect) == Language::Arm);
+        match found.as_str() {
+            Some(text) => text.eq_ignore_ascii_case(want) || text.split(',').any(|part| part.trim().eq_ignore_ascii_case(want)),
+            None => found.is_unknown(),
+        }
+    })
+}
+
+struct Mapper<'a> {
+    kind: &'a Kind,
+    code: &'a Code,
+    language: Language,
+    reading: &'a Reading,
+    carriers: &'a Carriers<'a>,
+}
+
+/// A field's value and where it stands; no span when nothing was written.
+struct Found {
+    value: Value,
+    span: Option<Span>,
+    sensitive: bool,
+}
+
+impl Mapper<'_> {
+    fn map(&self, at: usize) -> Mapped {
+        let mut carried = BTreeSet::new();
+        let mut sensitive = BTreeSet::new();
+        let (mut fields, mut sources) = (Vec::new(), Vec::new());
+        for field in &self.kind.fields {
+            let found = self.top(field, &mut carried);
+            if found.sensitive {
+                sensitive.insert(field.name.clone());
+            }
+            sources.push(match found.span {
+                Some(span) => self.source(span),
+                None if !field.default.is_null() => Source::Default,
+                None => self.source(self.code.header),
+            });
+            fields.push(found.value);
+        }
+        Mapped {
+            resource: Resource {
+                kind: self.kind.id.clone(),
+                account: "code".into(),
+                region: Region::from("code"),
+                id: (&*self.code.address).into(),
+                name: carriers::name_of(self.code),
+                fields,
+                sources,
+            },
+            code: at,
+            carriers: carried.into_iter().collect(),
+            root: self.code.root.clone(),
+            place: self.reading.sources.place(self.code.span),
+            sensitive,
+        }
+    }
+
+    fn source(&self, span: Span) -> Source {
+        let place = self.reading.sources.place(span);
+        Source::Code { file: place.file, line: place.line, end_line: place.end_line, column: place.column }
+    }
+
+    /// A field of the resource: inline, then from carriers.
+    fn top(&self, field: &Field, carried: &mut BTreeSet<usize>) -> Found {
+        let column = self.language.column(field);
+        if column.0.is_empty() {
+            return Found { value: self.not_written(field), span: None, sensitive: false };
+        }
+        let list = matches!(field.ty, Type::List(_));
+        let mut items: Vec<Value> = Vec::new();
+        let mut first: Option<Found> = None;
+        for take in &column.0 {
+            let whole = take.path.steps().is_empty();
+            let mut places: Vec<(&Code, bool)> = Vec::new();
+            match (&take.from, &take.by) {
+                (Some(from), Some(by)) => {
+                    let Self { code, carriers, reading, .. } = self;
+                    for at in carriers.of(code, from, by) {
+                        let Some(other) = reading.resources.get(at) else { continue };
+                        if self.fits(take, other) {
+                            carried.insert(at);
+                            places.push((other, other.key == Key::Any && code.key != Key::Any));
+                        }
+                    }
+                }
+                _ if list && !items.is_empty() => continue,
+                _ => places.push((self.code, false)),
+            }
+            for (place, doubtful) in places {
+                let val = match take.path.root() {
+                    Some("$type") => Val::str(place.type_.clone(), place.header),
+                    _ => find(&place.attrs, &take.path, self.language == Language::Arm),
+                };
+                let mut value = self.taken(field, take, &val);
+                if doubtful && !value.is_null() {
+                    value = doubt(place);
+                }
+                let nothing = value.is_null() || matches!(&value, Value::List(l) if l.is_empty());
+                let span = if whole { place.header } else { val.span };
+                if nothing {
+                    if first.is_none() && !value.is_null() {
+                        first = Some(Found { value, span: Some(span), sensitive: val.sensitive });
+                    }
+                    continue;
+                }
+                if !list {
+                    let written = take.value.is_none() || take.from.is_some();
+                    return Found { value, span: written.then_some(span), sensitive: val.sensitive };
+                }
+                match value {
+                    Value::List(more) => items.extend(more.into_vec()),
+                    other => items.push(other),
+                }
+                if first.as_ref().is_none_or(|f| matches!(&f.value, Value::List(l) if l.is_empty())) {
+                    first = Some(Found { value: Value::Bool(true), span: Some(span), sensitive: val.sensitive });
+                }
+            }
+        }
+        match first {
+            Some(found) if !items.is_empty() => match items.as_slice() {
+                // Nothing but one gap: the whole list is not known.
+                [Value::Unknown(_)] => Found { value: items.swap_remove(0), ..found },
+                _ => Found { value: Value::list(items), ..found },
+            },
+            Some(found) if field.default.is_null() => found,
+            _ => Found { value: self.tagged(field, field.default.clone()), span: None, sensitive: false },
+        }
+        .with(|value| self.tagged(field, value))
+    }
+
+    /// Tags with those the provider's configuration adds to every resource.
+    fn tagged(&self, field: &Field, value: Value) -> Value {
+        let config = self.code.provider.as_ref().map(|p| &p.config);
+        let Some(defaults) = config.and_then(|c| c.at("default_tags.tags")).filter(|_| field.name == "tags") else { return value };
+        let defaults = Reader { sources: &self.reading.sources, holes: false }.value(defaults, &field.ty);
+        match (&defaults, &value) {
+            (Value::Map(base), Value::Map(own)) => {
+                let owned = |(k, v): (&str, &Value)| (Box::<str>::from(k), v.clone());
+                Value::Map(base.iter().map(owned).chain(own.iter().map(owned)).collect())
+            }
+            (Value::Unknown(_), Value::Map(_)) => defaults,
+            _ => value,
+        }
+    }
+
+    /// A field this language has no word for: the resource's own id, the default, or not known before it is deployed.
+    fn not_written(&self, field: &Field) -> Value {
+        let live = field.live.0.first().map(|t| t.path.to_string()).unwrap_or_default();
+        if field.ty == Type::String && !live.is_empty() && self.kind.id_template == format!("{{{live}}}") {
+            return Value::str(&*self.code.address);
+        }
+        // Histories, lists and policies that code gives otherwise are empty; anything else is not known.
+        if !field.default.is_null() || matches!(field.ty, Type::Time | Type::List(_) | Type::Map(_) | Type::Policy) {
+            return field.default.clone();
+        }
+        let mut unknown = Unknown::new(Reason::NotComputed, format!("{}.{}", self.code.address, field.name));
+        unknown.detail = "only the deployed resource tells".into();
+        Value::unknown(unknown)
+    }
+
+    fn fits(&self, take: &Take, other: &Code) -> bool {
+        take.when.iter().all(|(path, want)| {
+            let Ok(path) = path.parse() else { return false };
+            let found = find(&other.attrs, &path, self.language == Language::Arm);
+            match (found.as_str(), found.as_bool()) {
+                (Some(text), _) => text == want,
+                (None, Some(b)) => b.to_string() == *want,
+                _ => found.is_unknown(),
+            }
+        })
+    }
+
+    /// A member of an object.
+    fn member(&self, field: &Field, item: &Val) -> Value {
+        let mut found = Value::Null;
+        for take in self.language.column(field).0.iter().filter(|t| t.from.is_none()) {
+            let val = find(item, &take.path, self.language == Language::Arm);
+            let value = self.taken(field, take, &val);
+            let nothing = value.is_null() || matches!(&value, Value::List(l) if l.is_empty());
+            if !nothing {
+                return value;
+            }
+            if found.is_null() {
+                found = value;
+            }
+        }
+        if found.is_null() { field.default.clone() } else { found }
+    }
+
+    /// What one alternative gives, converted to the field's type.
+    fn taken(&self, field: &Field, take: &Take, val: &Val) -> Value {
+        if let Some(constant) = &take.value {
+            return match &val.data {
+                Data::Null => Value::Null,
+                Data::Unknown(_) => values::unknown(val, &self.reading.sources),
+                _ => constant.clone(),
+            };
+        }
+        if val.is_null() && !matches!(take.decode, Some(Decode::Exists | Decode::Count)) {
+            return Value::Null;
+        }
+        if !field.members.is_empty() {
+            return self.objects(field, take, val);
+        }
+        let linked = self.kind.links.values().any(|l| l.from.split('.').any(|part| part == field.name));
+        let set = matches!(take.decode, Some(Decode::Exists | Decode::Count));
+        let reader = Reader { sources: &self.reading.sources, holes: linked || set };
+        if field.ty == Type::Policy {
+            return reader.value(val, &field.ty);
+        }
+        if let Some(want) = &take.equals {
+            let value = val_known(val).unwrap_or_else(|| values::unknown(val, &self.reading.sources));
+            return match value {
+                Value::Null | Value::Unknown(_) => value,
+                got => Value::Bool(same(&got, want)),
+            };
+        }
+        let Some(how) = take.decode else {
+            return plumb_collect::convert(reader.value(val, &field.ty), &field.ty);
+        };
+        let raw = match how {
+            Decode::Json | Decode::UrlJson => match val.decode_json() {
+                Some(decoded) => reader.value(&decoded, &field.ty),
+                None => plumb_collect::decode(how, reader.value(val, &Type::Any), ""),
+            },
+            Decode::ArnAccount if val.is_unknown() => values::unknown(val, &self.reading.sources),
+            _ => plumb_collect::decode(how, reader.value(val, &Type::Any), ""),
+        };
+        plumb_collect::convert(raw, &field.ty)
+    }
+
+    fn objects(&self, field: &Field, take: &Take, val: &Val) -> Value {
+        let decoded;
+        let val = match take.decode {
+            None => val,
+            Some(_) if val.is_unknown() && val.decode_json().is_none() => val,
+            Some(Decode::Json | Decode::UrlJson) => match val.decode_json() {
+                Some(inner) => {
+                    decoded = inner;
+                    &decoded
+                }
+                None => val,
+            },
+            Some(how) => {
+                let value = plumb_collect::decode(how, val.to_value(), "");
+                decoded = Val::from_json(&value.to_json(), val.span);
+                &decoded
+            }
+        };
+        let object = |item: &Val| match &item.data {
+            Data::Unknown(_) | Data::Ref(_) | Data::Partial(_) => values::unknown(item, &self.reading.sources),
+            _ => Value::map(field.members.iter().map(|m| (m.name.as_str(), self.member(m, item)))),
+        };
+        match (&field.ty, &val.data) {
+            (_, Data::Doc(doc)) => self.objects(field, &Take { decode: None, ..take.clone() }, &doc.value),
+            (Type::List(_), Data::List(items) | Data::Set(items)) => Value::list(items.iter().map(object)),
+            (Type::List(_), Data::Map(_)) => Value::list([object(val)]),
+            (_, Data::List(items) | Data::Set(items)) => items.first().map(object).unwrap_or_default(),
+            (_, Data::Null) => Value::Null,
+            (_, Data::Map(_) | Data::Unknown(_) | Data::Ref(_) | Data::Partial(_)) => object(val),
+            // `true` where an empty block would be: the object is there, its members are not.
+            (_, _) => Value::map(field.members.iter().map(|m| (m.name.as_str(), self.member(m, val)))),
+        }
+    }
+}
+
+impl Found {
+    fn with(mut self, change: impl FnOnce(Value) -> Value) -> Self {
+        self.value = change(self.value);
+        self
+    }
+}
+
+fn doubt(place: &Code) -> Value {
+    let mut unknown = Unknown::new(Reason::NotComputed, &*place.address);
+    unknown.detail = "whether there is one depends on values that are not known".into();
+    Value::unknown(unknown)
+}
+
+fn val_known(val: &Val) -> Option<Value> {
+    match &val.data {
+        Data::Ref(_) | Data::Unknown(_) | Data::Partial(_) => None,
+        _ => Some(val.to_value()),
+    }
+}
+
+fn same(got: &Value, want: &Value) -> bool {
+    match (got, want) {
+        (Value::Str(a), Value::Str(b)) => a.eq_ignore_ascii_case(b),
+        (Value::Str(a), Value::Bool(b)) | (Value::Bool(b), Value::Str(a)) => a.eq_ignore_ascii_case(&b.to_string()),
+        (Value::Str(a), Value::Int(i)) | (Value::Int(i), Value::Str(a)) => **a == *i.to_string(),
+        (Value::List(items), want) if items.len() == 1 => items.iter().all(|i| same(i, want)),
+        _ => got == want,
+    }
+}

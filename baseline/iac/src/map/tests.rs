@@ -1,0 +1,95 @@
+use super::*;
+use crate::source::MemoryFiles;
+use crate::terraform::{self, Options};
+use plumb_catalog::Catalog;
+
+fn catalog() -> Catalog {
+    Catalog::load([]).0
+}
+
+fn fields(text: &str, address: &str) -> impl Fn(&str) -> Value {
+    let catalog = catalog();
+    let reading = terraform::read(&MemoryFiles::new([("main.tf", text)]), &Options::default());
+    let mapped = resources(&catalog, &reading);
+    let found = mapped.into_iter().find(|m| m.resource.id.as_str() == address).unwrap_or_else(|| panic!("no {address}"));
+    let kind = catalog.kinds.get(&found.resource.kind).unwrap().clone();
+    move |name| found.resource.fields[kind.slot(name).unwrap()].clone()
+}
+
+const SPLIT: &str = r#"
+resource "aws_s3_bucket" "b" { bucket = "logs" }
+resource "aws_s3_bucket_versioning" "v" {
+  bucket = aws_s3_bucket.b.id
+  versioning_configuration { status = "Enabled" }
+}
+resource "aws_s3_bucket_public_access_block" "p" {
+  bucket            = "logs"
+  block_public_acls = true
+  block_public_policy = var.block
+}
+variable "block" {}
+"#;
+
+#[test]
+fn separate_resources_become_one_bucket() {
+    let field = fields(SPLIT, "aws_s3_bucket.b");
+    assert_eq!(field("versioning"), Value::Bool(true), "linked by reference");
+    assert_eq!(field("block_public_acls"), Value::Bool(true), "linked by name");
+    let Value::Unknown(why) = field("block_public_policy") else { panic!("an input without value is unknown") };
+    assert_eq!((why.reason, why.call.as_str()), (Reason::NotComputed, "var.block"));
+    assert!(why.detail.ends_with("main.tf:12"), "{}", why.detail);
+    assert_eq!(field("mfa_delete"), Value::Bool(false), "left out: the default");
+}
+
+#[test]
+fn a_carrier_that_is_not_made_carries_nothing() {
+    let text = SPLIT.replace("bucket = aws_s3_bucket.b.id", "bucket = aws_s3_bucket.b.id\n  count = 0");
+    assert_eq!(fields(&text, "aws_s3_bucket.b")("versioning"), Value::Bool(false));
+    let text = SPLIT.replace("bucket = aws_s3_bucket.b.id", "bucket = aws_s3_bucket.b.id\n  count = var.block ? 1 : 0");
+    assert!(matches!(fields(&text, "aws_s3_bucket.b")("versioning"), Value::Unknown(_)));
+}
+
+#[test]
+fn references_are_set_and_name_what_they_mean() {
+    let text = r#"
+resource "aws_kms_key" "k" {}
+resource "aws_sqs_queue" "q" { kms_master_key_id = aws_kms_key.k.arn }
+resource "aws_sqs_queue" "r" { kms_master_key_id = var.key }
+variable "key" {}
+"#;
+    assert_eq!(fields(text, "aws_sqs_queue.q")("kms_key_id"), Value::str("aws_kms_key.k"));
+    assert!(matches!(fields(text, "aws_sqs_queue.r")("kms_key_id"), Value::Unknown(_)));
+}
+
+#[test]
+fn a_field_knows_its_line() {
+    let reading = terraform::read(&MemoryFiles::new([("main.tf", SPLIT)]), &Options::default());
+    let catalog = catalog();
+    let mapped = resources(&catalog, &reading);
+    let bucket = mapped.iter().find(|m| m.resource.kind.as_str() == "aws.s3.bucket").unwrap();
+    let slot = catalog.kinds.get(&bucket.resource.kind).unwrap().slot("versioning").unwrap();
+    assert!(matches!(bucket.resource.sources.get(slot), Some(Source::Code { line: 5, .. })), "{:?}", bucket.resource.sources.get(slot));
+    assert_eq!(bucket.carriers.len(), 2);
+}
+
+#[test]
+fn a_template_policy_finds_its_queue() {
+    let text = r#"
+Resources:
+  Q: { Type: "AWS::SQS::Queue" }
+  P:
+    Type: AWS::SQS::QueuePolicy
+    Properties:
+      Queues: [!Ref Q]
+      PolicyDocument:
+        Statement: [{ Effect: Allow, Principal: "*", Action: "sqs:*", Resource: !GetAtt Q.Arn }]
+"#;
+    let catalog = catalog();
+    let reading = crate::templates::read(&MemoryFiles::new([("t.yaml", text)]));
+    let mapped = resources(&catalog, &reading);
+    let queue = mapped.iter().find(|m| m.resource.kind.as_str() == "aws.sqs.queue").unwrap();
+    let slot = catalog.kinds.get(&queue.resource.kind).unwrap().slot("policy").unwrap();
+    let statement = queue.resource.fields[slot].get("Statement").unwrap().as_list().unwrap()[0].clone();
+    assert_eq!(statement.get("Principal"), Some(&Value::str("*")));
+    assert!(statement.first_unknown().is_none(), "{statement:?}");
+}

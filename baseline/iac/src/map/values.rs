@@ -1,0 +1,122 @@
+//! From evaluated code to the values of a kind's fields.
+
+use crate::source::SourceMap;
+use crate::value::{Data, Part, Ref, Val};
+use plumb_catalog::{Decode, Type};
+use plumb_model::{Reason, Unknown, Value};
+
+/// What is not known, with the expression and where it stands.
+pub(crate) fn unknown(val: &Val, sources: &SourceMap) -> Value {
+    let (_, detail) = val.gap();
+    let place = sources.place(val.why().map_or(val.span, |w| w.span));
+    let expression = if val.sensitive { "(sensitive)".to_owned() } else { val.describe() };
+    let mut unknown = Unknown::new(Reason::NotComputed, expression);
+    unknown.detail = if place.line == 0 { detail.to_string() } else { format!("{detail}, {}:{}", place.file, place.line) };
+    Value::unknown(unknown)
+}
+
+/// Whether an attribute names its resource: it is then surely set, and equal to no text that code could write.
+fn names_it(path: &str) -> bool {
+    let last = path.rsplit(['.', ']']).find(|s| !s.is_empty()).unwrap_or_default().to_ascii_lowercase();
+    last.is_empty() || ["id", "arn", "name", "url", "alias", "bucket", "link", "identifier", "ref"].iter().any(|end| last.ends_with(end))
+}
+
+fn is_data(address: &str) -> bool {
+    address.starts_with("data.") || address.contains(".data.")
+}
+
+/// A reference as text: the address of the resource, which is its id; or `${…}` for what is outside this code.
+fn reference(r: &Ref) -> Option<Value> {
+    if !names_it(&r.path) {
+        return None;
+    }
+    if is_data(&r.address) {
+        return Some(Value::from(format!("${{{}.{}}}", r.address, r.path)));
+    }
+    Some(Value::str(&*r.address))
+}
+
+/// How a value is read for a field.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reader<'a> {
+    /// The files, for places.
+    pub sources: &'a SourceMap,
+    /// Texts with holes stay texts with `${…}`: where only being set matters, or what they point to is looked up.
+    pub holes: bool,
+}
+
+impl Reader<'_> {
+    /// The value of a field of type `ty`.
+    pub(crate) fn value(self, val: &Val, ty: &Type) -> Value {
+        match (&val.data, ty) {
+            (_, Type::Policy) => self.policy(val),
+            (Data::Ref(r), Type::String | Type::Any) => reference(r).unwrap_or_else(|| unknown(val, self.sources)),
+            (Data::Partial(_), Type::String | Type::Any) if self.holes => Value::from(val.describe()),
+            (Data::Ref(_) | Data::Partial(_) | Data::Unknown(_), _) => unknown(val, self.sources),
+            (Data::Doc(doc), Type::Map(_) | Type::Object(_) | Type::List(_)) => self.value(&doc.value, ty),
+            (Data::Doc(doc), _) => match &doc.text {
+                Some(text) => Value::str(&**text),
+                None if matches!(ty, Type::Any) => self.value(&doc.value, ty),
+                None => unknown(val, self.sources),
+            },
+            (Data::List(items) | Data::Set(items), Type::List(item)) => Value::list(items.iter().map(|i| self.value(i, item))),
+            (Data::List(items) | Data::Set(items), _) => Value::list(items.iter().map(|i| self.value(i, ty))),
+            (Data::Map(members), ty) => {
+                let inner = |name: &str| match ty {
+                    Type::Map(item) => item.as_ref().clone(),
+                    Type::Object(types) => types.get(name).cloned().unwrap_or(Type::Any),
+                    _ => Type::Any,
+                };
+                Value::map(members.iter().map(|(k, v)| (&**k, self.value(v, &inner(k)))))
+            }
+            _ => val.to_value(),
+        }
+    }
+
+    /// A policy: its structure is kept, with `${…}` where a name of something is not known yet.
+    fn policy(self, val: &Val) -> Value {
+        match &val.data {
+            Data::Doc(doc) => self.policy_part(&doc.value, false),
+            Data::Str(text) if text.trim().is_empty() => Value::Null,
+            Data::Str(_) => match val.decode_json() {
+                Some(decoded) => self.policy_part(&decoded, false),
+                None => plumb_collect::decode(Decode::UrlJson, val.to_value(), ""),
+            },
+            Data::Partial(_) => match val.decode_json() {
+                Some(decoded) => self.policy_part(&decoded, false),
+                None => unknown(val, self.sources),
+            },
+            Data::Ref(_) | Data::Unknown(_) => unknown(val, self.sources),
+            Data::List(items) | Data::Set(items) => match items.as_slice() {
+                [one] => self.policy(one),
+                _ => self.policy_part(val, false),
+            },
+            _ => self.policy_part(val, false),
+        }
+    }
+
+    /// `strict`: a hole at the very beginning of a text could be anything, `*` too.
+    fn policy_part(self, val: &Val, strict: bool) -> Value {
+        match &val.data {
+            Data::Ref(r) => match names_it(&r.path) || r.path.ends_with("account_id") {
+                true => Value::from(format!("${{{}}}", val.describe())),
+                false => unknown(val, self.sources),
+            },
+            Data::Partial(parts) => {
+                let anything = match parts.first() {
+                    Some(Part::Text(_)) | None => false,
+                    Some(Part::Hole(hole)) => !matches!(&hole.data, Data::Ref(_)),
+                };
+                if strict && anything { unknown(val, self.sources) } else { Value::from(val.describe()) }
+            }
+            Data::Unknown(_) => unknown(val, self.sources),
+            Data::Doc(doc) => self.policy_part(&doc.value, strict),
+            Data::List(items) | Data::Set(items) => Value::list(items.iter().map(|i| self.policy_part(i, strict))),
+            Data::Map(members) => Value::map(members.iter().map(|(k, v)| {
+                let decides = matches!(&**k, "Effect" | "Principal" | "NotPrincipal" | "Action" | "NotAction" | "Condition");
+                (&**k, self.policy_part(v, strict || decides))
+            })),
+            _ => val.to_value(),
+        }
+    }
+}

@@ -1,0 +1,217 @@
+#!/usr/bin/env python3
+"""Plants "Northwind": three accounts in two regions, good and bad of a service side by side, and the truth about them.
+
+    seed.py --endpoint http://127.0.0.1:5900 --out DIR
+
+Writes DIR/truth.jsonl, one planted thing a line:
+  {"expect":"FAIL"|"PASS"|"UNKNOWN","account","kind","resource","rule","what"}
+where `resource` is what the canonical id ends in and `rule` the page that must say so, and DIR/keys.json with the
+management account's keys.
+"""
+import argparse, io, json, os, urllib.request, zipfile
+import boto3
+from botocore.config import Config
+
+p = argparse.ArgumentParser()
+p.add_argument("--endpoint", required=True)
+p.add_argument("--out", required=True)
+A = p.parse_args()
+HOME, AWAY = "us-east-1", "eu-west-1"
+CFG = Config(retries={"max_attempts": 0}, read_timeout=60)
+truth, sessions = [], {}
+
+
+def post(path, body):
+    ask = urllib.request.Request(A.endpoint + path, data=json.dumps(body).encode(), headers={"Content-Type": "application/json"})
+    return urllib.request.urlopen(ask, timeout=60).read()
+
+
+def client(account, service, region=HOME):
+    return boto3.client(service, region_name=region, endpoint_url=A.endpoint, config=CFG, **sessions[account])
+
+
+def plant(expect, account, kind, resource, rule, what):
+    truth.append({"expect": expect, "account": account, "kind": kind, "resource": resource, "rule": rule, "what": what})
+
+
+def doc(*statements):
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def allow(principal, action, resource="*", **more):
+    return {"Effect": "Allow", "Principal": principal, "Action": action, "Resource": resource, **more}
+
+
+def package():
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as z:
+        z.writestr(zipfile.ZipInfo("index.py", (2024, 1, 1, 0, 0, 0)), "def handler(event, context):\n    return 1\n")
+    return data.getvalue()
+
+
+def organisation():
+    """The management account, its auditor's keys, and two members with the role an organisation makes."""
+    boot = dict(aws_access_key_id="boot", aws_secret_access_key="boot")
+    iam = boto3.client("iam", region_name=HOME, endpoint_url=A.endpoint, config=CFG, **boot)
+    iam.create_user(UserName="plumb-auditor")
+    key = iam.create_access_key(UserName="plumb-auditor")["AccessKey"]
+    iam.attach_user_policy(UserName="plumb-auditor", PolicyArn="arn:aws:iam::aws:policy/SecurityAudit")
+    keys = dict(aws_access_key_id=key["AccessKeyId"], aws_secret_access_key=key["SecretAccessKey"])
+    org = boto3.client("organizations", region_name=HOME, endpoint_url=A.endpoint, config=CFG, **keys)
+    management = org.create_organization(FeatureSet="ALL")["Organization"]["MasterAccountId"]
+    root = org.list_roots()["Roots"][0]["Id"]
+    prod = org.create_organizational_unit(ParentId=root, Name="Prod")["OrganizationalUnit"]["Id"]
+    members = []
+    for name in ("prod-web", "dev-sandbox"):
+        account = org.create_account(AccountName=name, Email=f"aws+{name}@example.com")["CreateAccountStatus"]["AccountId"]
+        members.append(account)
+    org.move_account(AccountId=members[0], SourceParentId=root, DestinationParentId=prod)
+    sessions[management] = keys
+    sts = boto3.client("sts", region_name=HOME, endpoint_url=A.endpoint, config=CFG, **keys)
+    for account in members:
+        c = sts.assume_role(RoleArn=f"arn:aws:iam::{account}:role/OrganizationAccountAccessRole", RoleSessionName="seed")["Credentials"]
+        sessions[account] = dict(aws_access_key_id=c["AccessKeyId"], aws_secret_access_key=c["SecretAccessKey"], aws_session_token=c["SessionToken"])
+    return management, members, keys
+
+
+def identities(a, strict):
+    iam = client(a, "iam")
+    iam.update_account_password_policy(MinimumPasswordLength=14 if strict else 6, PasswordReusePrevention=24 if strict else 1)
+    plant("PASS" if strict else "FAIL", a, "aws.iam.account", "", "aws.iam.account.password-length", "password policy")
+    for name, console, mfa, days in (("alice", True, True, 20), ("bob.legacy", True, False, 800), ("ci-deploy", False, False, 400)):
+        iam.create_user(UserName=name)
+        if console:
+            iam.create_login_profile(UserName=name, Password="Zq1!aaaaaaaaaaaaaaa")
+        if mfa:
+            serial = iam.create_virtual_mfa_device(VirtualMFADeviceName=name)["VirtualMFADevice"]["SerialNumber"]
+            iam.enable_mfa_device(UserName=name, SerialNumber=serial, AuthenticationCode1="123456", AuthenticationCode2="654321")
+        iam.create_access_key(UserName=name)
+        post("/plumb/age", {"account": a, "user": name, "days": days})
+        plant("FAIL" if days > 90 else "PASS", a, "aws.iam.user", name, "aws.iam.user.access-key-rotated", f"access key {days} days old")
+        if console:
+            plant("PASS" if mfa else "FAIL", a, "aws.iam.user", name, "aws.iam.user.console-mfa", "console user")
+    iam.put_user_policy(UserName="ci-deploy", PolicyName="all", PolicyDocument=doc({"Effect": "Allow", "Action": "*", "Resource": "*"}))
+    plant("FAIL", a, "aws.iam.user", "ci-deploy", "aws.iam.user.inline-no-admin", "inline administrator")
+    policies = {"everything": ("*", "*"), "scoped": ("s3:GetObject", "arn:aws:s3:::nw-static/*"), "kms-all": ("kms:*", "*")}
+    for name, (action, resource) in policies.items():
+        arn = iam.create_policy(PolicyName=name, PolicyDocument=doc({"Effect": "Allow", "Action": action, "Resource": resource}))["Policy"]["Arn"]
+        iam.create_role(RoleName=f"uses-{name}", AssumeRolePolicyDocument=doc({"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}))
+        iam.attach_role_policy(RoleName=f"uses-{name}", PolicyArn=arn)
+    plant("FAIL", a, "aws.iam.policy", "policy/everything", "aws.iam.policy.attached-customer-no-admin", "attached administrator policy")
+    plant("PASS", a, "aws.iam.policy", "policy/scoped", "aws.iam.policy.attached-customer-no-admin", "scoped policy")
+    plant("FAIL", a, "aws.iam.policy", "policy/kms-all", "aws.iam.policy.customer-no-full-kms", "kms:* on everything")
+    for name, principal, expect in (("open-to-all", {"AWS": "*"}, "FAIL"), ("own-account", {"AWS": f"arn:aws:iam::{a}:root"}, "PASS")):
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=doc({"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}))
+        plant(expect, a, "aws.iam.role", f"role/{name}", "aws.iam.role.trust-not-public", "trust policy")
+
+
+def buckets(a):
+    s3 = client(a, "s3")
+    block = lambda on: {k: on for k in ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")}
+    for what, public in (("hardened", False), ("policy-public", True), ("acl-public", True), ("logs", False)):
+        name = f"nw-{what}-{a}"
+        s3.create_bucket(Bucket=name)
+        s3.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=block(not public))
+        plant("FAIL" if public else "PASS", a, "aws.s3.bucket", name, "aws.s3.bucket.public-access-blocked", "block public access")
+    s3.put_bucket_policy(Bucket=f"nw-policy-public-{a}", Policy=doc(allow("*", "s3:GetObject", f"arn:aws:s3:::nw-policy-public-{a}/*")))
+    s3.put_bucket_acl(Bucket=f"nw-acl-public-{a}", ACL="public-read")
+    hard = f"nw-hardened-{a}"
+    s3.put_bucket_versioning(Bucket=hard, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_bucket_policy(Bucket=hard, Policy=doc({"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": [f"arn:aws:s3:::{hard}", f"arn:aws:s3:::{hard}/*"], "Condition": {"Bool": {"aws:SecureTransport": "false"}}}))
+    for what in ("policy-public", "acl-public"):
+        plant("FAIL", a, "aws.s3.bucket", f"nw-{what}-{a}", "aws.s3.bucket.not-public", what)
+    plant("PASS", a, "aws.s3.bucket", hard, "aws.s3.bucket.not-public", "private")
+    for rule, other in (("versioning", "logs"), ("tls-required", "policy-public")):
+        plant("PASS", a, "aws.s3.bucket", hard, f"aws.s3.bucket.{rule}", rule)
+        plant("FAIL", a, "aws.s3.bucket", f"nw-{other}-{a}", f"aws.s3.bucket.{rule}", f"no {rule}")
+
+
+def network(a, region, logged):
+    ec2 = client(a, "ec2", region)
+    vpc = ec2.create_vpc(CidrBlock="10.7.0.0/16")["Vpc"]["VpcId"]
+    ec2.create_subnet(VpcId=vpc, CidrBlock="10.7.1.0/24", AvailabilityZone=f"{region}a")
+    if logged:
+        ec2.create_flow_logs(ResourceIds=[vpc], ResourceType="VPC", TrafficType="ALL", LogDestinationType="s3", LogDestination=f"arn:aws:s3:::nw-logs-{a}")
+    plant("PASS" if logged else "FAIL", a, "aws.vpc.vpc", vpc, "aws.vpc.vpc.flow-logs", "flow logs")
+    for name, port, cidr, rule in (("ssh-open", 22, "0.0.0.0/0", "ssh-closed"), ("ssh-office", 22, "203.0.113.0/24", "ssh-closed"), ("rdp-open", 3389, "0.0.0.0/0", "rdp-closed"), ("mysql-open", 3306, "0.0.0.0/0", "mysql-closed")):
+        group = ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc)["GroupId"]
+        ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[{"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [{"CidrIp": cidr}]}])
+        plant("FAIL" if cidr == "0.0.0.0/0" else "PASS", a, "aws.ec2.security-group", group, f"aws.ec2.security-group.{rule}", name)
+    for encrypted in (True, False):
+        volume = ec2.create_volume(AvailabilityZone=f"{region}a", Size=8, Encrypted=encrypted)["VolumeId"]
+        plant("PASS" if encrypted else "FAIL", a, "aws.ec2.ebs-volume", volume, "aws.ec2.ebs-volume.encrypted", "volume encryption")
+
+
+def services(a, region, good):
+    kms = client(a, "kms", region)
+    for rotate in (True, False):
+        key = kms.create_key(Description="demo")["KeyMetadata"]["KeyId"]
+        if rotate:
+            kms.enable_key_rotation(KeyId=key)
+        plant("PASS" if rotate else "FAIL", a, "aws.kms.key", key, "aws.kms.key.rotation", "yearly rotation")
+    sqs, sns = client(a, "sqs", region), client(a, "sns", region)
+    for name, public in (("jobs", False), ("jobs-open", True)):
+        url = sqs.create_queue(QueueName=name, Attributes={"SqsManagedSseEnabled": "false" if public else "true"})["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        topic = sns.create_topic(Name=name)["TopicArn"]
+        if public:
+            sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": doc(allow("*", "sqs:*", arn))})
+            sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=doc(allow("*", "sns:Publish", topic)))
+        plant("FAIL" if public else "PASS", a, "aws.sqs.queue", arn, "aws.sqs.queue.not-public", "queue policy")
+        plant("FAIL" if public else "PASS", a, "aws.sns.topic", topic, "aws.sns.topic.not-public", "topic policy")
+    ecr = client(a, "ecr", region)
+    for name, fixed in (("web", True), ("scratch", False)):
+        ecr.create_repository(repositoryName=name, imageTagMutability="IMMUTABLE" if fixed else "MUTABLE", imageScanningConfiguration={"scanOnPush": fixed})
+        plant("PASS" if fixed else "FAIL", a, "aws.ecr.repository", f"repository/{name}", "aws.ecr.repository.tag-immutable", "tag mutability")
+    logs = client(a, "logs", region)
+    for name, days in (("/app/kept", 365), ("/app/forever", None)):
+        logs.create_log_group(logGroupName=name)
+        if days:
+            logs.put_retention_policy(logGroupName=name, retentionInDays=days)
+    client(a, "secretsmanager", region).create_secret(Name="db", SecretString="not-a-secret")
+    role = client(a, "iam").get_role(RoleName="uses-scoped")["Role"]["Arn"]
+    function = client(a, "lambda", region)
+    for name, value in (("clean", "blue"), ("leaky", "AKIA" + "Q3EGRJDEMO7ZXCVB")):
+        function.create_function(FunctionName=name, Runtime="python3.12", Role=role, Handler="index.handler", Code={"ZipFile": package()}, Environment={"Variables": {"SETTING": value}})
+    plant("FAIL", a, "aws.lambda.function", "function:leaky", "aws.lambda.function.no-secrets-in-env", "access key in the environment")
+    plant("PASS", a, "aws.lambda.function", "function:clean", "aws.lambda.function.no-secrets-in-env", "no secret")
+    if good:
+        client(a, "guardduty", region).create_detector(Enable=True)
+
+
+def trail(a):
+    cloudtrail = client(a, "cloudtrail")
+    cloudtrail.create_trail(Name="main", S3BucketName=f"nw-logs-{a}", IsMultiRegionTrail=True, EnableLogFileValidation=True)
+    cloudtrail.start_logging(Name="main")
+    plant("PASS", a, "aws.cloudtrail.trail", "trail/main", "aws.cloudtrail.trail.log-file-validation", "validation on")
+    cloudtrail.create_trail(Name="half", S3BucketName=f"nw-logs-{a}", IsMultiRegionTrail=False, EnableLogFileValidation=False)
+    plant("FAIL", a, "aws.cloudtrail.trail", "trail/half", "aws.cloudtrail.trail.log-file-validation", "validation off")
+
+
+post("/moto-api/seed?a=7", {})  # the same ids every time
+management, members, keys = organisation()
+for n, account in enumerate([management, *members]):
+    identities(account, strict=n == 0)
+    buckets(account)
+    trail(account)
+    for region in (HOME, AWAY):
+        network(account, region, logged=n == 0)
+        services(account, region, good=n == 0)
+# What the sandbox refuses to show: nothing may be said about it, least of all that it is fine.
+sandbox = members[-1]
+for service, op, kind, rule in (("s3", "GetBucketPolicy", "aws.s3.bucket", "aws.s3.bucket.tls-required"), ("kms", "GetKeyRotationStatus", "aws.kms.key", "aws.kms.key.rotation")):
+    post("/plumb/deny", {"account": sandbox, "service": service, "operation": op})
+    for row in truth:
+        if row["account"] == sandbox and row["rule"] == rule:
+            row.update(expect="UNKNOWN", what=f"{service}:{op} is denied")
+post("/plumb/deny", {"account": sandbox, "service": "secretsmanager", "operation": "ListSecrets"})  # not even whether there are any
+# A public policy cannot be seen there either; the other way in (the ACL) still can.
+for row in truth:
+    if row["account"] == sandbox and row["rule"] == "aws.s3.bucket.not-public" and "acl-public" not in row["resource"] and "hardened" not in row["resource"]:
+        row.update(expect="UNKNOWN", what="the bucket policy is denied")
+os.makedirs(A.out, exist_ok=True)
+with open(f"{A.out}/truth.jsonl", "w") as out:
+    out.writelines(json.dumps(row, sort_keys=True) + "\n" for row in truth)
+with open(f"{A.out}/keys.json", "w") as out:
+    json.dump({"id": keys["aws_access_key_id"], "secret": keys["aws_secret_access_key"], "management": management, "members": members}, out)
+print(f"{len(truth)} planted in {1 + len(members)} accounts, management {management}")

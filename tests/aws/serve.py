@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""A loopback AWS for the end-to-end test and the demo recording: moto, and what moto lacks for our purpose.
+
+    serve.py --port 5900 [--regions us-east-1,eu-west-1]
+
+Beside moto's own answers:
+  * only the named regions are enabled, as in an organisation that has closed the others;
+  * of the provider's own policies only a dozen well-known ones, so that a recording stays small;
+  * `POST /plumb/deny {"account","service","operation"}` refuses a read from then on (`*` for every operation);
+  * `POST /plumb/age {"account","user","days"}` makes a user and its access keys older.
+Signatures are not verified: the access key selects the account, as in moto. Listens on 127.0.0.1 only.
+"""
+import argparse, datetime, io, json, os, re, urllib.parse
+
+os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
+
+import logging  # noqa: E402
+from moto.backends import get_backend  # noqa: E402
+from moto.iam import models as iam_models  # noqa: E402
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app  # noqa: E402
+from werkzeug.serving import run_simple  # noqa: E402
+
+KEPT = {"AdministratorAccess", "PowerUserAccess", "IAMFullAccess", "SecurityAudit", "ViewOnlyAccess", "AWSSupportAccess", "AWSCloudShellFullAccess",
+        "AmazonS3FullAccess", "AmazonS3ReadOnlyAccess", "AmazonEC2ReadOnlyAccess", "AmazonSSMManagedInstanceCore", "AWSLambdaBasicExecutionRole"}
+iam_models.aws_managed_policies_data = json.dumps({name: policy for name, policy in json.loads(iam_models.aws_managed_policies_data).items() if name in KEPT})
+
+# REST reads that may be denied or answered here: (signing name, method, path pattern, query key) -> operation.
+REST = [
+    ("s3", "GET", r"^/[^/]+/?$", "policy", "GetBucketPolicy"),
+    ("s3", "GET", r"^/[^/]+/?$", "acl", "GetBucketAcl"),
+    ("s3", "GET", r"^/[^/]+/?$", "logging", "GetBucketLogging"),
+    ("lambda", "GET", r"^/2015-03-31/functions/?$", None, "ListFunctions"),
+    ("guardduty", "GET", r"^/detector/?$", None, "ListDetectors"),
+    ("guardduty", "GET", r"^/detector/[^/]+/member/?$", None, "ListMembers"),
+    ("guardduty", "POST", r"^/detector/[^/]+/findings/?$", None, "ListFindings"),
+    ("backup", "GET", r"^/resources/?$", None, "ListProtectedResources"),
+    ("access-analyzer", "GET", r"^/analyzer/?$", None, "ListAnalyzers"),
+    ("macie2", "GET", r"^/automated-discovery/configuration/?$", None, "GetAutomatedDiscoveryConfiguration"),
+    ("account", "POST", r"^/getContactInformation/?$", None, "GetContactInformation"),
+]
+
+
+def ec2(op, inside):
+    return ("ec2", op), ("text/xml", f'<{op}Response xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>0</requestId>{inside}</{op}Response>')
+
+
+# Reads moto does not know, answered as AWS answers an account that never touched the setting.
+UNTOUCHED = dict([
+    ec2("DescribeClientVpnEndpoints", "<clientVpnEndpoint/>"),
+    ec2("GetImageBlockPublicAccessState", "<imageBlockPublicAccessState>unblocked</imageBlockPublicAccessState>"),
+    ec2("GetSnapshotBlockPublicAccessState", "<state>unblocked</state>"),
+    ec2("GetInstanceMetadataDefaults", "<accountLevel/>"),
+    ec2("DescribeVpcBlockPublicAccessOptions", "<vpcBlockPublicAccessOptions><internetGatewayBlockMode>off</internetGatewayBlockMode></vpcBlockPublicAccessOptions>"),
+    (("iam", "ListOrganizationsFeatures"), ("text/xml", "<ListOrganizationsFeaturesResponse><ListOrganizationsFeaturesResult><EnabledFeatures/></ListOrganizationsFeaturesResult></ListOrganizationsFeaturesResponse>")),
+    (("organizations", "ListDelegatedAdministrators"), ("application/x-amz-json-1.1", '{"DelegatedAdministrators": []}')),
+    (("backup", "ListProtectedResources"), ("application/json", '{"Results": []}')),
+    (("access-analyzer", "ListAnalyzers"), ("application/json", '{"analyzers": []}')),
+    (("macie2", "GetAutomatedDiscoveryConfiguration"), ("application/json", '{"status": "DISABLED"}')),
+    (("guardduty", "ListMembers"), ("application/json", '{"members": []}')),
+    (("guardduty", "ListFindings"), ("application/json", '{"findingIds": []}')),
+    (("account", "GetContactInformation"), ("application/json", '{"ContactInformation": {"FullName": "Northwind Traders", "CompanyName": "Northwind", "AddressLine1": "1 Harbour Street", "City": "Kiel", "PostalCode": "24103", "CountryCode": "DE", "PhoneNumber": "+4943100000"}}')),
+])
+denied, regions = set(), []
+
+
+def operation(environ, service, body):
+    target = environ.get("HTTP_X_AMZ_TARGET", "")
+    if target:
+        return target.rsplit(".", 1)[-1]
+    query = environ.get("QUERY_STRING", "")
+    form = urllib.parse.parse_qs(body.decode("utf-8", "replace") if "Action=" in body[:8192].decode("utf-8", "replace") else query, keep_blank_values=True)
+    if "Action" in form:
+        return form["Action"][0]
+    for name, method, path, key, op in REST:
+        if name == service and method == environ["REQUEST_METHOD"] and re.match(path, environ["PATH_INFO"]) and (key is None or key in form):
+            return op
+    return ""
+
+
+def refusal(service, op):
+    message = f"not authorized to perform: {service}:{op}"
+    if service in ("ec2", "s3", "iam", "sts", "sns", "rds", "cloudformation", "elasticloadbalancing", "autoscaling"):
+        if service == "ec2":
+            text = f"<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>{message}</Message></Error></Errors><RequestID>0</RequestID></Response>"
+        elif service == "s3":
+            text = f"<Error><Code>AccessDenied</Code><Message>{message}</Message><RequestId>0</RequestId></Error>"
+        else:
+            text = f"<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>{message}</Message></Error><RequestId>0</RequestId></ErrorResponse>"
+        return "403 Forbidden", "text/xml", text
+    return "400 Bad Request", "application/x-amz-json-1.1", json.dumps({"__type": "AccessDeniedException", "message": message})
+
+
+def region_list():
+    items = "".join(f"<item><regionName>{r}</regionName><regionEndpoint>ec2.{r}.amazonaws.com</regionEndpoint><optInStatus>opt-in-not-required</optInStatus></item>" for r in regions)
+    return f'<DescribeRegionsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>0</requestId><regionInfo>{items}</regionInfo></DescribeRegionsResponse>'
+
+
+def chore(path, ask):
+    if path == "/plumb/deny":
+        denied.add((ask["account"], ask["service"], ask["operation"]))
+    elif path == "/plumb/age":
+        user = get_backend("iam")[ask["account"]]["aws"].users[ask["user"]]
+        then = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None, microsecond=0) - datetime.timedelta(days=ask["days"])
+        user.create_date = then
+        for key in user.access_keys:
+            key.create_date = then
+    else:
+        return {"ready": True}
+    return {"done": True}
+
+
+def wrap(inner):
+    def app(environ, start):
+        size = int(environ.get("CONTENT_LENGTH") or 0)
+        body = environ["wsgi.input"].read(size) if size else b""
+        environ["wsgi.input"] = io.BytesIO(body)
+
+        def answer(status, kind, text):
+            data = text.encode()
+            start(status, [("Content-Type", kind), ("Content-Length", str(len(data)))])
+            return [data]
+
+        if environ["PATH_INFO"].startswith("/plumb/"):
+            return answer("200 OK", "application/json", json.dumps(chore(environ["PATH_INFO"], json.loads(body or b"{}"))))
+        signed = re.search(r"Credential=([^/]+)/\d{8}/[^/]*/([^/]+)/aws4_request", environ.get("HTTP_AUTHORIZATION", ""))
+        if signed:
+            account, service = iam_models.get_account_id_from(signed[1]), signed[2].lower()
+            op = operation(environ, service, body)
+            if denied & {(account, service, op), (account, service, "*")}:
+                return answer(*refusal(service, op))
+            if (service, op) in UNTOUCHED:
+                return answer("200 OK", *UNTOUCHED[service, op])
+            if service == "ec2" and op == "DescribeRegions" and regions:
+                return answer("200 OK", "text/xml", region_list())
+        return inner(environ, start)
+
+    return app
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--regions", default="us-east-1,eu-west-1")
+    given = parser.parse_args()
+    regions = [r for r in given.regions.split(",") if r]
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    run_simple("127.0.0.1", given.port, wrap(DomainDispatcherApplication(create_backend_app)), threaded=True, request_handler=MotoRequestHandler)
