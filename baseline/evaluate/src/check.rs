@@ -98,7 +98,7 @@ pub fn example_outcome(
         let indexes: Vec<String> = set.needs().indexes.get(id).into_iter().flatten().cloned().collect();
         world.put(id.clone(), Table::new(Arc::new(kind.clone()), own, None), &indexes);
     }
-    let now: Time = "2026-01-01T00:00:00Z".parse().map_or_else(|_| Time::from_seconds(0), |t| t);
+    let now: Time = "2026-01-01T00:00:00Z".parse().unwrap_or_else(|_| Time::from_seconds(0));
     let mut verdicts = Vec::new();
     for resource in resources.iter().filter(|r| r.kind == rule.kind) {
         set.judge(resource, &world, now, Explain::Everything, |v| verdicts.push(v));
