@@ -34,6 +34,12 @@ pub struct Globals {
     /// Print only what was asked for
     #[arg(long, short, global = true)]
     pub quiet: bool,
+    /// Who acts, by login; default the first line of ~/.config/plumbline/actor
+    #[arg(long, global = true, env = "PLUMB_ACTOR", value_name = "LOGIN")]
+    pub actor: Option<String>,
+    /// The key that seals the activity log; default ~/.config/plumbline/seal.key, made on first use
+    #[arg(long, global = true, env = "PLUMB_KEY", value_name = "FILE")]
+    pub key: Option<PathBuf>,
 }
 
 /// How to print.
@@ -61,7 +67,7 @@ pub enum Command {
     /// Print every verdict of a scan, pass included
     Verdicts(VerdictArgs),
     /// List findings, worst first
-    Findings(FindingArgs),
+    Findings(crate::commands::transition::FindingsArgs),
     /// Explain a finding: rule, observed, expected, evidence, fix, history
     Why(WhyArgs),
     /// List, show, check or begin rules
@@ -101,6 +107,24 @@ pub enum Command {
     Feed(crate::commands::score::FeedArgs),
     /// Reconcile sources of accounts into one list
     Discover(crate::commands::estate::DiscoverArgs),
+    /// Read and verify the activity log
+    Audit(crate::commands::audit::AuditArgs),
+    /// List and add the people who work on and decide about findings
+    People(crate::commands::people::PeopleArgs),
+    /// Make evidence bundles an auditor verifies alone
+    Evidence(crate::commands::evidence::EvidenceArgs),
+    /// Verify an evidence bundle; exit 1 naming what is broken
+    Verify(crate::commands::evidence::VerifyArgs),
+    /// Make a report: leadership, audit-pack, team or queue
+    Report(crate::commands::report::ReportArgs),
+    /// Hold the record against frameworks, control by control
+    Frameworks(crate::commands::evidence::FrameworksArgs),
+    /// Show what the programme promised and what is overdue
+    Cadence(crate::commands::cadence::CadenceArgs),
+    /// Show what can be reached from outside, with the proof
+    Exposed(ExposedArgs),
+    /// Show attack paths from outside to data and administration, and which edges to cut
+    Paths(PathsArgs),
 }
 
 /// Which rules.
@@ -405,4 +429,47 @@ pub struct DemoArgs {
     /// Judge ages as of this instant
     #[arg(long, value_name = "RFC3339")]
     pub now: Option<String>,
+}
+
+/// `plumb exposed`
+#[derive(Debug, Args)]
+pub struct ExposedArgs {
+    /// Only of this account
+    #[arg(long, value_name = "ID")]
+    pub account: Option<String>,
+    /// Only these classes: internet, internet-authenticated, limited, cross-account, internal, unknown
+    #[arg(long = "class", value_name = "CLASS", num_args = 1.., value_delimiter = ',')]
+    pub classes: Vec<String>,
+    /// Only this resource, by id or name
+    #[arg(long, value_name = "ID")]
+    pub resource: Option<String>,
+    /// Internal resources too
+    #[arg(long)]
+    pub all: bool,
+    /// With every step of the proof (text; JSON always has them)
+    #[arg(long)]
+    pub explain: bool,
+}
+
+/// `plumb paths`
+#[derive(Debug, Args)]
+pub struct PathsArgs {
+    /// Only of this account
+    #[arg(long, value_name = "ID")]
+    pub account: Option<String>,
+    /// With every step and its evidence (text; JSON always has them)
+    #[arg(long)]
+    pub explain: bool,
+    /// Draw the cheapest path of each family instead
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub draw: Option<Drawing>,
+}
+
+/// How paths are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Drawing {
+    /// Graphviz
+    Dot,
+    /// A picture
+    Svg,
 }

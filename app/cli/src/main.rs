@@ -30,7 +30,7 @@ fn run(cli: Cli) -> Result<u8, out::Failure> {
         Command::Plan(args) => commands::plan::run(&globals, args),
         Command::Permissions(args) => commands::plan::permissions(&globals, args),
         Command::Verdicts(args) => commands::verdicts::run(&globals, args),
-        Command::Findings(args) => commands::findings::run(&globals, args),
+        Command::Findings(args) => commands::transition::findings(&globals, args),
         Command::Why(args) => commands::why::run(&globals, args),
         Command::Rules(args) => commands::rules::run(&globals, args),
         Command::Explain(args) => commands::rules::explain(&globals, &args.rule),
@@ -49,5 +49,14 @@ fn run(cli: Cli) -> Result<u8, out::Failure> {
         Command::Score(args) => commands::score::run(&globals, args),
         Command::Feed(args) => commands::score::feed(&globals, args),
         Command::Discover(args) => commands::estate::discover(&globals, args),
+        Command::Audit(args) => commands::audit::run(&globals, args),
+        Command::People(args) => commands::people::run(&globals, args),
+        Command::Evidence(args) => commands::evidence::run(&globals, args),
+        Command::Verify(args) => commands::evidence::verify(&globals, args),
+        Command::Report(args) => commands::report::run(&globals, args),
+        Command::Frameworks(args) => commands::evidence::frameworks(&globals, args),
+        Command::Cadence(args) => commands::cadence::run(&globals, args),
+        Command::Exposed(args) => commands::exposed::exposed(&globals, args),
+        Command::Paths(args) => commands::exposed::paths(&globals, args),
     }
 }

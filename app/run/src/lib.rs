@@ -14,6 +14,7 @@ mod scan;
 mod settings;
 mod support;
 mod check;
+mod exposure;
 
 pub use aws::{AccountTarget, AwsOptions, Connected, EnterError, connect, discover};
 pub use collect::{Event, Gathered, Progress};
@@ -25,3 +26,6 @@ pub use scan::{Outcome, ScanError, ScanOptions, Seen, facts_of, run_scan};
 pub use settings::{read_example, read_params};
 pub use support::EndOfLife;
 pub use check::{CodeChecked, CodeVerdict, Skipped, check, is_error};
+
+pub mod govern;
+pub use exposure::{AnalysisError, analysed_accounts, attack_paths, estate, exposed};

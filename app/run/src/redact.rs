@@ -42,6 +42,10 @@ fn text_without(text: &str, name: &str, environment: bool) -> Option<String> {
     if text.len() < 6 {
         return None;
     }
+    // The name of a secret is not the secret: `arn:aws:secretsmanager:…:secret:api/key`.
+    if text.starts_with("arn:") && !text.contains(char::is_whitespace) {
+        return None;
+    }
     if name.to_ascii_lowercase().contains("userdata") || name == "Data" || name == "Value" {
         let decoded = base64::engine::general_purpose::STANDARD.decode(text.trim()).ok();
         if let Some(script) = decoded.and_then(|bytes| String::from_utf8(bytes).ok())
@@ -84,6 +88,8 @@ mod tests {
         );
         check(json!({"MinimumPasswordLength": 6, "PasswordLastUsed": "2026-01-01"}), json!({"MinimumPasswordLength": 6, "PasswordLastUsed": "2026-01-01"}));
         check(json!({"SecretArn": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:db-AbCdEf"}), json!({"SecretArn": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:db-AbCdEf"}));
+        let named = json!({"ARN": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:api/key-AbCdEf"});
+        check(named.clone(), named);
         let script = "#!/bin/bash\nexport DB_PASSWORD=Sup3rS3cret!Pa55\n";
         let encoded = base64::engine::general_purpose::STANDARD.encode(script);
         let clean = redact(Value::from_json(&json!({"UserData": {"Value": encoded}}))).to_json().to_string();

@@ -5,6 +5,8 @@
 
 mod decide;
 mod escalate;
+mod exposure;
 mod inventory;
+mod paths;
 mod properties;
 mod world;

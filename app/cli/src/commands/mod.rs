@@ -9,11 +9,18 @@ pub mod rules;
 pub mod scan;
 pub mod verdicts;
 pub mod why;
+pub mod exposed;
 
 pub mod estate;
 pub mod identity;
 pub mod known;
 pub mod score;
+pub mod audit;
+pub mod cadence;
+pub mod evidence;
+pub mod people;
+pub mod report;
+pub mod transition;
 
 use crate::{args::Cli, out, out::Failure};
 use clap::CommandFactory;

@@ -132,10 +132,15 @@ pub async fn execute(
 ) -> Result<Outcome, Failure> {
     let mut seen = |seen: &Seen<'_>| show.finding(catalog, seen);
     let progress = |account: &str, p: Progress| show.progress(account, p);
+    let key = super::audit::key_if_any(show.globals);
+    let asked_by = super::people::login(show.globals).unwrap_or_default();
+    plumb_run::govern::log_scan_start(record, key.as_ref(), &asked_by, &options.scope, context::now())?;
     let outcome =
         plumb_run::run_scan(wire, record, catalog, rules, targets, options, stop, &progress, &mut seen, stats).await;
     show.clear();
-    Ok(outcome?)
+    let outcome = outcome?;
+    super::audit::scan_ended(record, catalog, key.as_ref(), &outcome)?;
+    Ok(outcome)
 }
 
 /// Ends a scan for people: the worst findings and a summary. Returns the exit code.

@@ -1,0 +1,183 @@
+//! `plumb audit`: the activity log, and the key that seals it.
+
+use crate::{
+    args::{Format, Globals},
+    context, out,
+    out::Failure,
+};
+use clap::{Args, Subcommand};
+use plumb_catalog::Catalog;
+use plumb_govern::log::{Entry, PublicKey, SealKey};
+use plumb_record::Record;
+use plumb_run::{Outcome, govern::{self, Seal}};
+use serde_json::{Value as Json, json};
+use std::path::PathBuf;
+
+/// `plumb audit`
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    /// What to do with the log
+    #[command(subcommand)]
+    pub command: AuditCommand,
+}
+
+/// What to do with the log.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Check every entry, link, checkpoint and state; exit 1 naming the first that is broken
+    Verify {
+        /// A public key to trust (base 64 or hexadecimal); default the key on this machine
+        #[arg(long = "trust", value_name = "KEY")]
+        trust: Vec<String>,
+    },
+    /// Print entries
+    Log {
+        /// From this entry on
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        from: i64,
+        /// At most this many
+        #[arg(long, value_name = "N")]
+        limit: Option<usize>,
+        /// Only refused attempts
+        #[arg(long)]
+        denied: bool,
+    },
+    /// Print the newest signed checkpoint, to be kept where the record's keeper cannot reach
+    Checkpoint,
+    /// Print the public key and its fingerprint
+    Key,
+}
+
+fn key_path(globals: &Globals) -> Result<PathBuf, Failure> {
+    match &globals.key {
+        Some(path) => Ok(path.clone()),
+        None => Seal::default_path().ok_or_else(|| Failure::usage("there is no home folder; name the signing key with --key FILE")),
+    }
+}
+
+/// The key that seals the log, made on first use.
+pub fn key(globals: &Globals) -> Result<SealKey, Failure> {
+    let path = key_path(globals)?;
+    let seal = Seal::read_or_make(&path)?;
+    if seal.made {
+        out::note(globals, format!("made a signing key in {}; keep a copy of `plumb audit key` elsewhere", path.display()));
+    }
+    Ok(seal.key)
+}
+
+/// The key, where there is or can be one: a scan is kept, chained and unsigned, where there cannot.
+pub fn key_if_any(globals: &Globals) -> Option<SealKey> {
+    match key(globals) {
+        Ok(key) => Some(key),
+        Err(error) => {
+            out::note(globals, format!("plumb: {error}; the log is chained, but not signed"));
+            None
+        }
+    }
+}
+
+/// What follows a scan: its end goes on the log.
+pub fn scan_ended(record: &mut Record, _catalog: &Catalog, key: Option<&SealKey>, outcome: &Outcome) -> Result<(), Failure> {
+    let summary = json!({
+        "complete": outcome.complete, "interrupted": outcome.interrupted, "resources": outcome.resources,
+        "verdicts": outcome.verdicts, "accounts": outcome.accounts.len(),
+    });
+    govern::log_scan_end(record, key, outcome.scan, summary, context::now())?;
+    Ok(())
+}
+
+/// `plumb audit`
+pub fn run(globals: &Globals, args: AuditArgs) -> Result<u8, Failure> {
+    match args.command {
+        AuditCommand::Verify { trust } => verify(globals, &trust),
+        AuditCommand::Log { from, limit, denied } => log(globals, from, limit, denied),
+        AuditCommand::Checkpoint => {
+            let record = context::record_read_only(globals)?;
+            let (_, state) = govern::log_state(&record)?;
+            let point = state.checkpoint.ok_or_else(|| Failure::new("nothing has been signed yet"))?;
+            match out::format(globals) {
+                Format::Text => out::line(point.signed_note().trim_end()),
+                _ => out::line(serde_json::to_string(&point)?),
+            }
+            Ok(0)
+        }
+        AuditCommand::Key => {
+            let public = key(globals)?.public();
+            match out::format(globals) {
+                Format::Text => out::line(format!("{public}\nfingerprint {}", public.fingerprint())),
+                _ => out::line(json!({ "key": public, "fingerprint": public.fingerprint() })),
+            }
+            Ok(0)
+        }
+    }
+}
+
+fn verify(globals: &Globals, trust: &[String]) -> Result<u8, Failure> {
+    let record = context::record_read_only(globals)?;
+    let mut trusted: Vec<PublicKey> =
+        trust.iter().map(|t| t.parse()).collect::<Result<_, plumb_govern::log::KeyError>>().map_err(|e| Failure::usage(e.to_string()))?;
+    if trusted.is_empty() {
+        let path = key_path(globals)?;
+        if path.exists() {
+            trusted.push(Seal::read(&path)?.key.public());
+        }
+    }
+    let text = out::format(globals) == Format::Text;
+    match govern::verify_log(&record, &trusted)? {
+        Ok(verified) => {
+            if let Some(astray) = govern::astray(&record)? {
+                return broken(text, &astray, None);
+            }
+            let r = &verified.report;
+            if text {
+                let by = if verified.key_vouched { "signed by your key" } else { "checked with the keys on record; compare the fingerprint" };
+                out::line(format!("sound: {} entries, {} checkpoints, {} not signed yet; {by}", r.entries, r.checkpoints, r.unsigned_tail));
+            } else {
+                out::line(json!({
+                    "sound": true, "entries": r.entries, "checkpoints": r.checkpoints, "unsigned": r.unsigned_tail,
+                    "keys": r.keys, "key_vouched": verified.key_vouched, "head": r.head,
+                }));
+            }
+            Ok(0)
+        }
+        Err(found) => broken(text, &found.to_string(), Some(found.index)),
+    }
+}
+
+fn broken(text: bool, what: &str, entry: Option<u64>) -> Result<u8, Failure> {
+    if text {
+        out::line(format!("broken: {what}"));
+    } else {
+        out::line(json!({ "sound": false, "entry": entry, "problem": what }));
+    }
+    Ok(1)
+}
+
+fn log(globals: &Globals, from: i64, limit: Option<usize>, denied: bool) -> Result<u8, Failure> {
+    let record = context::record_read_only(globals)?;
+    let mut rows: Vec<Entry> = Vec::new();
+    for (seq, line) in record.activity(from.max(0), if denied { usize::MAX } else { limit.unwrap_or(usize::MAX) })? {
+        let line: Json = serde_json::from_str(&line).map_err(|_| Failure::new(format!("entry {seq} is damaged; run `plumb audit verify`")))?;
+        let entry: Entry = serde_json::from_value(line.get("entry").cloned().unwrap_or_default())
+            .map_err(|_| Failure::new(format!("entry {seq} is damaged; run `plumb audit verify`")))?;
+        if !denied || entry.outcome == plumb_govern::log::Outcome::Denied {
+            rows.push(entry);
+        }
+    }
+    rows.truncate(limit.unwrap_or(usize::MAX));
+    out::rows(globals, &rows, &["entry", "at", "actor", "action", "object", "outcome", "change"], |e| {
+        let outcome = if e.outcome == plumb_govern::log::Outcome::Denied { "denied" } else { "done" };
+        let said = e.change.get("refusal").or_else(|| e.change.get("to")).or_else(|| e.change.get("status"));
+        let said = said.map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).unwrap_or_default();
+        vec![
+            e.seq.to_string(),
+            e.at.to_string(),
+            e.actor.clone(),
+            e.action.clone(),
+            super::scan::short(&e.object_id, 24),
+            outcome.into(),
+            said,
+        ]
+    })?;
+    Ok(0)
+}

@@ -1,0 +1,197 @@
+//! `plumb evidence`, `plumb verify` and `plumb frameworks`.
+
+use super::{audit, people::refused};
+use crate::{
+    args::{Format, Globals},
+    context, out,
+    out::Failure,
+};
+use clap::{Args, Subcommand};
+use plumb_govern::framework::Standing;
+use plumb_model::Time;
+use plumb_run::govern::{self, Picture};
+use serde_json::{Value as Json, json};
+use std::path::PathBuf;
+
+/// `plumb evidence`
+#[derive(Debug, Args)]
+pub struct EvidenceArgs {
+    /// What to make
+    #[command(subcommand)]
+    pub command: EvidenceCommand,
+}
+
+/// What evidence to make.
+#[derive(Debug, Subcommand)]
+pub enum EvidenceCommand {
+    /// Write a signed ZIP with populations, OSCAL, reports, the log and a verifier
+    Bundle {
+        /// With these frameworks, control by control
+        #[arg(long = "framework", value_name = "ID", num_args = 1.., value_delimiter = ',')]
+        frameworks: Vec<String>,
+        /// Where to
+        #[arg(long, short, value_name = "FILE.zip")]
+        out: PathBuf,
+        /// The organization's name
+        #[arg(long, default_value = "the organization")]
+        organization: String,
+        /// The period's first day; default 90 days ago
+        #[arg(long, value_name = "DATE")]
+        from: Option<String>,
+    },
+}
+
+/// The beginning of a period: a date, an instant, or 90 days before `now`.
+pub fn begin(given: Option<&str>, now: Time) -> Result<Time, Failure> {
+    match given {
+        None => Ok(now.plus_days(-90)),
+        Some(text) => {
+            let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
+            whole.parse().map_err(|e| Failure::usage(format!("--from: {e}")))
+        }
+    }
+}
+
+/// `plumb evidence`
+pub fn run(globals: &Globals, args: EvidenceArgs) -> Result<u8, Failure> {
+    let EvidenceCommand::Bundle { frameworks, out: path, organization, from } = args.command;
+    let frameworks: Vec<String> = frameworks.iter().map(|f| f.to_ascii_lowercase()).collect();
+    let now = context::now();
+    let record = context::record(globals)?;
+    let key = audit::key(globals)?;
+    let catalog = context::catalog(globals)?;
+    let from = begin(from.as_deref(), now)?;
+    let (bytes, manifest) =
+        govern::write_bundle(&record, &catalog, &frameworks, &organization, from, now, &key).map_err(refused)?;
+    std::fs::write(&path, &bytes).map_err(|e| Failure::new(format!("cannot write `{}`: {e}", path.display())))?;
+    match out::format(globals) {
+        Format::Text => out::line(format!(
+            "wrote {} ({} files, {} bytes)\nsigned by {}\nverify with: plumb verify {}",
+            path.display(),
+            manifest.files.len(),
+            bytes.len(),
+            manifest.key,
+            path.display()
+        )),
+        _ => out::line(json!({
+            "file": path, "files": manifest.files.len(), "bytes": bytes.len(), "key": manifest.key,
+            "log_entries": manifest.log_end.size,
+        })),
+    }
+    Ok(0)
+}
+
+/// `plumb verify`
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The bundle
+    pub file: PathBuf,
+    /// The fingerprint of the key that should have signed, from elsewhere
+    #[arg(long = "expect", value_name = "FINGERPRINT")]
+    pub expect: Vec<String>,
+}
+
+/// `plumb verify`: 0 sound, 1 broken.
+pub fn verify(globals: &Globals, args: VerifyArgs) -> Result<u8, Failure> {
+    let bytes =
+        std::fs::read(&args.file).map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", args.file.display())))?;
+    let expected: Vec<&str> = args.expect.iter().map(String::as_str).collect();
+    let text = out::format(globals) == Format::Text;
+    match plumb_govern::bundle::verify(&bytes, &expected) {
+        Ok(r) => {
+            if text {
+                out::line(format!(
+                    "sound: {} files, {} log entries, {} findings recomputed\nsigned by {}{}",
+                    r.files,
+                    r.log.entries,
+                    r.folded,
+                    r.manifest.key,
+                    if r.key_expected { "" } else { " (compare this fingerprint with one you got another way)" }
+                ));
+            } else {
+                out::line(json!({
+                    "sound": true, "files": r.files, "log_entries": r.log.entries, "findings": r.folded,
+                    "key": r.manifest.key, "key_expected": r.key_expected, "scope": r.manifest.scope,
+                }));
+            }
+            Ok(0)
+        }
+        Err(fault) => {
+            if text {
+                out::line(format!("broken: {fault}"));
+            } else {
+                let entry = fault.broken.as_ref().map(|b| b.index);
+                out::line(json!({ "sound": false, "file": fault.file, "problem": fault.to_string(), "entry": entry, "kind": fault.kind }));
+            }
+            Ok(1)
+        }
+    }
+}
+
+/// `plumb frameworks`
+#[derive(Debug, Args)]
+pub struct FrameworksArgs {
+    /// What to show; default list
+    #[command(subcommand)]
+    pub command: Option<FrameworksCommand>,
+}
+
+/// What to show of frameworks.
+#[derive(Debug, Subcommand)]
+pub enum FrameworksCommand {
+    /// Each framework with how many controls pass, fail, are unknown, manual or under exception
+    List,
+    /// One framework, control by control
+    Show {
+        /// Its id
+        id: String,
+        /// Only controls that stand so: pass, fail, unknown, manual, exception
+        #[arg(long, value_name = "WORD")]
+        only: Option<String>,
+    },
+}
+
+/// `plumb frameworks`
+pub fn frameworks(globals: &Globals, args: FrameworksArgs) -> Result<u8, Failure> {
+    let record = context::record_read_only(globals)?;
+    let catalog = context::catalog(globals)?;
+    let picture = Picture::read(&record, &catalog, context::now()).map_err(refused)?;
+    let word = |v: &Json, k: &str| v.get(k).map(|x| x.as_str().map_or_else(|| x.to_string(), str::to_owned)).unwrap_or_default();
+    match args.command.unwrap_or(FrameworksCommand::List) {
+        FrameworksCommand::List => {
+            let mut rows = Vec::new();
+            for (id, framework) in &catalog.frameworks {
+                let Some(a) = picture.align(&catalog, &[], id) else { continue };
+                let n = |w: &str| Standing::ALL.iter().filter(|s| s.word() == w).filter_map(|s| a.counts.get(s)).sum::<usize>();
+                rows.push(json!({
+                    "framework": id, "title": framework.title, "controls": a.rows.len(), "pass": n("pass"), "fail": n("fail"),
+                    "unknown": n("unknown"), "manual": n("manual"), "exception": n("exception"), "hygiene_percent": a.hygiene_percent,
+                }));
+            }
+            let head = ["framework", "controls", "pass", "fail", "unknown", "manual", "exception", "title"];
+            out::rows(globals, &rows, &head, |v| head.iter().map(|k| word(v, k)).collect())?;
+        }
+        FrameworksCommand::Show { id, only } => {
+            let id = id.to_ascii_lowercase();
+            let a = picture.align(&catalog, &[], &id).ok_or_else(|| {
+                let known: Vec<&str> = catalog.frameworks.keys().map(String::as_str).collect();
+                Failure::usage(format!("there is no framework `{id}`; there is {}", known.join(", ")))
+            })?;
+            let rows: Vec<Json> = a
+                .rows
+                .iter()
+                .filter(|r| only.as_deref().is_none_or(|w| r.standing.word() == w || r.standing.name() == w))
+                .map(|r| {
+                    json!({
+                        "control": r.control.id, "standing": r.standing.word(), "detail": r.standing.name(), "pass": r.tally.pass,
+                        "fail": r.tally.fail, "unknown": r.tally.unknown, "exception": r.tally.decided, "why": r.why,
+                        "title": r.control.title, "rules": r.control.rules, "related": r.control.related, "silent": r.silent,
+                    })
+                })
+                .collect();
+            let head = ["control", "standing", "pass", "fail", "unknown", "exception", "why"];
+            out::rows(globals, &rows, &head, |v| head.iter().map(|k| word(v, k)).collect())?;
+        }
+    }
+    Ok(0)
+}

@@ -1,0 +1,216 @@
+//! A finding's life: the store's rows as the govern layer knows them.
+//!
+//! What people do is kept as a document per finding; what scans do is kept by the store as rows. Both are folded here,
+//! in order, so that the state follows from its steps or the difference is named.
+
+use super::{GovernError, work::state};
+use plumb_catalog::{Catalog, Confidence};
+use plumb_govern::{
+    finding::{Event, EvidenceRef, Facts, Finding, Look, Pass, Transition, machine},
+    log,
+    people::Actor,
+    policy::{Lane, Policy, Tier},
+    sla::Terms,
+};
+use plumb_model::{Outcome, Severity, Time};
+use plumb_record::{FindingRow, Query, Record, TransitionRow};
+use std::collections::BTreeSet;
+
+/// The collection lives are kept in.
+pub(super) const COLLECTION: &str = "life";
+
+/// A finding with every step of it.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub struct Life {
+    /// The finding.
+    pub finding: Finding,
+    /// Its steps, from the first.
+    pub steps: Vec<Transition>,
+    /// How many of the store's rows are in it.
+    pub rows: usize,
+}
+
+fn time(text: &str) -> Result<Time, GovernError> {
+    text.parse().map_err(|_| GovernError::Diverged(format!("`{text}` on record is no time")))
+}
+
+/// How soon a finding of this severity wants attention.
+fn lane(severity: Severity) -> Lane {
+    match severity {
+        Severity::Critical => Lane::ActNow,
+        Severity::High => Lane::Urgent,
+        Severity::Medium => Lane::Planned,
+        _ => Lane::Watch,
+    }
+}
+
+fn facts(catalog: &Catalog, row: &FindingRow) -> Result<Facts, GovernError> {
+    let severity: Severity = row.severity.parse().map_err(GovernError::Diverged)?;
+    let rule = catalog.rules.get(row.rule.as_str());
+    let why = row
+        .because
+        .iter()
+        .map(|l| format!("{} is {}; wanted {}", l.path, l.observed.to_plain_json(), l.expected))
+        .collect::<Vec<_>>()
+        .join("; ");
+    let controls = rule.map(|r| {
+        let named = catalog.controls_of(r).into_iter().filter(|c| c.confidence > Confidence::Low);
+        named.map(|c| format!("{}/{}", c.framework, c.control)).collect()
+    });
+    let points = plumb_score::score(&plumb_score::Signals::of(severity), &plumb_score::Policy::default()).points;
+    let terms = Terms { reachable: row.topic.starts_with("exposure."), ..Terms::new(lane(severity), Tier::Unknown) };
+    Ok(Facts {
+        rule: row.rule.as_str().into(),
+        rule_version: 1,
+        account: row.account.as_str().into(),
+        region: row.region.as_str().into(),
+        resource: row.resource.as_str().into(),
+        name: row.name.clone(),
+        title: row.title.clone(),
+        why,
+        severity,
+        points: points.into(),
+        terms,
+        data: BTreeSet::new(),
+        team: None,
+        person: None,
+        value_digest: log::digest(&serde_json::to_value(&row.because)?),
+        controls: controls.unwrap_or_default(),
+        cause: String::new(),
+    })
+}
+
+fn evidence(row: &FindingRow, step: &TransitionRow, digest: &str, at: Time) -> EvidenceRef {
+    EvidenceRef {
+        uri: format!("record:{}/{}/{}", row.account, row.kind, row.resource),
+        sha256: digest.into(),
+        captured_at: at,
+        collector: step.scan.map_or_else(|| "scan".into(), |n| format!("scan {n}")),
+    }
+}
+
+/// A finding's life up to now, and the version of its document (0 when nobody has acted on it yet).
+///
+/// # Errors
+/// The record fails, or the state on record is not where the steps lead.
+pub fn load(record: &Record, catalog: &Catalog, row: &FindingRow, policy: &Policy) -> Result<(i64, Life), GovernError> {
+    let history = record.history(&row.key)?;
+    let facts = facts(catalog, row)?;
+    let wrong = |what: String| GovernError::Diverged(format!("{}: {what}", row.id));
+    let (version, mut life) = match record.document(COLLECTION, &row.key)? {
+        Some((version, doc)) => (version, serde_json::from_value::<Life>(doc)?),
+        None => {
+            let first = history.first().ok_or_else(|| wrong("has no first step on record".into()))?;
+            let at = time(&first.at)?;
+            let found = vec![evidence(row, first, &facts.value_digest, at)];
+            let mut born = facts.clone();
+            born.severity = row.severity_open.parse().map_err(GovernError::Diverged)?;
+            let (finding, step) =
+                Finding::open(row.key.as_str().into(), born, found, &Actor::system("scanner"), policy, at)?;
+            (0, Life { finding, steps: vec![step], rows: 1 })
+        }
+    };
+    if history.len() < life.rows {
+        return Err(wrong(format!("{} steps are on record, {} were taken", history.len(), life.rows)));
+    }
+    for step in history.iter().skip(life.rows) {
+        life = replay(life, row, step, policy, &facts.value_digest)?;
+    }
+    life.finding.observe(facts, policy, time(&row.last_seen)?);
+    if life.finding.state() != state(&row.state)? {
+        return Err(wrong(format!("says {} on record, but its steps lead to {}", row.state, life.finding.state())));
+    }
+    Ok((version, life))
+}
+
+/// Takes a row that a scan wrote.
+fn replay(mut life: Life, row: &FindingRow, step: &TransitionRow, policy: &Policy, digest: &str) -> Result<Life, GovernError> {
+    let wrong = |what: String| GovernError::Diverged(format!("{}: {what}", row.id));
+    if !step.actor.starts_with("system:") {
+        return Err(wrong(format!("`{}` by {} is on record, but not in the finding's life", step.event, step.actor)));
+    }
+    let at = time(&step.at)?;
+    let run = step.scan.map_or_else(|| "scan".into(), |n| format!("scan {n}"));
+    let look = |outcome| Look { run: run.clone(), started: at, finished: at, outcome, complete: true };
+    let here = life.finding.state();
+    let retest = || Event::ScheduleRetest { job: run.clone() };
+    let mut events = Vec::new();
+    match step.event.as_str() {
+        "detect" => events.push(Event::Detect { evidence: vec![evidence(row, step, digest, at)] }),
+        // A claimed fix is put up for retest by the same run that then looks at it.
+        "observe-pass" if here == machine::State::FixedClaimed => events.push(retest()),
+        "observe-pass" => events.push(Event::ObservePass { look: look(Outcome::Pass) }),
+        "retest-pass" | "retest-fail" => {
+            if here == machine::State::FixedClaimed {
+                events.push(retest());
+            }
+            events.push(if step.event == "retest-pass" {
+                Event::RetestPass { look: look(Outcome::Pass), before: None, event_driven: false }
+            } else {
+                Event::RetestFail { look: look(Outcome::Fail) }
+            });
+        }
+        // The store has counted two complete reads without the resource; the second is this one.
+        "resource-gone" => events.push(Event::ResourceGone { passes: vec![Pass { run: run.clone(), at, complete: true }] }),
+        other => return Err(wrong(format!("a scan cannot cause `{other}`"))),
+    }
+    let actor = Actor::system("scanner");
+    for event in events {
+        let from = life.finding.state();
+        let found = machine::find(Some(from), event.kind())
+            .ok_or_else(|| wrong(format!("`{}` cannot follow {from}", event.kind())))?;
+        let taken = Transition {
+            v: plumb_govern::finding::FINDING_VERSION,
+            finding: life.finding.id.clone(),
+            seq: life.finding.seq().saturating_add(1),
+            number: found.number,
+            from: Some(from),
+            to: found.to,
+            at,
+            actor: actor.id.clone(),
+            actor_kind: actor.kind,
+            human: None,
+            mfa_at: None,
+            emergency: None,
+            reason: step.reason.clone(),
+            inputs: event,
+            policy_version: policy.version.clone(),
+            request: None,
+        };
+        life.finding = life.finding.apply(&taken, policy).map_err(|e| wrong(e.to_string()))?;
+        life.steps.push(taken);
+    }
+    life.rows += 1;
+    Ok(life)
+}
+
+/// Every finding's life, closed ones too.
+///
+/// # Errors
+/// As for [`load`].
+pub fn lives(record: &Record, catalog: &Catalog, policy: &Policy) -> Result<Vec<(FindingRow, Life)>, GovernError> {
+    let query = Query { states: machine::State::ALL.iter().map(|s| s.name().to_owned()).collect(), ..Query::default() };
+    record
+        .findings(&query)?
+        .into_iter()
+        .map(|row| {
+            let life = load(record, catalog, &row, policy)?.1;
+            Ok((row, life))
+        })
+        .collect()
+}
+
+/// The first finding whose state on record is not where its last step leads, in words.
+///
+/// # Errors
+/// The record fails.
+pub fn astray(record: &Record) -> Result<Option<String>, GovernError> {
+    let table = record.query(
+        "SELECT f.short, f.state, t.to_state FROM finding f JOIN transition t
+         ON t.id = (SELECT max(id) FROM transition WHERE key = f.key) WHERE f.state <> t.to_state LIMIT 1",
+    )?;
+    let word = |row: &Vec<serde_json::Value>, i: usize| row.get(i).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
+    Ok(table.rows.first().map(|row| {
+        format!("finding {} says {} on record, but its last step led to {}", word(row, 0), word(row, 1), word(row, 2))
+    }))
+}

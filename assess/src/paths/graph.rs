@@ -1,0 +1,358 @@
+//! The edges of one account's graph.
+
+use super::{Edge, Goal, MAX_GOALS};
+use crate::{
+    exposure::{Class, Estate, Exposure, Item, Step},
+    identity::aws::{
+        Details, Escalations, Organization, Tri, World,
+        document::{Actions, Document, Policy},
+        escalate::Admin,
+    },
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The node outside everything.
+pub(crate) const INTERNET: &str = "internet";
+
+/// Which tags say that data matters.
+#[derive(Debug, Clone)]
+pub struct DataClasses {
+    /// Tag keys, without regard to case.
+    pub keys: Vec<String>,
+    /// Values that say the data does not matter, in lower case.
+    pub harmless: Vec<String>,
+    /// Parts of values that say it matters most, in lower case: `pii` in `customer-pii`.
+    pub crown: Vec<String>,
+}
+
+impl Default for DataClasses {
+    fn default() -> Self {
+        let own = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect();
+        Self {
+            keys: own(&[
+                "data-class",
+                "data_class",
+                "dataclass",
+                "data-classification",
+                "dataclassification",
+                "classification",
+            ]),
+            harmless: own(&["", "public", "none", "test", "synthetic"]),
+            crown: own(&[
+                "pii",
+                "phi",
+                "pci",
+                "personal",
+                "customer",
+                "health",
+                "card",
+                "confidential",
+                "restricted",
+                "secret",
+                "credential",
+                "financ",
+                "sensitive",
+            ]),
+        }
+    }
+}
+
+impl DataClasses {
+    /// The data class a resource's tags say, when it matters.
+    pub fn of<'a>(&self, item: &Item<'a>) -> Option<&'a str> {
+        let value = self.keys.iter().find_map(|key| item.tag(key))?;
+        (!self.harmless.contains(&value.to_ascii_lowercase())).then_some(value)
+    }
+
+    /// Whether a data class is among those that matter most.
+    pub fn is_crown(&self, class: &str) -> bool {
+        let class = class.to_ascii_lowercase();
+        self.crown.iter().any(|part| class.contains(part))
+    }
+}
+
+/// What the paths of an account are found in.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// Its resources.
+    pub estate: &'a Estate,
+    /// How they stand towards the outside.
+    pub exposures: &'a [Exposure],
+    /// Its principals and policies.
+    pub world: &'a World,
+    /// Who can become whom.
+    pub escalations: &'a Escalations,
+    /// Which data matters.
+    pub data: &'a DataClasses,
+}
+
+/// A world of an account's principals with the policies of its buckets, secrets and keys.
+pub fn world(estate: &Estate, details: Details, organization: Organization) -> World {
+    let mut world = World::new(details, organization, None);
+    for kind in ["aws.s3.bucket", "aws.secretsmanager.secret", "aws.kms.key"] {
+        for item in estate.of(kind) {
+            let value = item.get("policy");
+            if value.is_null() || value.first_unknown().is_some() {
+                continue;
+            }
+            if let Ok(document) = Document::parse(&value.to_plain_json()) {
+                world.add_resource_policy(item.id(), Policy::new(item.id(), document));
+            }
+        }
+    }
+    world
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Graph {
+    /// By start; sorted.
+    pub edges: BTreeMap<String, Vec<Edge>>,
+    pub goals: BTreeMap<String, Goal>,
+    pub limits: Vec<String>,
+}
+
+impl Graph {
+    fn add(&mut self, edge: Edge) {
+        self.edges.entry(edge.from.clone()).or_default().push(edge);
+    }
+}
+
+fn edge(from: &str, to: &str, kind: &'static str, cost: u32, because: Vec<Step>) -> Edge {
+    Edge { from: from.into(), to: to.into(), kind, cost, because, depends_on: Vec::new() }
+}
+
+/// Draws the graph.
+pub(crate) fn build(facts: &Facts<'_>) -> Graph {
+    let mut graph = Graph::default();
+    entries(facts, &mut graph);
+    workloads(facts, &mut graph);
+    privileges(facts, &mut graph);
+    data(facts, &mut graph);
+    for edges in graph.edges.values_mut() {
+        edges.sort_by(|a, b| (&a.to, a.cost, a.kind).cmp(&(&b.to, b.cost, b.kind)));
+        edges.dedup_by(|a, b| a.to == b.to && a.kind == b.kind);
+    }
+    graph
+}
+
+/// Ways in from outside.
+fn entries(facts: &Facts<'_>, graph: &mut Graph) {
+    for e in facts.exposures {
+        let (kind, cost) = match e.kind.as_str() {
+            "aws.ec2.instance" => ("NETWORK_REACH", 5),
+            "aws.lambda.function" => ("INVOKE", 5),
+            "aws.iam.role" => ("CAN_BECOME", 1),
+            _ => continue,
+        };
+        let unsigned = e.class == Class::Internet;
+        if unsigned || e.class == Class::InternetAuthenticated {
+            graph.add(edge(INTERNET, &e.resource, kind, cost + u32::from(!unsigned), e.proof.clone()));
+        }
+        for account in &e.outside_accounts {
+            let proof = e.proof.iter().filter(|s| s.says.contains(account.as_str())).cloned().collect();
+            graph.add(edge(&format!("account:{account}"), &e.resource, kind, cost, proof));
+        }
+    }
+}
+
+/// The roles that workloads run as.
+fn workloads(facts: &Facts<'_>, graph: &mut Graph) {
+    let details = &facts.world.details;
+    for item in facts.estate.of("aws.ec2.instance") {
+        let Ok(profile) = item.text("instance_profile") else { continue };
+        if profile.is_empty() {
+            continue;
+        }
+        let names = |p: &String| p == profile || (!profile.contains(':') && p.rsplit('/').next() == Some(profile));
+        for role in details.principals.iter().filter(|p| p.profiles.iter().flatten().any(names)) {
+            let mut because = vec![
+                Step::new(item.id(), "instance_profile", format!("carries the profile {profile}")),
+                Step::new(&role.arn, "instance_profiles", format!("is the role of {profile}")),
+            ];
+            if item.text("http_tokens").is_ok_and(|t| t == "optional") {
+                because.push(Step::new(item.id(), "http_tokens", "metadata gives credentials without a session token"));
+            }
+            graph.add(edge(item.id(), &role.arn, "CODE_AS", 0, because));
+        }
+    }
+    for item in facts.estate.of("aws.lambda.function") {
+        let Ok(role) = item.text("role_arn") else { continue };
+        if details.principal(role).is_some() {
+            let because = vec![Step::new(item.id(), "role_arn", format!("runs as {role}"))];
+            graph.add(edge(item.id(), role, "CODE_AS", 0, because));
+        }
+    }
+}
+
+/// What principals can become.
+fn privileges(facts: &Facts<'_>, graph: &mut Graph) {
+    let details = &facts.world.details;
+    let admin = format!("admin:{}", facts.estate.account);
+    graph
+        .goals
+        .insert(admin.clone(), Goal { node: admin.clone(), kind: "administration".into(), data_class: String::new() });
+    for found in &facts.escalations.edges {
+        if found.from == found.to || details.principal(&found.from).is_none() || details.principal(&found.to).is_none()
+        {
+            continue;
+        }
+        graph.add(escalation(found, &found.to));
+    }
+    for (principal, standing) in details.principals.iter().zip(&facts.escalations.standings) {
+        if standing.admin != Admin::No {
+            let policies: Vec<&str> = principal.attachments.iter().map(|a| a.policy.name.as_ref()).collect();
+            let says = format!("gives administration: {}", policies.join(", "));
+            graph.add(edge(&principal.arn, &admin, "ADMIN", 0, vec![Step::new(&principal.arn, "policies", says)]));
+            continue;
+        }
+        // Steps that change the principal itself or a policy it holds, and lead to administration.
+        for found in facts.escalations.edges.iter().filter(|e| e.from == principal.arn && e.leads_to_admin) {
+            if found.from == found.to || details.principal(&found.to).is_none() {
+                graph.add(escalation(found, &admin));
+            }
+        }
+    }
+}
+
+fn escalation(found: &crate::identity::aws::escalate::Edge, to: &str) -> Edge {
+    let because = found
+        .because
+        .iter()
+        .map(|e| {
+            let statements: Vec<String> = e
+                .statements
+                .iter()
+                .map(|b| format!("{} {} {}", b.effect, b.policy, b.statement).trim_end().to_owned())
+                .collect();
+            let by = if statements.is_empty() { String::new() } else { format!(" by {}", statements.join(", ")) };
+            Step::new(&found.from, found.method, format!("{} on {}{by}", e.what, e.on))
+        })
+        .collect();
+    Edge {
+        from: found.from.clone(),
+        to: to.to_owned(),
+        kind: if found.kind == "SELF_GRANT" { "SELF_GRANT" } else { "CAN_BECOME" },
+        cost: 1 + if found.assumes.is_empty() { 0 } else { 3 },
+        because,
+        depends_on: found.assumes.clone(),
+    }
+}
+
+/// Who reads what matters.
+fn data(facts: &Facts<'_>, graph: &mut Graph) {
+    let reachable = reachable(graph);
+    let admin: BTreeSet<&str> = (facts.world.details.principals.iter().zip(&facts.escalations.standings))
+        .filter(|(_, s)| s.admin != Admin::No)
+        .map(|(p, _)| p.arn.as_str())
+        .collect();
+    let exposed: BTreeMap<&str, &Exposure> = facts.exposures.iter().map(|e| (e.resource.as_str(), e)).collect();
+    let buckets = facts.estate.of("aws.s3.bucket").filter_map(|i| Some((i, facts.data.of(&i)?)));
+    let secrets = facts.estate.of("aws.secretsmanager.secret").map(|i| (i, facts.data.of(&i).unwrap_or_default()));
+    for (n, (item, class)) in buckets.chain(secrets).enumerate() {
+        if n >= MAX_GOALS {
+            graph.limits.push(format!("only the first {MAX_GOALS} resources with data were looked at"));
+            break;
+        }
+        let bucket = item.kind.id.as_str() == "aws.s3.bucket";
+        let goal = Goal { node: item.id().into(), kind: item.kind.id.to_string(), data_class: class.to_owned() };
+        graph.goals.insert(goal.node.clone(), goal);
+        if let Some(e) = exposed.get(item.id()) {
+            let read = if bucket { "s3:getobject" } else { "secretsmanager:getsecretvalue" };
+            let named: Vec<Box<str>> =
+                e.actions.iter().filter(|a| !a.starts_with('!')).map(|a| a.as_str().into()).collect();
+            let wide = e.actions.iter().any(|a| a.starts_with('!'));
+            let mut open = Vec::new();
+            if !wide && !Actions::new(false, named).matches(read) {
+                open.push(match e.actions.iter().any(|a| a.starts_with("acl:")) {
+                    true => "whether the objects' own ACLs let anyone read them".to_owned(),
+                    false => format!("whether {} lead to the data", e.actions.join(", ")),
+                });
+            }
+            let cost = 3 * u32::from(!open.is_empty());
+            if e.class >= Class::InternetAuthenticated {
+                let cost = cost + u32::from(e.class != Class::Internet);
+                let direct = edge(INTERNET, item.id(), "DATA", cost, e.proof.clone());
+                graph.add(Edge { depends_on: open.clone(), ..direct });
+            }
+            for account in &e.outside_accounts {
+                let proof = e.proof.iter().filter(|s| s.says.contains(account.as_str())).cloned().collect();
+                let direct = edge(&format!("account:{account}"), item.id(), "DATA", cost + 1, proof);
+                graph.add(Edge { depends_on: open.clone(), ..direct });
+            }
+        }
+        let (action, target) = if bucket {
+            ("s3:GetObject", format!("{}/*", item.id()))
+        } else {
+            ("secretsmanager:GetSecretValue", item.id().to_owned())
+        };
+        let key = item.text("kms_key_id").unwrap_or_default();
+        // Administrators reach everything; their own node says so.
+        for principal in reachable.iter().filter(|p| !admin.contains(p.as_str())) {
+            if facts.world.details.principal(principal).is_some()
+                && let Some(edge) = reads(facts, principal, action, &target, key, &item)
+            {
+                graph.add(edge);
+            }
+        }
+    }
+}
+
+fn reads(facts: &Facts<'_>, principal: &str, action: &str, target: &str, key: &str, item: &Item<'_>) -> Option<Edge> {
+    let mut out = edge(principal, item.id(), "DATA", 1, Vec::new());
+    let mut ask = |action: &str, target: &str| -> Option<()> {
+        let decision = facts.world.can(principal, action, target, &[])?;
+        if decision.allowed == Tri::No {
+            return None;
+        }
+        for b in decision.because.iter().filter(|b| b.effect == "Allow") {
+            out.because.push(Step::new(
+                principal,
+                format!("{} {}", b.policy, b.statement).trim_end(),
+                format!("allows {action} on {target}"),
+            ));
+        }
+        for r in &decision.residual {
+            out.depends_on.push(format!(
+                "{} {} {} {} in {}",
+                r.effect,
+                r.key,
+                r.operator,
+                r.values.join("|"),
+                r.policy
+            ));
+        }
+        Some(())
+    };
+    ask(action, target)?;
+    if key.starts_with("arn:") && !key.contains(":alias/") {
+        if facts.estate.of("aws.kms.key").any(|k| k.id() == key) {
+            ask("kms:Decrypt", key)?;
+        } else {
+            out.depends_on.push(format!("kms:Decrypt on {key}, whose policy is not on the record"));
+        }
+    }
+    if !out.depends_on.is_empty() {
+        out.cost += 3;
+    }
+    out.depends_on.dedup();
+    Some(out)
+}
+
+/// Everything the outside leads to.
+fn reachable(graph: &Graph) -> BTreeSet<String> {
+    let mut seen = BTreeSet::new();
+    let mut waiting: Vec<String> = graph.edges.keys().filter(|n| is_source(n)).cloned().collect();
+    while let Some(at) = waiting.pop() {
+        for e in graph.edges.get(&at).into_iter().flatten() {
+            if seen.insert(e.to.clone()) {
+                waiting.push(e.to.clone());
+            }
+        }
+    }
+    seen
+}
+
+/// Whether a node is outside.
+pub(crate) fn is_source(node: &str) -> bool {
+    node == INTERNET || node.starts_with("account:")
+}

@@ -1,0 +1,199 @@
+//! The cheapest paths, their families and the edges worth cutting.
+
+use super::{
+    Cut, Edge, Facts, Family, Goal, MAX_CUTS, MAX_ENTRIES, MAX_LENGTH, Path, Report,
+    graph::{Graph, INTERNET, build, is_source},
+};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, BinaryHeap},
+};
+
+/// Finds the attack paths of an account; see the module's description for what counts and where it stops.
+pub fn paths(facts: &Facts<'_>) -> Report {
+    let graph = build(facts);
+    let mut report = Report { limits: graph.limits.clone(), ..Report::default() };
+    let entries: Vec<&Edge> = graph
+        .edges
+        .iter()
+        .filter(|(node, _)| is_source(node))
+        .flat_map(|(_, edges)| edges)
+        .take(MAX_ENTRIES + 1)
+        .collect();
+    if entries.len() > MAX_ENTRIES {
+        report.limits.push(format!("only the first {MAX_ENTRIES} ways in were looked at"));
+    }
+    let mut found: Vec<(Vec<&Edge>, &Goal)> = Vec::new();
+    for entry in entries.iter().take(MAX_ENTRIES) {
+        found.extend(from_entry(&graph, entry, None).into_iter().filter_map(|way| {
+            let goal = graph.goals.get(&way.last()?.to)?;
+            Some((way, goal))
+        }));
+    }
+    report.cuts = cuts(&graph, &found, &mut report.limits);
+    report.families = families(facts, found);
+    report
+}
+
+/// The cheapest way from an entry's end to every goal, the entry included; without the edge `cut`.
+fn from_entry<'g>(graph: &'g Graph, entry: &'g Edge, cut: Option<&Edge>) -> Vec<Vec<&'g Edge>> {
+    let mut best: BTreeMap<&str, (u32, usize, Option<&'g Edge>)> = BTreeMap::new();
+    let mut heap = BinaryHeap::new();
+    best.insert(&entry.to, (0, 1, None));
+    heap.push(Reverse((0u32, 1usize, entry.to.as_str())));
+    while let Some(Reverse((cost, length, node))) = heap.pop() {
+        if best.get(node).is_some_and(|b| (b.0, b.1) < (cost, length)) || length >= MAX_LENGTH {
+            continue;
+        }
+        for edge in graph.edges.get(node).into_iter().flatten() {
+            if cut.is_some_and(|c| same(c, edge)) {
+                continue;
+            }
+            let next = (cost + edge.cost, length + 1);
+            if best.get(edge.to.as_str()).is_none_or(|b| next < (b.0, b.1)) {
+                best.insert(&edge.to, (next.0, next.1, Some(edge)));
+                heap.push(Reverse((next.0, next.1, edge.to.as_str())));
+            }
+        }
+    }
+    let mut out = Vec::new();
+    for goal in graph.goals.keys().filter(|g| best.contains_key(g.as_str())) {
+        let mut way = Vec::new();
+        let mut at = goal.as_str();
+        while let Some((_, _, Some(edge))) = best.get(at) {
+            way.push(*edge);
+            at = &edge.from;
+        }
+        way.push(entry);
+        way.reverse();
+        out.push(way);
+    }
+    out
+}
+
+fn same(a: &Edge, b: &Edge) -> bool {
+    a.from == b.from && a.to == b.to && a.kind == b.kind
+}
+
+/// How many paths have no way left without each edge that some path takes.
+fn cuts(graph: &Graph, found: &[(Vec<&Edge>, &Goal)], limits: &mut Vec<String>) -> Vec<Cut> {
+    let mut candidates: BTreeMap<(&str, &str, &str), &Edge> = BTreeMap::new();
+    for edge in found.iter().flat_map(|(way, _)| way) {
+        candidates.insert((&edge.from, &edge.to, edge.kind), edge);
+    }
+    if candidates.len() > MAX_CUTS {
+        limits.push(format!("only {MAX_CUTS} of {} edges were tried for cutting", candidates.len()));
+    }
+    let mut out = Vec::new();
+    for edge in candidates.into_values().take(MAX_CUTS) {
+        let mut kills = 0;
+        // Paths by their way in: those that do not use the edge live on.
+        let mut entries: BTreeMap<(&str, &str, &str), (&Edge, usize)> = BTreeMap::new();
+        for (way, _) in found.iter().filter(|(way, _)| way.iter().any(|e| same(e, edge))) {
+            if let Some(first) = way.first() {
+                entries.entry((&first.from, &first.to, first.kind)).or_insert((first, 0)).1 += 1;
+            }
+        }
+        for (entry, users) in entries.into_values() {
+            if same(entry, edge) {
+                kills += users;
+                continue;
+            }
+            let before = found.iter().filter(|(way, _)| way.first().is_some_and(|f| same(f, entry))).count();
+            kills += before - from_entry(graph, entry, Some(edge)).len().min(before);
+        }
+        if kills > 0 {
+            out.push(Cut {
+                from: edge.from.clone(),
+                to: edge.to.clone(),
+                kind: edge.kind,
+                kills,
+                of: found.len(),
+                because: edge.because.clone(),
+            });
+        }
+    }
+    out.sort_by(|a, b| b.kills.cmp(&a.kills).then_with(|| (&a.from, &a.to, a.kind).cmp(&(&b.from, &b.to, b.kind))));
+    out
+}
+
+fn families(facts: &Facts<'_>, found: Vec<(Vec<&Edge>, &Goal)>) -> Vec<Family> {
+    let kinds: BTreeMap<&str, &str> = facts.exposures.iter().map(|e| (e.resource.as_str(), e.kind.as_str())).collect();
+    let mut groups: BTreeMap<[String; 5], Vec<(Vec<&Edge>, &Goal)>> = BTreeMap::new();
+    for (way, goal) in found {
+        let (Some(first), Some(last)) = (way.first(), way.last()) else { continue };
+        let entry = kinds.get(first.to.as_str()).copied().unwrap_or("principal");
+        let holder = if way.len() == 1 { String::new() } else { last.from.clone() };
+        let key = [first.from.clone(), entry.to_owned(), holder, goal.kind.clone(), goal.data_class.clone()];
+        groups.entry(key).or_default().push((way, goal));
+    }
+    let cost = |way: &[&Edge]| way.iter().map(|e| e.cost).sum::<u32>();
+    let mut out: Vec<Family> = groups
+        .into_iter()
+        .filter_map(|([source, entry, holder, goal, class], mut ways)| {
+            let nodes = |way: &[&Edge]| -> Vec<String> {
+                way.first().map(|e| e.from.clone()).into_iter().chain(way.iter().map(|e| e.to.clone())).collect()
+            };
+            ways.sort_by_key(|(way, _)| (cost(way), way.len(), nodes(way)));
+            let (best, _) = ways.first()?;
+            let goals: BTreeSet<Goal> = ways.iter().map(|(_, g)| (*g).clone()).collect();
+            let certain = best.iter().all(|e| e.depends_on.is_empty());
+            let severity = match (goal == "administration" || facts.data.is_crown(&class), certain) {
+                (true, true) => "critical",
+                (true, false) | (false, true) => "high",
+                (false, false) => "medium",
+            };
+            let id = [source.as_str(), &entry, &holder, &goal]
+                .iter()
+                .filter(|p| !p.is_empty())
+                .copied()
+                .collect::<Vec<_>>()
+                .join(" > ");
+            Some(Family {
+                id,
+                account: facts.estate.account.clone(),
+                title: title(&source, &entry, &holder, &goals),
+                severity,
+                certain,
+                path: nodes(best),
+                steps: best.iter().map(|e| (*e).clone()).collect(),
+                goals: goals.into_iter().collect(),
+                paths: ways.iter().map(|(way, _)| Path { nodes: nodes(way), cost: cost(way) }).collect(),
+            })
+        })
+        .collect();
+    let rank = |f: &Family| {
+        (["critical", "high", "medium"].iter().position(|s| *s == f.severity), f.paths.first().map(|p| p.cost))
+    };
+    out.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.id.cmp(&b.id)));
+    out
+}
+
+fn title(source: &str, entry: &str, holder: &str, goals: &BTreeSet<Goal>) -> String {
+    let who = match source.strip_prefix("account:") {
+        Some(account) => format!("Account {account}"),
+        None if source == INTERNET => "The internet".into(),
+        None => source.to_owned(),
+    };
+    let what = match goals.first() {
+        Some(g) if g.kind == "administration" => "administration of the account".to_owned(),
+        Some(g) => {
+            let class = if g.data_class.is_empty() { String::new() } else { format!(" ({})", g.data_class) };
+            let name = g.node.rsplit(':').next().unwrap_or(&g.node);
+            let more = if goals.len() > 1 { format!(" and {} more", goals.len() - 1) } else { String::new() };
+            format!("{name}{class}{more}")
+        }
+        None => String::new(),
+    };
+    if holder.is_empty() {
+        return format!("{who} reaches {what} directly");
+    }
+    let entry = match entry {
+        "aws.ec2.instance" => "an instance",
+        "aws.lambda.function" => "a function",
+        "aws.iam.role" => "a role's trust",
+        other => other,
+    };
+    let holder = holder.rsplit('/').next().unwrap_or(holder);
+    format!("{who} reaches {what} through {entry} and {holder}")
+}

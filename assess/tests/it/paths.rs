@@ -1,0 +1,148 @@
+//! Attack paths of a hand-made account.
+
+use super::exposure::{OWN, bastion, estate};
+use plumb_assess::{
+    exposure::exposures,
+    identity::aws::{Details, Organization, escalations},
+    paths::{self, DataClasses, Facts, Report, dot, svg},
+};
+use serde_json::{Value as Json, json};
+
+fn role(name: &str, trust: Json, statement: Json) -> Json {
+    json!({
+        "Arn": format!("arn:aws:iam::{OWN}:role/{name}"), "RoleName": name,
+        "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]},
+        "RolePolicyList": [{"PolicyName": "p", "PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]}}],
+        "AttachedManagedPolicies": [],
+        "InstanceProfileList": [{"Arn": format!("arn:aws:iam::{OWN}:instance-profile/{name}")}],
+    })
+}
+
+fn find(resources: &[(&'static str, &'static str, Json)], roles: &[Json]) -> Report {
+    let mut resources = resources.to_vec();
+    resources.push(("aws.s3.account", "acct", json!({})));
+    for r in roles {
+        let id: &'static str = Box::leak(r["Arn"].as_str().expect("an ARN").to_owned().into_boxed_str());
+        resources.push(("aws.iam.role", id, json!({"trust": r["AssumeRolePolicyDocument"]})));
+    }
+    let mut estate = estate(&resources);
+    tag(&mut estate);
+    let details = Details::from_json(&json!({"RoleDetailList": roles})).expect("details");
+    let found = escalations(&details, &Organization::default(), None);
+    let exposures = exposures(&estate);
+    let world = paths::world(&estate, details, Organization::default());
+    paths::paths(&Facts {
+        estate: &estate,
+        exposures: &exposures,
+        world: &world,
+        escalations: &found,
+        data: &DataClasses::default(),
+    })
+}
+
+/// Buckets called `*pii` hold such data.
+fn tag(estate: &mut plumb_assess::exposure::Estate) {
+    let Some(table) = estate.tables.get_mut("aws.s3.bucket") else { return };
+    let slot = table.kind.slot("tags").expect("tags");
+    for bucket in table.resources.iter_mut().filter(|b| b.id.as_str().ends_with("pii")) {
+        bucket.fields[slot] = plumb_model::Value::from_json(&json!({"data-class": "customer-pii"}));
+    }
+}
+
+fn ec2() -> Json {
+    json!({"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"})
+}
+
+fn reader() -> Json {
+    role("app", ec2(), json!({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::nw-*/*"}))
+}
+
+fn pii() -> (&'static str, &'static str, Json) {
+    ("aws.s3.bucket", "arn:aws:s3:::nw-pii", json!({"object_ownership": "BucketOwnerEnforced"}))
+}
+
+#[test]
+fn from_the_internet_through_an_instance_to_data() {
+    let mut world = bastion();
+    world.push(pii());
+    let report = find(&world, &[reader()]);
+    assert_eq!(report.families.len(), 1, "{report:#?}");
+    let family = &report.families[0];
+    assert_eq!(family.path, ["internet", "i", "arn:aws:iam::111111111111:role/app", "arn:aws:s3:::nw-pii"]);
+    assert!(family.severity == "critical" && family.certain);
+    assert!(family.steps.iter().all(|s| !s.because.is_empty()));
+    // Any of the three edges ends it.
+    assert_eq!(report.cuts.len(), 3);
+    assert!(report.cuts.iter().all(|c| c.kills == 1 && c.of == 1));
+    assert!(dot(&report).contains("CODE_AS") && svg(&report).starts_with("<svg"));
+    assert_eq!(report, find(&world, &[reader()]));
+}
+
+#[test]
+fn no_path_without_every_link() {
+    let world = |change: &dyn Fn(&mut Vec<(&'static str, &'static str, Json)>)| {
+        let mut world = bastion();
+        world.push(pii());
+        change(&mut world);
+        world
+    };
+    let none = |world: &[(&'static str, &'static str, Json)], role: Json| {
+        let report = find(world, &[role]);
+        assert!(report.families.is_empty() && report.cuts.is_empty(), "{report:#?}");
+    };
+    none(&world(&|w| w[0].2["public_address"] = json!("")), reader());
+    none(&world(&|w| w[0].2["instance_profile"] = json!("")), reader());
+    none(&world(&|w| w[4].1 = "arn:aws:s3:::other-pii"), reader());
+    none(&world(&|w| w[4].1 = "arn:aws:s3:::nw-logs"), reader());
+    let denied = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*"}]});
+    none(&world(&|w| w[4].2["policy"] = denied.clone()), reader());
+}
+
+#[test]
+fn from_an_outside_account_to_administration() {
+    let trust = json!({"Effect": "Allow", "Principal": {"AWS": "999999999999"}, "Action": "sts:AssumeRole"});
+    let report = find(&[], &[role("shadow", trust, json!({"Effect": "Allow", "Action": "*", "Resource": "*"}))]);
+    assert_eq!(report.families.len(), 1, "{report:#?}");
+    assert_eq!(
+        report.families[0].path,
+        ["account:999999999999", "arn:aws:iam::111111111111:role/shadow", "admin:111111111111"]
+    );
+    // An account of the organization is not outside.
+    let trust = json!({"Effect": "Allow", "Principal": {"AWS": "222222222222"}, "Action": "sts:AssumeRole"});
+    assert!(
+        find(&[], &[role("peer", trust, json!({"Effect": "Allow", "Action": "*", "Resource": "*"}))])
+            .families
+            .is_empty()
+    );
+}
+
+#[test]
+fn escalation_leads_on() {
+    let grant =
+        json!({"Effect": "Allow", "Action": "iam:PutRolePolicy", "Resource": "arn:aws:iam::111111111111:role/app"});
+    let report = find(&bastion(), &[role("app", ec2(), grant)]);
+    let family = report.families.first().expect("a path to administration");
+    assert_eq!(family.path, ["internet", "i", "arn:aws:iam::111111111111:role/app", "admin:111111111111"]);
+    assert_eq!(family.steps.last().map(|s| s.kind), Some("SELF_GRANT"));
+}
+
+#[test]
+fn a_path_on_an_unknown_condition_is_not_certain() {
+    let mut world = bastion();
+    world.push(pii());
+    let statement = json!({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*", "Condition": {"IpAddress": {"aws:SourceIp": "198.51.100.0/24"}}});
+    let report = find(&world, &[role("app", ec2(), statement)]);
+    let family = report.families.first().expect("an uncertain path");
+    assert!(!family.certain && family.severity == "high");
+}
+
+#[test]
+fn one_edge_that_ends_several_paths() {
+    let mut world = bastion();
+    world.push(pii());
+    world.push(("aws.s3.bucket", "arn:aws:s3:::nw-more-pii", json!({"object_ownership": "BucketOwnerEnforced"})));
+    let report = find(&world, &[reader()]);
+    assert_eq!((report.families.len(), report.families[0].paths.len()), (1, 2));
+    let kills: Vec<usize> = report.cuts.iter().map(|c| c.kills).collect();
+    assert_eq!(kills, [2, 2, 1, 1]);
+}
