@@ -315,7 +315,7 @@ fn walk<'a>(
         }
         let whole = holds(cidr, range);
         let allow = text("action").eq_ignore_ascii_case("allow");
-        if !whole && !(allow && holds(range, cidr)) {
+        if !(whole || allow && holds(range, cidr)) {
             continue;
         }
         let protocol = if part { &rule.protocol } else { &ports.protocol };

@@ -32,7 +32,7 @@ pub(crate) fn document(item: &Item<'_>, field: &str) -> Result<Option<Document>,
     }
     let parsed = match value.as_str() {
         Some(text) => Document::parse(text),
-        None => Document::parse(&value.to_plain_json()),
+        None => Document::parse(value.to_plain_json()),
     };
     parsed.map(Some).map_err(|e| {
         let mut unknown = plumb_model::Unknown::new(plumb_model::Reason::Broken, format!("{} of {}", field, item.id()));

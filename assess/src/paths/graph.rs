@@ -95,7 +95,7 @@ pub fn world(estate: &Estate, details: Details, organization: Organization) -> W
             if value.is_null() || value.first_unknown().is_some() {
                 continue;
             }
-            if let Ok(document) = Document::parse(&value.to_plain_json()) {
+            if let Ok(document) = Document::parse(value.to_plain_json()) {
                 world.add_resource_policy(item.id(), Policy::new(item.id(), document));
             }
         }
