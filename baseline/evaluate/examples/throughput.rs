@@ -43,7 +43,7 @@ impl Policies for NoPolicies {
 fn made(ty: &Type, seed: u64) -> Value {
     let pick = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
     match ty {
-        Type::Bool => Value::Bool(pick % 3 == 0),
+        Type::Bool => Value::Bool(pick.is_multiple_of(3)),
         Type::Int => Value::Int((pick % 65_536) as i64),
         Type::Double => Value::Double(pick as f64 / 7.0),
         Type::String => Value::from(["tcp", "arn:aws:kms:eu-west-1:111122223333:key/k", "Enabled", "0.0.0.0/0", ""][(pick % 5) as usize]),
