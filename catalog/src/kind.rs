@@ -240,9 +240,11 @@ impl Decode {
 impl FromStr for Decode {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|(name, _)| *name == text).map(|(_, d)| d).ok_or_else(|| {
-            format!("`{text}` is not a decoder; one of {}", Self::ALL.map(|(name, _)| name).join(", "))
-        })
+        Self::ALL
+            .into_iter()
+            .find(|(name, _)| *name == text)
+            .map(|(_, d)| d)
+            .ok_or_else(|| format!("`{text}` is not a decoder; one of {}", Self::ALL.map(|(name, _)| name).join(", ")))
     }
 }
 
@@ -334,7 +336,12 @@ impl Kind {
             Ok(raw) => raw,
             Err(error) => {
                 let line = error.span().map_or(0, |span| line_of(text, span.start));
-                return Err(vec![Problem::new(file, line, error.message(), "see docs/catalog.md for what a kind file holds")]);
+                return Err(vec![Problem::new(
+                    file,
+                    line,
+                    error.message(),
+                    "see docs/catalog.md for what a kind file holds",
+                )]);
             }
         };
         let id = file.trim_end_matches("/kind.toml").replace('/', ".");
@@ -595,7 +602,11 @@ impl Cx<'_> {
             let root = link.from.split('.').next().unwrap_or_default();
             if !fields.iter().any(|f| f.name == root) {
                 let near = nearest(root, fields.iter().map(|f| f.name.as_str()));
-                self.wrong(&format!("{name} "), format!("link `{name}` comes from field `{root}`, which is not there"), near);
+                self.wrong(
+                    &format!("{name} "),
+                    format!("link `{name}` comes from field `{root}`, which is not there"),
+                    near,
+                );
             }
         }
         Kind {
@@ -677,12 +688,21 @@ impl Cx<'_> {
     fn fields(&mut self, table: toml::Table) -> Vec<Field> {
         let mut fields = Vec::new();
         for (name, value) in table {
-            let simple = !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+            let simple =
+                !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
             if !simple {
-                self.wrong(&name, format!("field `{name}` is not in snake_case"), "use lower-case letters, digits and _");
+                self.wrong(
+                    &name,
+                    format!("field `{name}` is not in snake_case"),
+                    "use lower-case letters, digits and _",
+                );
             }
             if RESERVED.contains(&name.as_str()) {
-                self.wrong(&format!("fields.{name}"), format!("`{name}` is there for every resource"), "give the field another name");
+                self.wrong(
+                    &format!("fields.{name}"),
+                    format!("`{name}` is there for every resource"),
+                    "give the field another name",
+                );
             }
             let raw: RawField = match value.try_into() {
                 Ok(raw) => raw,
@@ -744,7 +764,11 @@ impl Cx<'_> {
             other => match other.clone().try_into::<RawTake>() {
                 Ok(raw) => raw,
                 Err(error) => {
-                    self.wrong("fields", format!("`{other}`: {}", error.message()), "a column is a path, a table or a list of them");
+                    self.wrong(
+                        "fields",
+                        format!("`{other}`: {}", error.message()),
+                        "a column is a path, a table or a list of them",
+                    );
                     return None;
                 }
             },

@@ -83,7 +83,12 @@ impl Catalog {
         } else if file.path == "topics.toml" {
             match toml::from_str::<BTreeMap<TopicId, String>>(file.text) {
                 Ok(topics) => self.topics.extend(topics),
-                Err(error) => problems.push(Problem::new(file.path, 0, error.message(), "write \"topic.id\" = \"what it intends\"")),
+                Err(error) => problems.push(Problem::new(
+                    file.path,
+                    0,
+                    error.message(),
+                    "write \"topic.id\" = \"what it intends\"",
+                )),
             }
         } else if name.ends_with(".md") && name.chars().next().is_some_and(|c| c.is_ascii_lowercase()) {
             match Rule::parse(file.path, file.text) {
@@ -116,7 +121,8 @@ impl Catalog {
         }
         for (id, framework) in &self.frameworks {
             for control in &framework.controls {
-                let control_ref = |confidence| ControlRef { framework: id.clone(), control: control.id.clone(), confidence };
+                let control_ref =
+                    |confidence| ControlRef { framework: id.clone(), control: control.id.clone(), confidence };
                 for rule in &control.rules {
                     self.by_rule_control.entry(rule.clone()).or_default().push(control_ref(Confidence::Exact));
                     let number = format!("{}:{}", id, control.id);
@@ -135,7 +141,10 @@ impl Catalog {
             for (scanner, ids) in &rule.aliases {
                 for id in ids {
                     let id_lower = id.to_ascii_lowercase();
-                    self.by_alias.entry(format!("{}:{id_lower}", scanner.to_ascii_lowercase())).or_default().insert(rule.id.clone());
+                    self.by_alias
+                        .entry(format!("{}:{id_lower}", scanner.to_ascii_lowercase()))
+                        .or_default()
+                        .insert(rule.id.clone());
                     self.by_alias.entry(id_lower).or_default().insert(rule.id.clone());
                 }
             }
@@ -171,7 +180,11 @@ impl Catalog {
             }
         }
         found.sort_by(|a, b| {
-            (&a.framework, std::cmp::Reverse(a.confidence), &a.control).cmp(&(&b.framework, std::cmp::Reverse(b.confidence), &b.control))
+            (&a.framework, std::cmp::Reverse(a.confidence), &a.control).cmp(&(
+                &b.framework,
+                std::cmp::Reverse(b.confidence),
+                &b.control,
+            ))
         });
         found
     }
@@ -187,7 +200,9 @@ impl Catalog {
         if let Some(rule) = self.rules.get(lower.as_str()) {
             return Ok(BTreeSet::from([rule.id.clone()]));
         }
-        let present = |set: &BTreeSet<RuleId>| set.iter().filter(|r| self.rules.contains_key(*r)).cloned().collect::<BTreeSet<_>>();
+        let present = |set: &BTreeSet<RuleId>| {
+            set.iter().filter(|r| self.rules.contains_key(*r)).cloned().collect::<BTreeSet<_>>()
+        };
         if let Some(hits) = self.by_alias.get(&lower).map(present)
             && !hits.is_empty()
         {
@@ -211,7 +226,9 @@ impl Catalog {
         let by_kind_or_topic: BTreeSet<RuleId> = self
             .rules
             .values()
-            .filter(|r| r.kind.as_str() == lower || r.topic.as_str() == lower || r.id.as_str().starts_with(&format!("{lower}.")))
+            .filter(|r| {
+                r.kind.as_str() == lower || r.topic.as_str() == lower || r.id.as_str().starts_with(&format!("{lower}."))
+            })
             .map(|r| r.id.clone())
             .collect();
         if !by_kind_or_topic.is_empty() {

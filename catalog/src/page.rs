@@ -173,7 +173,11 @@ impl Rule {
             Ok(front) => front,
             Err(error) => {
                 let line = error.span().map_or(1, |span| line_of(front_text, span.start) + 1);
-                return Err(one(line, error.message(), "the front matter holds severity, topic, aliases, params, was, hard, since, kind"));
+                return Err(one(
+                    line,
+                    error.message(),
+                    "the front matter holds severity, topic, aliases, params, was, hard, since, kind",
+                ));
             }
         };
         let body_line = front_text.lines().count() + 3;
@@ -186,17 +190,32 @@ impl Rule {
         let mut page = Fences::default();
         page.read(file, body, body_line, &mut problems);
         if page.title.is_empty() {
-            problems.push(Problem::new(file, body_line, "the page has no title", "add `# What is true when all is well`"));
+            problems.push(Problem::new(
+                file,
+                body_line,
+                "the page has no title",
+                "add `# What is true when all is well`",
+            ));
         }
         let pass = match (page.pass, page.native) {
             (Some(block), None) => Condition::Cel(block),
             (None, Some(name)) => Condition::Native(name),
             (Some(_), Some(_)) => {
-                problems.push(Problem::new(file, body_line, "the page has a cel and a native condition", "keep one of them"));
+                problems.push(Problem::new(
+                    file,
+                    body_line,
+                    "the page has a cel and a native condition",
+                    "keep one of them",
+                ));
                 Condition::Native(String::new())
             }
             (None, None) => {
-                problems.push(Problem::new(file, body_line, "the page has no condition", "add a fenced block marked `cel`"));
+                problems.push(Problem::new(
+                    file,
+                    body_line,
+                    "the page has no condition",
+                    "add a fenced block marked `cel`",
+                ));
                 Condition::Native(String::new())
             }
         };
@@ -209,7 +228,12 @@ impl Rule {
             }
         }
         if page.parts.is_some() != page.part_key.is_some() {
-            problems.push(Problem::new(file, body_line, "`cel parts` and `cel key` go together", "add the missing one"));
+            problems.push(Problem::new(
+                file,
+                body_line,
+                "`cel parts` and `cel key` go together",
+                "add the missing one",
+            ));
         }
         for heading in ["Why it matters", "How to fix"] {
             if !body.lines().any(|l| l.trim_start_matches('#').trim() == heading && l.starts_with("##")) {

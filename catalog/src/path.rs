@@ -49,11 +49,16 @@ impl FromStr for Path {
                 } else if let Some((key, want)) = inside.split_once('=') {
                     Step::Where(key.trim().into(), want.trim().into())
                 } else {
-                    Step::Index(inside.parse().map_err(|_| wrong("between brackets stands a number, `Key=Value` or nothing"))?)
+                    Step::Index(
+                        inside
+                            .parse()
+                            .map_err(|_| wrong("between brackets stands a number, `Key=Value` or nothing"))?,
+                    )
                 });
                 rest = after;
             } else {
-                let name = if first { rest } else { rest.strip_prefix('.').ok_or_else(|| wrong("expected `.` or `[`"))? };
+                let name =
+                    if first { rest } else { rest.strip_prefix('.').ok_or_else(|| wrong("expected `.` or `[`"))? };
                 let end = name.find(['.', '[']).unwrap_or(name.len());
                 let (name, after) = name.split_at(end);
                 if name.is_empty() {
@@ -132,9 +137,9 @@ fn walk(value: &Value, steps: &[Step]) -> Value {
             None => absent(rest),
         },
         Step::Where(key, want) => {
-            let hit = value.as_list().and_then(|items| {
-                items.iter().find(|item| matches!(item.get(key), Some(Value::Str(s)) if s == want))
-            });
+            let hit = value
+                .as_list()
+                .and_then(|items| items.iter().find(|item| matches!(item.get(key), Some(Value::Str(s)) if s == want)));
             match hit {
                 Some(inner) => walk(inner, rest),
                 None => match value.as_list().and_then(|items| items.iter().find(|i| matches!(i, Value::Unknown(_)))) {

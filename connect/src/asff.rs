@@ -40,7 +40,8 @@ fn finding(row: &Exported, report: &Report) -> Json {
         fields.insert("Part".into(), json!(cut(&row.sub_key, 1024)));
     }
     for (i, leaf) in row.because.iter().take(8).enumerate() {
-        let text = format!("{} is {} (wanted {}; {})", leaf.path, leaf.observed.to_plain_json(), leaf.expected, leaf.source);
+        let text =
+            format!("{} is {} (wanted {}; {})", leaf.path, leaf.observed.to_plain_json(), leaf.expected, leaf.source);
         fields.insert(format!("Because{}", i + 1), json!(cut(&text, 1024)));
     }
     let requirements: Vec<String> = row.controls.iter().take(32).map(|(f, c)| format!("{f} {c}")).collect();

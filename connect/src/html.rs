@@ -77,10 +77,18 @@ pub fn html(rows: &[Exported], report: &Report) -> String {
         }
         out.push_str("</table>");
     }
-    out.push_str("<h2>Accounts</h2><table><tr><th>account</th><th>name</th><th>state</th><th>open findings</th><th></th></tr>");
+    out.push_str(
+        "<h2>Accounts</h2><table><tr><th>account</th><th>name</th><th>state</th><th>open findings</th><th></th></tr>",
+    );
     for (id, name, state, reason) in &report.accounts {
         let n = rows.iter().filter(|r| r.account == *id).count();
-        out.push_str(&format!("<tr><td><code>{}</code></td><td>{}</td><td>{}</td><td>{n}</td><td>{}</td></tr>", text(id), text(name), text(state), text(reason)));
+        out.push_str(&format!(
+            "<tr><td><code>{}</code></td><td>{}</td><td>{}</td><td>{n}</td><td>{}</td></tr>",
+            text(id),
+            text(name),
+            text(state),
+            text(reason)
+        ));
     }
     out.push_str("</table><h2>What is not so</h2>");
     for (title, group) in by_rule(rows) {
@@ -93,7 +101,9 @@ pub fn html(rows: &[Exported], report: &Report) -> String {
             text(&first.why),
             text(&first.rule)
         ));
-        out.push_str("<table><tr><th>finding</th><th>account</th><th>region</th><th>resource</th><th>observed</th></tr>");
+        out.push_str(
+            "<table><tr><th>finding</th><th>account</th><th>region</th><th>resource</th><th>observed</th></tr>",
+        );
         for r in group.iter().take(200) {
             let part = if r.sub_key.is_empty() { String::new() } else { format!(" [{}]", text(&r.sub_key)) };
             out.push_str(&format!(
@@ -107,7 +117,11 @@ pub fn html(rows: &[Exported], report: &Report) -> String {
             ));
         }
         if group.len() > 200 {
-            out.push_str(&format!("<tr><td colspan=\"5\" class=\"soft\">and {} more; all of them: plumb findings --check {}</td></tr>", group.len() - 200, text(&first.rule)));
+            out.push_str(&format!(
+                "<tr><td colspan=\"5\" class=\"soft\">and {} more; all of them: plumb findings --check {}</td></tr>",
+                group.len() - 200,
+                text(&first.rule)
+            ));
         }
         out.push_str(&format!("</table><b>How to fix</b><pre>{}</pre></div></details>", text(&first.fix)));
     }

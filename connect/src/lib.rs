@@ -67,7 +67,10 @@ pub struct Exported {
 impl Exported {
     /// What decided, in one line: `kms_key_id is "" (wanted != "")`.
     pub fn observed(&self) -> String {
-        let leaves = self.because.iter().map(|l| format!("{} is {} (wanted {})", l.path, l.observed.to_plain_json(), l.expected));
+        let leaves = self
+            .because
+            .iter()
+            .map(|l| format!("{} is {} (wanted {})", l.path, l.observed.to_plain_json(), l.expected));
         leaves.collect::<Vec<_>>().join("; ")
     }
 

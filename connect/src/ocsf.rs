@@ -37,7 +37,11 @@ fn finding(row: &Exported, report: &Report) -> Json {
         "GCP" => (5, "GCP Account"),
         _ => (10, "AWS Account"),
     };
-    let partition = if provider == "AWS" { row.resource.split(':').nth(1).filter(|_| row.resource.starts_with("arn:")) } else { None };
+    let partition = if provider == "AWS" {
+        row.resource.split(':').nth(1).filter(|_| row.resource.starts_with("arn:"))
+    } else {
+        None
+    };
     let mut resource = json!({
         "uid": row.resource,
         "name": row.name,

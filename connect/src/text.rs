@@ -16,8 +16,25 @@ pub fn csv(rows: &[Exported]) -> String {
     for r in rows {
         let controls = r.controls.iter().map(|(f, c)| format!("{f}:{c}")).collect::<Vec<_>>().join(" ");
         let cells = [
-            &r.short, &r.key, &r.rule, &r.title, r.severity.name(), r.outcome.name(), &r.state, &r.account, &r.account_name, &r.region,
-            &r.kind, &r.resource, &r.name, &r.sub_key, &r.first_seen, &r.last_seen, &r.topic, &r.observed(), &controls,
+            &r.short,
+            &r.key,
+            &r.rule,
+            &r.title,
+            r.severity.name(),
+            r.outcome.name(),
+            &r.state,
+            &r.account,
+            &r.account_name,
+            &r.region,
+            &r.kind,
+            &r.resource,
+            &r.name,
+            &r.sub_key,
+            &r.first_seen,
+            &r.last_seen,
+            &r.topic,
+            &r.observed(),
+            &controls,
         ]
         .map(cell);
         out.push_str(&cells.join(","));
@@ -49,10 +66,23 @@ pub fn markdown(rows: &[Exported], report: &Report) -> String {
     }
     for (title, group) in crate::html::by_rule(rows) {
         let Some(first) = group.first() else { continue };
-        out.push_str(&format!("\n## {} — {title}\n\n{}\n\n`{}`, {} findings\n\n", first.severity, first.summary, first.rule, group.len()));
+        out.push_str(&format!(
+            "\n## {} — {title}\n\n{}\n\n`{}`, {} findings\n\n",
+            first.severity,
+            first.summary,
+            first.rule,
+            group.len()
+        ));
         out.push_str("| finding | account | region | resource | observed |\n|---|---|---|---|---|\n");
         for r in group {
-            out.push_str(&format!("| {} | {} | {} | {} | {} |\n", r.short, r.account, r.region, escape(&r.name), escape(&r.observed())));
+            out.push_str(&format!(
+                "| {} | {} | {} | {} | {} |\n",
+                r.short,
+                r.account,
+                r.region,
+                escape(&r.name),
+                escape(&r.observed())
+            ));
         }
     }
     out

@@ -150,7 +150,13 @@ impl Record {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn ingest(&self, scan: ScanId, at: Time, account: &AccountId, kind: &KindId) -> Result<Ingest<'_>, RecordError> {
+    pub fn ingest(
+        &self,
+        scan: ScanId,
+        at: Time,
+        account: &AccountId,
+        kind: &KindId,
+    ) -> Result<Ingest<'_>, RecordError> {
         // The record's own connection goes on reading meanwhile; there is one ingest at a time.
         let tx = rusqlite::Transaction::new_unchecked(&self.db, rusqlite::TransactionBehavior::Immediate)
             .doing("beginning a transaction")?;
@@ -217,14 +223,17 @@ impl Record {
     /// # Errors
     /// When SQLite fails.
     pub fn findings(&self, query: &Query) -> Result<Vec<FindingRow>, RecordError> {
-        let quoted = |items: &[String]| items.iter().map(|s| format!("'{}'", s.replace('\'', "''"))).collect::<Vec<_>>().join(",");
+        let quoted = |items: &[String]| {
+            items.iter().map(|s| format!("'{}'", s.replace('\'', "''"))).collect::<Vec<_>>().join(",")
+        };
         let mut filter = if query.states.is_empty() {
             format!("state NOT IN ({})", quoted(&CLOSED.map(str::to_owned)))
         } else {
             format!("state IN ({})", quoted(&query.states))
         };
         if let Some(severity) = query.at_least {
-            let at_least: Vec<String> = Severity::ALL.iter().filter(|s| **s >= severity).map(|s| s.name().to_owned()).collect();
+            let at_least: Vec<String> =
+                Severity::ALL.iter().filter(|s| **s >= severity).map(|s| s.name().to_owned()).collect();
             filter += &format!(" AND severity IN ({})", quoted(&at_least));
         }
         if !query.rules.is_empty() {
@@ -240,7 +249,8 @@ impl Record {
         );
         let limit = query.limit.map_or(-1, |l| i64::try_from(l).unwrap_or(i64::MAX));
         let mut statement = self.db.prepare_cached(&sql).doing("reading findings")?;
-        let rows = statement.query_map(params![query.account, query.region, limit], finding_row).doing("reading findings")?;
+        let rows =
+            statement.query_map(params![query.account, query.region, limit], finding_row).doing("reading findings")?;
         rows.collect::<Result<_, _>>().doing("reading findings")
     }
 
@@ -335,7 +345,11 @@ impl Record {
 /// See [`Record::move_finding`]; for use inside [`Record::atomically`].
 pub fn move_finding(db: &Connection, key: &str, step: &TransitionRow) -> Result<(), RecordError> {
     let bytes: Option<Vec<u8>> = db
-        .query_row("SELECT key FROM finding WHERE lower(hex(key)) = ?1 AND state = ?2", [key, step.from.as_str()], |r| r.get(0))
+        .query_row(
+            "SELECT key FROM finding WHERE lower(hex(key)) = ?1 AND state = ?2",
+            [key, step.from.as_str()],
+            |r| r.get(0),
+        )
         .optional()
         .doing("reading a finding")?;
     let Some(bytes) = bytes else {
@@ -371,7 +385,8 @@ impl Ingest<'_> {
                 self.judged(resource, rule);
             }
             Outcome::Pass | Outcome::NotApplicable => {
-                let why = if verdict.outcome == Outcome::Pass { "the rule holds" } else { "the rule no longer applies" };
+                let why =
+                    if verdict.outcome == Outcome::Pass { "the rule holds" } else { "the rule no longer applies" };
                 if let Some(old) = self.existing.remove(&slot) {
                     self.passes(&slot, &old, why)?;
                 }
@@ -467,7 +482,10 @@ impl Ingest<'_> {
         let closed = CLOSED.contains(&old.state.as_str());
         let retest = matches!(old.state.as_str(), "fixed-claimed" | "retest-pending");
         if closed {
-            self.write(slot, "state = 'open', severity_closed = NULL, occurrences = occurrences + 1, unknown_since = NULL")?;
+            self.write(
+                slot,
+                "state = 'open', severity_closed = NULL, occurrences = occurrences + 1, unknown_since = NULL",
+            )?;
             self.step(&old.key, "detect", &old.state, "open", "it fails again")?;
         } else if retest {
             self.write(slot, "state = 'in-remediation'")?;
@@ -519,7 +537,10 @@ impl Ingest<'_> {
     fn close(&self, slot: &(String, String, String), state: &str) -> Result<(), RecordError> {
         self.write(
             slot,
-            &format!("state = '{state}', severity_closed = severity_now, last_seen = '{}', unknown_since = NULL", self.at),
+            &format!(
+                "state = '{state}', severity_closed = severity_now, last_seen = '{}', unknown_since = NULL",
+                self.at
+            ),
         )
     }
 
@@ -532,7 +553,9 @@ impl Ingest<'_> {
 
     /// `set` is made of constants and of instants this crate printed; never of foreign text.
     fn write(&self, slot: &(String, String, String), set: &str) -> Result<(), RecordError> {
-        let sql = format!("UPDATE finding SET {set} WHERE account = ?1 AND kind = ?2 AND resource = ?3 AND rule = ?4 AND sub_key = ?5");
+        let sql = format!(
+            "UPDATE finding SET {set} WHERE account = ?1 AND kind = ?2 AND resource = ?3 AND rule = ?4 AND sub_key = ?5"
+        );
         self.tx
             .prepare_cached(&sql)
             .and_then(|mut s| s.execute(params![self.account.as_str(), self.kind.as_str(), slot.0, slot.1, slot.2]))
@@ -545,7 +568,11 @@ impl Ingest<'_> {
     ///
     /// # Errors
     /// When SQLite fails; then nothing of this ingest is kept.
-    pub fn finish(mut self, rules: &BTreeSet<RuleId>, unread: &BTreeSet<String>) -> Result<BTreeMap<Change, usize>, RecordError> {
+    pub fn finish(
+        mut self,
+        rules: &BTreeSet<RuleId>,
+        unread: &BTreeSet<String>,
+    ) -> Result<BTreeMap<Change, usize>, RecordError> {
         let left = std::mem::take(&mut self.existing);
         for (slot, old) in &left {
             let in_scope = rules.contains(slot.1.as_str());
@@ -560,7 +587,9 @@ impl Ingest<'_> {
             let misses: Option<i64> = self
                 .tx
                 .prepare_cached("SELECT misses FROM resource WHERE account = ?1 AND kind = ?2 AND id = ?3")
-                .and_then(|mut s| s.query_row(params![self.account.as_str(), self.kind.as_str(), slot.0], |r| r.get(0)).optional())
+                .and_then(|mut s| {
+                    s.query_row(params![self.account.as_str(), self.kind.as_str(), slot.0], |r| r.get(0)).optional()
+                })
                 .doing("reading a resource")?;
             if misses.is_some_and(|m| m >= 2) {
                 self.step(&old.key, "resource-gone", &old.state, "resource-gone", "absent from two complete reads")?;

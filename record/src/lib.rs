@@ -11,7 +11,7 @@ mod query;
 mod resources;
 mod scans;
 
-pub use findings::{move_finding, Change, FindingRow, Ingest, Query, RuleRow, TransitionRow};
+pub use findings::{Change, FindingRow, Ingest, Query, RuleRow, TransitionRow, move_finding};
 pub use open::{FORMAT, Record, RecordError, append_activity, put_document};
 pub use query::Table;
 pub use resources::{ResourceRow, StoredResource};

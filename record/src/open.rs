@@ -86,7 +86,8 @@ impl Record {
     /// When there is no file, or it is not a record.
     pub fn open_read_only(path: &Path) -> Result<Self, RecordError> {
         if !path.exists() {
-            let why = format!("there is no record at `{}` yet; run `plumb scan aws` or `plumb demo` first", path.display());
+            let why =
+                format!("there is no record at `{}` yet; run `plumb scan aws` or `plumb demo` first", path.display());
             return Err(RecordError::Missing(why));
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -148,7 +149,10 @@ impl Record {
     ///
     /// # Errors
     /// Those of `work`, or of SQLite when beginning or committing.
-    pub fn atomically<T>(&mut self, work: impl FnOnce(&Connection) -> Result<T, RecordError>) -> Result<T, RecordError> {
+    pub fn atomically<T>(
+        &mut self,
+        work: impl FnOnce(&Connection) -> Result<T, RecordError>,
+    ) -> Result<T, RecordError> {
         let tx = self
             .db
             .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
@@ -171,7 +175,8 @@ impl Record {
             .optional()
             .doing("reading a document")?;
         row.map(|(version, text)| {
-            let doc = serde_json::from_str(&text).map_err(|_| RecordError::Damaged { what: format!("{collection} {id}") })?;
+            let doc =
+                serde_json::from_str(&text).map_err(|_| RecordError::Damaged { what: format!("{collection} {id}") })?;
             Ok((version, doc))
         })
         .transpose()
@@ -182,14 +187,17 @@ impl Record {
     /// # Errors
     /// When SQLite fails or a document is damaged.
     pub fn documents(&self, collection: &str) -> Result<Vec<(String, serde_json::Value)>, RecordError> {
-        let mut statement =
-            self.db.prepare_cached("SELECT id, doc FROM document WHERE collection = ?1 ORDER BY id").doing("reading documents")?;
+        let mut statement = self
+            .db
+            .prepare_cached("SELECT id, doc FROM document WHERE collection = ?1 ORDER BY id")
+            .doing("reading documents")?;
         let rows = statement
             .query_map([collection], |r| Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?)))
             .doing("reading documents")?;
         rows.map(|row| {
             let (id, text) = row.doing("reading documents")?;
-            let doc = serde_json::from_str(&text).map_err(|_| RecordError::Damaged { what: format!("{collection} {id}") })?;
+            let doc =
+                serde_json::from_str(&text).map_err(|_| RecordError::Damaged { what: format!("{collection} {id}") })?;
             Ok((id, doc))
         })
         .collect()
@@ -228,7 +236,9 @@ impl Record {
             .prepare_cached("SELECT seq, entry FROM activity WHERE seq >= ?1 ORDER BY seq LIMIT ?2")
             .doing("reading the activity log")?;
         let rows = statement
-            .query_map(rusqlite::params![from, i64::try_from(limit).unwrap_or(i64::MAX)], |r| Ok((r.get(0)?, r.get(1)?)))
+            .query_map(rusqlite::params![from, i64::try_from(limit).unwrap_or(i64::MAX)], |r| {
+                Ok((r.get(0)?, r.get(1)?))
+            })
             .doing("reading the activity log")?;
         rows.collect::<Result<_, _>>().doing("reading the activity log")
     }

@@ -203,7 +203,11 @@ impl Record {
     pub fn raw(&self, account: &str, kind: &str, id: &str) -> Result<String, RecordError> {
         let bytes: Option<Vec<u8>> = self
             .db
-            .query_row("SELECT raw FROM resource WHERE account = ?1 AND kind = ?2 AND id = ?3", [account, kind, id], |r| r.get(0))
+            .query_row(
+                "SELECT raw FROM resource WHERE account = ?1 AND kind = ?2 AND id = ?3",
+                [account, kind, id],
+                |r| r.get(0),
+            )
             .optional()
             .doing("reading a resource")?;
         expand(&bytes.ok_or_else(|| RecordError::Missing(format!("there is no {kind} `{id}` on the record")))?)
@@ -218,13 +222,15 @@ impl Record {
             .db
             .prepare_cached("SELECT DISTINCT kind FROM unit WHERE account = ?1 AND scan = ?2 ORDER BY kind")
             .doing("reading kinds")?;
-        let rows = statement.query_map(params![account.as_str(), scan.0], |r| r.get::<_, String>(0)).doing("reading kinds")?;
+        let rows =
+            statement.query_map(params![account.as_str(), scan.0], |r| r.get::<_, String>(0)).doing("reading kinds")?;
         rows.map(|r| r.map(KindId::from)).collect::<Result<_, _>>().doing("reading kinds")
     }
 }
 
 fn compress(text: &str) -> Result<Vec<u8>, RecordError> {
-    zstd::bulk::compress(text.as_bytes(), 1).map_err(|_| RecordError::Damaged { what: "document (it cannot be compressed)".into() })
+    zstd::bulk::compress(text.as_bytes(), 1)
+        .map_err(|_| RecordError::Damaged { what: "document (it cannot be compressed)".into() })
 }
 
 fn expand(bytes: &[u8]) -> Result<String, RecordError> {

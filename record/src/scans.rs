@@ -159,7 +159,10 @@ impl Record {
             .doing("reading a scan")?;
         row.ok_or_else(|| {
             RecordError::Missing(match id {
-                Some(id) => format!("there is no scan {}; `plumb query 'SELECT id, started, status FROM scans'` lists them", id.0),
+                Some(id) => format!(
+                    "there is no scan {}; `plumb query 'SELECT id, started, status FROM scans'` lists them",
+                    id.0
+                ),
                 None => "there is no scan yet; run `plumb scan aws` or `plumb demo` first".into(),
             })
         })
@@ -236,7 +239,14 @@ impl Record {
                 db.execute(
                     "INSERT INTO account (id, provider, name, state, reason, doc) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                      ON CONFLICT (id) DO UPDATE SET provider = ?2, name = ?3, state = ?4, reason = ?5, doc = ?6",
-                    params![account.id, account.provider, account.name, account.state, account.reason, account.doc.to_string()],
+                    params![
+                        account.id,
+                        account.provider,
+                        account.name,
+                        account.state,
+                        account.reason,
+                        account.doc.to_string()
+                    ],
                 )
                 .doing("writing accounts")?;
             }

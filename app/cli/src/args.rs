@@ -6,7 +6,9 @@ use std::path::PathBuf;
 /// Find every cloud account, hold each against a baseline, keep the record.
 #[derive(Debug, Parser)]
 #[command(name = "plumb", version, propagate_version = true, max_term_width = 110, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 done · 1 findings at or above --fail-on, or a check failed · 2 wrong usage · 3 done in part · 4 failed · 130 interrupted, resumable")]
+#[command(
+    after_help = "Exit codes: 0 done · 1 findings at or above --fail-on, or a check failed · 2 wrong usage · 3 done in part · 4 failed · 130 interrupted, resumable"
+)]
 pub struct Cli {
     /// What holds for every command.
     #[command(flatten)]
@@ -480,6 +482,8 @@ pub enum Drawing {
     Dot,
     /// A picture
     Svg,
+}
+
 /// What code to read.
 #[derive(Debug, Args, Clone)]
 pub struct CodeInput {

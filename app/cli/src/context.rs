@@ -54,7 +54,8 @@ pub fn files_below(root: &Path) -> Result<Vec<(String, String)>, Failure> {
     let mut out = Vec::new();
     let mut waiting = vec![root.to_path_buf()];
     while let Some(dir) = waiting.pop() {
-        let entries = std::fs::read_dir(&dir).map_err(|e| Failure::usage(format!("cannot read the rules folder `{}`: {e}", dir.display())))?;
+        let entries = std::fs::read_dir(&dir)
+            .map_err(|e| Failure::usage(format!("cannot read the rules folder `{}`: {e}", dir.display())))?;
         for entry in entries {
             let path = entry?.path();
             let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
@@ -65,7 +66,8 @@ pub fn files_below(root: &Path) -> Result<Vec<(String, String)>, Failure> {
                 waiting.push(path);
             } else if name.ends_with(".md") || name.ends_with(".toml") {
                 let below = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
-                let text = std::fs::read_to_string(&path).map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", path.display())))?;
+                let text = std::fs::read_to_string(&path)
+                    .map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", path.display())))?;
                 out.push((below, text));
             }
         }
@@ -117,7 +119,10 @@ pub fn select(catalog: &Catalog, filter: &RuleFilter) -> Result<Option<BTreeSet<
             let id = framework.to_ascii_lowercase();
             if !catalog.frameworks.contains_key(&id) {
                 let known: Vec<&str> = catalog.frameworks.keys().map(String::as_str).collect();
-                return Err(Failure::usage(format!("there is no framework `{framework}`; there is {}", known.join(", "))));
+                return Err(Failure::usage(format!(
+                    "there is no framework `{framework}`; there is {}",
+                    known.join(", ")
+                )));
             }
             found.extend(catalog.rules_of_framework(&id));
         }
@@ -129,7 +134,9 @@ pub fn select(catalog: &Catalog, filter: &RuleFilter) -> Result<Option<BTreeSet<
             let names: Vec<&str> = known.into_iter().collect();
             return Err(Failure::usage(format!("there is no service `{wrong}`; there is {}", names.join(", "))));
         }
-        let of = |r: &&plumb_catalog::Rule| filter.services.iter().any(|s| s == r.kind.service() || s == r.id.kind().service());
+        let of = |r: &&plumb_catalog::Rule| {
+            filter.services.iter().any(|s| s == r.kind.service() || s == r.id.kind().service())
+        };
         narrow(&mut wanted, catalog.rules.values().filter(of).map(|r| r.id.clone()).collect());
     }
     if let Some(severity) = &filter.severity {
@@ -154,7 +161,8 @@ pub fn params(globals: &Globals) -> Result<BTreeMap<RuleId, BTreeMap<String, Val
         None if Path::new("plumb.toml").exists() => PathBuf::from("plumb.toml"),
         None => return Ok(BTreeMap::new()),
     };
-    let text = std::fs::read_to_string(&path).map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", path.display())))?;
+    let text =
+        std::fs::read_to_string(&path).map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", path.display())))?;
     plumb_run::read_params(&text).map_err(|e| Failure::usage(format!("`{}`: {e}", path.display())))
 }
 

@@ -72,7 +72,12 @@ pub fn format(globals: &Globals) -> Format {
 }
 
 /// Prints rows in the format asked for. `header` and `cells` are for text and CSV.
-pub fn rows<T: Serialize>(globals: &Globals, rows: &[T], header: &[&str], cells: impl Fn(&T) -> Vec<String>) -> Result<(), Failure> {
+pub fn rows<T: Serialize>(
+    globals: &Globals,
+    rows: &[T],
+    header: &[&str],
+    cells: impl Fn(&T) -> Vec<String>,
+) -> Result<(), Failure> {
     match format(globals) {
         Format::Json => line(serde_json::to_string_pretty(rows)?),
         Format::Jsonl => {

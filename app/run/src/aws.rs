@@ -111,7 +111,9 @@ pub enum EnterError {
     #[error("cannot sign in to AWS: {0}; set AWS_PROFILE, run `aws sso login`, or give --profile")]
     SignIn(String),
     /// The organisation could not be listed.
-    #[error("cannot list the organisation's accounts: {0}; sign in to its management or a delegated administrator account, or leave out --org")]
+    #[error(
+        "cannot list the organisation's accounts: {0}; sign in to its management or a delegated administrator account, or leave out --org"
+    )]
     Organization(String),
     /// An account that was asked for is not there.
     #[error("account {0} is not one of those that can be seen; leave out --account to read all")]
@@ -215,14 +217,16 @@ pub async fn discover(
     if options.org {
         let (pages, stop) = wire.all(&global, &Call::new("organizations", "ListAccounts", json!({}))).await;
         if let Some(stop) = stop {
-            let why = stop.unknown("organizations:ListAccounts").map_or_else(|| stop.name().to_owned(), |u| u.describe());
+            let why =
+                stop.unknown("organizations:ListAccounts").map_or_else(|| stop.name().to_owned(), |u| u.describe());
             return Err(EnterError::Organization(why));
         }
         for account in pages.iter().flat_map(|p| p.get("Accounts").and_then(Json::as_array)).flatten() {
             let mut target = AccountTarget::alone(&text(account, "Id"));
             target.name = text(account, "Name");
             // `State` replaced `Status` in 2025; both may be there.
-            let state = Some(text(account, "State")).filter(|s| !s.is_empty()).unwrap_or_else(|| text(account, "Status"));
+            let state =
+                Some(text(account, "State")).filter(|s| !s.is_empty()).unwrap_or_else(|| text(account, "Status"));
             target.state = match state.as_str() {
                 "ACTIVE" | "" => "active",
                 "SUSPENDED" => "suspended",
@@ -261,9 +265,12 @@ pub async fn discover(
         }
         match regions(wire, &target.id, home).await {
             Ok(regions) => target.regions = regions,
-            Err(unknown) if unknown.reason == plumb_model::Reason::Denied && unknown.permission == "ec2:DescribeRegions" => {
+            Err(unknown)
+                if unknown.reason == plumb_model::Reason::Denied && unknown.permission == "ec2:DescribeRegions" =>
+            {
                 target.regions = vec![home.to_owned()];
-                target.reason = format!("its regions could not be listed ({}); only {home} is read", unknown.describe());
+                target.reason =
+                    format!("its regions could not be listed ({}); only {home} is read", unknown.describe());
             }
             Err(unknown) => {
                 target.state = "unreachable".into();
@@ -281,7 +288,9 @@ async fn regions(wire: &dyn Wire, account: &str, home: &str) -> Result<Vec<Strin
     let call = Call::new("ec2", "DescribeRegions", json!({}));
     let answer = wire.send(&target, &call).await;
     let Answer::Page { page } = &answer else {
-        return Err(answer.unknown(&call.name()).unwrap_or_else(|| Unknown::new(plumb_model::Reason::Broken, call.name())));
+        return Err(answer
+            .unknown(&call.name())
+            .unwrap_or_else(|| Unknown::new(plumb_model::Reason::Broken, call.name())));
     };
     let rows = page.get("Regions").and_then(Json::as_array).cloned().unwrap_or_default();
     let enabled = |row: &Json| row.get("OptInStatus").and_then(Json::as_str) != Some("not-opted-in");

@@ -236,15 +236,12 @@ fn world_of(rules: &RuleSet, reading: &Reading, root: &str, own: &[&Mapped]) -> 
 
 /// The rules a comment names (none means all), and whether it matched.
 type Asked = (Option<BTreeSet<RuleId>>, bool);
-type Named = (Option<BTreeSet<RuleId>>, bool);
 
 /// The comments of a reading that ask to skip rules, and which of them were of use.
 struct Comments<'a> {
     reading: &'a Reading,
     /// By position of the resource and of its comment: the rules it names (none means all), and whether it matched.
     rules: HashMap<(usize, usize), Asked>,
-    /// By position of the resource and of its comment.
-    rules: HashMap<(usize, usize), Named>,
     wrong: Vec<(Place, String)>,
 }
 

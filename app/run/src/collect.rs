@@ -152,7 +152,8 @@ fn groups(wanted: &Gathered) -> Vec<Group> {
                 continue;
             }
             let list = kind.list.as_ref().map_or_else(|| kind.id.to_string(), |l| call_key(&l.call));
-            let scope = Scope { account: wanted.account.clone(), region: region.clone(), partition: wanted.partition.clone() };
+            let scope =
+                Scope { account: wanted.account.clone(), region: region.clone(), partition: wanted.partition.clone() };
             groups
                 .entry((region.to_string(), list))
                 .or_insert_with(|| Group { scope, kinds: Vec::new() })
@@ -226,7 +227,8 @@ impl Reader<'_> {
 
     async fn end(&self, scope: &Scope, kind: &KindId, resources: usize, gap: Option<Arc<Unknown>>) {
         let state = gap.map_or(UnitState::Complete, |u| UnitState::Incomplete(u.as_ref().clone()));
-        let unit = Unit { account: scope.account.clone(), region: scope.region.clone(), kind: kind.clone(), state, resources };
+        let unit =
+            Unit { account: scope.account.clone(), region: scope.region.clone(), kind: kind.clone(), state, resources };
         // A closed receiver means the scan is being stopped; the unit then stays unfinished.
         let _ = self.out.send(Event::Unit(unit)).await;
     }
@@ -288,7 +290,12 @@ impl Reader<'_> {
     }
 
     /// The filled-in call of a list, after what must be called before it.
-    async fn prepare(&self, list: &ListSpec, scope: &Scope, parent: Option<&Arc<Value>>) -> Result<(Target, Call), Arc<Unknown>> {
+    async fn prepare(
+        &self,
+        list: &ListSpec,
+        scope: &Scope,
+        parent: Option<&Arc<Value>>,
+    ) -> Result<(Target, Call), Arc<Unknown>> {
         let unfilled = |call: &CallSpec, name: String| {
             let mut unknown = Unknown::new(Reason::Broken, call.name());
             unknown.detail = format!("{name} is not known");
@@ -331,16 +338,17 @@ impl Reader<'_> {
     async fn rows(&self, list: &ListSpec, scope: &Scope, parent: Option<&Arc<Value>>) -> Rows {
         let items = list.items.as_ref().map(ToString::to_string).unwrap_or_default();
         let page_key = format!("{} {}", scope.region, call_key(&list.call));
-        let pages = self.memoised(format!("pages {page_key}"), async {
-            let (target, call) = match self.prepare(list, scope, parent).await {
-                Ok(asked) => asked,
-                Err(unknown) => return (Vec::new(), Some(unknown)),
-            };
-            let (pages, stop) = self.wire.all(&target, &call).await;
-            let gap = stop.and_then(|answer| answer.unknown(&call.name())).map(Arc::new);
-            (pages.iter().map(Value::from_json).collect(), gap)
-        })
-        .await;
+        let pages = self
+            .memoised(format!("pages {page_key}"), async {
+                let (target, call) = match self.prepare(list, scope, parent).await {
+                    Ok(asked) => asked,
+                    Err(unknown) => return (Vec::new(), Some(unknown)),
+                };
+                let (pages, stop) = self.wire.all(&target, &call).await;
+                let gap = stop.and_then(|answer| answer.unknown(&call.name())).map(Arc::new);
+                (pages.iter().map(Value::from_json).collect(), gap)
+            })
+            .await;
         self.memoised(format!("rows {page_key} {items}"), async {
             let rows = pages.0.iter().flat_map(|page| page_items(list, page)).collect();
             (rows, pages.1.clone())
@@ -360,7 +368,14 @@ impl Reader<'_> {
     }
 
     /// Completes items and hands them over.
-    async fn items(&self, kind: &Arc<Kind>, scope: &Scope, parent: Option<&Arc<Value>>, rows: Vec<Value>, tally: &mut Tally) {
+    async fn items(
+        &self,
+        kind: &Arc<Kind>,
+        scope: &Scope,
+        parent: Option<&Arc<Value>>,
+        rows: Vec<Value>,
+        tally: &mut Tally,
+    ) {
         let mut items = Vec::with_capacity(rows.len());
         for row in rows {
             if let Value::Unknown(unknown) = row {
@@ -385,7 +400,8 @@ impl Reader<'_> {
             }
             for item in &mut items {
                 let with = join.with.find(&item.raw());
-                let hits: Vec<Value> = keys_of(&with).iter().flat_map(|k| by_key.get(k)).flatten().map(|v| (*v).clone()).collect();
+                let hits: Vec<Value> =
+                    keys_of(&with).iter().flat_map(|k| by_key.get(k)).flatten().map(|v| (*v).clone()).collect();
                 let value = match (&rows.1, join.many, hits.is_empty()) {
                     (Some(unknown), false, true) | (Some(unknown), true, _) => Value::Unknown(Arc::clone(unknown)),
                     (_, true, _) => Value::list(hits),
@@ -450,7 +466,8 @@ impl Reader<'_> {
     /// Describes listed ids many at a time; ids nobody described were deleted meanwhile and keep what was listed.
     async fn describe(&self, batch: &BatchSpec, scope: &Scope, parent: Option<&Arc<Value>>, items: &mut [Item]) {
         for chunk in items.chunks_mut(batch.size) {
-            let ids: Vec<serde_json::Value> = chunk.iter().map(|item| batch.id.find(&item.raw()).to_plain_json()).collect();
+            let ids: Vec<serde_json::Value> =
+                chunk.iter().map(|item| batch.id.find(&item.raw()).to_plain_json()).collect();
             let told = match list_ask(&batch.call, &[], scope, parent.map(Arc::as_ref)) {
                 Ok(mut ask) => {
                     if !ask.args.is_object() {
@@ -509,7 +526,9 @@ impl Reader<'_> {
 /// wire's business.
 fn means_absent(answer: &Answer, absent: &[String]) -> bool {
     let (code, message) = match answer {
-        Answer::Denied { code, message, .. } | Answer::Disabled { code, message } | Answer::Broken { code, message } => (code, message),
+        Answer::Denied { code, message, .. }
+        | Answer::Disabled { code, message }
+        | Answer::Broken { code, message } => (code, message),
         _ => return false,
     };
     absent.iter().filter_map(|a| a.split_once(':')).any(|(c, part)| c == code && message.contains(part))

@@ -4,11 +4,7 @@ use crate::judge::{JudgeError, resource_of};
 use plumb_assess::{
     exposure::{Estate, Exposure, Table, exposures},
     identity::aws::{
-        Details, Organization, Policy,
-        decide::Level,
-        details::DetailsError,
-        document::Document,
-        escalations,
+        Details, Organization, Policy, decide::Level, details::DetailsError, document::Document, escalations,
     },
     paths::{self, DataClasses, Facts, Report},
 };
@@ -41,8 +37,7 @@ pub enum AnalysisError {
 }
 
 /// Kinds the analysis looks into beside those with a policy of their own.
-const NETWORK: [&str; 4] =
-    ["aws.ec2.security-group", "aws.ec2.network-acl", "aws.vpc.route-table", "aws.vpc.subnet"];
+const NETWORK: [&str; 4] = ["aws.ec2.security-group", "aws.ec2.network-acl", "aws.vpc.route-table", "aws.vpc.subnet"];
 
 /// The AWS accounts that `scan` read, or the one named.
 ///
@@ -95,7 +90,12 @@ pub fn estate(record: &Record, catalog: &Catalog, scan: ScanId, account: &str) -
 ///
 /// # Errors
 /// When the record fails or a stored document is damaged.
-pub fn exposed(record: &Record, catalog: &Catalog, scan: ScanId, account: &str) -> Result<Vec<Exposure>, AnalysisError> {
+pub fn exposed(
+    record: &Record,
+    catalog: &Catalog,
+    scan: ScanId,
+    account: &str,
+) -> Result<Vec<Exposure>, AnalysisError> {
     Ok(exposures(&estate(record, catalog, scan, account)?))
 }
 
@@ -122,8 +122,12 @@ pub fn attack_paths(record: &Record, catalog: &Catalog, scan: ScanId, account: &
 fn details(record: &Record, scan: ScanId, account: &str, notes: &mut Vec<String>) -> Result<Details, AnalysisError> {
     let id = AccountId::from(account);
     let mut page = serde_json::Map::new();
-    let lists =
-        [("aws.iam.user", "UserDetailList"), ("aws.iam.group", "GroupDetailList"), ("aws.iam.role", "RoleDetailList"), ("aws.iam.policy", "Policies")];
+    let lists = [
+        ("aws.iam.user", "UserDetailList"),
+        ("aws.iam.group", "GroupDetailList"),
+        ("aws.iam.role", "RoleDetailList"),
+        ("aws.iam.policy", "Policies"),
+    ];
     for (kind, list) in lists {
         let kind = KindId::from(kind);
         let mut ids = Vec::new();
@@ -189,20 +193,29 @@ fn organization(
             if everything && !bound {
                 continue;
             }
-            let content = get(contents).as_list().unwrap_or_default().iter().find(|p| {
-                p.get("policy_id").and_then(Value::as_str) == Some(policy_id)
-            });
+            let content = get(contents)
+                .as_list()
+                .unwrap_or_default()
+                .iter()
+                .find(|p| p.get("policy_id").and_then(Value::as_str) == Some(policy_id));
             let content = match content.and_then(|c| c.get("content")) {
-                _ if everything => json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}),
+                _ if everything => {
+                    json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}})
+                }
                 Some(content) => content.to_plain_json(),
                 None => Json::Null,
             };
             let document = Document::parse(&content).ok();
-            for target in entry.get("targets").and_then(Value::as_list).unwrap_or_default().iter().filter_map(Value::as_str) {
+            for target in
+                entry.get("targets").and_then(Value::as_list).unwrap_or_default().iter().filter_map(Value::as_str)
+            {
                 let ours = target == account || target.starts_with("r-");
                 match &document {
                     Some(document) if ours => {
-                        levels.entry(target.to_owned()).or_default().push(Arc::new(Policy::new(policy_id, document.clone())));
+                        levels
+                            .entry(target.to_owned())
+                            .or_default()
+                            .push(Arc::new(Policy::new(policy_id, document.clone())));
                     }
                     _ if everything || !(ours || target.starts_with("ou-")) => {}
                     _ => {

@@ -1,8 +1,8 @@
 //! Judging one account's resources as they stand on the record.
 
 use crate::{EndOfLife, Engine};
-use plumb_evaluate::{AccountFacts, Explain, Helpers, RuleSet, Table, World};
 use plumb_catalog::Kind;
+use plumb_evaluate::{AccountFacts, Explain, Helpers, RuleSet, Table, World};
 use plumb_model::{AccountId, KindId, Outcome, Region, Resource, ResourceId, Severity, Time, Unknown, Value, Verdict};
 use plumb_record::{CoverageRow, Record, RecordError, ResourceRow, ScanId, Unit, UnitState};
 use std::{
@@ -56,7 +56,8 @@ impl Counts {
 pub(crate) fn resource_of(kind: &Kind, account: &AccountId, row: ResourceRow) -> Result<Resource, JudgeError> {
     let damaged = || JudgeError::Damaged { kind: kind.id.to_string(), id: row.id.clone() };
     let doc: serde_json::Value = serde_json::from_str(&row.doc).map_err(|_| damaged())?;
-    let fields = kind.fields.iter().map(|f| doc.get(&f.name).map_or_else(|| f.default.clone(), Value::from_json)).collect();
+    let fields =
+        kind.fields.iter().map(|f| doc.get(&f.name).map_or_else(|| f.default.clone(), Value::from_json)).collect();
     Ok(Resource {
         kind: kind.id.clone(),
         account: account.clone(),

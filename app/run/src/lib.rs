@@ -5,7 +5,10 @@
 //! what they mean is the catalog's.
 
 mod aws;
+mod check;
+mod code_files;
 mod collect;
+mod exposure;
 mod judge;
 mod plan;
 mod policies;
@@ -13,9 +16,6 @@ mod redact;
 mod scan;
 mod settings;
 mod support;
-mod check;
-mod exposure;
-mod code_files;
 
 pub use aws::{AccountTarget, AwsOptions, Connected, EnterError, connect, discover};
 pub use collect::{Event, Gathered, Progress};
@@ -26,9 +26,8 @@ pub use redact::redact;
 pub use scan::{Outcome, ScanError, ScanOptions, Seen, facts_of, run_scan};
 pub use settings::{read_example, read_params};
 pub use support::EndOfLife;
-pub use check::{CodeChecked, CodeVerdict, Skipped, check, is_error};
 
 pub mod govern;
-pub use exposure::{AnalysisError, analysed_accounts, attack_paths, estate, exposed};
 pub use check::{CodeChecked, CodeVerdict, Skipped, check, is_partial};
 pub use code_files::{DiskFiles, GitFiles, PipedFile, read_code};
+pub use exposure::{AnalysisError, analysed_accounts, attack_paths, estate, exposed};

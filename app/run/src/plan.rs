@@ -132,7 +132,11 @@ pub struct PermissionPolicy {
 
 /// What reading for `rules` must be allowed to do, with entering an account and, with `org`, listing the organisation.
 pub fn permissions(catalog: &Catalog, rules: &RuleSet, org: bool) -> PermissionPolicy {
-    let mut actions = BTreeSet::from(["sts:GetCallerIdentity".to_owned(), "ec2:DescribeRegions".to_owned(), "organizations:DescribeOrganization".to_owned()]);
+    let mut actions = BTreeSet::from([
+        "sts:GetCallerIdentity".to_owned(),
+        "ec2:DescribeRegions".to_owned(),
+        "organizations:DescribeOrganization".to_owned(),
+    ]);
     if org {
         actions.extend(["organizations:ListAccounts".to_owned(), "sts:AssumeRole".to_owned()]);
     }

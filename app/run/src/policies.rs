@@ -26,7 +26,11 @@ fn texts(value: Option<&Value>) -> Vec<&str> {
 }
 
 fn statements(policy: &Value) -> Vec<Statement<'_>> {
-    list(policy.get("Statement")).into_iter().enumerate().map(|(position, value)| Statement { value, position }).collect()
+    list(policy.get("Statement"))
+        .into_iter()
+        .enumerate()
+        .map(|(position, value)| Statement { value, position })
+        .collect()
 }
 
 /// `*` and `?` as in policies; case matters to nobody here.
@@ -103,7 +107,11 @@ impl Statement<'_> {
     fn shown(&self) -> String {
         let who: Vec<String> = self.principals().into_iter().map(|(_, name)| name).collect();
         let actions = texts(self.value.get("Action")).join(", ");
-        let actions = if actions.is_empty() { format!("everything but {}", texts(self.value.get("NotAction")).join(", ")) } else { actions };
+        let actions = if actions.is_empty() {
+            format!("everything but {}", texts(self.value.get("NotAction")).join(", "))
+        } else {
+            actions
+        };
         let who = if who.is_empty() { String::new() } else { format!("{} may ", who.join(", ")) };
         format!("{}: {who}{actions}", self.name())
     }
@@ -183,7 +191,10 @@ impl Policies for Engine {
     fn allows_action(&self, policy: &Value, action: &str) -> bool {
         let all = statements(policy);
         let denied = all.iter().any(|s| {
-            s.effect("Deny") && s.on_everything() && s.conditions().is_empty() && texts(s.value.get("Action")).iter().any(|a| glob(a, action))
+            s.effect("Deny")
+                && s.on_everything()
+                && s.conditions().is_empty()
+                && texts(s.value.get("Action")).iter().any(|a| glob(a, action))
         });
         !denied && all.iter().any(|s| s.effect("Allow") && s.grants(action))
     }
@@ -195,7 +206,9 @@ impl Policies for Engine {
                 && s.anyone()
                 && everything
                 && s.conditions().iter().any(|(operator, key, values)| {
-                    let tls = key == "aws:securetransport" && operator.starts_with("bool") && values.iter().any(|v| v.eq_ignore_ascii_case("false"));
+                    let tls = key == "aws:securetransport"
+                        && operator.starts_with("bool")
+                        && values.iter().any(|v| v.eq_ignore_ascii_case("false"));
                     let version = key == "s3:tlsversion" && operator.starts_with("numericless");
                     tls || version
                 })
@@ -205,17 +218,26 @@ impl Policies for Engine {
     fn unbound_oidc(&self, policy: &Value) -> Vec<String> {
         statements(policy)
             .iter()
-            .filter(|s| s.effect("Allow") && s.principals().iter().any(|(kind, name)| kind == "Federated" && name.contains("oidc-provider/")))
+            .filter(|s| {
+                s.effect("Allow")
+                    && s.principals().iter().any(|(kind, name)| kind == "Federated" && name.contains("oidc-provider/"))
+            })
             .filter(|s| {
                 !s.conditions().iter().any(|(operator, key, values)| {
                     let operator = operator.trim_start_matches("foranyvalue:").trim_start_matches("forallvalues:");
-                    let subject = key.ends_with(":sub") || key.ends_with(":repository") || key.ends_with(":repository_owner");
+                    let subject =
+                        key.ends_with(":sub") || key.ends_with(":repository") || key.ends_with(":repository_owner");
                     let bound = |v: &String| {
                         let scope = v.strip_prefix("repo:").unwrap_or(v);
                         // The owner must be fixed: `repo:northwind/*` names somebody, `repo:*` does not.
-                        !scope.is_empty() && !scope.starts_with('*') && !scope.starts_with('?') && !scope.split('/').next().unwrap_or_default().contains('*')
+                        !scope.is_empty()
+                            && !scope.starts_with('*')
+                            && !scope.starts_with('?')
+                            && !scope.split('/').next().unwrap_or_default().contains('*')
                     };
-                    subject && matches!(operator, "stringequals" | "stringlike" | "stringequalsignorecase") && values.iter().all(bound)
+                    subject
+                        && matches!(operator, "stringequals" | "stringlike" | "stringequalsignorecase")
+                        && values.iter().all(bound)
                 })
             })
             .map(Statement::shown)
@@ -228,8 +250,14 @@ impl Policies for Engine {
             .filter(|s| s.effect("Allow"))
             .filter(|s| {
                 !s.conditions().iter().any(|(operator, key, values)| {
-                    matches!(key.as_str(), "aws:sourcearn" | "aws:sourceaccount" | "aws:sourceorgid" | "aws:sourceorgpaths" | "aws:principalorgid")
-                        && !operator.contains("not")
+                    matches!(
+                        key.as_str(),
+                        "aws:sourcearn"
+                            | "aws:sourceaccount"
+                            | "aws:sourceorgid"
+                            | "aws:sourceorgpaths"
+                            | "aws:principalorgid"
+                    ) && !operator.contains("not")
                         && values.iter().all(|v| v != "*")
                 })
             })
@@ -294,9 +322,7 @@ mod tests {
 
     #[test]
     fn public_means_anyone_without_a_fixed_condition() {
-        let base = |principal: serde_json::Value, condition: serde_json::Value| {
-            json!([{"Effect": "Allow", "Principal": principal, "Action": "s3:GetObject", "Resource": "*", "Condition": condition}])
-        };
+        let base = |principal: serde_json::Value, condition: serde_json::Value| json!([{"Effect": "Allow", "Principal": principal, "Action": "s3:GetObject", "Resource": "*", "Condition": condition}]);
         public(base(json!("*"), json!({})), true);
         public(base(json!({"AWS": "*"}), json!({})), true);
         public(base(json!({"AWS": ["arn:aws:iam::111122223333:root", "*"]}), json!({})), true);
@@ -319,22 +345,43 @@ mod tests {
 
     #[test]
     fn other_questions() {
-        let trust = policy(json!([{"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam::555566667777:root", "100000000001"]}, "Action": "sts:AssumeRole"}]));
+        let trust = policy(
+            json!([{"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam::555566667777:root", "100000000001"]}, "Action": "sts:AssumeRole"}]),
+        );
         let context = PolicyContext { account: "100000000001", organization_accounts: &[], organization_id: "" };
         assert_eq!(Engine.external_accounts(&trust, context), ["555566667777"]);
-        assert_eq!(Engine.admin_statements(&policy(json!({"Effect": "Allow", "Action": "*", "Resource": "*"}))).len(), 1);
-        assert!(Engine.admin_statements(&policy(json!({"Effect": "Allow", "Action": "s3:*", "Resource": "*"}))).is_empty());
-        assert_eq!(Engine.service_wildcards(&policy(json!({"Effect": "Allow", "Action": ["kms:*", "s3:Get*"], "Resource": "*"}))), ["kms:*"]);
-        let tls = policy(json!({"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*", "Condition": {"Bool": {"aws:SecureTransport": "false"}}}));
+        assert_eq!(
+            Engine.admin_statements(&policy(json!({"Effect": "Allow", "Action": "*", "Resource": "*"}))).len(),
+            1
+        );
+        assert!(
+            Engine.admin_statements(&policy(json!({"Effect": "Allow", "Action": "s3:*", "Resource": "*"}))).is_empty()
+        );
+        assert_eq!(
+            Engine.service_wildcards(&policy(
+                json!({"Effect": "Allow", "Action": ["kms:*", "s3:Get*"], "Resource": "*"})
+            )),
+            ["kms:*"]
+        );
+        let tls = policy(
+            json!({"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*", "Condition": {"Bool": {"aws:SecureTransport": "false"}}}),
+        );
         assert!(Engine.requires_tls(&tls) && !Engine.requires_tls(&trust) && !Engine.requires_tls(&Value::Null));
         let oidc = |condition: serde_json::Value| {
             let federated = "arn:aws:iam::1:oidc-provider/token.actions.githubusercontent.com";
-            policy(json!({"Effect": "Allow", "Principal": {"Federated": federated}, "Action": "sts:AssumeRoleWithWebIdentity", "Condition": condition}))
+            policy(
+                json!({"Effect": "Allow", "Principal": {"Federated": federated}, "Action": "sts:AssumeRoleWithWebIdentity", "Condition": condition}),
+            )
         };
         let sub = "token.actions.githubusercontent.com:sub";
         assert_eq!(Engine.unbound_oidc(&oidc(json!({"StringLike": {sub: "repo:*"}}))).len(), 1);
         assert_eq!(Engine.unbound_oidc(&oidc(json!({}))).len(), 1);
         assert!(Engine.unbound_oidc(&oidc(json!({"StringLike": {sub: "repo:northwind/*"}}))).is_empty());
-        assert_eq!(Engine.escalations(&policy(json!({"Effect": "Allow", "Action": ["iam:PassRole", "lambda:CreateFunction"], "Resource": "*"}))), ["iam:PassRole + lambda:CreateFunction"]);
+        assert_eq!(
+            Engine.escalations(&policy(
+                json!({"Effect": "Allow", "Action": ["iam:PassRole", "lambda:CreateFunction"], "Resource": "*"})
+            )),
+            ["iam:PassRole + lambda:CreateFunction"]
+        );
     }
 }

@@ -8,7 +8,8 @@ use plumb_evaluate::{redacted, secrets_in};
 use plumb_model::Value;
 
 /// Members that hold environment-like pairs, where the name of a pair tells what its value is.
-const ENVIRONMENTS: [&str; 6] = ["variables", "environment", "environmentvariables", "parameters", "environment_variables", "secrets"];
+const ENVIRONMENTS: [&str; 6] =
+    ["variables", "environment", "environmentvariables", "parameters", "environment_variables", "secrets"];
 
 /// A document without credentials.
 pub fn redact(value: Value) -> Value {
@@ -24,7 +25,8 @@ fn walk(value: Value, name: &str, environment: bool) -> Value {
         Value::List(items) => Value::list(items.into_vec().into_iter().map(|v| walk(v, name, environment))),
         Value::Map(map) => {
             let inside = environment || ENVIRONMENTS.contains(&name.to_ascii_lowercase().as_str());
-            let pair = ["name", "Name", "ParameterKey", "OutputKey"].iter().find_map(|n| map.get(n)).and_then(Value::as_str);
+            let pair =
+                ["name", "Name", "ParameterKey", "OutputKey"].iter().find_map(|n| map.get(n)).and_then(Value::as_str);
             Value::map(map.iter().map(|(key, v)| {
                 let is_value = matches!(key, "value" | "Value" | "ParameterValue" | "OutputValue");
                 let (name, environment) = match pair {
@@ -86,8 +88,14 @@ mod tests {
             json!({"containerDefinitions": [{"environment": [{"name": "DB_PASSWORD", "value": "Sup3rS3cret!Pa55"}]}]}),
             json!({"containerDefinitions": [{"environment": [{"name": "DB_PASSWORD", "value": "[redacted: password]"}]}]}),
         );
-        check(json!({"MinimumPasswordLength": 6, "PasswordLastUsed": "2026-01-01"}), json!({"MinimumPasswordLength": 6, "PasswordLastUsed": "2026-01-01"}));
-        check(json!({"SecretArn": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:db-AbCdEf"}), json!({"SecretArn": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:db-AbCdEf"}));
+        check(
+            json!({"MinimumPasswordLength": 6, "PasswordLastUsed": "2026-01-01"}),
+            json!({"MinimumPasswordLength": 6, "PasswordLastUsed": "2026-01-01"}),
+        );
+        check(
+            json!({"SecretArn": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:db-AbCdEf"}),
+            json!({"SecretArn": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:db-AbCdEf"}),
+        );
         let named = json!({"ARN": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:api/key-AbCdEf"});
         check(named.clone(), named);
         let script = "#!/bin/bash\nexport DB_PASSWORD=Sup3rS3cret!Pa55\n";

@@ -1,10 +1,6 @@
 //! A scan: accounts are read, judged and put on the record, and can be taken up again where they stopped.
 
-use crate::{
-    AccountTarget, Event, Gathered, JudgeError, Progress,
-    collect::gather,
-    judge_account,
-};
+use crate::{AccountTarget, Event, Gathered, JudgeError, Progress, collect::gather, judge_account};
 use futures_util::{StreamExt, stream};
 use plumb_catalog::{Catalog, Kind};
 use plumb_clouds::Wire;
@@ -150,10 +146,8 @@ pub async fn run_scan(
     };
     let done = record.units(scan)?;
     record.put_rules(&rule_rows(catalog))?;
-    let facts: BTreeMap<String, AccountFacts> = targets
-        .iter()
-        .map(|t| (t.id.clone(), facts_of(t, &targets, &options.home, &options.regions)))
-        .collect();
+    let facts: BTreeMap<String, AccountFacts> =
+        targets.iter().map(|t| (t.id.clone(), facts_of(t, &targets, &options.home, &options.regions))).collect();
     record.put_accounts(&targets.iter().map(|t| account_row(t, facts.get(&t.id))).collect::<Vec<_>>())?;
 
     let kinds = kinds_for(catalog, rules);
@@ -163,7 +157,10 @@ pub async fn run_scan(
         .map(|t| Gathered {
             account: t.id.as_str().into(),
             partition: options.partition.clone(),
-            regions: facts.get(&t.id).map(|f| f.regions.iter().map(|r| Region::from(r.as_str())).collect()).unwrap_or_default(),
+            regions: facts
+                .get(&t.id)
+                .map(|f| f.regions.iter().map(|r| Region::from(r.as_str())).collect())
+                .unwrap_or_default(),
             home: options.home.as_str().into(),
             organization: t.management == Some(true),
             kinds: kinds.clone(),
@@ -308,7 +305,8 @@ fn settle(
             if let Some(count) = outcome.verdicts.get_mut(verdict.outcome as usize) {
                 *count += 1;
             }
-            let whole_place = verdict.because.is_empty() && verdict.resource.as_str().starts_with(&format!("{}:", facts.id));
+            let whole_place =
+                verdict.because.is_empty() && verdict.resource.as_str().starts_with(&format!("{}:", facts.id));
             if whole_place {
                 return Ok(());
             }

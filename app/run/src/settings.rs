@@ -20,7 +20,9 @@ pub fn read_params(text: &str) -> Result<BTreeMap<RuleId, BTreeMap<String, Value
         let line = e.span().map_or(1, |s| text.as_bytes().iter().take(s.start).filter(|b| **b == b'\n').count() + 1);
         format!("line {line}: {}", e.message())
     })?;
-    let plain = |given: BTreeMap<String, serde_json::Value>| given.iter().map(|(n, v)| (n.clone(), Value::from_json(v))).collect();
+    let plain = |given: BTreeMap<String, serde_json::Value>| {
+        given.iter().map(|(n, v)| (n.clone(), Value::from_json(v))).collect()
+    };
     Ok(settings.params.into_iter().map(|(rule, given)| (rule, plain(given))).collect())
 }
 

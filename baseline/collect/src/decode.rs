@@ -61,20 +61,29 @@ fn convert(how: Decode, value: &Value) -> Result<Value, DecodeError> {
                 } else {
                     Cow::Borrowed(text)
                 };
-                let json = serde_json::from_str(&decoded).map_err(|e| DecodeError(format!("not JSON at line {}", e.line())))?;
+                let json = serde_json::from_str(&decoded)
+                    .map_err(|e| DecodeError(format!("not JSON at line {}", e.line())))?;
                 Value::from_json(&json)
             }
         },
         Decode::Tags => match value {
             Value::Map(_) => value.clone(),
-            Value::List(items) => pairs(items, &[("Key", "Value"), ("TagKey", "TagValue"), ("key", "value"), ("Name", "Value")]),
+            Value::List(items) => {
+                pairs(items, &[("Key", "Value"), ("TagKey", "TagValue"), ("key", "value"), ("Name", "Value")])
+            }
             _ => return Err(wrong("tags are neither a list nor a map")),
         },
         Decode::Pairs => match value {
             Value::Map(_) => value.clone(),
             Value::List(items) => pairs(
                 items,
-                &[("name", "value"), ("Name", "Value"), ("ParameterName", "ParameterValue"), ("Key", "Value"), ("key", "value")],
+                &[
+                    ("name", "value"),
+                    ("Name", "Value"),
+                    ("ParameterName", "ParameterValue"),
+                    ("Key", "Value"),
+                    ("key", "value"),
+                ],
             ),
             _ => return Err(wrong("pairs are neither a list nor a map")),
         },
@@ -192,8 +201,16 @@ mod tests {
         check("url-json", json!("%7B%22a%22%3A1%7D"), json!({"a": 1}));
         check("url-json", json!("{\"a\":\"100%25\"}"), json!({"a": "100%25"}));
         check("json", json!(null), json!(null));
-        check("json", json!("{"), json!({"$unknown": {"reason": "broken", "call": "c", "detail": "not JSON at line 1"}}));
-        check("tags", json!([{"Key": "a", "Value": "1"}, {"TagKey": "b", "TagValue": "2"}]), json!({"a": "1", "b": "2"}));
+        check(
+            "json",
+            json!("{"),
+            json!({"$unknown": {"reason": "broken", "call": "c", "detail": "not JSON at line 1"}}),
+        );
+        check(
+            "tags",
+            json!([{"Key": "a", "Value": "1"}, {"TagKey": "b", "TagValue": "2"}]),
+            json!({"a": "1", "b": "2"}),
+        );
         check("s3-location", json!(null), json!("us-east-1"));
         check("s3-location", json!("EU"), json!("eu-west-1"));
         check("exists", json!(null), json!(false));

@@ -62,7 +62,9 @@ fn taken(take: &Take, raw: &Value) -> Value {
     }
     match (&take.equals, &value) {
         (Some(_), Value::Null | Value::Unknown(_)) | (None, _) => value,
-        (Some(want), got) => Value::Bool(got == want || matches!((got, want), (Value::Str(a), Value::Str(b)) if a.eq_ignore_ascii_case(b))),
+        (Some(want), got) => Value::Bool(
+            got == want || matches!((got, want), (Value::Str(a), Value::Str(b)) if a.eq_ignore_ascii_case(b)),
+        ),
     }
 }
 

@@ -73,7 +73,9 @@ pub fn page_items(list: &ListSpec, page: &Value) -> Vec<Value> {
     let left_out = |item: &Value| {
         !list.unless.is_empty()
             && list.unless.iter().all(|(path, want)| match (path.find(item), want) {
-                (Value::Str(got), Value::Str(want)) => want.strip_suffix('*').map_or(got == *want, |begin| got.starts_with(begin)),
+                (Value::Str(got), Value::Str(want)) => {
+                    want.strip_suffix('*').map_or(got == *want, |begin| got.starts_with(begin))
+                }
                 (got, want) => got == *want,
             })
     };
@@ -231,9 +233,7 @@ impl Item {
             let element = waiting.pop().unwrap_or_default();
             // An answer remembers what it was asked about, so that fields can pair them.
             done.push(match value {
-                Value::Map(map) => {
-                    Value::map(map.iter().map(|(k, v)| (k, v.clone())).chain([("$each", element)]))
-                }
+                Value::Map(map) => Value::map(map.iter().map(|(k, v)| (k, v.clone())).chain([("$each", element)])),
                 other => other,
             });
         } else {
@@ -283,7 +283,10 @@ impl Item {
 }
 
 fn live_fields_of(kind: &Kind, raw: &Value, missing: Option<&Arc<Unknown>>) -> Vec<Value> {
-    kind.fields.iter().map(|field| field_value(field, &|f| &f.live, raw, missing, &|take: &Take| take.from.is_none())).collect()
+    kind.fields
+        .iter()
+        .map(|field| field_value(field, &|f| &f.live, raw, missing, &|take: &Take| take.from.is_none()))
+        .collect()
 }
 
 fn answer(spec: &EachSpec, pages: &[Value]) -> Value {

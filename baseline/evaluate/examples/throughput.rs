@@ -2,7 +2,9 @@
 //! does not grow. `cargo run --release -p plumb-evaluate --example throughput [COUNT]`
 
 use plumb_catalog::{Catalog, Type};
-use plumb_evaluate::{AccountFacts, Explain, Helpers, NoHelpers, Policies, PolicyContext, RuleSet, Selection, Table, World};
+use plumb_evaluate::{
+    AccountFacts, Explain, Helpers, NoHelpers, Policies, PolicyContext, RuleSet, Selection, Table, World,
+};
 use plumb_model::{KindId, Outcome, Region, Resource, Time, Value};
 use std::{sync::Arc, time::Instant};
 
@@ -46,12 +48,16 @@ fn made(ty: &Type, seed: u64) -> Value {
         Type::Bool => Value::Bool(pick.is_multiple_of(3)),
         Type::Int => Value::Int((pick % 65_536) as i64),
         Type::Double => Value::Double(pick as f64 / 7.0),
-        Type::String => Value::from(["tcp", "arn:aws:kms:eu-west-1:111122223333:key/k", "Enabled", "0.0.0.0/0", ""][(pick % 5) as usize]),
+        Type::String => Value::from(
+            ["tcp", "arn:aws:kms:eu-west-1:111122223333:key/k", "Enabled", "0.0.0.0/0", ""][(pick % 5) as usize],
+        ),
         Type::Time => Value::Time(Time::from_seconds(1_700_000_000 + (pick % 90_000_000) as i64)),
         Type::Policy | Type::Any => Value::Null,
         Type::List(item) => Value::list((0..pick % 4).map(|i| made(item, seed ^ (i + 1).wrapping_mul(77)))),
         Type::Map(item) => Value::map((0..pick % 3).map(|i| (format!("k{i}"), made(item, seed + i)))),
-        Type::Object(members) => Value::map(members.iter().enumerate().map(|(i, (n, t))| (n.as_str(), made(t, seed + 31 * i as u64)))),
+        Type::Object(members) => {
+            Value::map(members.iter().enumerate().map(|(i, (n, t))| (n.as_str(), made(t, seed + 31 * i as u64))))
+        }
     }
 }
 
@@ -68,7 +74,9 @@ fn main() {
     }
     // Kinds of which there is one per account or region are left out: their number does not grow with an estate, and
     // what they ask about (`all(…)`) is judged once.
-    let single = |id: &&KindId| catalog.kinds.get(*id).is_some_and(|k| k.list.as_ref().is_some_and(|l| l.items.is_some() || l.decode.is_some()));
+    let single = |id: &&KindId| {
+        catalog.kinds.get(*id).is_some_and(|k| k.list.as_ref().is_some_and(|l| l.items.is_some() || l.decode.is_some()))
+    };
     let kinds: Vec<KindId> = rules.needs().judged.iter().filter(single).cloned().collect();
     let now = Time::from_seconds(1_790_000_000);
     let (mut verdicts, mut tally) = (0u64, [0u64; 4]);
@@ -97,7 +105,12 @@ fn main() {
     let peak = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = peak.lines().find(|l| l.starts_with("VmHWM")).unwrap_or("VmHWM: unknown").to_owned();
     println!("{count} resources of {} kinds, {} rules: {verdicts} verdicts", kinds.len(), rules.len());
-    println!("judging   {:.2} s: {:.0} ns a verdict (limit 1000), {:.0} resources/s", judging.as_secs_f64(), judging.as_nanos() as f64 / verdicts as f64, count as f64 / judging.as_secs_f64());
+    println!(
+        "judging   {:.2} s: {:.0} ns a verdict (limit 1000), {:.0} resources/s",
+        judging.as_secs_f64(),
+        judging.as_nanos() as f64 / verdicts as f64,
+        count as f64 / judging.as_secs_f64()
+    );
     println!("with making the resources {:.2} s; {peak}", began.elapsed().as_secs_f64());
     let names = [Outcome::Pass, Outcome::Fail, Outcome::Unknown, Outcome::NotApplicable].map(Outcome::name);
     println!("{}", names.iter().zip(tally).map(|(n, t)| format!("{t} {n}")).collect::<Vec<_>>().join(", "));

@@ -25,7 +25,12 @@ pub struct Checked {
 }
 
 /// Compiles every page and runs every example.
-pub fn check_pages(catalog: &Catalog, mut problems: Vec<Problem>, helpers: Helpers<'_>, read: &ExampleReader<'_>) -> Checked {
+pub fn check_pages(
+    catalog: &Catalog,
+    mut problems: Vec<Problem>,
+    helpers: Helpers<'_>,
+    read: &ExampleReader<'_>,
+) -> Checked {
     let (set, wrong) = RuleSet::compile(catalog, &Selection::default());
     problems.extend(wrong);
     let mut checked = Checked { rules: catalog.rules.len(), kinds: catalog.kinds.len(), ..Checked::default() };
@@ -46,7 +51,9 @@ pub fn check_pages(catalog: &Catalog, mut problems: Vec<Problem>, helpers: Helpe
                         let why: Vec<String> = verdicts
                             .iter()
                             .flat_map(|v| {
-                                let leaves = v.because.iter().map(|l| format!("{} is {} (wanted {})", l.path, l.observed.to_plain_json(), l.expected));
+                                let leaves = v.because.iter().map(|l| {
+                                    format!("{} is {} (wanted {})", l.path, l.observed.to_plain_json(), l.expected)
+                                });
                                 leaves.chain(v.needs.iter().map(|n| n.describe())).collect::<Vec<_>>()
                             })
                             .collect();
@@ -92,7 +99,8 @@ pub fn example_outcome(
     let (set, _) = RuleSet::compile(catalog, &selection);
     let mut world = World::new(AccountFacts { id: "code".into(), ..AccountFacts::default() }, helpers);
     // What no language has types for is not there to be asked about.
-    let written = |kind: &Kind| [&kind.terraform, &kind.cloudformation, &kind.arm].iter().any(|types| !types.is_empty());
+    let written =
+        |kind: &Kind| [&kind.terraform, &kind.cloudformation, &kind.arm].iter().any(|types| !types.is_empty());
     for (id, kind) in catalog.kinds.iter().filter(|(id, k)| set.needs().asked.contains(*id) && written(k)) {
         let own: Vec<Resource> = resources.iter().filter(|r| r.kind == *id).cloned().collect();
         let indexes: Vec<String> = set.needs().indexes.get(id).into_iter().flatten().cloned().collect();
@@ -122,7 +130,13 @@ fn worst(verdicts: &[Verdict]) -> Expect {
     }
 }
 
-fn json_outcome(catalog: &Catalog, rule: &Rule, kind: &Kind, text: &str, helpers: Helpers<'_>) -> Result<(Expect, Vec<Verdict>), String> {
+fn json_outcome(
+    catalog: &Catalog,
+    rule: &Rule,
+    kind: &Kind,
+    text: &str,
+    helpers: Helpers<'_>,
+) -> Result<(Expect, Vec<Verdict>), String> {
     let json: Json = serde_json::from_str(text).map_err(|e| format!("the example is not JSON: {e}"))?;
     let Json::Object(members) = &json else { return Err("the example is not an object of fields".into()) };
     let special = |name: &str| members.get(name);
@@ -239,7 +253,9 @@ fn typed(json: &Json, ty: &Type, members: &[Field]) -> Result<Value, String> {
         (_, Json::Null) => Value::Null,
         (Type::Any | Type::Policy, other) => Value::from_json(other),
         (Type::String, Json::String(s)) => Value::str(s.as_str()),
-        (Type::Int, Json::Number(n)) => n.as_i64().map_or_else(|| Err(format!("expected int, found {json}")), |i| Ok(Value::Int(i)))?,
+        (Type::Int, Json::Number(n)) => {
+            n.as_i64().map_or_else(|| Err(format!("expected int, found {json}")), |i| Ok(Value::Int(i)))?
+        }
         (Type::Double, Json::Number(n)) => Value::Double(n.as_f64().unwrap_or_default()),
         (Type::Bool, Json::Bool(b)) => Value::Bool(*b),
         (Type::Time, Json::String(s)) => Value::Time(s.parse().map_err(|e| format!("{e}"))?),
@@ -247,19 +263,26 @@ fn typed(json: &Json, ty: &Type, members: &[Field]) -> Result<Value, String> {
             Value::list(items.iter().map(|i| typed(i, item, members)).collect::<Result<Vec<_>, _>>()?)
         }
         (Type::Map(item), Json::Object(map)) => {
-            let entries: Result<Vec<_>, String> = map.iter().map(|(k, v)| Ok((k.as_str(), typed(v, item, &[])?))).collect();
+            let entries: Result<Vec<_>, String> =
+                map.iter().map(|(k, v)| Ok((k.as_str(), typed(v, item, &[])?))).collect();
             Value::map(entries?)
         }
         (Type::Object(types), Json::Object(map)) => {
             if let Some(name) = map.keys().find(|k| !types.contains_key(*k)) {
-                return Err(format!("there is no member `{name}`; there is {}", types.keys().cloned().collect::<Vec<_>>().join(", ")));
+                return Err(format!(
+                    "there is no member `{name}`; there is {}",
+                    types.keys().cloned().collect::<Vec<_>>().join(", ")
+                ));
             }
             if members.is_empty() {
-                let entries: Result<Vec<_>, String> =
-                    types.iter().map(|(n, t)| Ok((n.as_str(), map.get(n).map_or(Ok(Value::Null), |v| typed(v, t, &[]))?))).collect();
+                let entries: Result<Vec<_>, String> = types
+                    .iter()
+                    .map(|(n, t)| Ok((n.as_str(), map.get(n).map_or(Ok(Value::Null), |v| typed(v, t, &[]))?)))
+                    .collect();
                 Value::map(entries?)
             } else {
-                let entries: Result<Vec<_>, String> = members.iter().map(|m| Ok((m.name.as_str(), field(m, map.get(&m.name))?))).collect();
+                let entries: Result<Vec<_>, String> =
+                    members.iter().map(|m| Ok((m.name.as_str(), field(m, map.get(&m.name))?))).collect();
                 Value::map(entries?)
             }
         }

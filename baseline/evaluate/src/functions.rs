@@ -1,8 +1,8 @@
 //! The functions rules have beside CEL's own.
 
 use crate::{policies::Policies, secrets_in};
-use plumb_cel::{Context, Functions, List, MapVal, Str, Type, Val};
 use plumb_catalog::Kind;
+use plumb_cel::{Context, Functions, List, MapVal, Str, Type, Val};
 use plumb_model::{KindId, Time, Value};
 use std::{
     collections::BTreeMap,
@@ -82,7 +82,10 @@ pub(crate) fn functions(base: &Functions, kinds: &Arc<BTreeMap<KindId, Type>>, k
         .iter()
         .filter_map(|(name, link)| {
             let root = link.from.split('.').next().unwrap_or_default();
-            let many = kind.slot(root).and_then(|s| kind.fields.get(s)).is_some_and(|f| matches!(f.ty, plumb_catalog::Type::List(_)));
+            let many = kind
+                .slot(root)
+                .and_then(|s| kind.fields.get(s))
+                .is_some_and(|f| matches!(f.ty, plumb_catalog::Type::List(_)));
             Some((name.clone(), (kinds.get(&link.kind)?.clone(), many)))
         })
         .collect();
@@ -91,7 +94,10 @@ pub(crate) fn functions(base: &Functions, kinds: &Arc<BTreeMap<KindId, Type>>, k
         Some((ty, true)) => Ok(Type::list(ty.clone())),
         Some((ty, false)) => Ok(ty.clone()),
         None if links.is_empty() => Err(format!("{kind_id} has no links")),
-        None => Err(format!("{kind_id} has no link `{name}`; it has {}", links.keys().cloned().collect::<Vec<_>>().join(", "))),
+        None => Err(format!(
+            "{kind_id} has no link `{name}`; it has {}",
+            links.keys().cloned().collect::<Vec<_>>().join(", ")
+        )),
     };
     let added = functions.host("link(string) -> dyn", host::LINK, Some(Arc::new(link_type)));
     debug_assert!(added.is_ok());
@@ -197,12 +203,22 @@ pub(crate) fn public_cidr(text: &str) -> bool {
 /// RFC 1918, shared, loopback, link-local, documentation, multicast and reserved.
 fn private_v4(a: Ipv4Addr) -> bool {
     let [x, y, ..] = a.octets();
-    a.is_private() || a.is_loopback() || a.is_link_local() || a.is_documentation() || x >= 224 || (x == 100 && (64..128).contains(&y)) || x == 0
+    a.is_private()
+        || a.is_loopback()
+        || a.is_link_local()
+        || a.is_documentation()
+        || x >= 224
+        || (x == 100 && (64..128).contains(&y))
+        || x == 0
 }
 
 fn private_v6(a: Ipv6Addr) -> bool {
     let first = a.segments()[0];
-    a.is_loopback() || a.is_unspecified() || (first & 0xfe00) == 0xfc00 || (first & 0xffc0) == 0xfe80 || (first & 0xff00) == 0xff00
+    a.is_loopback()
+        || a.is_unspecified()
+        || (first & 0xfe00) == 0xfc00
+        || (first & 0xffc0) == 0xfe80
+        || (first & 0xff00) == 0xff00
 }
 
 fn covers_port(from: &Val<'_>, to: &Val<'_>, port: i64) -> bool {
@@ -240,7 +256,9 @@ fn openings<'a>(cx: &mut Context, args: &[Val<'a>]) -> Val<'a> {
         // Each part is decided (yes or no) or not; one decided "no" settles the rule whatever else is unknown.
         let protocol_fits = match &protocol {
             Val::Unknown(u) => Err(u.clone()),
-            Val::Str(p) => Ok(all_protocols || p.eq_ignore_ascii_case(wanted) || &**wanted == "*" || same_protocol(p, wanted)),
+            Val::Str(p) => {
+                Ok(all_protocols || p.eq_ignore_ascii_case(wanted) || &**wanted == "*" || same_protocol(p, wanted))
+            }
             _ => Ok(true),
         };
         let port_fits = match (&from, &to) {

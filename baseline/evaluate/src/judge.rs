@@ -18,7 +18,14 @@ pub enum Explain {
 
 impl RuleSet {
     /// Judges a resource by every rule of its kind, in rule order, and hands over the verdicts.
-    pub fn judge(&self, resource: &Resource, world: &World<'_>, now: Time, explain: Explain, mut take: impl FnMut(Verdict)) {
+    pub fn judge(
+        &self,
+        resource: &Resource,
+        world: &World<'_>,
+        now: Time,
+        explain: Explain,
+        mut take: impl FnMut(Verdict),
+    ) {
         for rule in self.of_kind(&resource.kind) {
             rule.judge(resource, world, now, explain, &mut take);
         }
@@ -27,7 +34,14 @@ impl RuleSet {
 
 impl CompiledRule {
     /// Judges a resource of the rule's kind. Gives at least one verdict; several when the rule judges parts.
-    pub fn judge(&self, resource: &Resource, world: &World<'_>, now: Time, explain: Explain, take: &mut impl FnMut(Verdict)) {
+    pub fn judge(
+        &self,
+        resource: &Resource,
+        world: &World<'_>,
+        now: Time,
+        explain: Explain,
+        take: &mut impl FnMut(Verdict),
+    ) {
         let here = world.around(resource, &self.kind);
         let vars = [
             Val::str(resource.id.as_str()),
@@ -42,7 +56,9 @@ impl CompiledRule {
         if let Some(when) = &self.when {
             match when.decide(&frame) {
                 Decision::True => {}
-                Decision::False => return take(self.verdict(resource, "", Outcome::NotApplicable, Vec::new(), Vec::new())),
+                Decision::False => {
+                    return take(self.verdict(resource, "", Outcome::NotApplicable, Vec::new(), Vec::new()));
+                }
                 Decision::Unknown(needs) => {
                     // If the condition itself holds, it does not matter whether the rule applies.
                     if self.parts.is_none() && self.pass.decide(&frame) == Decision::True {
@@ -83,7 +99,9 @@ impl CompiledRule {
                 return take(self.verdict(resource, "", Outcome::Unknown, unknowns.list(), because));
             }
             Val::Error(error) => return take(self.broken(resource, "", &error.to_string())),
-            other => return take(self.broken(resource, "", &format!("the parts are {}, not a list", other.type_name()))),
+            other => {
+                return take(self.broken(resource, "", &format!("the parts are {}, not a list", other.type_name())));
+            }
         };
         if let Some(rest) = parts.rest() {
             take(self.verdict(resource, "", Outcome::Unknown, rest.list(), Vec::new()));
@@ -112,7 +130,15 @@ impl CompiledRule {
     }
 
     #[allow(clippy::too_many_arguments)]
-    fn decide(&self, resource: &Resource, world: &World<'_>, sub_key: &str, frame: &Frame<'_>, explain: Explain, take: &mut impl FnMut(Verdict)) {
+    fn decide(
+        &self,
+        resource: &Resource,
+        world: &World<'_>,
+        sub_key: &str,
+        frame: &Frame<'_>,
+        explain: Explain,
+        take: &mut impl FnMut(Verdict),
+    ) {
         let (outcome, needs) = match self.pass.decide(frame) {
             Decision::True => (Outcome::Pass, Vec::new()),
             Decision::False => (Outcome::Fail, Vec::new()),
@@ -128,7 +154,14 @@ impl CompiledRule {
         take(self.verdict(resource, sub_key, outcome, needs, because));
     }
 
-    fn leaves(&self, resource: &Resource, world: &World<'_>, program: &Program, frame: &Frame<'_>, wanted: bool) -> Vec<Leaf> {
+    fn leaves(
+        &self,
+        resource: &Resource,
+        world: &World<'_>,
+        program: &Program,
+        frame: &Frame<'_>,
+        wanted: bool,
+    ) -> Vec<Leaf> {
         if !wanted {
             return Vec::new();
         }

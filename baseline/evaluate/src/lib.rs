@@ -16,7 +16,7 @@ mod world;
 pub use check::{Checked, ExampleReader, check_pages, example_outcome};
 pub use functions::{EndOfSupport, Helpers, NoHelpers};
 pub use judge::Explain;
-pub use policies::{PolicyContext, Policies};
+pub use policies::{Policies, PolicyContext};
 pub use ruleset::{CompiledRule, Needs, RuleSet, Selection};
 pub use secrets::{redacted, secrets_in};
 pub use world::{AccountFacts, Table, World};

@@ -74,7 +74,8 @@ impl RuleSet {
             }
             let Some(kind) = set.kinds.get(&rule.kind).cloned() else { continue };
             let Condition::Cel(_) = &rule.pass else { continue };
-            let (env, functions) = compilers.entry(kind.id.clone()).or_insert_with(|| (env_of(&kind), functions(&base, &types, &kind)));
+            let (env, functions) =
+                compilers.entry(kind.id.clone()).or_insert_with(|| (env_of(&kind), functions(&base, &types, &kind)));
             let params = selection.params.get(&rule.id);
             for part in [rule.id.as_str(), &rule.body, &format!("{params:?}")] {
                 digest.update(part);
@@ -139,7 +140,11 @@ impl RuleSet {
                     host::LINK => {
                         let Some(link) = rule.kind.links.get(literal) else { continue };
                         self.needs.asked.insert(link.kind.clone());
-                        self.needs.indexes.entry(link.kind.clone()).or_default().extend(link.to.iter().cloned().chain(["id".to_owned()]));
+                        self.needs
+                            .indexes
+                            .entry(link.kind.clone())
+                            .or_default()
+                            .extend(link.to.iter().cloned().chain(["id".to_owned()]));
                         let root = link.from.split('.').next().unwrap_or_default().to_owned();
                         self.needs.fields.entry(rule.kind.id.clone()).or_default().insert(root);
                     }
@@ -203,7 +208,12 @@ fn compile_rule(
         let value = params.and_then(|p| p.get(name)).unwrap_or(&param.default).clone();
         let (want, got) = (type_of_value(&param.default), type_of_value(&value));
         if want != got && !matches!(want, Type::List(_)) {
-            problems.push(Problem::new(&rule.file, 0, format!("parameter `{name}` is {got}"), format!("it must be {want}")));
+            problems.push(Problem::new(
+                &rule.file,
+                0,
+                format!("parameter `{name}` is {got}"),
+                format!("it must be {want}"),
+            ));
         }
         env.constant(format!("params.{name}"), want, value);
     }
@@ -247,14 +257,9 @@ fn compile_rule(
         None => Ok(None),
     };
     match (when.transpose(), parts, pass) {
-        (Ok(when), Ok(parts), Ok(pass)) if problems.is_empty() => Ok(CompiledRule {
-            id: rule.id.clone(),
-            severity: rule.severity,
-            kind: Arc::clone(kind),
-            when,
-            parts,
-            pass,
-        }),
+        (Ok(when), Ok(parts), Ok(pass)) if problems.is_empty() => {
+            Ok(CompiledRule { id: rule.id.clone(), severity: rule.severity, kind: Arc::clone(kind), when, parts, pass })
+        }
         _ => Err(problems),
     }
 }

@@ -27,7 +27,12 @@ pub fn secrets_in(text: &str) -> Vec<&'static str> {
     let Some(set) = SET.as_ref() else { return Vec::new() };
     let matched = set.matches(text);
     let marked = |name: &str| text.contains(MARK) && text.contains(&format!("{MARK}{name}]"));
-    KINDS.iter().enumerate().filter(|(i, (name, _))| matched.matched(*i) || marked(name)).map(|(_, (name, _))| *name).collect()
+    KINDS
+        .iter()
+        .enumerate()
+        .filter(|(i, (name, _))| matched.matched(*i) || marked(name))
+        .map(|(_, (name, _))| *name)
+        .collect()
 }
 
 /// The text with every credential replaced by `[redacted: KIND]`, which [`secrets_in`] still recognises. A text that
@@ -70,7 +75,9 @@ mod tests {
 
     #[test]
     fn what_is_redacted_is_still_recognised_and_no_longer_readable() {
-        for text in ["DB_PASSWORD=Sup3rS3cret!Pa55", "key AKIAIOSFODNN7EXAMPLE here", "postgres://app:hunter22@db.internal/app"] {
+        for text in
+            ["DB_PASSWORD=Sup3rS3cret!Pa55", "key AKIAIOSFODNN7EXAMPLE here", "postgres://app:hunter22@db.internal/app"]
+        {
             let clean = redacted(text);
             assert_eq!(secrets_in(text), secrets_in(&clean), "{clean}");
             assert!(!clean.contains("Sup3r") && !clean.contains("AKIA") && !clean.contains("hunter22"), "{clean}");

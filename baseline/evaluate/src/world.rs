@@ -279,7 +279,8 @@ fn decisive_gap(policy: &Value, function: u16) -> Option<Arc<Unknown>> {
     };
     let one = std::slice::from_ref(whole);
     let statements = whole.as_list().unwrap_or(one);
-    let everything = matches!(function, host::ADMIN_STATEMENTS | host::SERVICE_WILDCARDS | host::ALLOWS_ACTION | host::ESCALATIONS);
+    let everything =
+        matches!(function, host::ADMIN_STATEMENTS | host::SERVICE_WILDCARDS | host::ALLOWS_ACTION | host::ESCALATIONS);
     for statement in statements {
         if let Value::Unknown(unknown) = statement {
             return Some(Arc::clone(unknown));
@@ -305,7 +306,9 @@ fn other_account(principal: &Value) -> Option<String> {
     match principal {
         Value::Str(text) => {
             let hole = text.split_once("${").map(|(_, rest)| rest)?;
-            let own = ["data.aws_caller_identity", "AWS::AccountId", "aws_"].iter().any(|own| hole.starts_with(own) || text.contains("AWS::AccountId"));
+            let own = ["data.aws_caller_identity", "AWS::AccountId", "aws_"]
+                .iter()
+                .any(|own| hole.starts_with(own) || text.contains("AWS::AccountId"));
             (!own).then(|| text.to_string())
         }
         Value::List(items) => items.iter().find_map(other_account),
@@ -385,7 +388,10 @@ impl Here<'_> {
             return Val::unknown(Arc::new(unknown));
         }
         let account = text.split(':').nth(4).unwrap_or_default();
-        let elsewhere = text.starts_with("arn:") && !account.is_empty() && account != "aws" && account != self.resource.account.as_str();
+        let elsewhere = text.starts_with("arn:")
+            && !account.is_empty()
+            && account != "aws"
+            && account != self.resource.account.as_str();
         if elsewhere {
             let mut unknown = Unknown::new(Reason::NotAsked, link.kind.as_str());
             unknown.detail = format!("it is in account {account}");
@@ -408,9 +414,7 @@ impl Host for Here<'_> {
             },
             host::LINK => self.link(text(0)),
             host::ACCOUNT => Val::Object(&self.world.account),
-            host::RUNTIME_END => {
-                self.world.helpers.end_of_support.end(text(0), text(1)).map_or(Val::Null, Val::Time)
-            }
+            host::RUNTIME_END => self.world.helpers.end_of_support.end(text(0), text(1)).map_or(Val::Null, Val::Time),
             policy => self.world.policy(policy, args).unwrap_or_else(|| Val::no_overload("policy function", args)),
         }
     }

@@ -9,7 +9,10 @@ use clap::{Args, Subcommand};
 use plumb_catalog::Catalog;
 use plumb_govern::log::{Entry, PublicKey, SealKey};
 use plumb_record::Record;
-use plumb_run::{Outcome, govern::{self, Seal}};
+use plumb_run::{
+    Outcome,
+    govern::{self, Seal},
+};
 use serde_json::{Value as Json, json};
 use std::path::PathBuf;
 
@@ -51,7 +54,8 @@ pub enum AuditCommand {
 fn key_path(globals: &Globals) -> Result<PathBuf, Failure> {
     match &globals.key {
         Some(path) => Ok(path.clone()),
-        None => Seal::default_path().ok_or_else(|| Failure::usage("there is no home folder; name the signing key with --key FILE")),
+        None => Seal::default_path()
+            .ok_or_else(|| Failure::usage("there is no home folder; name the signing key with --key FILE")),
     }
 }
 
@@ -60,7 +64,10 @@ pub fn key(globals: &Globals) -> Result<SealKey, Failure> {
     let path = key_path(globals)?;
     let seal = Seal::read_or_make(&path)?;
     if seal.made {
-        out::note(globals, format!("made a signing key in {}; keep a copy of `plumb audit key` elsewhere", path.display()));
+        out::note(
+            globals,
+            format!("made a signing key in {}; keep a copy of `plumb audit key` elsewhere", path.display()),
+        );
     }
     Ok(seal.key)
 }
@@ -77,7 +84,12 @@ pub fn key_if_any(globals: &Globals) -> Option<SealKey> {
 }
 
 /// What follows a scan: its end goes on the log, and decisions that ran out or whose triggers fired end.
-pub fn scan_ended(record: &mut Record, catalog: &Catalog, key: Option<&SealKey>, outcome: &Outcome) -> Result<(), Failure> {
+pub fn scan_ended(
+    record: &mut Record,
+    catalog: &Catalog,
+    key: Option<&SealKey>,
+    outcome: &Outcome,
+) -> Result<(), Failure> {
     let summary = json!({
         "complete": outcome.complete, "interrupted": outcome.interrupted, "resources": outcome.resources,
         "verdicts": outcome.verdicts, "accounts": outcome.accounts.len(),
@@ -116,8 +128,11 @@ pub fn run(globals: &Globals, args: AuditArgs) -> Result<u8, Failure> {
 
 fn verify(globals: &Globals, trust: &[String]) -> Result<u8, Failure> {
     let record = context::record_read_only(globals)?;
-    let mut trusted: Vec<PublicKey> =
-        trust.iter().map(|t| t.parse()).collect::<Result<_, plumb_govern::log::KeyError>>().map_err(|e| Failure::usage(e.to_string()))?;
+    let mut trusted: Vec<PublicKey> = trust
+        .iter()
+        .map(|t| t.parse())
+        .collect::<Result<_, plumb_govern::log::KeyError>>()
+        .map_err(|e| Failure::usage(e.to_string()))?;
     if trusted.is_empty() {
         let path = key_path(globals)?;
         if path.exists() {
@@ -132,8 +147,15 @@ fn verify(globals: &Globals, trust: &[String]) -> Result<u8, Failure> {
             }
             let r = &verified.report;
             if text {
-                let by = if verified.key_vouched { "signed by your key" } else { "checked with the keys on record; compare the fingerprint" };
-                out::line(format!("sound: {} entries, {} checkpoints, {} not signed yet; {by}", r.entries, r.checkpoints, r.unsigned_tail));
+                let by = if verified.key_vouched {
+                    "signed by your key"
+                } else {
+                    "checked with the keys on record; compare the fingerprint"
+                };
+                out::line(format!(
+                    "sound: {} entries, {} checkpoints, {} not signed yet; {by}",
+                    r.entries, r.checkpoints, r.unsigned_tail
+                ));
             } else {
                 out::line(json!({
                     "sound": true, "entries": r.entries, "checkpoints": r.checkpoints, "unsigned": r.unsigned_tail,
@@ -159,7 +181,8 @@ fn log(globals: &Globals, from: i64, limit: Option<usize>, denied: bool) -> Resu
     let record = context::record_read_only(globals)?;
     let mut rows: Vec<Entry> = Vec::new();
     for (seq, line) in record.activity(from.max(0), if denied { usize::MAX } else { limit.unwrap_or(usize::MAX) })? {
-        let line: Json = serde_json::from_str(&line).map_err(|_| Failure::new(format!("entry {seq} is damaged; run `plumb audit verify`")))?;
+        let line: Json = serde_json::from_str(&line)
+            .map_err(|_| Failure::new(format!("entry {seq} is damaged; run `plumb audit verify`")))?;
         let entry: Entry = serde_json::from_value(line.get("entry").cloned().unwrap_or_default())
             .map_err(|_| Failure::new(format!("entry {seq} is damaged; run `plumb audit verify`")))?;
         if !denied || entry.outcome == plumb_govern::log::Outcome::Denied {

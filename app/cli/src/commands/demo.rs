@@ -47,7 +47,8 @@ pub fn run(globals: &Globals, args: DemoArgs) -> Result<u8, Failure> {
         };
         let stats = || json!({ "calls": 0, "replayed": replay.len() });
         let outcome =
-            execute(&show, &replay, &mut record, &catalog, &rules, targets, &scan, std::future::pending(), &stats).await?;
+            execute(&show, &replay, &mut record, &catalog, &rules, targets, &scan, std::future::pending(), &stats)
+                .await?;
         finish(globals, &show, &record, &outcome, args.top, None)
     })?;
     if out::format(globals) == Format::Text && !globals.quiet {

@@ -121,7 +121,9 @@ pub fn verify(globals: &Globals, args: VerifyArgs) -> Result<u8, Failure> {
                 out::line(format!("broken: {fault}"));
             } else {
                 let entry = fault.broken.as_ref().map(|b| b.index);
-                out::line(json!({ "sound": false, "file": fault.file, "problem": fault.to_string(), "entry": entry, "kind": fault.kind }));
+                out::line(
+                    json!({ "sound": false, "file": fault.file, "problem": fault.to_string(), "entry": entry, "kind": fault.kind }),
+                );
             }
             Ok(1)
         }
@@ -156,13 +158,17 @@ pub fn frameworks(globals: &Globals, args: FrameworksArgs) -> Result<u8, Failure
     let record = context::record_read_only(globals)?;
     let catalog = context::catalog(globals)?;
     let picture = Picture::read(&record, &catalog, context::now()).map_err(refused)?;
-    let word = |v: &Json, k: &str| v.get(k).map(|x| x.as_str().map_or_else(|| x.to_string(), str::to_owned)).unwrap_or_default();
+    let word = |v: &Json, k: &str| {
+        v.get(k).map(|x| x.as_str().map_or_else(|| x.to_string(), str::to_owned)).unwrap_or_default()
+    };
     match args.command.unwrap_or(FrameworksCommand::List) {
         FrameworksCommand::List => {
             let mut rows = Vec::new();
             for (id, framework) in &catalog.frameworks {
                 let Some(a) = picture.align(&catalog, &[], id) else { continue };
-                let n = |w: &str| Standing::ALL.iter().filter(|s| s.word() == w).filter_map(|s| a.counts.get(s)).sum::<usize>();
+                let n = |w: &str| {
+                    Standing::ALL.iter().filter(|s| s.word() == w).filter_map(|s| a.counts.get(s)).sum::<usize>()
+                };
                 rows.push(json!({
                     "framework": id, "title": framework.title, "controls": a.rows.len(), "pass": n("pass"), "fail": n("fail"),
                     "unknown": n("unknown"), "manual": n("manual"), "exception": n("exception"), "hygiene_percent": a.hygiene_percent,

@@ -133,7 +133,8 @@ pub fn run(globals: &Globals, args: ExceptionsArgs) -> Result<u8, Failure> {
         match out::format(globals) {
             Format::Text => {
                 let more = usize::from(after.approvers_needed).saturating_sub(after.approvals.len());
-                let wait = if after.status == Status::Requested { format!("; waits for {more} more") } else { String::new() };
+                let wait =
+                    if after.status == Status::Requested { format!("; waits for {more} more") } else { String::new() };
                 out::line(format!("{} is {}{wait}", after.number, after.status));
             }
             _ => out::line(serde_json::to_string(&after)?),
@@ -165,9 +166,15 @@ pub fn run(globals: &Globals, args: ExceptionsArgs) -> Result<u8, Failure> {
         }
         ExceptionsCommand::Drafts => {
             let record = context::record_read_only(globals)?;
-            let rows: Vec<_> = govern::drafts(&record).map_err(refused)?.into_iter().map(|(id, d)| json!({ "id": id, "draft": d })).collect();
+            let rows: Vec<_> = govern::drafts(&record)
+                .map_err(refused)?
+                .into_iter()
+                .map(|(id, d)| json!({ "id": id, "draft": d }))
+                .collect();
             out::rows(globals, &rows, &["draft", "subject", "why"], |v| {
-                let at = |p: &str| v.pointer(p).map(|x| x.as_str().map_or_else(|| x.to_string(), str::to_owned)).unwrap_or_default();
+                let at = |p: &str| {
+                    v.pointer(p).map(|x| x.as_str().map_or_else(|| x.to_string(), str::to_owned)).unwrap_or_default()
+                };
                 vec![at("/id"), super::scan::short(&at("/draft/subject/selector"), 80), at("/draft/justification")]
             })?;
             Ok(0)
@@ -189,8 +196,14 @@ fn request(globals: &Globals, args: RequestArgs) -> Result<u8, Failure> {
     let catalog = context::catalog(globals)?;
     let asks: Vec<Ask> = match &args.file {
         Some(path) => {
-            let text = if path.as_os_str() == "-" { std::io::read_to_string(std::io::stdin())? } else { std::fs::read_to_string(path)? };
-            let parse = |(i, l): (usize, &str)| serde_json::from_str(l).map_err(|e| Failure::usage(format!("line {}: {e}", i + 1)));
+            let text = if path.as_os_str() == "-" {
+                std::io::read_to_string(std::io::stdin())?
+            } else {
+                std::fs::read_to_string(path)?
+            };
+            let parse = |(i, l): (usize, &str)| {
+                serde_json::from_str(l).map_err(|e| Failure::usage(format!("line {}: {e}", i + 1)))
+            };
             text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()).map(parse).collect::<Result<_, _>>()?
         }
         None => vec![Ask {
@@ -255,7 +268,12 @@ pub fn import(globals: &Globals, args: ImportArgs) -> Result<u8, Failure> {
     };
     let made = govern::import(&mut record, &session, format, &text).map_err(refused)?;
     let rows: Vec<_> = made.iter().map(|(id, d)| json!({ "id": id, "missing": d.problems(), "draft": d })).collect();
-    out::rows(globals, &rows, &["draft"], |v| vec![v.get("id").and_then(|i| i.as_str()).unwrap_or_default().to_owned()])?;
-    out::note(globals, format!("{} drafts; nothing is muted. Complete one with: plumb exceptions request --draft ID …", made.len()));
+    out::rows(globals, &rows, &["draft"], |v| {
+        vec![v.get("id").and_then(|i| i.as_str()).unwrap_or_default().to_owned()]
+    })?;
+    out::note(
+        globals,
+        format!("{} drafts; nothing is muted. Complete one with: plumb exceptions request --draft ID …", made.len()),
+    );
     Ok(0)
 }

@@ -21,7 +21,8 @@ pub fn run(globals: &Globals, args: ExportArgs) -> Result<u8, Failure> {
         &FindingArgs { rules: args.rules.clone(), account: None, region: None, states: Vec::new(), limit: None },
     )?;
     let findings = record.findings(&query)?;
-    let accounts: std::collections::BTreeMap<String, String> = record.accounts()?.into_iter().map(|a| (a.id, a.name)).collect();
+    let accounts: std::collections::BTreeMap<String, String> =
+        record.accounts()?.into_iter().map(|a| (a.id, a.name)).collect();
     let exported = |f: &FindingRow, outcome: Outcome| -> Exported {
         let rule = catalog.rules.get(f.rule.as_str());
         Exported {
@@ -102,7 +103,9 @@ pub fn run(globals: &Globals, args: ExportArgs) -> Result<u8, Failure> {
     };
     let text = match args.to {
         ExportFormat::Json => serde_json::to_string_pretty(&rows)? + "\n",
-        ExportFormat::Jsonl => rows.iter().map(|r| serde_json::to_string(r).map(|l| l + "\n")).collect::<Result<String, _>>()?,
+        ExportFormat::Jsonl => {
+            rows.iter().map(|r| serde_json::to_string(r).map(|l| l + "\n")).collect::<Result<String, _>>()?
+        }
         ExportFormat::Csv => csv(&rows),
         ExportFormat::Ocsf => serde_json::to_string_pretty(&ocsf(&rows, &report))? + "\n",
         ExportFormat::Asff => serde_json::to_string_pretty(&asff(&rows, &report))? + "\n",

@@ -31,7 +31,9 @@ pub fn exposed(globals: &Globals, args: ExposedArgs) -> Result<u8, Failure> {
     if let Some(resource) = &args.resource {
         rows.retain(|r| r.resource == *resource || r.name == *resource);
     }
-    rows.sort_by(|a, b| b.class.cmp(&a.class).then_with(|| (&a.account, &a.kind, &a.resource).cmp(&(&b.account, &b.kind, &b.resource))));
+    rows.sort_by(|a, b| {
+        b.class.cmp(&a.class).then_with(|| (&a.account, &a.kind, &a.resource).cmp(&(&b.account, &b.kind, &b.resource)))
+    });
     if args.explain && out::format(globals) == Format::Text {
         for row in &rows {
             out::line(format!("{}  {}  {}", row.class.name(), row.kind, row.resource));
@@ -107,7 +109,10 @@ pub fn paths(globals: &Globals, args: PathsArgs) -> Result<u8, Failure> {
                     }
                 }
                 for cut in report.cuts.iter().take(5) {
-                    out::line(format!("  cut {} → {} ({}): {} of {} paths die", cut.from, cut.to, cut.kind, cut.kills, cut.of));
+                    out::line(format!(
+                        "  cut {} → {} ({}): {} of {} paths die",
+                        cut.from, cut.to, cut.kind, cut.kills, cut.of
+                    ));
                 }
             }
         }
@@ -124,9 +129,9 @@ pub fn paths(globals: &Globals, args: PathsArgs) -> Result<u8, Failure> {
 
 fn known(asked: Option<&str>, found: &[String]) -> Result<(), Failure> {
     match asked {
-        Some(account) if found.is_empty() => {
-            Err(Failure::usage(format!("the last scan read no AWS account `{account}`; `plumb accounts` lists those on the record")))
-        }
+        Some(account) if found.is_empty() => Err(Failure::usage(format!(
+            "the last scan read no AWS account `{account}`; `plumb accounts` lists those on the record"
+        ))),
         _ => Ok(()),
     }
 }

@@ -52,7 +52,15 @@ pub fn run(globals: &Globals, args: FindingArgs) -> Result<u8, Failure> {
         let name = short(&cell(v, "name"), 40);
         let part = cell(v, "sub_key");
         let resource = if part.is_empty() { name } else { format!("{name} [{part}]") };
-        vec![cell(v, "id"), cell(v, "severity"), cell(v, "state"), cell(v, "account"), cell(v, "region"), resource, cell(v, "rule")]
+        vec![
+            cell(v, "id"),
+            cell(v, "severity"),
+            cell(v, "state"),
+            cell(v, "account"),
+            cell(v, "region"),
+            resource,
+            cell(v, "rule"),
+        ]
     })?;
     Ok(0)
 }

@@ -58,6 +58,8 @@ pub fn query(globals: &Globals, args: QueryArgs) -> Result<u8, Failure> {
         Json::Null => String::new(),
         other => other.to_string(),
     };
-    out::rows(globals, &rows, &header, |row| header.iter().map(|h| cell(row.get(*h).unwrap_or(&json!(null)))).collect())?;
+    out::rows(globals, &rows, &header, |row| {
+        header.iter().map(|h| cell(row.get(*h).unwrap_or(&json!(null)))).collect()
+    })?;
     Ok(0)
 }

@@ -1,7 +1,11 @@
 //! One module per group of commands.
 
+pub mod check;
+pub mod check_formats;
+pub mod code;
 pub mod demo;
 pub mod export;
+pub mod exposed;
 pub mod findings;
 pub mod listing;
 pub mod plan;
@@ -9,21 +13,17 @@ pub mod rules;
 pub mod scan;
 pub mod verdicts;
 pub mod why;
-pub mod exposed;
-pub mod check;
-pub mod check_formats;
-pub mod code;
 
-pub mod estate;
-pub mod identity;
-pub mod known;
-pub mod score;
 pub mod audit;
 pub mod cadence;
+pub mod estate;
 pub mod evidence;
 pub mod exceptions;
+pub mod identity;
+pub mod known;
 pub mod people;
 pub mod report;
+pub mod score;
 pub mod transition;
 
 use crate::{args::Cli, out, out::Failure};

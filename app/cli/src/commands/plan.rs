@@ -18,10 +18,21 @@ pub fn run(globals: &Globals, args: PlanArgs) -> Result<u8, Failure> {
         Some(n) => vec![args.offline_regions; n],
         None => runtime()?.block_on(async {
             let connected = plumb_run::connect(&options).await?;
-            let targets =
-                plumb_run::discover(&connected.client, Some(&connected), &connected.account, &connected.home, &options, |_| {}).await?;
+            let targets = plumb_run::discover(
+                &connected.client,
+                Some(&connected),
+                &connected.account,
+                &connected.home,
+                &options,
+                |_| {},
+            )
+            .await?;
             let wanted = |r: &&String| args.aws.regions.is_empty() || args.aws.regions.contains(r);
-            let counts = targets.iter().filter(|t| t.state == "active").map(|t| t.regions.iter().filter(wanted).count()).collect();
+            let counts = targets
+                .iter()
+                .filter(|t| t.state == "active")
+                .map(|t| t.regions.iter().filter(wanted).count())
+                .collect();
             accounts = targets;
             Ok::<_, Failure>(counts)
         })?,
@@ -62,7 +73,11 @@ pub fn run(globals: &Globals, args: PlanArgs) -> Result<u8, Failure> {
         plan.accounts,
         plan.regions,
         plan.expected_calls,
-        if known.is_empty() { " and one per resource where listed above; the record knows no resources yet" } else { "" },
+        if known.is_empty() {
+            " and one per resource where listed above; the record knows no resources yet"
+        } else {
+            ""
+        },
         plan.max_share * 100.0,
         plan.seconds,
     ));
@@ -73,7 +88,9 @@ pub fn run(globals: &Globals, args: PlanArgs) -> Result<u8, Failure> {
 fn known_resources(globals: &Globals) -> BTreeMap<String, usize> {
     let Ok(record) = context::record_read_only(globals) else { return BTreeMap::new() };
     let Ok(table) = record.query("SELECT kind, count(*) FROM resources GROUP BY kind") else { return BTreeMap::new() };
-    let row = |r: &Vec<serde_json::Value>| Some((r.first()?.as_str()?.to_owned(), usize::try_from(r.get(1)?.as_i64()?).ok()?));
+    let row = |r: &Vec<serde_json::Value>| {
+        Some((r.first()?.as_str()?.to_owned(), usize::try_from(r.get(1)?.as_i64()?).ok()?))
+    };
     table.rows.iter().filter_map(row).collect()
 }
 

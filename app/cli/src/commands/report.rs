@@ -84,7 +84,8 @@ pub fn run(globals: &Globals, args: ReportArgs) -> Result<u8, Failure> {
     };
     match &args.out {
         Some(path) => {
-            std::fs::write(path, &bytes).map_err(|e| Failure::new(format!("cannot write `{}`: {e}", path.display())))?;
+            std::fs::write(path, &bytes)
+                .map_err(|e| Failure::new(format!("cannot write `{}`: {e}", path.display())))?;
             out::note(globals, format!("wrote {} bytes to {}", bytes.len(), path.display()));
         }
         None => {

@@ -24,7 +24,9 @@ pub fn run(globals: &Globals, args: RulesArgs) -> Result<u8, Failure> {
                 .map(|r| row(&catalog, r))
                 .collect();
             let cell = |row: &Json, name: &str| row.get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
-            out::rows(globals, &rows, &["rule", "severity", "title"], |r| vec![cell(r, "id"), cell(r, "severity"), cell(r, "title")])?;
+            out::rows(globals, &rows, &["rule", "severity", "title"], |r| {
+                vec![cell(r, "id"), cell(r, "severity"), cell(r, "title")]
+            })?;
             Ok(0)
         }
         RulesCommand::Show { rule } => explain(globals, &rule),
@@ -57,7 +59,8 @@ fn dialects(catalog: &Catalog, rule: &Rule) -> Vec<&'static str> {
     if kind.list.is_some() || !kind.each.is_empty() || kind.terraform.is_empty() {
         all.push("live");
     }
-    for (name, types) in [("terraform", &kind.terraform), ("cloudformation", &kind.cloudformation), ("arm", &kind.arm)] {
+    for (name, types) in [("terraform", &kind.terraform), ("cloudformation", &kind.cloudformation), ("arm", &kind.arm)]
+    {
         if !types.is_empty() {
             all.push(name);
         }
@@ -73,7 +76,9 @@ fn controls_text(controls: &[ControlRef]) -> String {
     for control in controls {
         let related = if control.confidence == plumb_catalog::Confidence::Low { " (related)" } else { "" };
         match lines.last_mut() {
-            Some(last) if last.starts_with(&format!("{} ", control.framework)) => *last += &format!(", {}{related}", control.control),
+            Some(last) if last.starts_with(&format!("{} ", control.framework)) => {
+                *last += &format!(", {}{related}", control.control)
+            }
             _ => lines.push(format!("{} {}{related}", control.framework, control.control)),
         }
     }
@@ -136,7 +141,10 @@ fn new(globals: &Globals, id: &str, dir: &Path) -> Result<u8, Failure> {
     let catalog = context::catalog(globals)?;
     let rule = plumb_model::RuleId::from(id);
     let Some(kind) = catalog.kinds.get(&rule.kind()) else {
-        return Err(Failure::usage(format!("there is no kind `{}`; `plumb rules list` shows rules with their kinds", rule.kind())));
+        return Err(Failure::usage(format!(
+            "there is no kind `{}`; `plumb rules list` shows rules with their kinds",
+            rule.kind()
+        )));
     };
     let path = dir.join(format!("{}.md", id.replace('.', "/")));
     if path.exists() {
@@ -145,7 +153,8 @@ fn new(globals: &Globals, id: &str, dir: &Path) -> Result<u8, Failure> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    let fields: Vec<String> = kind.fields.iter().map(|f| format!("<!-- {}: {} — {} -->", f.name, f.ty, f.doc)).collect();
+    let fields: Vec<String> =
+        kind.fields.iter().map(|f| format!("<!-- {}: {} — {} -->", f.name, f.ty, f.doc)).collect();
     let text = format!(
         "+++\nseverity = \"medium\"\ntopic = \"governance.tagging\"\n+++\n\n# What is true when all is well\n\nWhat the setting is, in a sentence.\n\n{}\n\n```cel\ntags[\"owner\"] != null\n```\n\n## Why it matters\n\nWhat goes wrong otherwise.\n\n## How to fix\n\n```sh\naws …\n```\n\n## Examples\n\n```json pass: it holds\n{{ \"tags\": {{ \"owner\": \"web\" }} }}\n```\n```json fail: it does not\n{{ \"tags\": {{}} }}\n```\n",
         fields.join("\n")

@@ -144,7 +144,14 @@ pub async fn execute(
 }
 
 /// Ends a scan for people: the worst findings and a summary. Returns the exit code.
-pub fn finish(globals: &Globals, show: &Show<'_>, record: &Record, outcome: &Outcome, top: usize, fail_on: Option<Severity>) -> Result<u8, Failure> {
+pub fn finish(
+    globals: &Globals,
+    show: &Show<'_>,
+    record: &Record,
+    outcome: &Outcome,
+    top: usize,
+    fail_on: Option<Severity>,
+) -> Result<u8, Failure> {
     let scan = record.scan(Some(ScanId(outcome.scan)))?;
     let open = record.open_by_severity()?;
     let summary = summary_json(outcome, &scan.stats, &open);
@@ -180,7 +187,16 @@ fn worst(record: &Record, top: usize) -> Result<(), Failure> {
     let rows = record.findings(&query)?;
     let cells: Vec<Vec<String>> = rows
         .iter()
-        .map(|f| vec![f.id.clone(), f.severity.clone(), f.account.clone(), f.region.clone(), short(&f.name, 34), f.title.clone()])
+        .map(|f| {
+            vec![
+                f.id.clone(),
+                f.severity.clone(),
+                f.account.clone(),
+                f.region.clone(),
+                short(&f.name, 34),
+                f.title.clone(),
+            ]
+        })
         .collect();
     if !cells.is_empty() {
         out::table(&["finding", "severity", "account", "region", "resource", "not so: "], &cells);
@@ -232,7 +248,15 @@ fn text_summary(outcome: &Outcome, stats: &Json, open: &BTreeMap<String, i64>) {
         .collect();
     let covered = if judged == 0 { 100.0 } else { (pass + fail) as f64 * 100.0 / judged as f64 };
     let lines = [
-        ("scan", format!("{} in {:.1} s{}", outcome.scan, outcome.total_ms as f64 / 1000.0, if outcome.complete { "" } else { ", not complete" })),
+        (
+            "scan",
+            format!(
+                "{} in {:.1} s{}",
+                outcome.scan,
+                outcome.total_ms as f64 / 1000.0,
+                if outcome.complete { "" } else { ", not complete" }
+            ),
+        ),
         ("accounts", format!("{read} read of {}, {} regions", outcome.accounts.len(), regions.len())),
         ("resources", outcome.resources.to_string()),
         ("calls", format!("{} ({} retried, {} throttled)", number("calls"), number("retries"), number("throttles"))),
@@ -351,7 +375,13 @@ impl<'g> Show<'g> {
         } else if self.live && seen.change != Change::Same && seen.severity >= Severity::High {
             self.clear();
             let title = catalog.rules.get(&seen.verdict.rule).map_or(seen.verdict.rule.as_str(), |r| r.title.as_str());
-            let line = format!("{} {:<8} {} · {}", seen.verdict.key().short(), seen.severity, short(&seen.verdict.name, 40), title);
+            let line = format!(
+                "{} {:<8} {} · {}",
+                seen.verdict.key().short(),
+                seen.severity,
+                short(&seen.verdict.name, 40),
+                title
+            );
             let _ = writeln!(std::io::stderr(), "{line}");
         }
     }

@@ -94,7 +94,8 @@ fn transition(globals: &Globals, args: TransitionArgs) -> Result<u8, Failure> {
     let catalog = context::catalog(globals)?;
     let rows = if args.finding == "-" {
         let text = std::io::read_to_string(std::io::stdin())?;
-        let parse = |(i, l): (usize, &str)| serde_json::from_str(l).map_err(|e| Failure::usage(format!("line {}: {e}", i + 1)));
+        let parse =
+            |(i, l): (usize, &str)| serde_json::from_str(l).map_err(|e| Failure::usage(format!("line {}: {e}", i + 1)));
         text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()).map(parse).collect::<Result<Vec<Row>, _>>()?
     } else {
         vec![Row { id: args.finding, event: args.event, reason: args.reason, fields: pairs(&args.fields)? }]
@@ -125,7 +126,9 @@ fn transition(globals: &Globals, args: TransitionArgs) -> Result<u8, Failure> {
             for s in &said {
                 let word = |k: &str| s.get(k).and_then(Json::as_str).unwrap_or_default();
                 match s.get("refused") {
-                    Some(why) => out::line(format!("{}  refused: {}", word("finding"), why.as_str().unwrap_or_default())),
+                    Some(why) => {
+                        out::line(format!("{}  refused: {}", word("finding"), why.as_str().unwrap_or_default()))
+                    }
                     None => out::line(format!("{}  {} -> {}", word("finding"), word("from"), word("to"))),
                 }
             }

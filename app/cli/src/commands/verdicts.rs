@@ -85,7 +85,10 @@ pub fn each_verdict(
     };
     let rules: RuleSet = context::rules(globals, catalog, &filter)?;
     if rules.digest() != scan.rules_digest {
-        out::note(globals, "plumb: rules or parameters have changed since this scan; these are the verdicts by today's");
+        out::note(
+            globals,
+            "plumb: rules or parameters have changed since this scan; these are the verdicts by today's",
+        );
     }
     let latest = record.scan(None)?.id == scan.id;
     let now: Time = scan.judged_at.parse()?;
@@ -145,7 +148,13 @@ pub fn run(globals: &Globals, args: VerdictArgs) -> Result<u8, Failure> {
             let mut rows = Vec::new();
             each_verdict(globals, &record, &catalog, &scan, account, |v, severity| {
                 let resource = super::scan::short(v.resource.as_str(), 58);
-                rows.push(vec![v.outcome.name().into(), severity.to_string(), v.rule.to_string(), resource, v.sub_key.to_string()]);
+                rows.push(vec![
+                    v.outcome.name().into(),
+                    severity.to_string(),
+                    v.rule.to_string(),
+                    resource,
+                    v.sub_key.to_string(),
+                ]);
                 Ok(())
             })?;
             out::table(&["outcome", "severity", "rule", "resource", "part"], &rows);

@@ -15,8 +15,10 @@ pub fn run(globals: &Globals, args: WhyArgs) -> Result<u8, Failure> {
     let history = record.history(&finding.key)?;
     let catalog = context::catalog(globals)?;
     let rule = catalog.rules.get(finding.rule.as_str());
-    let raw: Option<Json> =
-        record.raw(&finding.account, &finding.kind, &finding.resource).ok().and_then(|text| serde_json::from_str(&text).ok());
+    let raw: Option<Json> = record
+        .raw(&finding.account, &finding.kind, &finding.resource)
+        .ok()
+        .and_then(|text| serde_json::from_str(&text).ok());
     let controls = rule.map(|r| catalog.controls_of(r)).unwrap_or_default();
     if matches!(globals.format, Some(Format::Json | Format::Jsonl)) {
         let mut value = super::findings::row(&finding);
@@ -38,7 +40,10 @@ pub fn run(globals: &Globals, args: WhyArgs) -> Result<u8, Failure> {
     out::line(format!("\n  resource  {}{part}", finding.resource));
     out::line(format!("  where     account {}, {}", finding.account, finding.region));
     out::line(format!("  rule      {}", finding.rule));
-    out::line(format!("  seen      first {}, last {}, opened {} time(s)", finding.first_seen, finding.last_seen, finding.occurrences));
+    out::line(format!(
+        "  seen      first {}, last {}, opened {} time(s)",
+        finding.first_seen, finding.last_seen, finding.occurrences
+    ));
     if let Some(since) = &finding.unknown_since {
         out::line(format!("  stale     not judged since {since}: the facts were out of reach"));
     }
@@ -67,8 +72,11 @@ pub fn run(globals: &Globals, args: WhyArgs) -> Result<u8, Failure> {
             }
         }
     }
-    let named: Vec<String> =
-        controls.iter().filter(|c| c.confidence > plumb_catalog::Confidence::Low).map(|c| format!("{} {}", c.framework, c.control)).collect();
+    let named: Vec<String> = controls
+        .iter()
+        .filter(|c| c.confidence > plumb_catalog::Confidence::Low)
+        .map(|c| format!("{} {}", c.framework, c.control))
+        .collect();
     if !named.is_empty() {
         out::line("\nControls");
         out::line(format!("  {}", named.join(" · ")));
@@ -78,7 +86,10 @@ pub fn run(globals: &Globals, args: WhyArgs) -> Result<u8, Failure> {
         let reason = if step.reason.is_empty() { String::new() } else { format!(" ({})", step.reason) };
         out::line(format!("  {}  {} → {}  {} by {}{reason}", step.at, step.from, step.to, step.event, step.actor));
     }
-    let key: Vec<u8> = (0..finding.key.len()).step_by(2).filter_map(|i| u8::from_str_radix(finding.key.get(i..i + 2)?, 16).ok()).collect();
+    let key: Vec<u8> = (0..finding.key.len())
+        .step_by(2)
+        .filter_map(|i| u8::from_str_radix(finding.key.get(i..i + 2)?, 16).ok())
+        .collect();
     if let Ok(bytes) = <[u8; 32]>::try_from(key) {
         out::line(format!("\nkey {}", FindingKey::from_bytes(bytes).hex()));
     }

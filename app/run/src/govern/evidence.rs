@@ -67,7 +67,14 @@ fn alignments(p: &Picture, catalog: &Catalog, ids: &[String]) -> Result<Vec<Alig
 ///
 /// # Errors
 /// A framework is not known.
-pub fn report(p: &Picture, catalog: &Catalog, which: &Report, organization: &str, from: Time, key: &str) -> Result<Doc, GovernError> {
+pub fn report(
+    p: &Picture,
+    catalog: &Catalog,
+    which: &Report,
+    organization: &str,
+    from: Time,
+    key: &str,
+) -> Result<Doc, GovernError> {
     let to = Time::from_seconds(p.now.seconds() + 1);
     let period = format!("{} to {}", from.date(), p.now.date());
     Ok(match which {
@@ -147,11 +154,13 @@ pub fn write_bundle(
     let alignments = alignments(&p, catalog, frameworks)?;
     let fingerprint = key.public().fingerprint();
     let mut files = Vec::new();
-    for (name, which) in
-        [("leadership", Report::Leadership), ("audit-pack", Report::AuditPack(frameworks.to_vec()))]
-    {
+    for (name, which) in [("leadership", Report::Leadership), ("audit-pack", Report::AuditPack(frameworks.to_vec()))] {
         let doc = report(&p, catalog, &which, organization, from, &fingerprint)?;
-        let file = |ending: &str, media: &str, bytes| File { path: format!("reports/{name}.{ending}"), media: media.into(), bytes };
+        let file = |ending: &str, media: &str, bytes| File {
+            path: format!("reports/{name}.{ending}"),
+            media: media.into(),
+            bytes,
+        };
         files.push(file("html", "text/html", plumb_report::html(&doc).into_bytes()));
         files.push(file("pdf", "application/pdf", plumb_report::pdf(&doc)));
     }

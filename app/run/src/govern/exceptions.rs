@@ -9,8 +9,8 @@ use plumb_catalog::Catalog;
 use plumb_govern::{
     Refusal,
     decision::{
-        Basis, Compensation, Context, Decision, Draft, Kind, Rejected, Situation, Status, Subject, Target, Trigger, Watch,
-        submit,
+        Basis, Compensation, Context, Decision, Draft, Kind, Rejected, Situation, Status, Subject, Target, Trigger,
+        Watch, submit,
     },
     finding::{Event, Finding, machine::State},
     framework::Tally,
@@ -253,9 +253,9 @@ pub fn request(record: &mut Record, catalog: &Catalog, session: &Session, ask: &
         let mut stored = None;
         let mut draft = match &ask.draft {
             Some(id) => {
-                let (version, doc) = record
-                    .document(DRAFTS, id)?
-                    .ok_or_else(|| GovernError::Input(format!("there is no draft `{id}`; see `plumb exceptions drafts`")))?;
+                let (version, doc) = record.document(DRAFTS, id)?.ok_or_else(|| {
+                    GovernError::Input(format!("there is no draft `{id}`; see `plumb exceptions drafts`"))
+                })?;
                 let mut draft: Draft = serde_json::from_value(doc)?;
                 stored = Some((id.clone(), version));
                 keys.extend(matched(record, catalog, &draft)?);
@@ -300,15 +300,19 @@ pub fn request(record: &mut Record, catalog: &Catalog, session: &Session, ask: &
         let year: String = session.now.to_string().chars().take(4).collect();
         let taken = decisions(record)?.iter().filter(|d| d.number.as_str().starts_with(&format!("EX-{year}-"))).count();
         let number = format!("EX-{year}-{:06}", taken + 1);
-        let decision = submit(draft, number.as_str().into(), &session.actor, &known.context(), &session.policy, session.now)?;
+        let decision =
+            submit(draft, number.as_str().into(), &session.actor, &known.context(), &session.policy, session.now)?;
         let mut change = Change::default();
         let after = serde_json::to_value(&decision)?;
-        let entry = log::Event::done(&session.actor, "decision.request", ("decision", &number), after.clone(), session.now);
+        let entry =
+            log::Event::done(&session.actor, "decision.request", ("decision", &number), after.clone(), session.now);
         change.events.push(session.mark(entry.with_states(None, Some(&after))));
         change.put(DECISIONS, &number, 0, &decision)?;
         for life in lives {
             // A decision that is prolonged covers findings that are decided already; they stay where they are.
-            if matches!(life.1.finding.state(), State::Accepted | State::Deferred | State::FalsePositive) && decision.draft.renews.is_some() {
+            if matches!(life.1.finding.state(), State::Accepted | State::Deferred | State::FalsePositive)
+                && decision.draft.renews.is_some()
+            {
                 continue;
             }
             let brief = decision.brief(&life.1.finding.id, None, &session.policy);
@@ -328,7 +332,12 @@ pub fn request(record: &mut Record, catalog: &Catalog, session: &Session, ask: &
 }
 
 /// The findings that wait for a decision or live under it.
-fn under(record: &Record, catalog: &Catalog, session: &Session, decision: &Decision) -> Result<Vec<(i64, Life)>, GovernError> {
+fn under(
+    record: &Record,
+    catalog: &Catalog,
+    session: &Session,
+    decision: &Decision,
+) -> Result<Vec<(i64, Life)>, GovernError> {
     let (Subject::Findings(set) | Subject::Selector { matched: set, .. }) = &decision.draft.subject;
     let mut out = Vec::new();
     for id in set {
@@ -408,7 +417,11 @@ pub fn decide(
                 Verb::Withdraw if f.state().is_waiting() => Event::Withdraw { decision: brief, note: note.into() },
                 Verb::Revoke | Verb::Withdraw if f.state() == State::FalsePositive => {
                     let system = Session { actor: plumb_govern::people::Actor::system("lifecycle"), ..session.clone() };
-                    let event = Event::Change { what: "decision".into(), before: "in-force".into(), after: after.status.to_string() };
+                    let event = Event::Change {
+                        what: "decision".into(),
+                        before: "in-force".into(),
+                        after: after.status.to_string(),
+                    };
                     step(&mut change, &system, life, event, note)?;
                     continue;
                 }
@@ -437,7 +450,8 @@ fn record_decision(
     note: &str,
 ) -> Result<(), GovernError> {
     let (old, new) = (serde_json::to_value(before)?, serde_json::to_value(after)?);
-    let what = json!({ "from": before.status.name(), "to": after.status.name(), "note": note, "approvals": after.approvals });
+    let what =
+        json!({ "from": before.status.name(), "to": after.status.name(), "note": note, "approvals": after.approvals });
     let entry = log::Event::done(&session.actor, action, ("decision", after.number.as_str()), what, session.now);
     change.events.push(session.mark(entry.with_states(Some(&old), Some(&new))));
     change.put(DECISIONS, after.number.as_str(), version, after)
@@ -471,11 +485,12 @@ pub fn sweep(record: &mut Record, catalog: &Catalog, session: &Session) -> Resul
                     before: "in-force".into(),
                     after: end.decision.status.to_string(),
                 },
-                State::Accepted | State::Deferred if end.fired.is_empty() => Event::Expire {
-                    decision: number.clone(),
-                    expired_at: before.expires_at().unwrap_or(session.now),
-                },
-                State::Accepted | State::Deferred => Event::Trigger { decision: number.clone(), fired: said.to_owned() },
+                State::Accepted | State::Deferred if end.fired.is_empty() => {
+                    Event::Expire { decision: number.clone(), expired_at: before.expires_at().unwrap_or(session.now) }
+                }
+                State::Accepted | State::Deferred => {
+                    Event::Trigger { decision: number.clone(), fired: said.to_owned() }
+                }
                 _ => continue,
             };
             step(&mut change, session, life, event, said)?;
@@ -504,7 +519,12 @@ pub enum MuteFormat {
 ///
 /// # Errors
 /// The file is not of this format, the person may not ask, or the record fails.
-pub fn import(record: &mut Record, session: &Session, format: MuteFormat, text: &str) -> Result<Vec<(String, Draft)>, GovernError> {
+pub fn import(
+    record: &mut Record,
+    session: &Session,
+    format: MuteFormat,
+    text: &str,
+) -> Result<Vec<(String, Draft)>, GovernError> {
     use plumb_govern::{
         decision::import,
         people::{Act, may},
@@ -512,7 +532,8 @@ pub fn import(record: &mut Record, session: &Session, format: MuteFormat, text: 
     if !session.actor.roles.iter().any(|r| may(*r, Act::Request)) {
         let has = session.actor.roles.iter().map(|r| r.name()).collect::<Vec<_>>().join(", ");
         let needs = "engineer or approver".into();
-        let refusal = Refusal::NotAllowed { act: "import requests".into(), needs, actor: session.actor.id.clone(), has };
+        let refusal =
+            Refusal::NotAllowed { act: "import requests".into(), needs, actor: session.actor.id.clone(), has };
         log_denied(record, session, "decision.import", ("decision", "import"), &refusal)?;
         return Err(refusal.into());
     }
@@ -537,7 +558,13 @@ pub fn import(record: &mut Record, session: &Session, format: MuteFormat, text: 
         out.push((id, draft));
     }
     let ids: Vec<&str> = out.iter().map(|(id, _)| id.as_str()).collect();
-    let event = log::Event::done(&session.actor, "decision.import", ("decision", "import"), json!({ "drafts": ids }), session.now);
+    let event = log::Event::done(
+        &session.actor,
+        "decision.import",
+        ("decision", "import"),
+        json!({ "drafts": ids }),
+        session.now,
+    );
     change.events.push(session.mark(event));
     commit(record, session.key.as_ref(), &change, session.now)?;
     Ok(out)

@@ -136,7 +136,13 @@ fn assemble(
 }
 
 /// Takes a row that a scan wrote.
-fn replay(mut life: Life, row: &FindingRow, step: &TransitionRow, policy: &Policy, digest: &str) -> Result<Life, GovernError> {
+fn replay(
+    mut life: Life,
+    row: &FindingRow,
+    step: &TransitionRow,
+    policy: &Policy,
+    digest: &str,
+) -> Result<Life, GovernError> {
     let wrong = |what: String| GovernError::Diverged(format!("{}: {what}", row.id));
     if !step.actor.starts_with("system:") {
         return Err(wrong(format!("`{}` by {} is on record, but not in the finding's life", step.event, step.actor)));
@@ -163,7 +169,9 @@ fn replay(mut life: Life, row: &FindingRow, step: &TransitionRow, policy: &Polic
             });
         }
         // The store has counted two complete reads without the resource; the second is this one.
-        "resource-gone" => events.push(Event::ResourceGone { passes: vec![Pass { run: run.clone(), at, complete: true }] }),
+        "resource-gone" => {
+            events.push(Event::ResourceGone { passes: vec![Pass { run: run.clone(), at, complete: true }] })
+        }
         other => return Err(wrong(format!("a scan cannot cause `{other}`"))),
     }
     let actor = Actor::system("scanner");
@@ -240,7 +248,8 @@ pub fn astray(record: &Record) -> Result<Option<String>, GovernError> {
         "SELECT f.short, f.state, t.to_state FROM finding f JOIN transition t
          ON t.id = (SELECT max(id) FROM transition WHERE key = f.key) WHERE f.state <> t.to_state LIMIT 1",
     )?;
-    let word = |row: &Vec<serde_json::Value>, i: usize| row.get(i).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
+    let word =
+        |row: &Vec<serde_json::Value>, i: usize| row.get(i).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
     Ok(table.rows.first().map(|row| {
         format!("finding {} says {} on record, but its last step led to {}", word(row, 0), word(row, 1), word(row, 2))
     }))

@@ -83,10 +83,17 @@ pub fn directory(record: &Record) -> Result<Directory, GovernError> {
 ///
 /// # Errors
 /// Nobody has this login, the person has left, or the code is wrong.
-pub fn identify(record: &Record, login: &str, code: Option<&str>, key: Option<SealKey>, now: Time) -> Result<Session, GovernError> {
+pub fn identify(
+    record: &Record,
+    login: &str,
+    code: Option<&str>,
+    key: Option<SealKey>,
+    now: Time,
+) -> Result<Session, GovernError> {
     let people = all(record)?;
     let directory = directory(record)?;
-    let kept = directory.human(login).and_then(|h| people.iter().find(|p| p.person.id == *h)).and_then(|p| p.code.clone());
+    let kept =
+        directory.human(login).and_then(|h| people.iter().find(|p| p.person.id == *h)).and_then(|p| p.code.clone());
     let given = code.map(|c| log::text::hex(&log::merkle::sha256(c.trim().as_bytes())));
     let (mfa_at, session) = match (&kept, &given) {
         (None, _) => (Some(now), "cli/asserted"),
@@ -122,13 +129,21 @@ pub struct NewPerson {
 ///
 /// # Errors
 /// Not allowed; a login is taken; the record fails.
-pub fn add_person(record: &mut Record, session: &Session, new: NewPerson) -> Result<(Identity, Option<String>), GovernError> {
+pub fn add_person(
+    record: &mut Record,
+    session: &Session,
+    new: NewPerson,
+) -> Result<(Identity, Option<String>), GovernError> {
     let everybody = directory(record)?;
     let governed = everybody.grants().iter().any(|g| g.role == Role::Admin);
     if governed && !session.actor.roles.iter().any(|r| may(*r, Act::Grant)) {
         let has = session.actor.roles.iter().map(|r| r.name()).collect::<Vec<_>>().join(", ");
-        let refusal =
-            Refusal::NotAllowed { act: "add a person".into(), needs: "admin".into(), actor: session.actor.id.clone(), has };
+        let refusal = Refusal::NotAllowed {
+            act: "add a person".into(),
+            needs: "admin".into(),
+            actor: session.actor.id.clone(),
+            has,
+        };
         super::log_denied(record, session, "person.add", ("person", &new.id), &refusal)?;
         return Err(refusal.into());
     }
@@ -175,8 +190,11 @@ pub fn add_person(record: &mut Record, session: &Session, new: NewPerson) -> Res
         one.logins.push(login);
     }
     let code = if new.code {
-        let bytes: [u8; 16] =
-            seal::random().map_err(|source| super::SealError::File { doing: "make", path: "/dev/urandom".into(), source })?;
+        let bytes: [u8; 16] = seal::random().map_err(|source| super::SealError::File {
+            doing: "make",
+            path: "/dev/urandom".into(),
+            source,
+        })?;
         let text: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
         one.code = Some(log::text::hex(&log::merkle::sha256(text.as_bytes())));
         Some(text)
@@ -189,7 +207,8 @@ pub fn add_person(record: &mut Record, session: &Session, new: NewPerson) -> Res
         "active": one.person.active, "code": one.code.is_some(),
     });
     let event = log::Event::done(&session.actor, "person.add", ("person", &id), what, session.now);
-    let mut change = Change { events: vec![session.mark(event.with_states(before.as_ref(), Some(&after)))], ..Change::default() };
+    let mut change =
+        Change { events: vec![session.mark(event.with_states(before.as_ref(), Some(&after)))], ..Change::default() };
     change.put(COLLECTION, &id, version, &one)?;
     commit(record, session.key.as_ref(), &change, session.now)?;
     Ok((one, code))

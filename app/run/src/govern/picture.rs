@@ -142,12 +142,25 @@ impl Picture {
         let mut out = Vec::new();
         for a in self.accounts.iter().filter(|a| a.state != "active") {
             let why = if a.reason.is_empty() { &a.state } else { &a.reason };
-            out.push(limit("unscanned-account", format!("{} {}", a.id, a.name), format!("nothing in it was judged: {why}")));
+            out.push(limit(
+                "unscanned-account",
+                format!("{} {}", a.id, a.name),
+                format!("nothing in it was judged: {why}"),
+            ));
         }
         for (reason, count) in self.gaps() {
-            out.push(limit("unknown-results", reason, format!("{count} checks could not look; they count neither as pass nor as fail")));
+            out.push(limit(
+                "unknown-results",
+                reason,
+                format!("{count} checks could not look; they count neither as pass nor as fail"),
+            ));
         }
-        out.push(limit("second-factor", "command line".into(), "people without a code are taken at their word at the command line; their log entries say `cli/asserted`".into()));
+        out.push(limit(
+            "second-factor",
+            "command line".into(),
+            "people without a code are taken at their word at the command line; their log entries say `cli/asserted`"
+                .into(),
+        ));
         out
     }
 

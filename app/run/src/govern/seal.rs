@@ -54,8 +54,11 @@ impl Seal {
     /// The file cannot be read, or is no key.
     pub fn read(path: &Path) -> Result<Self, SealError> {
         let shown = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| SealError::File { doing: "read", path: shown.clone(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| SealError::File {
+            doing: "read",
+            path: shown.clone(),
+            source,
+        })?;
         let seed = log::text::unhex::<32>(text.trim()).ok_or(SealError::Content(shown))?;
         Ok(Self::from_seed(&seed))
     }
@@ -131,7 +134,9 @@ pub fn log_state(record: &Record) -> Result<(i64, LogState), GovernError> {
     match record.document(HEAD.0, HEAD.1)? {
         Some((version, doc)) => Ok((version, serde_json::from_value(doc)?)),
         None => {
-            let name = random::<8>().map(|b| b.iter().map(|x| format!("{x:02x}")).collect()).unwrap_or_else(|_| "local".to_owned());
+            let name = random::<8>()
+                .map(|b| b.iter().map(|x| format!("{x:02x}")).collect())
+                .unwrap_or_else(|_| "local".to_owned());
             let origin = format!("plumbline/{name}");
             Ok((0, LogState { head: Head::empty(), origin, checkpoint: None, keys: Vec::new() }))
         }

@@ -29,7 +29,13 @@ impl Change {
     ///
     /// # Errors
     /// It cannot be written as JSON.
-    pub fn put<T: serde::Serialize>(&mut self, collection: &str, id: &str, version: i64, doc: &T) -> Result<(), GovernError> {
+    pub fn put<T: serde::Serialize>(
+        &mut self,
+        collection: &str,
+        id: &str,
+        version: i64,
+        doc: &T,
+    ) -> Result<(), GovernError> {
         self.documents.push((collection.into(), id.into(), version, serde_json::to_value(doc)?));
         Ok(())
     }
@@ -47,7 +53,8 @@ pub fn commit(record: &mut Record, key: Option<&SealKey>, change: &Change, now: 
         let mut lines = Vec::with_capacity(change.events.len());
         for event in &change.events {
             let sealed = log.append(event.clone());
-            let line = String::from_utf8(sealed.line()).map_err(|_| GovernError::Input("an entry is not text".into()))?;
+            let line =
+                String::from_utf8(sealed.line()).map_err(|_| GovernError::Input("an entry is not text".into()))?;
             lines.push((i64::try_from(sealed.seq).unwrap_or(i64::MAX), line));
         }
         let kept = key.filter(|_| log.wants_checkpoint(state.checkpoint.as_ref(), now));
@@ -68,7 +75,8 @@ pub fn commit(record: &mut Record, key: Option<&SealKey>, change: &Change, now: 
             }
             append_activity(db, &lines)?;
             if let (Some(_), Some(point)) = (kept, &state.checkpoint) {
-                let doc = serde_json::to_value(point).map_err(|_| RecordError::Damaged { what: "checkpoint".into() })?;
+                let doc =
+                    serde_json::to_value(point).map_err(|_| RecordError::Damaged { what: "checkpoint".into() })?;
                 put_document(db, seal::CHECKPOINTS, &format!("{:012}", point.size), 0, &doc)?;
             }
             let doc = serde_json::to_value(&state).map_err(|_| RecordError::Damaged { what: "log head".into() })?;
@@ -103,7 +111,13 @@ pub fn log_denied(
 ///
 /// # Errors
 /// The record fails.
-pub fn log_scan_start(record: &mut Record, key: Option<&SealKey>, actor: &str, scope: &Json, now: Time) -> Result<(), GovernError> {
+pub fn log_scan_start(
+    record: &mut Record,
+    key: Option<&SealKey>,
+    actor: &str,
+    scope: &Json,
+    now: Time,
+) -> Result<(), GovernError> {
     let by = Actor::system("scanner");
     let event = log::Event::done(&by, "scan.start", ("scan", ""), json!({ "scope": scope, "asked_by": actor }), now);
     commit(record, key, &Change { events: vec![event], ..Change::default() }, now)
@@ -113,7 +127,13 @@ pub fn log_scan_start(record: &mut Record, key: Option<&SealKey>, actor: &str, s
 ///
 /// # Errors
 /// The record fails.
-pub fn log_scan_end(record: &mut Record, key: Option<&SealKey>, scan: i64, summary: Json, now: Time) -> Result<(), GovernError> {
+pub fn log_scan_end(
+    record: &mut Record,
+    key: Option<&SealKey>,
+    scan: i64,
+    summary: Json,
+    now: Time,
+) -> Result<(), GovernError> {
     let row = record.scan(Some(plumb_record::ScanId(scan)))?;
     let change = json!({
         "status": row.status, "judged_at": row.judged_at, "rules_digest": row.rules_digest,
@@ -190,7 +210,8 @@ pub fn transition(
 ) -> Result<Life, GovernError> {
     let row = record.finding(id)?;
     let event = if event == "merge" {
-        let into = fields.get("into").ok_or_else(|| GovernError::Input("`merge` needs `--field into=FINDING`".into()))?;
+        let into =
+            fields.get("into").ok_or_else(|| GovernError::Input("`merge` needs `--field into=FINDING`".into()))?;
         let other = record.finding(into)?;
         Event::Merge { same_account: other.account == row.account, exists: true, into: other.key.into() }
     } else {
@@ -236,7 +257,8 @@ pub fn note_done(
     if !session.actor.roles.iter().any(|r| may(*r, Act::RunCampaign)) {
         let has = session.actor.roles.iter().map(|r| r.name()).collect::<Vec<_>>().join(", ");
         let needs = "approver or admin".into();
-        let refusal = Refusal::NotAllowed { act: "note a kept promise".into(), needs, actor: session.actor.id.clone(), has };
+        let refusal =
+            Refusal::NotAllowed { act: "note a kept promise".into(), needs, actor: session.actor.id.clone(), has };
         log_denied(record, session, "cadence.done", ("cadence", promise), &refusal)?;
         return Err(refusal.into());
     }
@@ -248,7 +270,8 @@ pub fn note_done(
         complete: true,
     };
     let id = format!("{promise}/{account}/{}/{}", session.now, seal::log_state(record)?.1.head.size);
-    let event = log::Event::done(&session.actor, "cadence.done", ("cadence", &id), serde_json::to_value(&done)?, session.now);
+    let event =
+        log::Event::done(&session.actor, "cadence.done", ("cadence", &id), serde_json::to_value(&done)?, session.now);
     let mut change = Change { events: vec![session.mark(event)], ..Change::default() };
     change.put(super::picture::CADENCE, &id, 0, &done)?;
     commit(record, session.key.as_ref(), &change, session.now)?;

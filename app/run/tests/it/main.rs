@@ -99,7 +99,13 @@ fn sql(record: &mut Record, statement: &str) {
     record.atomically(|db| db.execute(statement, ()).map_err(|e| RecordError::Query(e.to_string()))).unwrap();
 }
 
-fn step(record: &mut Record, who: &str, name: &str, event: &str, fields: &[(&str, &str)]) -> Result<String, GovernError> {
+fn step(
+    record: &mut Record,
+    who: &str,
+    name: &str,
+    event: &str,
+    fields: &[(&str, &str)],
+) -> Result<String, GovernError> {
     let session = session(record, who, now());
     let fields = fields.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     let life = govern::transition(record, &catalog(), &session, &id(name), event, "", &fields)?;
@@ -110,7 +116,9 @@ fn ask(name: &str) -> Ask {
     Ask {
         findings: vec![id(name)],
         basis: Some("business-need".into()),
-        justification: Some("The shop's public catalogue is served from this bucket until the new front is live.".into()),
+        justification: Some(
+            "The shop's public catalogue is served from this bucket until the new front is live.".into(),
+        ),
         risk: Some("Anybody can read the catalogue and list its pictures.".into()),
         expires: Some("30d".into()),
         triggers: vec!["severity-rises".into()],
@@ -130,7 +138,10 @@ fn people_move_findings_by_the_rules_and_denied_attempts_are_logged() {
     let mut r = world();
     assert_eq!(step(&mut r, "erin", "orders", "triage", &[("team", "shop")]).unwrap(), "triaged");
     assert!(matches!(step(&mut r, "erin", "orders", "triage", &[("team", "shop")]), Err(GovernError::Refused(_))));
-    assert_eq!(step(&mut r, "erin", "orders", "start", &[("person", "erin"), ("plan", "SEC-1")]).unwrap(), "in-remediation");
+    assert_eq!(
+        step(&mut r, "erin", "orders", "start", &[("person", "erin"), ("plan", "SEC-1")]).unwrap(),
+        "in-remediation"
+    );
     assert_eq!(step(&mut r, "erin", "orders", "claim-fixed", &[("reference", "pull 7")]).unwrap(), "fixed-claimed");
     assert!(matches!(step(&mut r, "erin", "orders", "retest-pass", &[]), Err(GovernError::Input(_))));
     assert_eq!(state(&r, "orders"), "fixed-claimed");
@@ -151,7 +162,11 @@ fn every_kind_of_tampering_is_named() {
         ("edit", "UPDATE activity SET entry = replace(entry, 'shop', 'blog') WHERE seq = 3", "entry 3 "),
         ("delete", "DELETE FROM activity WHERE seq = 1", "entry 1 "),
         ("truncate", "DELETE FROM activity WHERE seq = 4", "entry 4 "),
-        ("head", "UPDATE document SET doc = replace(doc, '\"size\":5', '\"size\":4') WHERE collection = 'log'", "entry "),
+        (
+            "head",
+            "UPDATE document SET doc = replace(doc, '\"size\":5', '\"size\":4') WHERE collection = 'log'",
+            "entry ",
+        ),
     ];
     for (name, statement, says) in cases {
         let mut r = world();
@@ -193,7 +208,9 @@ fn nobody_decides_their_own_request_by_any_login() {
     assert_eq!(sweep(&mut r, now().plus_days(31)), 0);
     assert_eq!(state(&r, "orders"), "open");
     assert!(sound(&r).is_ok());
-    assert!(govern::request(&mut r, &catalog(), &asked, &Ask { findings: vec![id("logs")], ..Ask::default() }).is_err());
+    assert!(
+        govern::request(&mut r, &catalog(), &asked, &Ask { findings: vec![id("logs")], ..Ask::default() }).is_err()
+    );
     assert_eq!(state(&r, "logs"), "open");
 }
 
@@ -228,7 +245,8 @@ fn a_bundle_verifies_alone_and_a_spoiled_byte_is_named() {
     let mut r = world();
     step(&mut r, "erin", "orders", "triage", &[("team", "shop")]).unwrap();
     let (bytes, manifest) =
-        govern::write_bundle(&r, &catalog(), &[], "Example", now().plus_days(-90), now().plus_days(1), &seal().key).unwrap();
+        govern::write_bundle(&r, &catalog(), &[], "Example", now().plus_days(-90), now().plus_days(1), &seal().key)
+            .unwrap();
     let report = bundle::verify(&bytes, &[&manifest.key]).unwrap();
     assert_eq!((report.folded, report.log.entries), (3, 4));
     for at in [bytes.len() / 4, bytes.len() / 2, bytes.len() * 3 / 4] {
