@@ -140,7 +140,7 @@ impl Statement<'_> {
 
 /// The document as the assessing engine reads it; none when it is no policy at all.
 fn document(policy: &Value) -> Option<Document> {
-    (!policy.is_null()).then(|| Document::parse(&policy.to_plain_json()).ok()).flatten()
+    (!policy.is_null()).then(|| Document::parse(policy.to_plain_json()).ok()).flatten()
 }
 
 impl Policies for Engine {
