@@ -140,7 +140,7 @@ impl Statement<'_> {
 
 /// The document as the assessing engine reads it; none when it is no policy at all.
 fn document(policy: &Value) -> Option<Document> {
-    (!policy.is_null()).then(|| Document::parse(policy.to_plain_json()).ok()).flatten()
+    (!policy.is_null()).then(|| Document::parse(with_everyone(policy.to_plain_json())).ok()).flatten()
 }
 
 impl Policies for Engine {
@@ -305,6 +305,30 @@ const ESCALATIONS: [&[&str]; 22] = [
     &["lambda:UpdateFunctionCode"],
 ];
 
+/// A principal ARN whose account is `*` (`arn:aws:iam::*:root`) means everyone, as some services write it back.
+fn with_everyone(mut policy: serde_json::Value) -> serde_json::Value {
+    fn everyone(name: &mut serde_json::Value) {
+        match name {
+            serde_json::Value::Array(names) => names.iter_mut().for_each(everyone),
+            serde_json::Value::String(text) if text.starts_with("arn:") && text.split(':').nth(4) == Some("*") => {
+                *text = "*".into();
+            }
+            _ => {}
+        }
+    }
+    let statements = match policy.get_mut("Statement") {
+        Some(serde_json::Value::Array(items)) => items.iter_mut().collect(),
+        Some(one) => vec![one],
+        None => Vec::new(),
+    };
+    for statement in statements {
+        if let Some(aws) = statement.get_mut("Principal").and_then(|p| p.get_mut("AWS")) {
+            everyone(aws);
+        }
+    }
+    policy
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -327,6 +351,7 @@ mod tests {
         public(base(json!({"AWS": "*"}), json!({})), true);
         public(base(json!({"AWS": ["arn:aws:iam::111122223333:root", "*"]}), json!({})), true);
         public(base(json!({"AWS": "arn:aws:iam::111122223333:root"}), json!({})), false);
+        public(base(json!({"AWS": "arn:aws:iam::*:root"}), json!({})), true);
         public(base(json!({"Service": "sns.amazonaws.com"}), json!({})), false);
         public(base(json!("*"), json!({"StringEquals": {"aws:PrincipalOrgID": "o-1"}})), false);
         public(base(json!("*"), json!({"StringLike": {"aws:PrincipalOrgID": "*"}})), true);
