@@ -190,9 +190,10 @@ pub struct AwsArgs {
     /// FIPS endpoints
     #[arg(long)]
     pub fips: bool,
-    /// Share of the provider's published quotas to use at most; 0 means no limit of our own
-    #[arg(long, value_name = "SHARE", default_value_t = 0.2)]
-    pub max_share: f64,
+    /// Share of the provider's published quotas to use at most; 0 means no limit of our own. Default 0.2, and no limit
+    /// where the endpoint is on this machine (an emulator has no quotas)
+    #[arg(long, value_name = "SHARE")]
+    pub max_share: Option<f64>,
     /// Seconds a service in a region of an account may take
     #[arg(long, value_name = "SECONDS", default_value_t = 900)]
     pub service_deadline: u64,

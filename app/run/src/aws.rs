@@ -30,8 +30,9 @@ pub struct AwsOptions {
     pub endpoint_url: Option<String>,
     /// FIPS endpoints.
     pub fips: bool,
-    /// Share of the published quotas, above 0 to 1; 0 means no limit of our own.
-    pub max_share: f64,
+    /// Share of the published quotas, above 0 to 1; 0 means no limit of our own. None is a fifth, and no limit where
+    /// the endpoint is on this machine: an emulator has no quotas, and no workloads to take them from.
+    pub max_share: Option<f64>,
     /// Time for one service in one region of one account.
     pub service_deadline: Duration,
 }
@@ -48,7 +49,7 @@ impl Default for AwsOptions {
             accounts: BTreeSet::new(),
             endpoint_url: None,
             fips: false,
-            max_share: 0.2,
+            max_share: None,
             service_deadline: Duration::from_secs(900),
         }
     }
@@ -133,10 +134,16 @@ pub async fn connect(options: &AwsOptions) -> Result<Connected, EnterError> {
     if options.fips {
         variables.push(("AWS_USE_FIPS_ENDPOINT".into(), "true".into()));
     }
-    let share = if options.max_share <= 0.0 { Share::Unlimited } else { Share::Of(options.max_share) };
+    let endpoints = Endpoints::from_variables(variables.iter().cloned());
+    let share = match options.max_share {
+        Some(share) if share > 0.0 => Share::Of(share),
+        Some(_) => Share::Unlimited,
+        None if endpoints.is_loopback() => Share::Unlimited,
+        None => Share::default(),
+    };
     let config = Config {
         http: http::Options { ca_bundle: ca_bundle(&variables)?, ..http::Options::default() },
-        endpoints: Endpoints::from_variables(variables.iter().cloned()),
+        endpoints,
         budgets: Arc::new(Budgets::new(share, seed())),
         service_deadline: options.service_deadline,
         ..Config::default()

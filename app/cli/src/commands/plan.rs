@@ -39,7 +39,7 @@ pub fn run(globals: &Globals, args: PlanArgs) -> Result<u8, Failure> {
     };
     let known = known_resources(globals);
     let pace = |service: &str| plumb_clouds::aws::quota(service).per_second;
-    let plan = plumb_run::plan(&catalog, &rules, &regions, &known, args.aws.max_share, &pace);
+    let plan = plumb_run::plan(&catalog, &rules, &regions, &known, args.aws.max_share.unwrap_or(0.2), &pace);
     if out::format(globals) != Format::Text {
         let mut value = serde_json::to_value(&plan)?;
         if let Some(object) = value.as_object_mut() {

@@ -20,7 +20,7 @@ use std::{
 
 /// The options for reaching AWS that the command line gives.
 pub fn aws_options(args: &AwsArgs) -> Result<AwsOptions, Failure> {
-    if !(0.0..=1.0).contains(&args.max_share) {
+    if args.max_share.is_some_and(|share| !(0.0..=1.0).contains(&share)) {
         return Err(Failure::usage("--max-share must be between 0 (no limit) and 1 (the whole quota)"));
     }
     Ok(AwsOptions {

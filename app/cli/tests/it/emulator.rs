@@ -12,12 +12,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
 /// The interpreter of the emulator's environment: `PLUMB_VENV`, else `venv` in the target folder.
-fn python() -> Option<PathBuf> {
+pub fn python() -> Option<PathBuf> {
     let venv = std::env::var_os("PLUMB_VENV").map(PathBuf::from).unwrap_or_else(|| {
         // target/debug/plumb: two up is the target folder, wherever it was put.
         Path::new(env!("CARGO_BIN_EXE_plumb")).ancestors().nth(2).unwrap_or(Path::new("target")).join("venv")

@@ -1,0 +1,50 @@
+//! What leaves the process validates against the official schema of its format.
+//!
+//! The demo organisation is exported and `tests/aws/validate.py` holds the files against the schemas in `../shared` and
+//! Security Hub's own service model. Without either, the test says that it is skipped.
+
+use crate::emulator::{python, root};
+use std::{path::Path, process::Command};
+
+fn plumb(db: &Path, args: &[&str]) -> String {
+    let out = Command::new(env!("CARGO_BIN_EXE_plumb")).arg("--db").arg(db).args(args).output().expect("plumb runs");
+    assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8(out.stdout).expect("UTF-8")
+}
+
+#[test]
+fn exports_validate_against_the_official_schemas() {
+    let dir = std::env::temp_dir().join(format!("plumb-formats-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).expect("a folder");
+    let db = dir.join("demo.db");
+    plumb(&db, &["demo", "--quiet"]);
+    for (format, file) in
+        [("ocsf", "ocsf.json"), ("asff", "asff.json"), ("html", "report.html"), ("csv", "findings.csv")]
+    {
+        let path = dir.join(file);
+        let mut args = vec!["--quiet", "export", format, "--output", path.to_str().expect("a path")];
+        if format == "ocsf" {
+            args.push("--with-pass");
+        }
+        plumb(&db, &args);
+        assert!(std::fs::metadata(&path).expect("written").len() > 1000, "{format} is empty");
+    }
+    let csv = std::fs::read_to_string(dir.join("findings.csv")).expect("CSV");
+    assert!(csv.lines().skip(1).all(|l| !l.starts_with(['=', '+', '@'])), "a cell would run as a formula");
+    match python() {
+        None => eprintln!("skipped: no Python environment; make it with `cargo xtask venv`"),
+        Some(python) => {
+            let script = root().join("tests/aws/validate.py");
+            let out = Command::new(python)
+                .arg(script)
+                .arg(&dir)
+                .arg(root().join("../shared/schemas"))
+                .output()
+                .expect("python runs");
+            let said = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+            assert!(out.status.success(), "{said}");
+            eprintln!("{said}");
+        }
+    }
+    let _ = std::fs::remove_dir_all(&dir);
+}
