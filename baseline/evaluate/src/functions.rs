@@ -190,11 +190,11 @@ pub(crate) fn public_cidr(text: &str) -> bool {
     match address.parse::<IpAddr>() {
         Ok(IpAddr::V4(v4)) => {
             let bits = bits.unwrap_or(32);
-            bits == 0 || (bits <= 8 && !private_v4(v4))
+            bits < 8 || (bits == 8 && !private_v4(v4))
         }
         Ok(IpAddr::V6(v6)) => {
             let bits = bits.unwrap_or(128);
-            bits == 0 || (bits <= 16 && !private_v6(v6))
+            bits < 7 || (bits <= 16 && !private_v6(v6))
         }
         Err(_) => false,
     }
