@@ -5,6 +5,6 @@ use plumb_discover::{Mapping, SourceKind, read};
 
 fuzz_target!(|bytes: &[u8]| {
     for kind in SourceKind::ALL {
-        let _ = read(kind, &mut &*bytes, &Mapping::default());
+        let _ = read(*kind, &mut &*bytes, &Mapping::default());
     }
 });
