@@ -11,7 +11,7 @@ mod text;
 pub use asff::asff;
 pub use html::html;
 pub use ocsf::ocsf;
-pub use text::{csv, markdown};
+pub use text::{csv, csv_cell, markdown};
 
 use plumb_model::{Leaf, Outcome, Severity};
 

@@ -3,8 +3,8 @@
 use crate::{Exported, Report};
 use plumb_model::Severity;
 
-/// A CSV cell; one a spreadsheet would run as a formula is made text.
-fn cell(text: &str) -> String {
+/// A CSV cell (RFC 4180), quoted when need be; one a spreadsheet would run as a formula is made text.
+pub fn csv_cell(text: &str) -> String {
     let text = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() };
     if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
@@ -36,7 +36,7 @@ pub fn csv(rows: &[Exported]) -> String {
             &r.observed(),
             &controls,
         ]
-        .map(cell);
+        .map(csv_cell);
         out.push_str(&cells.join(","));
         out.push_str("\r\n");
     }

@@ -92,7 +92,7 @@ pub fn rows<T: Serialize>(
         Format::Csv => {
             line(header.join(","));
             for row in rows {
-                line(cells(row).iter().map(|c| csv_cell(c)).collect::<Vec<_>>().join(","));
+                line(cells(row).iter().map(|c| plumb_connect::csv_cell(c)).collect::<Vec<_>>().join(","));
             }
         }
         Format::Text => table(header, &rows.iter().map(cells).collect::<Vec<_>>()),
@@ -124,10 +124,4 @@ pub fn table(header: &[&str], rows: &[Vec<String>]) {
     for row in rows {
         show(row);
     }
-}
-
-/// A CSV cell, quoted when need be; a cell a spreadsheet would run as a formula is made text.
-pub fn csv_cell(cell: &str) -> String {
-    let cell = if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell.to_owned() };
-    if cell.contains([',', '"', '\n', '\r']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell }
 }
