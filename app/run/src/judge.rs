@@ -212,6 +212,11 @@ fn world_of<E: From<JudgeError> + From<RecordError>>(
                 let call = kind.list.as_ref().map_or_else(|| kind_id.to_string(), |l| l.call.name());
                 let mut unknown = Unknown::new(plumb_model::Reason::NotAsked, call);
                 unknown.detail = "not every region is in the scope of this scan".into();
+                if facts.unread_regions.iter().any(|r| r == crate::scan::UNLISTED) {
+                    unknown = Unknown::new(plumb_model::Reason::Denied, "ec2:DescribeRegions");
+                    unknown.permission = "ec2:DescribeRegions".into();
+                    unknown.detail = "there may be regions that could not be listed".into();
+                }
                 Arc::new(unknown)
             })
         };
