@@ -25,6 +25,7 @@ pub mod people;
 pub mod report;
 pub mod score;
 pub mod transition;
+pub mod watch;
 
 use crate::{args::Cli, out, out::Failure};
 use clap::CommandFactory;
