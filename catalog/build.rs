@@ -4,7 +4,8 @@ use std::{fs, io, path::Path};
 
 fn main() -> io::Result<()> {
     // Asked when it runs: a target folder may have been built somewhere else and moved here.
-    let root = std::env::var_os("CARGO_MANIFEST_DIR").ok_or_else(|| io::Error::other("CARGO_MANIFEST_DIR is not set"))?;
+    let root =
+        std::env::var_os("CARGO_MANIFEST_DIR").ok_or_else(|| io::Error::other("CARGO_MANIFEST_DIR is not set"))?;
     let root = Path::new(&root);
     let mut files = Vec::new();
     for top in ["aws", "azure", "gcp", "assess", "frameworks"] {

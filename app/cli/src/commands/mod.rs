@@ -19,6 +19,7 @@ pub mod cadence;
 pub mod estate;
 pub mod evidence;
 pub mod exceptions;
+pub mod excerpt;
 pub mod identity;
 pub mod known;
 pub mod people;
