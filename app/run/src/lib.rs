@@ -24,7 +24,7 @@ pub use judge::{JudgeError, judge_account};
 pub use plan::{PermissionPolicy, Plan, PlanRow, permissions, plan};
 pub use policies::Engine;
 pub use redact::redact;
-pub use scan::{Outcome, ScanError, ScanOptions, Seen, facts_of, run_scan};
+pub use scan::{Outcome, ScanError, ScanOptions, Seen, facts_of, is_live, run_scan};
 pub use settings::{read_example, read_params};
 pub use support::EndOfLife;
 

@@ -86,7 +86,7 @@ pub fn run(globals: &Globals, args: WatchArgs) -> Result<u8, Failure> {
     let full_every = duration(&args.full_every).map_err(|e| Failure::usage(format!("--full-every: {e}")))?;
     let options = aws_options(&args.aws)?;
     let catalog = context::catalog(globals)?;
-    let rules = context::rules(globals, &catalog, &args.rules)?;
+    let rules = context::live_rules(globals, &catalog, &args.rules, "aws")?;
     let params = context::params(globals)?;
     let touch = Touch::new(&catalog, &rules);
     let mut record = context::record(globals)?;
@@ -107,7 +107,8 @@ pub fn run(globals: &Globals, args: WatchArgs) -> Result<u8, Failure> {
                 plumb_run::discover(wire, Some(&connected), &connected.account, &connected.home, &options, |_| {})
                     .await?;
             let due = full_at.is_none_or(|at| now.seconds() - at.seconds() >= seconds(full_every));
-            let mut jobs: Vec<(Vec<AccountTarget>, Option<RuleSet>)> = Vec::new();
+            // Whose accounts, by which rules; none for all that were asked for.
+            let mut jobs: Vec<(Vec<AccountTarget>, Option<BTreeSet<RuleId>>)> = Vec::new();
             let (mut changes, mut gaps) = (0, Vec::new());
             if due {
                 jobs.push((targets, None));
@@ -122,7 +123,7 @@ pub fn run(globals: &Globals, args: WatchArgs) -> Result<u8, Failure> {
                 }
                 for (account, wanted) in touch.rules(&looked.changes) {
                     let of: Vec<AccountTarget> = targets.iter().filter(|t| t.id == account).cloned().collect();
-                    jobs.push((of, Some(only(&catalog, wanted, &params))));
+                    jobs.push((of, Some(wanted)));
                 }
             }
             let kind = if due { "full" } else { "changes" };
@@ -132,17 +133,21 @@ pub fn run(globals: &Globals, args: WatchArgs) -> Result<u8, Failure> {
                     started: now,
                     now,
                     regions: regions.clone(),
-                    scope: json!({ "provider": "aws", "watch": kind, "accounts": of.iter().map(|t| t.id.clone()).collect::<Vec<_>>(), "regions": args.aws.regions }),
+                    scope: scope(&args, kind, &of, some.as_ref()),
                     resume: None,
                     accounts_at_once: args.accounts_at_once,
                     home: connected.home.clone(),
                     partition: connected.partition.clone(),
                 };
+                let some = some.map(|wanted| {
+                    RuleSet::compile(&catalog, &Selection { rules: Some(wanted), params: params.clone() }).0
+                });
                 let rules = some.as_ref().unwrap_or(&rules);
-                let outcome = execute(
-                    &show, wire, &mut record, &catalog, rules, of, &scan_options, asked_to_stop(), &|| json!({}),
-                )
-                .await?;
+                let outcome =
+                    execute(&show, wire, &mut record, &catalog, rules, of, &scan_options, asked_to_stop(), &|| {
+                        json!({})
+                    })
+                    .await?;
                 let stopped = outcome.interrupted;
                 outcomes.push(outcome);
                 if stopped {
@@ -154,7 +159,10 @@ pub fn run(globals: &Globals, args: WatchArgs) -> Result<u8, Failure> {
                 full_at = Some(now);
             }
             since = now;
-            print(globals, &told(round, if due || !outcomes.is_empty() { kind } else { "quiet" }, changes, &gaps, &outcomes));
+            print(
+                globals,
+                &told(round, if due || !outcomes.is_empty() { kind } else { "quiet" }, changes, &gaps, &outcomes),
+            );
             if args.rounds.is_some_and(|most| round >= most) {
                 return Ok(if gaps.is_empty() && outcomes.iter().all(|o| o.complete) { 0 } else { 3 });
             }
@@ -170,13 +178,17 @@ fn seconds(time: Duration) -> i64 {
     i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// The rules of a round that follows changes.
-fn only(
-    catalog: &plumb_catalog::Catalog,
-    wanted: BTreeSet<RuleId>,
-    params: &std::collections::BTreeMap<RuleId, std::collections::BTreeMap<String, plumb_model::Value>>,
-) -> RuleSet {
-    RuleSet::compile(catalog, &Selection { rules: Some(wanted), params: params.clone() }).0
+/// What a round looked at, so that its verdicts can be asked for again.
+fn scope(args: &WatchArgs, kind: &str, of: &[AccountTarget], some: Option<&BTreeSet<RuleId>>) -> Json {
+    let mut scope = crate::commands::scan::scope_of(&args.aws, &args.rules);
+    if let Some(scope) = scope.as_object_mut() {
+        scope.insert("watch".into(), json!(kind));
+        if let Some(some) = some {
+            scope.insert("checks".into(), json!(some));
+            scope.insert("accounts".into(), json!(of.iter().map(|t| &t.id).collect::<Vec<_>>()));
+        }
+    }
+    scope
 }
 
 #[cfg(test)]

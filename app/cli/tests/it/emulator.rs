@@ -146,6 +146,9 @@ fn an_organisation_is_read_judged_and_kept() {
     // What was planted is what is said: a failure fails, what is fine passes, what is denied is unknown.
     let mut outcomes: BTreeMap<(String, String), Vec<Json>> = BTreeMap::new();
     for verdict in emulator.verdicts() {
+        // Kinds that only code can declare are not judged on accounts, and nothing is made up to judge.
+        assert!(text(&verdict, "kind").starts_with("aws."), "{verdict}");
+        assert!(!text(&verdict, "resource").contains("unidentified"), "{verdict}");
         outcomes.entry((text(&verdict, "account").into(), text(&verdict, "rule").into())).or_default().push(verdict);
     }
     let truth = lines(&std::fs::read_to_string(emulator.dir.join("truth.jsonl")).expect("the truth"));
