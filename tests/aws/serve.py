@@ -8,11 +8,12 @@ Beside moto's own answers:
   * of the provider's own policies only a dozen well-known ones, so that a recording stays small;
   * `POST /plumb/deny {"account","service","operation"}` refuses a read from then on (`*` for every operation);
   * `POST /plumb/age {"account","user","days"}` makes a user and its access keys older;
-  * `POST /plumb/freeze` remembers every sound answer from then on, so that scans of an organisation nobody changes are
-    quick and alike;
+  * `POST /plumb/freeze {"on"}` remembers every sound answer from then on, or no longer, so that scans of an organisation
+    nobody changes are quick and alike;
   * `POST /plumb/faults {"faults": [{"kind","account","region","service","operation","every","after","seconds"}]}`
     replaces the faults that are on. `kind` is one of `faults.KINDS`, the places default to any, `every` N spares all but
     every Nth call, `after` N spares the first N.
+  * changes are told by `cloudtrail:LookupEvents`, each in the region it was made in (global services in us-east-1).
 Signatures are not verified: the access key selects the account, as in moto. Listens on 127.0.0.1 only.
 """
 import argparse, datetime, io, json, os, re, sys, threading, time, urllib.parse
@@ -69,8 +70,33 @@ UNTOUCHED = dict([
     (("guardduty", "ListFindings"), ("application/json", '{"findingIds": []}')),
     (("account", "GetContactInformation"), ("application/json", '{"ContactInformation": {"FullName": "Northwind Traders", "CompanyName": "Northwind", "AddressLine1": "1 Harbour Street", "City": "Kiel", "PostalCode": "24103", "CountryCode": "DE", "PhoneNumber": "+4943100000"}}')),
 ])
-denied, regions = set(), []
+denied, regions, changes = set(), [], []
 faults, frozen, freezing = Faults(), {}, threading.Event()
+
+# What S3's log calls a change, by method and query key.
+S3_CHANGES = {("PUT", "policy"): "PutBucketPolicy", ("DELETE", "policy"): "DeleteBucketPolicy", ("PUT", "acl"): "PutBucketAcl",
+              ("PUT", "publicAccessBlock"): "PutBucketPublicAccessBlock", ("PUT", "versioning"): "PutBucketVersioning", ("PUT", ""): "CreateBucket"}
+READS = re.compile("^(Get|List|Describe|Head|Lookup|Query|Search|AssumeRole|Batch(Get|Describe))")
+
+
+def note_change(environ, account, service, region, op):
+    if service == "s3" and re.match(r"^/[^/]+/?$", environ["PATH_INFO"]):
+        key = (environ.get("QUERY_STRING", "").split("&")[0]).split("=")[0]
+        op = S3_CHANGES.get((environ["REQUEST_METHOD"], key), "")
+    if op and not READS.match(op):
+        now = datetime.datetime.now(datetime.timezone.utc).timestamp()
+        place = "us-east-1" if service in ("iam", "organizations", "route53", "cloudfront", "sts") else region
+        changes.append((account, place, {"EventId": f"{len(changes):08d}-0000-4000-8000-000000000000", "EventName": op, "ReadOnly": "false", "EventTime": now,
+                                         "EventSource": f"{service}.amazonaws.com", "Username": "seed", "Resources": [], "CloudTrailEvent": "{}"}))
+
+
+def told(account, region, ask):
+    first, last = ask.get("StartTime", 0), ask.get("EndTime", 1e12)
+    # Seconds are whole in the question.
+    found = [e for a, r, e in changes if (a, r) == (account, region) and first <= e["EventTime"] < last + 1]
+    begin = int(ask.get("NextToken") or 0)
+    page = {"Events": found[begin:begin + 50]}
+    return page | ({"NextToken": str(begin + 50)} if begin + 50 < len(found) else {})
 
 
 def operation(environ, service, body):
@@ -111,7 +137,8 @@ def chore(path, ask):
     elif path == "/plumb/faults":
         faults.replace(ask["faults"])
     elif path == "/plumb/freeze":
-        freezing.set()
+        frozen.clear()
+        (freezing.set if ask["on"] else freezing.clear)()
     elif path == "/plumb/age":
         user = get_backend("iam")[ask["account"]]["aws"].users[ask["user"]]
         then = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None, microsecond=0) - datetime.timedelta(days=ask["days"])
@@ -135,6 +162,8 @@ def wrap(inner):
 
         if denied & {(account, service, op), (account, service, "*")}:
             answer = made(*refusal(service, op))
+        elif (service, op) == ("cloudtrail", "LookupEvents"):
+            answer = made("200 OK", "application/x-amz-json-1.1", json.dumps(told(account, region, json.loads(body or b"{}"))))
         elif (service, op) in UNTOUCHED:
             answer = made("200 OK", *UNTOUCHED[service, op])
         elif service == "ec2" and op == "DescribeRegions" and regions:
@@ -160,6 +189,7 @@ def wrap(inner):
             return inner(environ, start)
         account, region, service = iam_models.get_account_id_from(signed[1]), signed[2], signed[3].lower()
         op = operation(environ, service, body)
+        note_change(environ, account, service, region, op)
         status, headers, data = faults.answer(environ, body, account, region, service, op, lambda: sound(environ, body, account, service, region, op))
         start(status, headers)
         return [data]

@@ -141,6 +141,7 @@ fn trouble_makes_verdicts_unknown_and_nothing_else() {
     let Some(emulator) = own() else { return };
     let db = "faults.db";
     let now = ["--now", "2026-01-01T00:00:00Z"];
+    emulator.tell("/plumb/freeze", &json!({ "on": true }));
     let (code, first, said) = scan(&emulator, db, &now);
     assert!(code == 0 || code == 3, "the sound scan ended with {code}: {said}");
     let clean = Verdicts::of(&emulator, db);
@@ -235,7 +236,7 @@ fn trouble_makes_verdicts_unknown_and_nothing_else() {
 #[test]
 fn a_scan_that_was_stopped_or_killed_is_taken_up_again() {
     let Some(emulator) = own() else { return };
-    emulator.tell("/plumb/faults", &json!({ "faults": [] }));
+    emulator.tell("/plumb/freeze", &json!({ "on": true }));
     let now = ["--now", "2026-01-01T00:00:00Z"];
     let (_, whole, _) = scan(&emulator, "uninterrupted.db", &now);
     let clean = Verdicts::of(&emulator, "uninterrupted.db");

@@ -6,3 +6,4 @@ mod emulator;
 mod formats;
 mod machine;
 mod faults;
+mod watch;
