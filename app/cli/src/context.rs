@@ -154,16 +154,32 @@ pub fn select(catalog: &Catalog, filter: &RuleFilter) -> Result<Option<BTreeSet<
     }
 }
 
-/// Settings from a TOML file: `[params."aws.iam.user.access-key-rotated"]` tables.
-pub fn params(globals: &Globals) -> Result<BTreeMap<RuleId, BTreeMap<String, Value>>, Failure> {
+/// The text of the settings file, with its path.
+fn settings(globals: &Globals) -> Result<Option<(PathBuf, String)>, Failure> {
     let path = match &globals.config {
         Some(path) => path.clone(),
         None if Path::new("plumb.toml").exists() => PathBuf::from("plumb.toml"),
-        None => return Ok(BTreeMap::new()),
+        None => return Ok(None),
     };
     let text =
         std::fs::read_to_string(&path).map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", path.display())))?;
+    Ok(Some((path, text)))
+}
+
+/// Settings from a TOML file: `[params."aws.iam.user.access-key-rotated"]` tables.
+pub fn params(globals: &Globals) -> Result<BTreeMap<RuleId, BTreeMap<String, Value>>, Failure> {
+    let Some((path, text)) = settings(globals)? else { return Ok(BTreeMap::new()) };
     plumb_run::read_params(&text).map_err(|e| Failure::usage(format!("`{}`: {e}", path.display())))
+}
+
+/// The table `[check]` of the same file; its baseline is found beside the file.
+pub fn check_settings(globals: &Globals) -> Result<plumb_run::CheckSettings, Failure> {
+    let Some((path, text)) = settings(globals)? else { return Ok(plumb_run::CheckSettings::default()) };
+    let mut read =
+        plumb_run::read_check_settings(&text).map_err(|e| Failure::usage(format!("`{}`: {e}", path.display())))?;
+    let beside = |name: String| path.parent().unwrap_or(Path::new("")).join(name).display().to_string();
+    read.baseline = read.baseline.map(beside);
+    Ok(read)
 }
 
 /// The compiled rules that a filter and the configuration name.

@@ -19,7 +19,7 @@ pub const DELIVERY: i64 = 15 * 60;
 
 /// A change the activity log told of.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Changed {
+pub struct Change {
     /// The event's own id.
     pub id: String,
     /// The account.
@@ -40,7 +40,7 @@ pub struct Changed {
 #[derive(Debug, Default)]
 pub struct Looked {
     /// Changes not seen before.
-    pub changes: Vec<Changed>,
+    pub changes: Vec<Change>,
     /// Places whose history could not be read: account, region, why.
     pub gaps: Vec<(String, String, Unknown)>,
 }
@@ -89,7 +89,7 @@ pub async fn changes(
                 if id.is_empty() || seen.0.insert(id.clone(), until).is_some() {
                     continue;
                 }
-                looked.changes.push(Changed {
+                looked.changes.push(Change {
                     id,
                     account: target.id.clone(),
                     region: region.clone(),
@@ -134,7 +134,7 @@ impl Touch {
     }
 
     /// The rules to judge again, by account.
-    pub fn rules(&self, changes: &[Changed]) -> BTreeMap<String, BTreeSet<RuleId>> {
+    pub fn rules(&self, changes: &[Change]) -> BTreeMap<String, BTreeSet<RuleId>> {
         let mut out: BTreeMap<String, BTreeSet<RuleId>> = BTreeMap::new();
         for change in changes {
             let service = change.source.strip_suffix(".amazonaws.com").unwrap_or(&change.source);
@@ -150,8 +150,8 @@ impl Touch {
 mod tests {
     use super::*;
 
-    fn change(source: &str) -> Changed {
-        Changed {
+    fn change(source: &str) -> Change {
+        Change {
             id: "e".into(),
             account: "111122223333".into(),
             region: "eu-west-1".into(),

@@ -1,6 +1,7 @@
 //! One module per group of commands.
 
 pub mod check;
+pub mod check_actions;
 pub mod check_formats;
 pub mod code;
 pub mod demo;
