@@ -135,6 +135,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Show what infrastructure as code declares
     Code(CodeArgs),
+    /// Scan, then follow the activity log and judge again what changed
+    Watch(WatchArgs),
 }
 
 /// Which rules.
@@ -239,6 +241,35 @@ pub struct ScanArgs {
 pub enum Provider {
     /// Amazon Web Services
     Aws,
+}
+
+/// `plumb watch`
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    /// The provider
+    #[arg(value_enum, default_value_t = Provider::Aws)]
+    pub provider: Provider,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub aws: AwsArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub rules: RuleFilter,
+    /// Time between looks at the activity log: 90s, 5m, 1h
+    #[arg(long, value_name = "TIME", default_value = "5m")]
+    pub every: String,
+    /// Time after which everything is read again
+    #[arg(long, value_name = "TIME", default_value = "24h")]
+    pub full_every: String,
+    /// Stop after this many rounds; the first reads everything
+    #[arg(long, value_name = "N")]
+    pub rounds: Option<u64>,
+    /// Accounts read at once
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub accounts_at_once: usize,
+    /// No progress line
+    #[arg(long)]
+    pub no_progress: bool,
 }
 
 /// `plumb plan`

@@ -184,7 +184,34 @@ pub fn check_settings(globals: &Globals) -> Result<plumb_run::CheckSettings, Fai
 
 /// The compiled rules that a filter and the configuration name.
 pub fn rules(globals: &Globals, catalog: &Catalog, filter: &RuleFilter) -> Result<RuleSet, Failure> {
-    let selection = Selection { rules: select(catalog, filter)?, params: params(globals)? };
+    compile(globals, catalog, select(catalog, filter)?)
+}
+
+/// Those of them that judge what a provider's interface tells. Kinds without a live column are of code alone.
+pub fn live_rules(
+    globals: &Globals,
+    catalog: &Catalog,
+    filter: &RuleFilter,
+    provider: &str,
+) -> Result<RuleSet, Failure> {
+    let wanted = select(catalog, filter)?;
+    let named = |rule: &plumb_catalog::Rule| wanted.as_ref().is_none_or(|some| some.contains(&rule.id));
+    let live: BTreeSet<RuleId> = catalog
+        .rules
+        .values()
+        .filter(|rule| named(rule) && plumb_run::is_live(catalog, &rule.kind, provider))
+        .map(|rule| rule.id.clone())
+        .collect();
+    if live.is_empty() {
+        return Err(Failure::usage(format!(
+            "none of the rules these filters name can be judged on a live {provider} account; `plumb check` judges code by them"
+        )));
+    }
+    compile(globals, catalog, Some(live))
+}
+
+fn compile(globals: &Globals, catalog: &Catalog, wanted: Option<BTreeSet<RuleId>>) -> Result<RuleSet, Failure> {
+    let selection = Selection { rules: wanted, params: params(globals)? };
     let (rules, problems) = RuleSet::compile(catalog, &selection);
     warn(globals, &problems);
     if rules.is_empty() {

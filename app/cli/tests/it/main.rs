@@ -7,3 +7,4 @@ mod check_fix;
 mod emulator;
 mod formats;
 mod machine;
+mod watch;
