@@ -125,7 +125,11 @@ struct Truth {
 
 impl Truth {
     fn plant(&mut self, at: usize, address: String, good: bool) {
-        if good { self.good.insert((at, address)) } else { self.bad.insert((at, address)) };
+        if good {
+            self.good.insert((at, address))
+        } else {
+            self.bad.insert((at, address))
+        };
     }
 }
 
@@ -213,11 +217,7 @@ struct Agreement {
 
 fn agreement(truth: &Truth, failed: &BTreeSet<(usize, String)>) -> Agreement {
     let wrong = failed.iter().filter(|f| !truth.bad.contains(*f)).count();
-    Agreement {
-        missed: truth.bad.difference(failed).count(),
-        wrong,
-        planted: truth.bad.len() + truth.good.len(),
-    }
+    Agreement { missed: truth.bad.difference(failed).count(), wrong, planted: truth.bad.len() + truth.good.len() }
 }
 
 fn read(path: &Path) -> String {
@@ -243,7 +243,9 @@ fn ours(out: &Path) -> BTreeSet<(usize, String)> {
 fn checkovs(out: &Path) -> BTreeSet<(usize, String)> {
     let whole: Json = serde_json::from_str(&read(out)).unwrap_or_default();
     let parts = if let Json::Array(parts) = whole { parts } else { vec![whole] };
-    let rows = parts.iter().flat_map(|p| p.pointer("/results/failed_checks").and_then(Json::as_array).cloned().unwrap_or_default());
+    let rows = parts
+        .iter()
+        .flat_map(|p| p.pointer("/results/failed_checks").and_then(Json::as_array).cloned().unwrap_or_default());
     rows.filter_map(|r| {
         let at = TRAITS.iter().position(|t| t.checkov == text(&r, "/check_id"))?;
         Some((at, text(&r, "/resource").to_owned()))
@@ -254,8 +256,9 @@ fn checkovs(out: &Path) -> BTreeSet<(usize, String)> {
 fn trivys(out: &Path) -> BTreeSet<(usize, String)> {
     let whole: Json = serde_json::from_str(&read(out)).unwrap_or_default();
     let results = whole.pointer("/Results").and_then(Json::as_array).cloned().unwrap_or_default();
-    let rows =
-        results.iter().flat_map(|r| r.pointer("/Misconfigurations").and_then(Json::as_array).cloned().unwrap_or_default());
+    let rows = results
+        .iter()
+        .flat_map(|r| r.pointer("/Misconfigurations").and_then(Json::as_array).cloned().unwrap_or_default());
     rows.filter(|m| text(m, "/Status") == "FAIL")
         .filter_map(|m| {
             let at = TRAITS.iter().position(|t| t.trivy.contains(&text(&m, "/AVDID")))?;
@@ -277,7 +280,10 @@ fn run_tool(tool: &Tool, dir: &Path, out: &Path) -> Result<Took, String> {
     let mut command = Command::new(&tool.program);
     command.args((tool.args)(dir)).stdout(Stdio::from(file)).stderr(Stdio::null());
     // Nobody phones home.
-    command.env("BC_SKIP_MAPPING", "TRUE").env("HTTPS_PROXY", "http://127.0.0.1:9").env("HTTP_PROXY", "http://127.0.0.1:9");
+    command
+        .env("BC_SKIP_MAPPING", "TRUE")
+        .env("HTTPS_PROXY", "http://127.0.0.1:9")
+        .env("HTTP_PROXY", "http://127.0.0.1:9");
     measure(&mut command)
 }
 
@@ -348,7 +354,9 @@ fn find_trivy(venv: &Path) -> Option<PathBuf> {
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).ok()?.flatten() {
             let path = entry.path();
-            if path.is_dir() && (path.to_string_lossy().contains("trivy") || !path.to_string_lossy().contains("site-packages/")) {
+            if path.is_dir()
+                && (path.to_string_lossy().contains("trivy") || !path.to_string_lossy().contains("site-packages/"))
+            {
                 folders.push(path);
             } else if entry.file_name() == "trivy" && entry.metadata().is_ok_and(|m| m.len() > 10 << 20) {
                 return Some(path);
@@ -405,6 +413,8 @@ pub fn run(args: &[String]) -> Done {
             println!("           {:.0} times the processor time of plumb", theirs / own.max(0.005));
         }
     }
-    println!("limits: one file 0.05 s and 30 MB; 10,000 flat 1.5 CPU-s and 200 MB; no planted truth missed or invented");
+    println!(
+        "limits: one file 0.05 s and 30 MB; 10,000 flat 1.5 CPU-s and 200 MB; no planted truth missed or invented"
+    );
     if wrong > 0 { Err(format!("{wrong} planted properties were judged wrong")) } else { Ok(()) }
 }

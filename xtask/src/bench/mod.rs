@@ -1,6 +1,7 @@
 //! `cargo xtask bench NAME`: what is promised about speed and size, measured. Each bench is one file with a `run`, and
 //! prints its figures beside a limit or a peer measured in the same run. `docs/performance.md` keeps the figures.
 
+mod check;
 mod eval;
 
 use crate::{Done, emulator::call, root};
@@ -19,11 +20,16 @@ struct Bench {
 }
 
 /// Every bench, one line each.
-const BENCHES: &[Bench] = &[Bench {
-    name: "eval",
-    about: "judging synthetic resources against 1 µs a verdict [--resources N]",
-    run: eval::run,
-}];
+const BENCHES: &[Bench] = &[
+    Bench {
+        name: "eval", about: "judging synthetic resources against 1 µs a verdict [--resources N]", run: eval::run
+    },
+    Bench {
+        name: "check",
+        about: "planted Terraform beside Checkov and Trivy [--resources N] [--peer-resources N] [--alone] [--plumb PATH]",
+        run: check::run,
+    },
+];
 
 /// Chooses the bench.
 pub fn run(args: &[String]) -> Done {

@@ -7,4 +7,6 @@ mod check_fix;
 mod emulator;
 mod formats;
 mod machine;
+mod plan;
+mod twin;
 mod watch;

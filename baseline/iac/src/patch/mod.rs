@@ -156,7 +156,12 @@ impl Job<'_> {
         // Where it is written now, else where the page writes it, else where it can be written.
         let mut tried: Vec<(u8, usize)> = takes.iter().enumerate().map(|(i, t)| (self.rank(t), i)).collect();
         tried.sort_unstable();
-        for (_, i) in tried {
+        let best = tried.first().map_or(0, |(rank, _)| *rank);
+        for (rank, i) in tried {
+            // Where the page writes it elsewhere, an old or unusual place is no way out.
+            if rank > best.max(1) {
+                break;
+            }
             let Some(take) = takes.get(i) else { continue };
             match self.one_take(take, asked, want.as_ref()) {
                 Ok(edits) => return Ok(edits),
@@ -483,7 +488,8 @@ impl Job<'_> {
 
     /// None when the page writes nothing there; `Some(None)` when what it writes is for the author to choose.
     fn on_page(&self, take: &Take, steps: &[Step]) -> Option<Option<Lit>> {
-        let found: Vec<Option<Lit>> = self.page_code().iter().filter_map(|t| self.on_one_page(t, take, steps)).collect();
+        let found: Vec<Option<Lit>> =
+            self.page_code().iter().filter_map(|t| self.on_one_page(t, take, steps)).collect();
         if found.is_empty() { None } else { Some(found.into_iter().flatten().next()) }
     }
 
