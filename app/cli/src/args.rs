@@ -578,6 +578,9 @@ pub struct CheckArgs {
     /// Put the skips found in comments on the record as exception requests
     #[arg(long)]
     pub record: bool,
+    /// Name the open findings of the record that are the same thing, deployed
+    #[arg(long)]
+    pub live: bool,
 }
 
 /// Where a comment goes.

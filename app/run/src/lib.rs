@@ -38,3 +38,5 @@ mod fix;
 mod review;
 pub use fix::{Changed, FixInput, Fixes, fixes, unified};
 pub use review::{Host, Posted, Review, ReviewError};
+mod twins;
+pub use twins::{Twin, twins};
