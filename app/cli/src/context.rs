@@ -168,7 +168,7 @@ pub fn params(globals: &Globals) -> Result<BTreeMap<RuleId, BTreeMap<String, Val
 
 /// The compiled rules that a filter and the configuration name.
 pub fn rules(globals: &Globals, catalog: &Catalog, filter: &RuleFilter) -> Result<RuleSet, Failure> {
-    let selection = Selection { rules: select(catalog, filter)?, params: params(globals)? };
+    let selection = Selection { rules: select(catalog, filter)?, params: params(globals)?, natives: plumb_run::NATIVE };
     let (rules, problems) = RuleSet::compile(catalog, &selection);
     warn(globals, &problems);
     if rules.is_empty() {

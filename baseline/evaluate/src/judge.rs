@@ -1,6 +1,6 @@
 //! The judgement of one resource by one rule.
 
-use crate::{CompiledRule, RuleSet, World, world::Here};
+use crate::{CompiledRule, RuleSet, World, ruleset::Pass, world::Here};
 use plumb_cel::{CelLeaf, Decision, Frame, Program, Val};
 use plumb_model::{Leaf, Outcome, Reason, Resource, Source, Time, Unknown, Value, Verdict};
 use std::sync::Arc;
@@ -33,7 +33,8 @@ impl RuleSet {
 }
 
 impl CompiledRule {
-    /// Judges a resource of the rule's kind. Gives at least one verdict; several when the rule judges parts.
+    /// Judges a resource of the rule's kind. Gives at least one verdict; several when the rule judges parts, none when
+    /// the page is native.
     pub fn judge(
         &self,
         resource: &Resource,
@@ -42,6 +43,7 @@ impl CompiledRule {
         explain: Explain,
         take: &mut impl FnMut(Verdict),
     ) {
+        let Pass::Cel(pass) = &self.pass else { return };
         let here = world.around(resource, &self.kind);
         let vars = [
             Val::str(resource.id.as_str()),
@@ -61,8 +63,8 @@ impl CompiledRule {
                 }
                 Decision::Unknown(needs) => {
                     // If the condition itself holds, it does not matter whether the rule applies.
-                    if self.parts.is_none() && self.pass.decide(&frame) == Decision::True {
-                        let because = self.leaves(resource, world, &self.pass, &frame, explain == Explain::Everything);
+                    if self.parts.is_none() && pass.decide(&frame) == Decision::True {
+                        let because = self.leaves(resource, world, pass, &frame, explain == Explain::Everything);
                         return take(self.verdict(resource, "", Outcome::Pass, Vec::new(), because));
                     }
                     let because = self.leaves(resource, world, when, &frame, explain != Explain::Nothing);
@@ -72,8 +74,8 @@ impl CompiledRule {
             }
         }
         match &self.parts {
-            None => self.decide(resource, world, "", &frame, explain, take),
-            Some((list, key)) => self.judge_parts(resource, world, list, key, &here, &vars, now, explain, take),
+            None => self.decide(resource, world, pass, "", &frame, explain, take),
+            Some((list, key)) => self.judge_parts(resource, world, pass, list, key, &here, &vars, now, explain, take),
         }
     }
 
@@ -82,6 +84,7 @@ impl CompiledRule {
         &self,
         resource: &Resource,
         world: &World<'_>,
+        pass: &Program,
         list: &Program,
         key: &Program,
         here: &Here<'_>,
@@ -125,7 +128,7 @@ impl CompiledRule {
                     value => value.to_plain_json().to_string(),
                 },
             };
-            self.decide(resource, world, &sub_key, &frame, explain, take);
+            self.decide(resource, world, pass, &sub_key, &frame, explain, take);
         }
     }
 
@@ -134,12 +137,13 @@ impl CompiledRule {
         &self,
         resource: &Resource,
         world: &World<'_>,
+        pass: &Program,
         sub_key: &str,
         frame: &Frame<'_>,
         explain: Explain,
         take: &mut impl FnMut(Verdict),
     ) {
-        let (outcome, needs) = match self.pass.decide(frame) {
+        let (outcome, needs) = match pass.decide(frame) {
             Decision::True => (Outcome::Pass, Vec::new()),
             Decision::False => (Outcome::Fail, Vec::new()),
             Decision::Unknown(needs) => (Outcome::Unknown, needs),
@@ -150,7 +154,7 @@ impl CompiledRule {
             Explain::NotPass => outcome != Outcome::Pass,
             Explain::Everything => true,
         };
-        let because = self.leaves(resource, world, &self.pass, frame, wanted);
+        let because = self.leaves(resource, world, pass, frame, wanted);
         take(self.verdict(resource, sub_key, outcome, needs, because));
     }
 
