@@ -211,7 +211,7 @@ pub fn live_rules(
 }
 
 fn compile(globals: &Globals, catalog: &Catalog, wanted: Option<BTreeSet<RuleId>>) -> Result<RuleSet, Failure> {
-    let selection = Selection { rules: wanted, params: params(globals)? };
+    let selection = Selection { rules: wanted, params: params(globals)?, natives: plumb_run::NATIVE };
     let (rules, problems) = RuleSet::compile(catalog, &selection);
     warn(globals, &problems);
     if rules.is_empty() {
