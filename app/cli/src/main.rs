@@ -62,5 +62,8 @@ fn run(cli: Cli) -> Result<u8, out::Failure> {
         Command::Paths(args) => commands::exposed::paths(&globals, args),
         Command::Check(args) => commands::check::run(&globals, args),
         Command::Code(args) => commands::code::run(&globals, args),
+        Command::Exposure(args) => commands::exposure::run(&globals, args),
+        Command::Reviews(args) => commands::reviews::run(&globals, args),
+        Command::Retention(args) => commands::retention::run(&globals, args),
     }
 }
