@@ -5,6 +5,7 @@
 //! what changed and nothing else. Passing verdicts are counted in coverage; they can be printed again at any time
 //! because the resources they judged are kept, with their versions.
 
+mod digest;
 mod findings;
 mod open;
 mod query;

@@ -31,3 +31,11 @@ pub mod govern;
 pub use check::{CodeChecked, CodeVerdict, Skipped, check, is_partial};
 pub use code_files::{DiskFiles, GitFiles, PipedFile, read_code};
 pub use exposure::{AnalysisError, analysed_accounts, attack_paths, estate, exposed};
+
+pub mod accounts;
+pub mod baselines;
+mod organization;
+pub use organization::{Surroundings, survey};
+
+pub mod drift;
+pub mod scores;

@@ -16,6 +16,8 @@ pub struct AccountFacts {
     pub name: String,
     /// `production`, `staging`, `sandbox` …; empty when nobody said.
     pub tier: String,
+    /// Classes of data in it: `personal`, `regulated-payment` …; empty when nobody said.
+    pub data_classes: Vec<String>,
     /// `active`, `suspended` …
     pub state: String,
     /// Whether it manages the organisation; none when not known.
@@ -39,6 +41,7 @@ impl Object for AccountFacts {
             "id" => Val::str(&self.id),
             "name" => Val::str(&self.name),
             "tier" => Val::str(&self.tier),
+            "data_classes" => texts(&self.data_classes),
             "state" => Val::str(&self.state),
             "management" => self.management.map_or(Val::Null, Val::Bool),
             "organization_id" => Val::str(&self.organization_id),
@@ -414,7 +417,14 @@ impl Host for Here<'_> {
             },
             host::LINK => self.link(text(0)),
             host::ACCOUNT => Val::Object(&self.world.account),
-            host::RUNTIME_END => self.world.helpers.end_of_support.end(text(0), text(1)).map_or(Val::Null, Val::Time),
+            host::RUNTIME_END => match self.world.helpers.end_of_support.end(text(0), text(1)) {
+                Some(end) => Val::Time(end),
+                None => {
+                    let mut unknown = Unknown::new(Reason::NotAsked, "end-of-support data");
+                    unknown.detail = format!("they do not know {} {}; a newer edition may", text(0), text(1));
+                    Val::unknown(Arc::new(unknown))
+                }
+            },
             policy => self.world.policy(policy, args).unwrap_or_else(|| Val::no_overload("policy function", args)),
         }
     }

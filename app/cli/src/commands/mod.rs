@@ -26,6 +26,11 @@ pub mod report;
 pub mod score;
 pub mod transition;
 
+pub mod accounts;
+pub mod baseline;
+pub mod drift;
+pub mod score_policy;
+
 use crate::{args::Cli, out, out::Failure};
 use clap::CommandFactory;
 
