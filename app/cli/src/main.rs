@@ -64,5 +64,6 @@ fn run(cli: Cli) -> Result<u8, out::Failure> {
         Command::Code(args) => commands::code::run(&globals, args),
         Command::Baseline(args) => commands::baseline::run(&globals, args),
         Command::Drift(args) => commands::drift::run(&globals, args),
+        Command::Watch(args) => commands::watch::run(&globals, args),
     }
 }

@@ -21,8 +21,6 @@ const BASELINES: &str = "baseline";
 const RUNS: &str = "baseline-run";
 /// How the pages as they are called where no baseline is in force.
 pub const CATALOG: &str = "catalog";
-/// Minutes a second factor counts for when approving.
-const FACTOR_MINUTES: i64 = 15;
 
 /// Where a version is on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -183,9 +181,13 @@ pub fn problems(baseline: &Baseline, catalog: &Catalog) -> Vec<String> {
             None => out.push(format!("there is no kind `{}`", v.kind)),
             Some(kind) => match kind.fields.iter().find(|f| *f.name == *v.field) {
                 None => out.push(format!("{} has no field `{}`", v.kind, v.field)),
-                Some(field) if !fits(&v.value, &field.ty) => {
-                    out.push(format!("{}.{} is {}, which {} is not", v.kind, v.field, field.ty, v.value.to_plain_json()))
-                }
+                Some(field) if !fits(&v.value, &field.ty) => out.push(format!(
+                    "{}.{} is {}, which {} is not",
+                    v.kind,
+                    v.field,
+                    field.ty,
+                    v.value.to_plain_json()
+                )),
                 Some(_) => {}
             },
         }
@@ -374,8 +376,8 @@ pub fn step(
             if let Some(refusal) = decides_as_admin(session) {
                 return refuse(record, session, action, &id, refusal);
             }
-            if !session.actor.mfa_fresh(session.now, FACTOR_MINUTES) {
-                let refusal = Refusal::SecondFactor { act: action.into(), minutes: FACTOR_MINUTES };
+            if !session.actor.mfa_fresh(session.now, session.policy.mfa_minutes) {
+                let refusal = Refusal::SecondFactor { act: action.into(), minutes: session.policy.mfa_minutes };
                 return refuse(record, session, action, &id, refusal);
             }
             if digest_of(&kept.baseline)? != kept.digest {

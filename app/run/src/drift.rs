@@ -14,7 +14,7 @@ use plumb_drift::{
 use plumb_govern::decision::{Decision, Kind as DecisionKind, Status, Subject};
 use plumb_iac::{Reading, map};
 use plumb_model::{AccountId, KindId, Region, Resource, RuleId, Source, Time, Value};
-use plumb_record::{Record, RecordError, ScanId, ScanRow, Unit, UnitState};
+use plumb_record::{FindingRow, Record, RecordError, ScanId, ScanRow, Unit, UnitState};
 use plumb_score::signal::DriftLevel;
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -511,6 +511,32 @@ pub fn changed_by<'e>(events: &'e [Event], drift: &Drift, from: Time, to: Time) 
         account && named && e.by.at > from && e.by.at <= to
     };
     events.iter().rev().find(own).map(|e| &e.by)
+}
+
+/// What changed on a finding's resource between the scan that opened it and the one before: that it appeared, or the
+/// fields the finding rests on, before and after.
+///
+/// # Errors
+/// The record fails, or a stored resource is damaged.
+pub fn of_finding(record: &Record, catalog: &Catalog, finding: &FindingRow) -> Result<Vec<Drift>, DriftError> {
+    let opened = record.history(&finding.key)?.iter().rev().find(|s| s.event == "detect").and_then(|s| s.scan);
+    let Some(opened) = opened else { return Ok(Vec::new()) };
+    let narrow = Narrow { accounts: [finding.account.clone()].into(), kinds: [finding.kind.clone()].into() };
+    // A scan that is still running has no earlier side to be compared with yet.
+    let compared = match since(record, catalog, &Since::Previous, Some(ScanId(opened)), &narrow, &[]) {
+        Err(DriftError::Input(_)) => return Ok(Vec::new()),
+        other => other?,
+    };
+    let rests: BTreeSet<&str> = finding.because.iter().map(|l| root_of(&l.path)).collect();
+    let mut drifts = compared.report.drifts;
+    drifts.retain(|d| {
+        d.resource.as_str() == finding.resource
+            && match &d.what {
+                What::Changed(change) => rests.contains(root_of(&change.path)),
+                _ => true,
+            }
+    });
+    Ok(drifts)
 }
 
 /// What drift means for one finding's score.

@@ -20,8 +20,6 @@ const POLICIES: &str = "score-policy";
 const VULNERABILITIES: &str = "vulnerability";
 const LABELS: &str = "data-label";
 const PATTERNS: (&str, &str) = ("data-class", "settings");
-/// Minutes a second factor counts for when approving.
-const FACTOR_MINUTES: i64 = 15;
 
 /// The product and version that a resource runs, by the names of the end-of-support data; none where the kind or engine
 /// is in no such data.
@@ -446,8 +444,8 @@ pub fn decide_policy(
         refusal = Some(Refusal::SamePerson { human: human(session).as_str().into() });
     } else if let Some(both) = baselines::decides_as_admin(session) {
         refusal = Some(both);
-    } else if !session.actor.mfa_fresh(session.now, FACTOR_MINUTES) {
-        refusal = Some(Refusal::SecondFactor { act: action.into(), minutes: FACTOR_MINUTES });
+    } else if !session.actor.mfa_fresh(session.now, session.policy.mfa_minutes) {
+        refusal = Some(Refusal::SecondFactor { act: action.into(), minutes: session.policy.mfa_minutes });
     }
     if let Some(refusal) = refusal {
         log_denied(record, session, action, ("score-policy", version), &refusal)?;

@@ -84,7 +84,7 @@ pub fn each_verdict(
         severity: scan.scope.get("severity").and_then(Json::as_str).map(str::to_owned),
         frameworks: list("frameworks"),
     };
-    let rules: RuleSet = context::rules(globals, catalog, &filter)?;
+    let rules: RuleSet = context::live_rules(globals, catalog, &filter, "aws")?;
     if rules.digest() != scan.rules_digest {
         out::note(
             globals,
@@ -139,12 +139,24 @@ pub fn run(globals: &Globals, args: VerdictArgs) -> Result<u8, Failure> {
             if whole {
                 put("[");
             }
+            let known: std::collections::BTreeMap<String, Json> = record
+                .accounts()?
+                .iter()
+                .map(|a| {
+                    let facts = facts(a);
+                    (facts.id, json!({ "tier": facts.tier, "data_classes": facts.data_classes }))
+                })
+                .collect();
             each_verdict(globals, &record, &catalog, &scan, account, |v, severity| {
                 if whole && !first {
                     put(",");
                 }
                 first = false;
-                put(&row(&catalog, v, severity).to_string());
+                let mut line = row(&catalog, v, severity);
+                if let (Some(object), Some(about)) = (line.as_object_mut(), known.get(v.account.as_str())) {
+                    object.insert("account_facts".into(), about.clone());
+                }
+                put(&line.to_string());
                 put("\n");
                 Ok(())
             })?;

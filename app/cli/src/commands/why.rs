@@ -1,10 +1,12 @@
 //! `plumb why`: a finding explains itself.
 
+use super::excerpt::excerpt;
 use crate::{
     args::{Format, Globals, WhyArgs},
     context, out,
     out::Failure,
 };
+use plumb_drift::What;
 use plumb_model::{FindingKey, Source};
 use serde_json::{Value as Json, json};
 
@@ -20,10 +22,15 @@ pub fn run(globals: &Globals, args: WhyArgs) -> Result<u8, Failure> {
         .ok()
         .and_then(|text| serde_json::from_str(&text).ok());
     let controls = rule.map(|r| catalog.controls_of(r)).unwrap_or_default();
+    let changed = plumb_run::drift::of_finding(&record, &catalog, &finding)?;
+    let runs = plumb_run::baselines::runs(&record)?;
+    let judged_by = runs.iter().rfind(|r| r.run.account.as_str() == finding.account).map(|r| r.run.baseline.clone());
     if matches!(globals.format, Some(Format::Json | Format::Jsonl)) {
         let mut value = super::findings::row(&finding);
         if let Some(object) = value.as_object_mut() {
             object.insert("history".into(), json!(history));
+            object.insert("baseline".into(), json!(judged_by));
+            object.insert("changed".into(), json!(changed));
             object.insert("controls".into(), json!(controls));
             object.insert("fix".into(), json!(rule.map(|r| r.section("How to fix"))));
             object.insert("why_it_matters".into(), json!(rule.map(|r| r.section("Why it matters"))));
@@ -44,6 +51,10 @@ pub fn run(globals: &Globals, args: WhyArgs) -> Result<u8, Failure> {
         "  seen      first {}, last {}, opened {} time(s)",
         finding.first_seen, finding.last_seen, finding.occurrences
     ));
+    match judged_by.as_deref() {
+        None | Some(plumb_run::baselines::CATALOG) => {}
+        Some(label) => out::line(format!("  baseline  {label}")),
+    }
     if let Some(since) = &finding.unknown_since {
         out::line(format!("  stale     not judged since {since}: the facts were out of reach"));
     }
@@ -56,8 +67,27 @@ pub fn run(globals: &Globals, args: WhyArgs) -> Result<u8, Failure> {
             out::line(format!("    said by   {}", leaf.source));
         }
     }
+    if !changed.is_empty() {
+        out::line("\nWhat changed before it opened");
+    }
+    for drift in &changed {
+        out::line(match &drift.what {
+            What::Appeared => "  the resource is new".to_owned(),
+            What::Gone => "  the resource was not there".to_owned(),
+            What::Changed(c) => format!(
+                "  {}: {} → {}",
+                c.path,
+                short_json(&c.before.to_plain_json()),
+                short_json(&c.after.to_plain_json())
+            ),
+        });
+    }
     if let Some(raw) = &raw {
-        let shown = if args.raw { serde_json::to_string_pretty(raw)? } else { excerpt(raw, &finding.because) };
+        let shown = if args.raw {
+            serde_json::to_string_pretty(raw)?
+        } else {
+            excerpt(raw, catalog.kinds.get(finding.kind.as_str()), &finding.because)
+        };
         if !shown.is_empty() {
             out::line(format!("\nFrom the provider's answer{}", if args.raw { "" } else { " (all of it: --raw)" }));
             out::line(shown.lines().map(|l| format!("  {l}")).collect::<Vec<_>>().join("\n"));
@@ -98,30 +128,4 @@ pub fn run(globals: &Globals, args: WhyArgs) -> Result<u8, Failure> {
 
 fn short_json(value: &Json) -> String {
     super::scan::short(&value.to_string(), 160)
-}
-
-/// The members of the raw answer that hold an observed value, so that the evidence can be followed by eye.
-fn excerpt(raw: &Json, because: &[plumb_model::Leaf]) -> String {
-    let observed: Vec<Json> = because.iter().map(|l| l.observed.to_plain_json()).collect();
-    let wanted = |v: &Json| observed.iter().any(|o| o == v && !o.is_null());
-    fn holds(value: &Json, wanted: &dyn Fn(&Json) -> bool) -> bool {
-        wanted(value)
-            || match value {
-                Json::Array(items) => items.iter().any(|v| holds(v, wanted)),
-                Json::Object(map) => map.values().any(|v| holds(v, wanted)),
-                _ => false,
-            }
-    }
-    let Some(members) = raw.as_object() else { return String::new() };
-    let kept: serde_json::Map<String, Json> =
-        members.iter().filter(|(_, v)| holds(v, &wanted)).map(|(k, v)| (k.clone(), v.clone())).collect();
-    let text = serde_json::to_string_pretty(&kept).unwrap_or_default();
-    let lines: Vec<&str> = text.lines().collect();
-    if kept.is_empty() {
-        String::new()
-    } else if lines.len() > 24 {
-        format!("{}\n…", lines.iter().take(24).copied().collect::<Vec<_>>().join("\n"))
-    } else {
-        text
-    }
 }

@@ -5,3 +5,6 @@
 mod emulator;
 mod formats;
 mod machine;
+mod watch;
+
+mod accounts;
