@@ -34,6 +34,14 @@ pub use code_files::{DiskFiles, GitFiles, PipedFile, read_code};
 pub use exposure::{AnalysisError, Assessment, Kinds, analysed_accounts, attack_paths, estate, exposed};
 mod native;
 pub use native::{NATIVE, check_native, example_verdicts};
+
+pub mod accounts;
+pub mod baselines;
+mod organization;
+pub use organization::{Surroundings, survey};
+
+pub mod drift;
+pub mod scores;
 pub use watch::{Change, DELIVERY, Looked, SeenEvents, Touch, changes};
 
 mod fix;

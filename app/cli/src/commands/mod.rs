@@ -34,6 +34,10 @@ pub mod exposure;
 pub mod retention;
 pub mod reviews;
 pub mod work;
+pub mod accounts;
+pub mod baseline;
+pub mod drift;
+pub mod score_policy;
 
 use crate::{args::Cli, out, out::Failure};
 use clap::CommandFactory;

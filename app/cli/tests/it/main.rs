@@ -11,3 +11,5 @@ mod faults;
 mod plan;
 mod twin;
 mod watch;
+
+mod accounts;
