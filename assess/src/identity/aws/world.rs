@@ -231,8 +231,12 @@ impl World {
                 boundary: bound.as_deref(),
                 session: None,
                 resource: resource_policy.map(AsRef::as_ref),
-                scps: if member && !self.organization.management { &self.organization.scps } else { &[] },
-                rcps: if self.organization.management { &[] } else { &self.organization.rcps },
+                scps: if member || self.organization.accounts.contains_key(&request.caller.account) {
+                    self.organization.scps_of(&request.caller.account)
+                } else {
+                    &[]
+                },
+                rcps: self.organization.rcps_of(&request.resource_account),
                 endpoint: None,
                 grants: &[],
                 unread,
