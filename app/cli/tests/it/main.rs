@@ -5,3 +5,4 @@
 mod emulator;
 mod formats;
 mod machine;
+mod watch;
