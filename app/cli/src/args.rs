@@ -137,6 +137,8 @@ pub enum Command {
     Code(CodeArgs),
     /// Scan, then follow the activity log and judge again what changed
     Watch(WatchArgs),
+    /// Show how much of each resource each principal reaches: read, write, admin; buckets by prefix
+    Reach(crate::commands::identity::ReachArgs),
 }
 
 /// Which rules.

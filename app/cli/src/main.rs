@@ -63,5 +63,6 @@ fn run(cli: Cli) -> Result<u8, out::Failure> {
         Command::Check(args) => commands::check::run(&globals, args),
         Command::Code(args) => commands::code::run(&globals, args),
         Command::Watch(args) => commands::watch::run(&globals, args),
+        Command::Reach(args) => commands::identity::reach(&globals, args),
     }
 }

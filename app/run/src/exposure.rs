@@ -3,15 +3,13 @@
 use crate::judge::{JudgeError, resource_of};
 use plumb_assess::{
     exposure::{Estate, Exposure, Table, exposures},
-    identity::aws::{
-        Details, Organization, Policy, decide::Level, details::DetailsError, document::Document, escalations,
-    },
+    identity::aws::{Details, details::DetailsError, escalations},
     paths::{self, DataClasses, Facts, Report},
 };
 use plumb_catalog::Catalog;
-use plumb_model::{AccountId, KindId, Value};
+use plumb_model::{AccountId, KindId};
 use plumb_record::{Record, RecordError, ResourceRow, ScanId, UnitState};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -107,7 +105,7 @@ pub fn attack_paths(record: &Record, catalog: &Catalog, scan: ScanId, account: &
     let estate = estate(record, catalog, scan, account)?;
     let mut notes = Vec::new();
     let details = details(record, scan, account, &mut notes)?;
-    let organization = organization(record, catalog, scan, account, &mut notes)?;
+    let organization = crate::organization::organization(record, &mut notes)?;
     let found = escalations(&details, &organization, None);
     let exposures = exposures(&estate);
     let world = paths::world(&estate, details, organization);
@@ -154,81 +152,4 @@ fn details(record: &Record, scan: ScanId, account: &str, notes: &mut Vec<String>
         }
     }
     Details::from_json(&Json::Object(page)).map_err(|error| AnalysisError::Details { account: account.into(), error })
-}
-
-/// The service control policies that bind an account, as far as the record tells.
-fn organization(
-    record: &Record,
-    catalog: &Catalog,
-    scan: ScanId,
-    account: &str,
-    notes: &mut Vec<String>,
-) -> Result<Organization, AnalysisError> {
-    let kind_id = KindId::from("aws.organizations.organization");
-    let Some(kind) = catalog.kinds.get(&kind_id) else { return Ok(Organization::default()) };
-    let mut found = None;
-    for row in record.accounts()?.into_iter().filter(|a| a.provider == "aws") {
-        let owner = AccountId::from(row.id.as_str());
-        record.each_resource(&owner, &kind_id, scan, |r: ResourceRow| -> Result<(), AnalysisError> {
-            found = Some(resource_of(kind, &owner, r)?);
-            Ok(())
-        })?;
-    }
-    let Some(organization) = found else {
-        notes.push("the organization's policies are not on the record and were not considered".into());
-        return Ok(Organization::default());
-    };
-    let get = |field: &str| kind.slot(field).and_then(|i| organization.fields.get(i)).unwrap_or(&Value::Null);
-    let management = get("management_account").as_str() == Some(account);
-    let mut levels: BTreeMap<String, Vec<Arc<Policy>>> = BTreeMap::new();
-    let mut skipped = BTreeSet::new();
-    for (field, contents, bound) in [("scp_targets", "scp_policies", true), ("rcp_targets", "", false)] {
-        if get(field).first_unknown().is_some() {
-            notes.push(format!("the organization's {field} could not be read and were not considered"));
-            continue;
-        }
-        for entry in get(field).as_list().unwrap_or_default() {
-            let policy_id = entry.get("policy_id").and_then(Value::as_str).unwrap_or_default();
-            let everything = entry.get("aws_managed").and_then(Value::as_bool).unwrap_or(false);
-            if everything && !bound {
-                continue;
-            }
-            let content = get(contents)
-                .as_list()
-                .unwrap_or_default()
-                .iter()
-                .find(|p| p.get("policy_id").and_then(Value::as_str) == Some(policy_id));
-            let content = match content.and_then(|c| c.get("content")) {
-                _ if everything => {
-                    json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}})
-                }
-                Some(content) => content.to_plain_json(),
-                None => Json::Null,
-            };
-            let document = Document::parse(&content).ok();
-            for target in
-                entry.get("targets").and_then(Value::as_list).unwrap_or_default().iter().filter_map(Value::as_str)
-            {
-                let ours = target == account || target.starts_with("r-");
-                match &document {
-                    Some(document) if ours => {
-                        levels
-                            .entry(target.to_owned())
-                            .or_default()
-                            .push(Arc::new(Policy::new(policy_id, document.clone())));
-                    }
-                    _ if everything || !(ours || target.starts_with("ou-")) => {}
-                    _ => {
-                        skipped.insert(policy_id.to_owned());
-                    }
-                }
-            }
-        }
-    }
-    if !skipped.is_empty() && !management {
-        let list: Vec<String> = skipped.into_iter().collect();
-        notes.push(format!("{account}: organization policies not considered: {}", list.join(", ")));
-    }
-    let scps = levels.into_iter().map(|(id, policies)| Level { id: id.into(), policies }).collect();
-    Ok(Organization { scps, management, ..Organization::default() })
 }

@@ -7,9 +7,11 @@
 mod aws;
 mod check;
 mod code_files;
+mod code_policies;
 mod collect;
 mod exposure;
 mod judge;
+mod organization;
 mod plan;
 mod policies;
 mod redact;
@@ -21,6 +23,7 @@ mod watch;
 pub use aws::{AccountTarget, AwsOptions, Connected, EnterError, connect, discover};
 pub use collect::{Event, Gathered, Progress};
 pub use judge::{JudgeError, judge_account};
+pub use organization::organization;
 pub use plan::{PermissionPolicy, Plan, PlanRow, permissions, plan};
 pub use policies::Engine;
 pub use redact::redact;
@@ -31,6 +34,7 @@ pub use support::EndOfLife;
 pub mod govern;
 pub use check::{CodeChecked, CodeVerdict, Skipped, check, is_partial};
 pub use code_files::{DiskFiles, GitFiles, PipedFile, read_code};
+pub use code_policies::{CodePolicy, LATER, policies_in_code};
 pub use exposure::{AnalysisError, analysed_accounts, attack_paths, estate, exposed};
 pub use watch::{Change, DELIVERY, Looked, SeenEvents, Touch, changes};
 

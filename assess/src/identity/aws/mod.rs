@@ -18,6 +18,7 @@ pub mod escalate;
 pub mod glob;
 pub mod inventory;
 pub mod lint;
+pub mod prefixes;
 pub mod principal;
 pub mod ranges;
 pub mod rcp;
