@@ -73,7 +73,6 @@ pub fn finding(one: &Analysed, now: Time, version: &str) -> Option<Json> {
         activity.insert("programmatic_credentials".into(), json!(credentials));
     }
     let mut privileges = serde_json::Map::new();
-    privileges.insert("analyzed_privileges_count".into(), json!(one.granted));
     privileges.extend(unused.map(|n| ("unused_privileges_count".to_owned(), json!(n))));
     if one.used.is_some() {
         privileges.insert("unused_services_count".into(), json!(one.unused_services.len()));
@@ -101,12 +100,15 @@ pub fn finding(one: &Analysed, now: Time, version: &str) -> Option<Json> {
         },
         "finding_info": { "uid": format!("iam:{}", one.arn), "title": title, "types": [one.class], "last_seen_time": millis(now) },
         "cloud": { "provider": "AWS", "account": { "uid": one.account, "type_id": 10, "type": "AWS Account" } },
-        "permission_analysis_results": [privileges],
         "resources": [{ "uid": one.arn, "name": name, "type": if user { "aws.iam.user" } else { "aws.iam.role" } }],
     });
     if let Some(object) = out.as_object_mut() {
-        if !activity.is_empty() {
+        // The class wants at least one of the two; what is not known is left out.
+        if privileges.is_empty() || !activity.is_empty() {
             object.insert("identity_activity_metrics".into(), Json::Object(activity));
+        }
+        if !privileges.is_empty() {
+            object.insert("permission_analysis_results".into(), json!([privileges]));
         }
         if user {
             let (id, kind) = if one.admin { (2, "Admin") } else { (1, "User") };

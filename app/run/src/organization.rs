@@ -33,11 +33,11 @@ fn read(document: &Value, accounts: &BTreeSet<String>, notes: &mut Vec<String>) 
     let text = |field: &str| document.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
     let management = text("management_account");
     let id = Some(text("organization_id")).filter(|id| !id.is_empty());
-    let parents = parents(document);
     let mut tell = Vec::new();
     let scps = Attached::read(document, "scp", &mut tell);
     let rcps = Attached::read(document, "rcp", &mut tell);
-    let root = parents.values().find(|p| p.starts_with("r-")).cloned().or_else(|| scps.root()).or_else(|| rcps.root());
+    let root = scps.root().or_else(|| rcps.root());
+    let parents = parents(document, root.as_deref());
     let mut out = Organization { id: id.clone(), ..Organization::default() };
     let mut lost: BTreeSet<String> = BTreeSet::new();
     for account in accounts {
@@ -68,16 +68,20 @@ fn read(document: &Value, accounts: &BTreeSet<String>, notes: &mut Vec<String>) 
 }
 
 /// Whose child each account and unit is.
-fn parents(document: &Value) -> BTreeMap<String, String> {
+fn parents(document: &Value, root: Option<&str>) -> BTreeMap<String, String> {
+    fn texts<'v>(list: Option<&'v Value>) -> impl Iterator<Item = &'v str> {
+        list.and_then(Value::as_list).unwrap_or_default().iter().filter_map(Value::as_str)
+    }
     let mut out = BTreeMap::new();
-    for level in ["account_parents", "unit_parents", "unit_parents_2", "unit_parents_3", "unit_parents_4"] {
-        for entry in document.get(level).and_then(Value::as_list).unwrap_or_default() {
-            let child = entry.get("child").and_then(Value::as_str).unwrap_or_default();
-            let parent =
-                entry.get("parents").and_then(Value::as_list).unwrap_or_default().iter().find_map(Value::as_str);
-            if let (false, Some(parent)) = (child.is_empty(), parent) {
-                out.insert(child.to_owned(), parent.to_owned());
-            }
+    if let Some(root) = root {
+        for field in ["units", "root_accounts"] {
+            out.extend(texts(document.get(field)).map(|child| (child.to_owned(), root.to_owned())));
+        }
+    }
+    for field in ["units_2", "units_3", "accounts_1", "accounts_2", "accounts_3"] {
+        for row in document.get(field).and_then(Value::as_list).unwrap_or_default() {
+            let Some(unit) = row.get("unit").and_then(Value::as_str).filter(|u| !u.is_empty()) else { continue };
+            out.extend(texts(row.get("ids")).map(|child| (child.to_owned(), unit.to_owned())));
         }
     }
     out
@@ -191,9 +195,11 @@ mod tests {
                 {"policy_id": "p-no", "aws_managed": false, "targets": ["ou-2"]}, {"policy_id": "p-lost", "aws_managed": false, "targets": ["ou-1"]}],
             "rcp_targets": []});
         if parents {
-            doc["account_parents"] = json!([{"child": ACCOUNTS[0], "parents": ["r-a"]}, {"child": ACCOUNTS[1], "parents": ["ou-2"]}, {"child": ACCOUNTS[2], "parents": ["ou-1"]}]);
-            doc["unit_parents"] =
-                json!([{"child": "ou-2", "parents": ["ou-1"]}, {"child": "ou-1", "parents": ["r-a"]}]);
+            doc["root_accounts"] = json!([ACCOUNTS[0]]);
+            doc["units"] = json!(["ou-1"]);
+            doc["units_2"] = json!([{"unit": "ou-1", "ids": ["ou-2"]}]);
+            doc["accounts_1"] = json!([{"unit": "ou-1", "ids": [ACCOUNTS[2]]}]);
+            doc["accounts_2"] = json!([{"unit": "ou-2", "ids": [ACCOUNTS[1]]}]);
         }
         Value::from_json(&doc)
     }
