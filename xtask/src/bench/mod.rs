@@ -3,6 +3,7 @@
 
 mod check;
 mod eval;
+mod scan;
 
 use crate::{Done, emulator::call, root};
 use std::{
@@ -22,7 +23,14 @@ struct Bench {
 /// Every bench, one line each.
 const BENCHES: &[Bench] = &[
     Bench {
-        name: "eval", about: "judging synthetic resources against 1 µs a verdict [--resources N]", run: eval::run
+        name: "eval",
+        about: "judging synthetic resources against 1 µs a verdict [--resources N]",
+        run: eval::run,
+    },
+    Bench {
+        name: "scan",
+        about: "a whole scan beside the reference scanner [--bulk K] [--no-reference], or its memory --resources N [--accounts M]",
+        run: scan::run,
     },
     Bench {
         name: "check",
@@ -47,7 +55,6 @@ pub fn option(args: &[String], name: &str) -> Option<String> {
 }
 
 /// Builds `plumb` as it is shipped and says where it is.
-#[allow(dead_code, reason = "for benches of the whole program")]
 pub fn release_plumb() -> Result<PathBuf, String> {
     call(Command::new("cargo").args(["build", "--quiet", "--release", "-p", "plumb"]).current_dir(root()))?;
     Ok(crate::emulator::target().join("release/plumb"))

@@ -7,6 +7,7 @@ mod check_fix;
 mod emulator;
 mod formats;
 mod machine;
+mod faults;
 mod plan;
 mod twin;
 mod watch;

@@ -18,12 +18,12 @@ fn a_stack_and_its_code_have_the_same_verdicts_and_findings() {
     let (serve, seed) = (tests.join("serve.py"), tests.join("twin.py"));
     let (serve, seed) = (serve.to_string_lossy(), seed.to_string_lossy());
     let Some(emulator) = Emulator::start("twin", &[&serve], &[&seed], own_keys) else { return };
-    emulator.plumb(&["scan", "aws", "--max-share", "0", "--format", "json"]);
-    let live = verdicts(&emulator.verdicts());
+    emulator.plumb("twin.db", &["scan", "aws", "--max-share", "0", "--format", "json"]);
+    let live = verdicts(&emulator.verdicts("twin.db"));
     assert!(live.len() > 50, "{} live verdicts", live.len());
     for code in ["stack.yaml", "main.tf"] {
         let path = tests.join("twin").join(code).display().to_string();
-        let rows = emulator.plumb_rows(&["check", &path, "--all", "--live", "--format", "jsonl"]);
+        let rows = emulator.plumb_rows("twin.db", &["check", &path, "--all", "--live", "--format", "jsonl"]);
         let written = verdicts(&rows);
         let (mut shared, mut differ) = (0, Vec::new());
         for (key, outcome) in &written {
@@ -42,7 +42,7 @@ fn a_stack_and_its_code_have_the_same_verdicts_and_findings() {
         assert!(shared > 50, "{code}: {shared} shared");
         assert!(differ.len() * 100 <= shared * 2, "{code}: {differ:#?}");
         // A failing verdict names the live finding, and it is the one on the record.
-        let findings = emulator.plumb_rows(&["findings", "--limit", "10000", "--format", "jsonl"]);
+        let findings = emulator.plumb_rows("twin.db", &["findings", "--limit", "10000", "--format", "jsonl"]);
         let mut twins = 0;
         for row in rows.iter().filter(|r| r["outcome"] == "fail") {
             let key = (row["rule"].as_str(), row["name"].as_str(), row["sub_key"].as_str());
