@@ -84,7 +84,7 @@ fn values_are_those_that_terraform_plans() {
         }
     }
     println!("{} instances, {same} values the same, {} differ: {differ:#?}", ours.len(), differ.len());
-    assert!(same > 100, "{same} values compared");
+    assert!(same > 80, "{same} values compared");
     assert!(differ.is_empty(), "{differ:#?}");
 }
 
