@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod emulator;
+mod faults;
 mod formats;
 mod machine;
-mod faults;
 mod watch;
