@@ -1,6 +1,11 @@
 //! A scan: accounts are read, judged and put on the record, and can be taken up again where they stopped.
 
-use crate::{AccountTarget, Event, Gathered, JudgeError, Progress, collect::gather, judge_account};
+use crate::{
+    AccountTarget, Event, Gathered, JudgeError, Progress,
+    collect::gather,
+    exposure,
+    judge::{Part, assess, judge_part},
+};
 use futures_util::{StreamExt, stream};
 use plumb_catalog::{Catalog, Kind};
 use plumb_clouds::Wire;
@@ -115,7 +120,8 @@ pub fn is_live(catalog: &Catalog, kind: &KindId, provider: &str) -> bool {
 
 /// The kinds the rules need, with the kinds those are listed below.
 pub(crate) fn kinds_for(catalog: &Catalog, rules: &RuleSet) -> Vec<Arc<Kind>> {
-    let mut wanted: BTreeSet<KindId> = rules.needs().judged.union(&rules.needs().asked).cloned().collect();
+    let mut wanted: BTreeSet<KindId> =
+        rules.needs().judged.union(&rules.needs().asked).chain(&rules.needs().native).cloned().collect();
     let mut next: Vec<KindId> = wanted.iter().cloned().collect();
     while let Some(id) = next.pop() {
         if let Some(parent) = catalog.kinds.get(&id).and_then(|k| k.parent.clone())
@@ -201,6 +207,7 @@ pub async fn run_scan(
             .await;
     };
     let stopped = Cell::new(false);
+    let mut ended: BTreeSet<String> = BTreeSet::new();
     let keeping = async {
         tokio::pin!(stop);
         loop {
@@ -228,7 +235,8 @@ pub async fn run_scan(
                 Some(Event::End(account)) => {
                     let Some(facts) = facts.get(account.as_str()) else { continue };
                     let judging = Instant::now();
-                    settle(record, rules, scan, facts, options.now, &mut outcome, seen)?;
+                    settle(record, rules, scan, facts, options.now, Part::Conditions, &mut outcome, seen)?;
+                    ended.insert(facts.id.clone());
                     outcome.judged_ms += judging.elapsed().as_millis();
                 }
             }
@@ -247,6 +255,21 @@ pub async fn run_scan(
     };
     kept?;
     outcome.interrupted = stopped.get();
+    // What the organisation's policies forbid is known only now: reach and paths are found last, one account at a time.
+    if !outcome.interrupted && rules.iter().any(|r| r.native().is_some()) {
+        let judging = Instant::now();
+        for facts in facts.values().filter(|f| ended.contains(&f.id)) {
+            match assess(record, rules, scan, facts, options.now, false) {
+                Ok(found) => {
+                    settle(record, rules, scan, facts, options.now, Part::Native(&found), &mut outcome, seen)?;
+                    exposure::keep(record, scan, &found)?;
+                }
+                Err(JudgeError::Record(error)) => return Err(error.into()),
+                Err(error) => *outcome.gaps.entry(format!("{}: {error}", facts.id)).or_default() += 1,
+            }
+        }
+        outcome.judged_ms += judging.elapsed().as_millis();
+    }
     let unreachable = outcome.accounts.iter().any(|t| t.state == "unreachable" || t.more_regions);
     outcome.complete = !outcome.interrupted && outcome.gaps.is_empty() && !unreachable;
     outcome.total_ms = begun.elapsed().as_millis();
@@ -269,18 +292,20 @@ pub async fn run_scan(
     Ok(outcome)
 }
 
-/// Judges an account that was read to its end and puts what changed on the record.
+/// Judges an account that was read to its end by a part of the rules, and puts what changed on the record.
+#[allow(clippy::too_many_arguments)]
 fn settle(
     record: &mut Record,
     rules: &RuleSet,
     scan: ScanId,
     facts: &AccountFacts,
     now: Time,
+    part: Part<'_>,
     outcome: &mut Outcome,
     seen: &mut dyn FnMut(&Seen<'_>),
 ) -> Result<(), ScanError> {
     let account = plumb_model::AccountId::from(facts.id.as_str());
-    let in_scope: BTreeSet<RuleId> = rules.iter().map(|r| r.id.clone()).collect();
+    let in_scope: BTreeSet<RuleId> = rules.iter().filter(|r| part.holds(r)).map(|r| r.id.clone()).collect();
     let unread: BTreeMap<KindId, BTreeSet<String>> = record
         .units(scan)?
         .into_iter()
@@ -300,7 +325,7 @@ fn settle(
         }
         Ok(())
     };
-    let coverage = judge_account::<ScanError>(
+    let coverage = judge_part::<ScanError>(
         record,
         rules,
         scan,
@@ -308,6 +333,7 @@ fn settle(
         now,
         Explain::NotPass,
         false,
+        part,
         |kind| {
             finish()?;
             *current.borrow_mut() = Some((kind.clone(), record.ingest(scan, now, &account, kind)?));

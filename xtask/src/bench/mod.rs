@@ -1,6 +1,7 @@
 //! `cargo xtask bench NAME`: what is promised about speed and size, measured. Each bench is one file with a `run`, and
 //! prints its figures beside a limit or a peer measured in the same run. `docs/performance.md` keeps the figures.
 
+mod check;
 mod eval;
 mod scan;
 
@@ -28,6 +29,11 @@ const BENCHES: &[Bench] = &[
         name: "scan",
         about: "a whole scan beside the reference scanner [--bulk K] [--no-reference], or its memory --resources N [--accounts M]",
         run: scan::run,
+    },
+    Bench {
+        name: "check",
+        about: "planted Terraform beside Checkov and Trivy [--resources N] [--peer-resources N] [--alone] [--plumb PATH]",
+        run: check::run,
     },
 ];
 
