@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod accounts;
+mod pipeline;
 
 use plumb_catalog::{Catalog, File};
 use plumb_govern::{
