@@ -5,6 +5,7 @@
 //! what changed and nothing else. Passing verdicts are counted in coverage; they can be printed again at any time
 //! because the resources they judged are kept, with their versions.
 
+mod assessed;
 mod findings;
 mod open;
 mod query;
@@ -12,6 +13,7 @@ mod resources;
 mod scans;
 mod whole;
 
+pub use assessed::{CutRow, ExposureChange, ExposureRow, PathRow, StoredExposure};
 pub use findings::{Change, FindingRow, Ingest, Query, RuleRow, TransitionRow, move_finding};
 pub use open::{FORMAT, Record, RecordError, append_activity, put_document};
 pub use query::Table;

@@ -146,6 +146,7 @@ impl Record {
                 _ => return Err(not_a_record("it says no format".into())),
             }
         }
+        crate::assessed::prepare(&db)?;
         Ok(Self { db, path: path.map(Path::to_path_buf) })
     }
 

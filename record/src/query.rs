@@ -22,7 +22,7 @@ impl Record {
         let wrong = |e: rusqlite::Error| {
             let text = e.to_string();
             let help = if text.contains("no such table") || text.contains("no such column") {
-                "; there are findings, resources, coverages, accounts, scans, transitions"
+                "; there are findings, resources, coverages, accounts, scans, transitions, exposures, exposure_changes, paths, path_steps, path_cuts"
             } else {
                 ""
             };

@@ -7,7 +7,8 @@ Beside moto's own answers:
   * only the named regions are enabled, as in an organisation that has closed the others;
   * of the provider's own policies only a dozen well-known ones, so that a recording stays small;
   * `POST /plumb/deny {"account","service","operation"}` refuses a read from then on (`*` for every operation);
-  * `POST /plumb/age {"account","user","days"}` makes a user and its access keys older.
+  * `POST /plumb/age {"account","user","days"}` makes a user and its access keys older;
+  * changes are told by `cloudtrail:LookupEvents`, each in the region it was made in (global services in us-east-1).
 Signatures are not verified: the access key selects the account, as in moto. Listens on 127.0.0.1 only.
 """
 import argparse, datetime, io, json, os, re, urllib.parse
@@ -61,7 +62,32 @@ UNTOUCHED = dict([
     (("guardduty", "ListFindings"), ("application/json", '{"findingIds": []}')),
     (("account", "GetContactInformation"), ("application/json", '{"ContactInformation": {"FullName": "Northwind Traders", "CompanyName": "Northwind", "AddressLine1": "1 Harbour Street", "City": "Kiel", "PostalCode": "24103", "CountryCode": "DE", "PhoneNumber": "+4943100000"}}')),
 ])
-denied, regions = set(), []
+denied, regions, changes = set(), [], []
+
+# What S3's log calls a change, by method and query key.
+S3_CHANGES = {("PUT", "policy"): "PutBucketPolicy", ("DELETE", "policy"): "DeleteBucketPolicy", ("PUT", "acl"): "PutBucketAcl",
+              ("PUT", "publicAccessBlock"): "PutBucketPublicAccessBlock", ("PUT", "versioning"): "PutBucketVersioning", ("PUT", ""): "CreateBucket"}
+READS = re.compile("^(Get|List|Describe|Head|Lookup|Query|Search|AssumeRole|Batch(Get|Describe))")
+
+
+def note_change(environ, account, service, region, op):
+    if service == "s3" and re.match(r"^/[^/]+/?$", environ["PATH_INFO"]):
+        key = (environ.get("QUERY_STRING", "").split("&")[0]).split("=")[0]
+        op = S3_CHANGES.get((environ["REQUEST_METHOD"], key), "")
+    if op and not READS.match(op):
+        now = datetime.datetime.now(datetime.timezone.utc).timestamp()
+        place = "us-east-1" if service in ("iam", "organizations", "route53", "cloudfront", "sts") else region
+        changes.append((account, place, {"EventId": f"{len(changes):08d}-0000-4000-8000-000000000000", "EventName": op, "ReadOnly": "false", "EventTime": now,
+                                         "EventSource": f"{service}.amazonaws.com", "Username": "seed", "Resources": [], "CloudTrailEvent": "{}"}))
+
+
+def told(account, region, ask):
+    first, last = ask.get("StartTime", 0), ask.get("EndTime", 1e12)
+    # Seconds are whole in the question.
+    found = [e for a, r, e in changes if (a, r) == (account, region) and first <= e["EventTime"] < last + 1]
+    begin = int(ask.get("NextToken") or 0)
+    page = {"Events": found[begin:begin + 50]}
+    return page | ({"NextToken": str(begin + 50)} if begin + 50 < len(found) else {})
 
 
 def operation(environ, service, body):
@@ -123,12 +149,15 @@ def wrap(inner):
 
         if environ["PATH_INFO"].startswith("/plumb/"):
             return answer("200 OK", "application/json", json.dumps(chore(environ["PATH_INFO"], json.loads(body or b"{}"))))
-        signed = re.search(r"Credential=([^/]+)/\d{8}/[^/]*/([^/]+)/aws4_request", environ.get("HTTP_AUTHORIZATION", ""))
+        signed = re.search(r"Credential=([^/]+)/\d{8}/([^/]*)/([^/]+)/aws4_request", environ.get("HTTP_AUTHORIZATION", ""))
         if signed:
-            account, service = iam_models.get_account_id_from(signed[1]), signed[2].lower()
+            account, service = iam_models.get_account_id_from(signed[1]), signed[3].lower()
             op = operation(environ, service, body)
+            note_change(environ, account, service, signed[2], op)
             if denied & {(account, service, op), (account, service, "*")}:
                 return answer(*refusal(service, op))
+            if (service, op) == ("cloudtrail", "LookupEvents"):
+                return answer("200 OK", "application/x-amz-json-1.1", json.dumps(told(account, signed[2], json.loads(body or b"{}"))))
             if (service, op) in UNTOUCHED:
                 return answer("200 OK", *UNTOUCHED[service, op])
             if service == "ec2" and op == "DescribeRegions" and regions:

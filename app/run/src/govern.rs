@@ -16,6 +16,7 @@ mod people;
 mod picture;
 mod reviews;
 mod seal;
+mod skips;
 mod whole;
 mod work;
 
@@ -38,6 +39,7 @@ pub use reviews::{
     import_people, item_code, mark, open_review, verify_reviews,
 };
 pub use seal::{LogState, Seal, SealError, Verified, checkpoints, entries, log_state, verify_log};
+pub use skips::keep_skips;
 pub use whole::{Whole, export_record, import_record};
 pub use work::{
     BulkSaid, BulkStep, Change, bulk, commit, link, log_denied, log_scan_end, log_scan_start, note_done, transition,

@@ -101,6 +101,11 @@ pub fn facts_of(target: &AccountTarget, all: &[AccountTarget], home: &str, regio
     }
 }
 
+/// Whether resources of a kind can be read from a provider's interface: one of its kinds, with calls to make.
+pub fn is_live(catalog: &Catalog, kind: &KindId, provider: &str) -> bool {
+    kind.provider() == provider && catalog.kinds.get(kind).is_some_and(|k| !k.calls().is_empty())
+}
+
 /// The kinds the rules need, with the kinds those are listed below.
 pub(crate) fn kinds_for(catalog: &Catalog, rules: &RuleSet) -> Vec<Arc<Kind>> {
     let mut wanted: BTreeSet<KindId> = rules.needs().judged.union(&rules.needs().asked).cloned().collect();

@@ -2,6 +2,7 @@
 //! prints its figures beside a limit or a peer measured in the same run. `docs/performance.md` keeps the figures.
 
 mod eval;
+mod record;
 
 use crate::{Done, emulator::call, root};
 use std::{
@@ -19,11 +20,16 @@ struct Bench {
 }
 
 /// Every bench, one line each.
-const BENCHES: &[Bench] = &[Bench {
-    name: "eval",
-    about: "judging synthetic resources against 1 µs a verdict [--resources N]",
-    run: eval::run,
-}];
+const BENCHES: &[Bench] = &[
+    Bench {
+        name: "eval", about: "judging synthetic resources against 1 µs a verdict [--resources N]", run: eval::run
+    },
+    Bench {
+        name: "record",
+        about: "the store against its limits: upsert, page, roll-ups, log [--findings N] [--resources N] [--entries N]",
+        run: record::run,
+    },
+];
 
 /// Chooses the bench.
 pub fn run(args: &[String]) -> Done {

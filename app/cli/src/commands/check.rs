@@ -2,7 +2,7 @@
 
 use crate::{
     args::{CheckArgs, CheckForm, Format, Globals},
-    commands::{check_formats as formats, code::Source, verdicts},
+    commands::{check_actions as actions, check_formats as formats, code::Source, verdicts},
     context, out,
     out::Failure,
 };
@@ -52,14 +52,13 @@ pub struct Shown<'a> {
 }
 
 /// `plumb check`
-pub fn run(globals: &Globals, args: CheckArgs) -> Result<u8, Failure> {
-    let threshold: Severity = args.fail_on.parse().map_err(Failure::usage)?;
+pub fn run(globals: &Globals, mut args: CheckArgs) -> Result<u8, Failure> {
+    configured(globals, &mut args)?;
+    let threshold: Severity = args.fail_on.as_deref().unwrap_or("low").parse().map_err(Failure::usage)?;
     let now = context::instant(args.now.as_deref())?;
     let source = Source::open(&args.input)?;
     let catalog = context::catalog(globals)?;
     let rules = context::rules(globals, &catalog, &args.rules)?;
-    let explain = if args.all { Explain::Everything } else { Explain::NotPass };
-    let mut checked = judge(&catalog, &rules, &source.read()?, now, explain, !args.ignore_inline);
     let mut known: BTreeSet<String> = BTreeSet::new();
     if let Some(path) = &args.baseline {
         known.extend(read_baseline(path)?);
@@ -67,9 +66,19 @@ pub fn run(globals: &Globals, args: CheckArgs) -> Result<u8, Failure> {
     if let Some(reference) = &args.new_since {
         known.extend(findings_of(reference, &catalog, &rules, &source, now)?);
     }
-    if args.baseline.is_some() || args.new_since.is_some() {
-        checked.verdicts.retain(|v| v.verdict.outcome != Outcome::Fail || !known.contains(&v.fingerprint().hex()));
+    let job = Job { globals, args: &args, catalog: &catalog, rules: &rules, source: &source, now, known };
+    if args.fix || args.diff {
+        let done = actions::fix(&job)?;
+        if args.diff {
+            return Ok(done);
+        }
     }
+    let explain = if args.all { Explain::Everything } else { Explain::NotPass };
+    let mut checked = judge(&catalog, &rules, &source.read()?, now, explain, !args.ignore_inline);
+    if args.record {
+        actions::record(&job, &checked)?;
+    }
+    checked.verdicts.retain(|v| v.verdict.outcome != Outcome::Fail || job.is_new(v));
     let open = |v: &&CodeVerdict| v.verdict.outcome == Outcome::Fail && v.skipped.is_none();
     if let Some(path) = &args.create_baseline {
         let keys: BTreeSet<String> = checked.verdicts.iter().filter(open).map(|v| v.fingerprint().hex()).collect();
@@ -86,10 +95,64 @@ pub fn run(globals: &Globals, args: CheckArgs) -> Result<u8, Failure> {
             out::note(globals, format!("{}:{}: {message}", source.printed_path(&place.file), place.line));
         }
     }
-    if failing {
-        return Ok(1);
+    let commented = match args.pr_comment {
+        Some(host) => actions::comment(&job, host, &checked),
+        None => Ok(()),
+    };
+    match (failing, commented) {
+        (true, Err(error)) => {
+            out::failure(&error);
+            Ok(1)
+        }
+        (false, Err(error)) => Err(error),
+        (true, Ok(())) => Ok(1),
+        (false, Ok(())) => Ok(if checked.partial() { 3 } else { 0 }),
     }
-    Ok(if checked.partial() { 3 } else { 0 })
+}
+
+/// What a run works on.
+pub struct Job<'a> {
+    /// The flags every command has.
+    pub globals: &'a Globals,
+    /// The flags of this one.
+    pub args: &'a CheckArgs,
+    /// The catalog.
+    pub catalog: &'a Catalog,
+    /// The rules to judge by.
+    pub rules: &'a RuleSet,
+    /// The code.
+    pub source: &'a Source,
+    /// The instant to judge ages by.
+    pub now: Time,
+    /// Findings that were there before.
+    pub known: BTreeSet<String>,
+}
+
+impl Job<'_> {
+    /// Whether the finding is in no baseline and not in the commit compared with.
+    pub fn is_new(&self, v: &CodeVerdict) -> bool {
+        self.known.is_empty() || !self.known.contains(&v.fingerprint().hex())
+    }
+}
+
+/// What the settings file says where the command line says nothing.
+fn configured(globals: &Globals, args: &mut CheckArgs) -> Result<(), Failure> {
+    let settings = context::check_settings(globals)?;
+    args.fail_on = args.fail_on.take().or(settings.fail_on);
+    args.rules.severity = args.rules.severity.take().or(settings.severity);
+    let fill = |given: &mut Vec<String>, own: Vec<String>| {
+        if given.is_empty() {
+            *given = own;
+        }
+    };
+    fill(&mut args.rules.frameworks, settings.frameworks);
+    fill(&mut args.rules.checks, settings.checks);
+    fill(&mut args.rules.skip_checks, settings.skip_checks);
+    if args.create_baseline.is_none() {
+        args.baseline = args.baseline.take().or(settings.baseline.map(Into::into));
+    }
+    args.compact |= settings.compact;
+    Ok(())
 }
 
 fn judge(

@@ -26,12 +26,12 @@ pub fn python() -> Option<PathBuf> {
 }
 
 /// A running emulator with an organisation in it; stopped when dropped.
-struct Emulator {
+pub struct Emulator {
     server: Child,
-    endpoint: String,
-    dir: PathBuf,
-    id: String,
-    secret: String,
+    pub endpoint: String,
+    pub dir: PathBuf,
+    pub id: String,
+    pub secret: String,
 }
 
 impl Drop for Emulator {
@@ -78,9 +78,10 @@ impl Emulator {
         Some(emulator)
     }
 
-    /// Runs `plumb` against the emulator with a record of its own and returns exit code and output.
-    fn plumb(&self, args: &[&str]) -> (i32, String) {
-        let out = Command::new(env!("CARGO_BIN_EXE_plumb"))
+    /// `plumb` against the emulator with a record of its own, ready to run.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_plumb"));
+        command
             .args(args)
             .arg("--db")
             .arg(self.dir.join("record.db"))
@@ -91,9 +92,13 @@ impl Emulator {
             .env("AWS_SECRET_ACCESS_KEY", &self.secret)
             .env("AWS_REGION", "us-east-1")
             .env("AWS_CONFIG_FILE", "/dev/null")
-            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-            .output()
-            .expect("plumb runs");
+            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
+        command
+    }
+
+    /// Runs it and returns exit code and output.
+    fn plumb(&self, args: &[&str]) -> (i32, String) {
+        let out = self.command(args).output().expect("plumb runs");
         let code = out.status.code().unwrap_or(-1);
         assert!(code == 0 || code == 3, "plumb {args:?} ended with {code}: {}", String::from_utf8_lossy(&out.stderr));
         (code, String::from_utf8(out.stdout).expect("text"))
@@ -141,6 +146,9 @@ fn an_organisation_is_read_judged_and_kept() {
     // What was planted is what is said: a failure fails, what is fine passes, what is denied is unknown.
     let mut outcomes: BTreeMap<(String, String), Vec<Json>> = BTreeMap::new();
     for verdict in emulator.verdicts() {
+        // Kinds that only code can declare are not judged on accounts, and nothing is made up to judge.
+        assert!(text(&verdict, "kind").starts_with("aws."), "{verdict}");
+        assert!(!text(&verdict, "resource").contains("unidentified"), "{verdict}");
         outcomes.entry((text(&verdict, "account").into(), text(&verdict, "rule").into())).or_default().push(verdict);
     }
     let truth = lines(&std::fs::read_to_string(emulator.dir.join("truth.jsonl")).expect("the truth"));
@@ -180,6 +188,8 @@ fn an_organisation_is_read_judged_and_kept() {
         assert_eq!(narrow["findings"][change], 0, "{change} by a narrow scan: {}", narrow["findings"]);
     }
     assert_eq!(narrow["findings"]["open"], first["findings"]["open"]);
+
+    crate::watch::a_change_is_judged_in_the_next_round(&emulator);
 }
 
 fn public_keys(dir: &Path) -> (String, String) {

@@ -5,3 +5,5 @@
 mod emulator;
 mod formats;
 mod machine;
+mod programme;
+mod watch;
