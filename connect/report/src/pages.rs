@@ -21,7 +21,7 @@ pub fn points(tenths: i64) -> String {
     let digits = ((all + 5) / 10).to_string();
     let mut out = String::from(sign);
     for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(',');
         }
         out.push(c);
