@@ -125,7 +125,7 @@ pub enum Command {
     Cadence(crate::commands::cadence::CadenceArgs),
     /// Ask for, decide, end and list exceptions, deferrals and false positives
     Exceptions(crate::commands::exceptions::ExceptionsArgs),
-    /// Turn other tools' mute lists and baselines into requests
+    /// Turn other tools' mute lists and baselines into requests, or restore a whole record
     Import(crate::commands::exceptions::ImportArgs),
     /// Show what can be reached from outside, with the proof
     Exposed(ExposedArgs),

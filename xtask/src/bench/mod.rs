@@ -5,6 +5,7 @@ mod check;
 mod discover;
 mod eval;
 mod scan;
+mod record;
 
 use crate::{Done, emulator::call, root};
 use std::{
@@ -40,6 +41,11 @@ const BENCHES: &[Bench] = &[
         name: "discover",
         about: "reading a bill of a million lines against 5 CPU-s and 100 MB [--lines N]",
         run: discover::run,
+    },
+    Bench {
+        name: "record",
+        about: "the store against its limits: upsert, page, roll-ups, log [--findings N] [--resources N] [--entries N]",
+        run: record::run,
     },
 ];
 

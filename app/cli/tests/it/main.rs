@@ -10,6 +10,7 @@ mod formats;
 mod machine;
 mod plan;
 mod twin;
+mod programme;
 mod watch;
 
 mod accounts;
