@@ -4,7 +4,8 @@ use crate::{
     AccountTarget, Event, Gathered, JudgeError, Progress,
     baselines::{Judged, Judging, Run, keep_run},
     collect::gather,
-    judge_account,
+    exposure,
+    judge::{Part, assess, judge_part},
 };
 use futures_util::{StreamExt, stream};
 use plumb_catalog::{Catalog, Kind};
@@ -96,11 +97,18 @@ pub enum ScanError {
     Govern(#[from] crate::govern::GovernError),
 }
 
+/// Stands among the unread regions for those that could not be listed.
+pub(crate) const UNLISTED: &str = "*";
+
 /// What the record should know of an account for judging, and later judging again.
 pub fn facts_of(target: &AccountTarget, all: &[AccountTarget], home: &str, regions: &BTreeSet<String>) -> AccountFacts {
     let wanted = |r: &&String| regions.is_empty() || regions.contains(*r);
     let members: Vec<String> =
         if target.organization.is_empty() { Vec::new() } else { all.iter().map(|t| t.id.clone()).collect() };
+    let mut unread_regions: Vec<String> = target.regions.iter().filter(|r| !wanted(r)).cloned().collect();
+    if target.more_regions {
+        unread_regions.push(UNLISTED.into());
+    }
     AccountFacts {
         id: target.id.clone(),
         name: target.name.clone(),
@@ -112,7 +120,7 @@ pub fn facts_of(target: &AccountTarget, all: &[AccountTarget], home: &str, regio
         organization_accounts: members,
         region_home: home.into(),
         regions: target.regions.iter().filter(wanted).cloned().collect(),
-        unread_regions: target.regions.iter().filter(|r| !wanted(r)).cloned().collect(),
+        unread_regions,
     }
 }
 
@@ -123,7 +131,8 @@ pub fn is_live(catalog: &Catalog, kind: &KindId, provider: &str) -> bool {
 
 /// The kinds the rules need, with the kinds those are listed below.
 pub(crate) fn kinds_for(catalog: &Catalog, rules: &RuleSet) -> Vec<Arc<Kind>> {
-    let mut wanted: BTreeSet<KindId> = rules.needs().judged.union(&rules.needs().asked).cloned().collect();
+    let mut wanted: BTreeSet<KindId> =
+        rules.needs().judged.union(&rules.needs().asked).chain(&rules.needs().native).cloned().collect();
     let mut next: Vec<KindId> = wanted.iter().cloned().collect();
     while let Some(id) = next.pop() {
         if let Some(parent) = catalog.kinds.get(&id).and_then(|k| k.parent.clone())
@@ -220,6 +229,7 @@ pub async fn run_scan(
             .await;
     };
     let stopped = Cell::new(false);
+    let mut ended: BTreeMap<String, Run> = BTreeMap::new();
     let keeping = async {
         tokio::pin!(stop);
         loop {
@@ -248,7 +258,7 @@ pub async fn run_scan(
                     let Some(facts) = facts.get(account.as_str()) else { continue };
                     let settling = Instant::now();
                     let by = judging.account(&facts.tier, "aws");
-                    let counts = settle(record, &by, scan, facts, options.now, &mut outcome, seen)?;
+                    let counts = settle(record, &by, scan, facts, options.now, Part::Conditions, &mut outcome, seen)?;
                     let elapsed = i64::try_from(begun.elapsed().as_secs()).unwrap_or_default();
                     let run = BaselineRun {
                         baseline: by.label.to_owned(),
@@ -266,7 +276,8 @@ pub async fn run_scan(
                         run,
                     };
                     keep_run(record, &run)?;
-                    outcome.baselines.insert(facts.id.clone(), run.run.baseline);
+                    outcome.baselines.insert(facts.id.clone(), run.run.baseline.clone());
+                    ended.insert(facts.id.clone(), run);
                     outcome.judged_ms += settling.elapsed().as_millis();
                 }
             }
@@ -285,7 +296,27 @@ pub async fn run_scan(
     };
     kept?;
     outcome.interrupted = stopped.get();
-    let unreachable = outcome.accounts.iter().any(|t| t.state == "unreachable");
+    // What the organisation's policies forbid is known only now: reach and paths are found last, one account at a time.
+    if !outcome.interrupted && rules.iter().any(|r| r.native().is_some()) {
+        let assessing = Instant::now();
+        for facts in facts.values() {
+            let Some(run) = ended.get_mut(&facts.id) else { continue };
+            let by = judging.account(&facts.tier, "aws");
+            match assess(record, by.rules, scan, facts, options.now, false) {
+                Ok(found) => {
+                    let counts =
+                        settle(record, &by, scan, facts, options.now, Part::Native(&found), &mut outcome, seen)?;
+                    run.run.counts.iter_mut().zip(counts).for_each(|(sum, n)| *sum += n);
+                    keep_run(record, run)?;
+                    exposure::keep(record, scan, &found)?;
+                }
+                Err(JudgeError::Record(error)) => return Err(error.into()),
+                Err(error) => *outcome.gaps.entry(format!("{}: {error}", facts.id)).or_default() += 1,
+            }
+        }
+        outcome.judged_ms += assessing.elapsed().as_millis();
+    }
+    let unreachable = outcome.accounts.iter().any(|t| t.state == "unreachable" || t.more_regions);
     outcome.complete = !outcome.interrupted && outcome.gaps.is_empty() && !unreachable;
     outcome.total_ms = begun.elapsed().as_millis();
     let status = match (outcome.interrupted, outcome.complete) {
@@ -305,26 +336,29 @@ pub async fn run_scan(
     });
     record.end_scan(scan, status, finished, digest.as_deref(), &about)?;
     if !outcome.interrupted {
-        crate::accounts::reconcile_scan(record, options.now)?;
+        let estate = crate::accounts::reconcile_scan(record, options.now)?;
+        crate::accounts::keep_contradictions(record, scan, &estate, options.now)?;
     }
     Ok(outcome)
 }
 
-/// Judges an account that was read to its end and puts what changed on the record. Returns the verdicts of the rules its
-/// baseline names, by outcome.
+/// Judges an account that was read to its end by a part of the rules, and puts what changed on the record. Returns the
+/// verdicts of the rules its baseline names, by outcome.
+#[allow(clippy::too_many_arguments)]
 fn settle(
     record: &mut Record,
     by: &Judged<'_>,
     scan: ScanId,
     facts: &AccountFacts,
     now: Time,
+    part: Part<'_>,
     outcome: &mut Outcome,
     seen: &mut dyn FnMut(&Seen<'_>),
 ) -> Result<[u64; 4], ScanError> {
     let rules = by.rules;
     let mut counts = [0; 4];
     let account = plumb_model::AccountId::from(facts.id.as_str());
-    let in_scope: BTreeSet<RuleId> = rules.iter().map(|r| r.id.clone()).collect();
+    let in_scope: BTreeSet<RuleId> = rules.iter().filter(|r| part.holds(r)).map(|r| r.id.clone()).collect();
     let unread: BTreeMap<KindId, BTreeSet<String>> = record
         .units(scan)?
         .into_iter()
@@ -344,7 +378,7 @@ fn settle(
         }
         Ok(())
     };
-    let coverage = judge_account::<ScanError>(
+    let coverage = judge_part::<ScanError>(
         record,
         rules,
         scan,
@@ -352,6 +386,7 @@ fn settle(
         now,
         Explain::NotPass,
         false,
+        part,
         |kind| {
             finish()?;
             *current.borrow_mut() = Some((kind.clone(), record.ingest(scan, now, &account, kind)?));

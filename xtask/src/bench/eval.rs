@@ -4,13 +4,13 @@ use super::{measure, megabytes, option};
 use crate::{Done, emulator::call, root};
 use std::process::Command;
 
-/// Builds and runs the example of `plumb-evaluate` that makes and judges the resources.
+/// Builds and runs the example of `plumb-run` that makes and judges the resources.
 pub fn run(args: &[String]) -> Done {
     let count = option(args, "--resources").unwrap_or_else(|| "1000000".into());
     count.parse::<u64>().map_err(|e| format!("--resources {count}: {e}; a number such as 1000000 is wanted"))?;
     let cargo = |what: &str| {
         let mut command = Command::new("cargo");
-        command.args([what, "--quiet", "--release", "-p", "plumb-evaluate", "--example", "throughput"]);
+        command.args([what, "--quiet", "--release", "-p", "plumb-run", "--example", "throughput"]);
         command.current_dir(root());
         command
     };

@@ -2,9 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod check;
+mod check_fix;
 mod emulator;
+mod faults;
 mod formats;
 mod machine;
+mod plan;
+mod twin;
 mod watch;
 
 mod accounts;
