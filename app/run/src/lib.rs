@@ -31,6 +31,9 @@ pub use support::EndOfLife;
 pub mod govern;
 pub use check::{CodeChecked, CodeVerdict, Skipped, check, is_partial};
 pub use code_files::{DiskFiles, GitFiles, PipedFile, read_code};
+pub use exposure::{AnalysisError, Assessment, Kinds, analysed_accounts, attack_paths, estate, exposed};
+mod native;
+pub use native::{NATIVE, check_native, example_verdicts};
 
 pub mod accounts;
 pub mod baselines;
@@ -39,9 +42,6 @@ pub use organization::{Surroundings, survey};
 
 pub mod drift;
 pub mod scores;
-pub use exposure::{AnalysisError, Assessment, Kinds, analysed_accounts, attack_paths, estate, exposed};
-mod native;
-pub use native::{NATIVE, check_native, example_verdicts};
 pub use watch::{Change, DELIVERY, Looked, SeenEvents, Touch, changes};
 
 mod fix;

@@ -229,7 +229,8 @@ pub async fn run_scan(
             .await;
     };
     let stopped = Cell::new(false);
-    let mut ended: BTreeMap<String, Run> = BTreeMap::new();
+    // Accounts that were read to their end and judged by conditions.
+    let mut runs: BTreeMap<String, Run> = BTreeMap::new();
     let keeping = async {
         tokio::pin!(stop);
         loop {
@@ -275,9 +276,8 @@ pub async fn run_scan(
                         rules_digest: by.rules.digest().to_owned(),
                         run,
                     };
-                    keep_run(record, &run)?;
                     outcome.baselines.insert(facts.id.clone(), run.run.baseline.clone());
-                    ended.insert(facts.id.clone(), run);
+                    runs.insert(facts.id.clone(), run);
                     outcome.judged_ms += settling.elapsed().as_millis();
                 }
             }
@@ -298,23 +298,25 @@ pub async fn run_scan(
     outcome.interrupted = stopped.get();
     // What the organisation's policies forbid is known only now: reach and paths are found last, one account at a time.
     if !outcome.interrupted && rules.iter().any(|r| r.native().is_some()) {
-        let assessing = Instant::now();
-        for facts in facts.values() {
-            let Some(run) = ended.get_mut(&facts.id) else { continue };
+        let begun = Instant::now();
+        for (account, run) in &mut runs {
+            let Some(facts) = facts.get(account) else { continue };
             let by = judging.account(&facts.tier, "aws");
             match assess(record, by.rules, scan, facts, options.now, false) {
                 Ok(found) => {
-                    let counts =
-                        settle(record, &by, scan, facts, options.now, Part::Native(&found), &mut outcome, seen)?;
-                    run.run.counts.iter_mut().zip(counts).for_each(|(sum, n)| *sum += n);
-                    keep_run(record, run)?;
+                    let part = Part::Native(&found);
+                    let counts = settle(record, &by, scan, facts, options.now, part, &mut outcome, seen)?;
+                    run.run.counts.iter_mut().zip(counts).for_each(|(sum, more)| *sum += more);
                     exposure::keep(record, scan, &found)?;
                 }
                 Err(JudgeError::Record(error)) => return Err(error.into()),
-                Err(error) => *outcome.gaps.entry(format!("{}: {error}", facts.id)).or_default() += 1,
+                Err(error) => *outcome.gaps.entry(format!("{account}: {error}")).or_default() += 1,
             }
         }
-        outcome.judged_ms += assessing.elapsed().as_millis();
+        outcome.judged_ms += begun.elapsed().as_millis();
+    }
+    for run in runs.values() {
+        keep_run(record, run)?;
     }
     let unreachable = outcome.accounts.iter().any(|t| t.state == "unreachable" || t.more_regions);
     outcome.complete = !outcome.interrupted && outcome.gaps.is_empty() && !unreachable;

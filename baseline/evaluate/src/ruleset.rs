@@ -97,9 +97,9 @@ pub struct RuleSet {
     kinds: HashMap<KindId, Arc<Kind>>,
     needs: Needs,
     digest: String,
-    selection: Selection,
     /// The parts of conditions that are the same for every resource, by number: program and part.
     shared: Vec<(Arc<Program>, u32)>,
+    selection: Selection,
 }
 
 /// Positions of the variables every rule has; `part` comes after them.
