@@ -141,6 +141,8 @@ pub enum Command {
     Drift(crate::commands::drift::DriftArgs),
     /// Scan, then follow the activity log and judge again what changed
     Watch(WatchArgs),
+    /// Show how much of each resource each principal reaches: read, write, admin; buckets by prefix
+    Reach(crate::commands::identity::ReachArgs),
     /// The ledger of what can be reached from outside: ask, approve, renew, retire, compare
     Exposure(crate::commands::exposure::ExposureArgs),
     /// Access reviews: open, decide, verify, close

@@ -65,6 +65,7 @@ fn run(cli: Cli) -> Result<u8, out::Failure> {
         Command::Baseline(args) => commands::baseline::run(&globals, args),
         Command::Drift(args) => commands::drift::run(&globals, args),
         Command::Watch(args) => commands::watch::run(&globals, args),
+        Command::Reach(args) => commands::identity::reach(&globals, args),
         Command::Exposure(args) => commands::exposure::run(&globals, args),
         Command::Reviews(args) => commands::reviews::run(&globals, args),
         Command::Retention(args) => commands::retention::run(&globals, args),
