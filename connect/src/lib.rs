@@ -6,6 +6,7 @@
 mod asff;
 mod html;
 mod ocsf;
+mod ocsf_paths;
 mod text;
 
 pub use asff::asff;

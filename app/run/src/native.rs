@@ -31,7 +31,8 @@ const NETWORK: &[&str] = &[
     "aws.vpc.subnet",
 ];
 /// Kinds principals are read from, with the organisation's policies.
-const IDENTITY: &[&str] = &["aws.iam.user", "aws.iam.group", "aws.iam.role", "aws.iam.policy", ORGANIZATION_KIND];
+const IDENTITY: &[&str] =
+    &["aws.iam.account", "aws.iam.user", "aws.iam.group", "aws.iam.role", "aws.iam.policy", ORGANIZATION_KIND];
 /// Kinds whose own settings tell how they stand towards the outside, and what attack paths lead over or to.
 const RESOURCES: &[&str] = &[
     "aws.apigateway.rest-api",
@@ -292,7 +293,10 @@ impl Judge<'_> {
                 });
             }
         }
-        for goal in family.goals.iter().take(5) {
+        // What the shown path leads to, then what else is at stake.
+        let last = family.path.last();
+        let (own, others): (Vec<_>, Vec<_>) = family.goals.iter().partition(|g| Some(&g.node) == last);
+        for goal in own.into_iter().chain(others).take(5) {
             let class =
                 if goal.data_class.is_empty() { String::new() } else { format!(", data class {}", goal.data_class) };
             let tier =
