@@ -3,16 +3,25 @@
 use std::{fs, io, path::Path};
 
 fn main() -> io::Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    // Asked when it runs: a target folder may have been built somewhere else and moved here.
+    let root =
+        std::env::var_os("CARGO_MANIFEST_DIR").ok_or_else(|| io::Error::other("CARGO_MANIFEST_DIR is not set"))?;
+    let root = Path::new(&root);
     let mut files = Vec::new();
     for top in ["aws", "azure", "gcp", "assess", "frameworks"] {
-        println!("cargo::rerun-if-changed={top}");
+        // A folder that is not there would make every build a changed one.
+        if root.join(top).exists() {
+            println!("cargo::rerun-if-changed={top}");
+        }
         collect(&root.join(top), &mut files)?;
     }
     println!("cargo::rerun-if-changed=topics.toml");
     let topics = root.join("topics.toml");
     if topics.exists() {
         files.push(topics);
+    }
+    if files.is_empty() {
+        return Err(io::Error::other(format!("there is no catalog below {}", root.display())));
     }
     files.sort();
     let mut pack = String::new();

@@ -31,6 +31,8 @@ pub struct Rule {
     pub params: BTreeMap<String, Param>,
     /// A failure outranks everything whatever the context (root without MFA, a public bucket …).
     pub hard: bool,
+    /// Field to the value that makes it pass, where the passing examples do not tell; see `plumb check --fix`.
+    pub fix: BTreeMap<String, Value>,
     /// Since which version.
     pub since: String,
     /// Applies only where this holds (CEL); none means always.
@@ -145,6 +147,8 @@ struct Front {
     hard: bool,
     #[serde(default)]
     since: Option<String>,
+    #[serde(default)]
+    fix: BTreeMap<String, toml::Value>,
 }
 
 #[derive(Deserialize)]
@@ -176,7 +180,7 @@ impl Rule {
                 return Err(one(
                     line,
                     error.message(),
-                    "the front matter holds severity, topic, aliases, params, was, hard, since, kind",
+                    "the front matter holds severity, topic, aliases, params, was, hard, since, kind, fix",
                 ));
             }
         };
@@ -260,6 +264,7 @@ impl Rule {
                 .map(|(name, p)| (name, Param { default: from_toml(&p.default), doc: p.doc }))
                 .collect(),
             hard: front.hard,
+            fix: front.fix.iter().map(|(field, value)| (field.clone(), from_toml(value))).collect(),
             since: front.since.unwrap_or_else(|| "0.1.0".into()),
             when: page.when,
             parts: page.parts,

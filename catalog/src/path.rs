@@ -30,6 +30,12 @@ pub struct PathError {
     why: &'static str,
 }
 
+impl From<Vec<Step>> for Path {
+    fn from(steps: Vec<Step>) -> Self {
+        Self(steps)
+    }
+}
+
 impl FromStr for Path {
     type Err = PathError;
 

@@ -131,6 +131,8 @@ struct Existing {
     unknown: bool,
     region: String,
     judged: bool,
+    /// A verdict about the whole resource said that not all of its parts are known; set aside until the end.
+    unsure: bool,
 }
 
 /// Takes the verdicts of one kind in one account and writes what they change. Make it with [`Record::ingest`], hand it
@@ -179,6 +181,7 @@ impl Record {
                             unknown: r.get(7)?,
                             region: r.get(8)?,
                             judged: false,
+                            unsure: false,
                         },
                     ))
                 })
@@ -394,11 +397,9 @@ impl Ingest<'_> {
             }
             Outcome::Unknown => {
                 if whole_rule {
-                    let slots: Vec<_> = self.of_rule(resource, rule).map(|(slot, _)| slot.clone()).collect();
-                    for slot in slots {
-                        if let Some(old) = self.existing.remove(&slot) {
-                            self.unknown(&slot, &old)?;
-                        }
+                    // Parts that are known all the same have verdicts of their own, before or after this one.
+                    for (_, old) in self.of_rule(resource, rule) {
+                        old.unsure = true;
                     }
                 } else if let Some(old) = self.existing.remove(&slot) {
                     self.unknown(&slot, &old)?;
@@ -577,6 +578,10 @@ impl Ingest<'_> {
         for (slot, old) in &left {
             let in_scope = rules.contains(slot.1.as_str());
             if !in_scope || CLOSED.contains(&old.state.as_str()) {
+                continue;
+            }
+            if old.unsure {
+                self.unknown(slot, old)?;
                 continue;
             }
             if old.judged {

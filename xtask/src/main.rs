@@ -7,12 +7,14 @@
 //! cargo xtask governance    derive frameworks and end-of-life dates
 //! cargo xtask venv          make the emulator's Python environment
 //! cargo xtask aws-models    derive clouds/aws/models.bin from the official service models
+//! cargo xtask bench NAME    measure what is promised about speed and size
 //! ```
 
 mod aws_actions;
 mod aws_endpoints;
 mod aws_model;
 mod aws_pages;
+mod bench;
 mod docs;
 mod emulator;
 mod governance;
@@ -45,6 +47,7 @@ const CHORES: &[Chore] = &[
         about: "derive clouds/aws/models.bin from the official service models [--botocore DATA_DIR]",
         run: aws_model::run,
     },
+    Chore { name: "bench", about: "measure speed and size: scan, eval, check, identity, record", run: bench::run },
 ];
 
 fn main() -> ExitCode {
@@ -68,5 +71,7 @@ fn main() -> ExitCode {
 
 /// The root of the repository.
 fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+    // Cargo tells a program it runs where its package is; the path of the build may be another by now.
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    PathBuf::from(package).join("..")
 }

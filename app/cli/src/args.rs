@@ -135,6 +135,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Show what infrastructure as code declares
     Code(CodeArgs),
+    /// Scan, then follow the activity log and judge again what changed
+    Watch(WatchArgs),
 }
 
 /// Which rules.
@@ -239,6 +241,35 @@ pub struct ScanArgs {
 pub enum Provider {
     /// Amazon Web Services
     Aws,
+}
+
+/// `plumb watch`
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    /// The provider
+    #[arg(value_enum, default_value_t = Provider::Aws)]
+    pub provider: Provider,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub aws: AwsArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub rules: RuleFilter,
+    /// Time between looks at the activity log: 90s, 5m, 1h
+    #[arg(long, value_name = "TIME", default_value = "5m")]
+    pub every: String,
+    /// Time after which everything is read again
+    #[arg(long, value_name = "TIME", default_value = "24h")]
+    pub full_every: String,
+    /// Stop after this many rounds; the first reads everything
+    #[arg(long, value_name = "N")]
+    pub rounds: Option<u64>,
+    /// Accounts read at once
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub accounts_at_once: usize,
+    /// No progress line
+    #[arg(long)]
+    pub no_progress: bool,
 }
 
 /// `plumb plan`
@@ -514,9 +545,9 @@ pub struct CheckArgs {
     /// Print for another tool; `--format sarif` says the same
     #[arg(long = "as", value_enum, value_name = "FORMAT")]
     pub form: Option<CheckForm>,
-    /// Exit 1 only when a finding is of this severity or worse
-    #[arg(long, value_name = "SEVERITY", default_value = "low")]
-    pub fail_on: String,
+    /// Exit 1 only when a finding is of this severity or worse; default low
+    #[arg(long, value_name = "SEVERITY")]
+    pub fail_on: Option<String>,
     /// One line a finding
     #[arg(long)]
     pub compact: bool,
@@ -535,6 +566,30 @@ pub struct CheckArgs {
     /// Judge ages as of this instant
     #[arg(long, value_name = "RFC3339")]
     pub now: Option<String>,
+    /// Write the smallest change where it is safe and local, and judge what is left
+    #[arg(long)]
+    pub fix: bool,
+    /// Show that change as a unified diff; without --fix nothing is written
+    #[arg(long)]
+    pub diff: bool,
+    /// Post the result as one comment on the pull or merge request, or update it
+    #[arg(long, value_enum, value_name = "HOST")]
+    pub pr_comment: Option<ReviewHost>,
+    /// Put the skips found in comments on the record as exception requests
+    #[arg(long)]
+    pub record: bool,
+    /// Name the open findings of the record that are the same thing, deployed
+    #[arg(long)]
+    pub live: bool,
+}
+
+/// Where a comment goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReviewHost {
+    /// GitHub: GITHUB_TOKEN, GITHUB_REPOSITORY, GITHUB_REF (or GITHUB_EVENT_PATH), GITHUB_API_URL
+    Github,
+    /// GitLab: GITLAB_TOKEN, CI_API_V4_URL, CI_PROJECT_ID, CI_MERGE_REQUEST_IID
+    Gitlab,
 }
 
 /// Formats of `plumb check` for other tools.

@@ -154,21 +154,64 @@ pub fn select(catalog: &Catalog, filter: &RuleFilter) -> Result<Option<BTreeSet<
     }
 }
 
-/// Settings from a TOML file: `[params."aws.iam.user.access-key-rotated"]` tables.
-pub fn params(globals: &Globals) -> Result<BTreeMap<RuleId, BTreeMap<String, Value>>, Failure> {
+/// The text of the settings file, with its path.
+fn settings(globals: &Globals) -> Result<Option<(PathBuf, String)>, Failure> {
     let path = match &globals.config {
         Some(path) => path.clone(),
         None if Path::new("plumb.toml").exists() => PathBuf::from("plumb.toml"),
-        None => return Ok(BTreeMap::new()),
+        None => return Ok(None),
     };
     let text =
         std::fs::read_to_string(&path).map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", path.display())))?;
+    Ok(Some((path, text)))
+}
+
+/// Settings from a TOML file: `[params."aws.iam.user.access-key-rotated"]` tables.
+pub fn params(globals: &Globals) -> Result<BTreeMap<RuleId, BTreeMap<String, Value>>, Failure> {
+    let Some((path, text)) = settings(globals)? else { return Ok(BTreeMap::new()) };
     plumb_run::read_params(&text).map_err(|e| Failure::usage(format!("`{}`: {e}", path.display())))
+}
+
+/// The table `[check]` of the same file; its baseline is found beside the file.
+pub fn check_settings(globals: &Globals) -> Result<plumb_run::CheckSettings, Failure> {
+    let Some((path, text)) = settings(globals)? else { return Ok(plumb_run::CheckSettings::default()) };
+    let mut read =
+        plumb_run::read_check_settings(&text).map_err(|e| Failure::usage(format!("`{}`: {e}", path.display())))?;
+    let beside = |name: String| path.parent().unwrap_or(Path::new("")).join(name).display().to_string();
+    read.baseline = read.baseline.map(beside);
+    Ok(read)
 }
 
 /// The compiled rules that a filter and the configuration name.
 pub fn rules(globals: &Globals, catalog: &Catalog, filter: &RuleFilter) -> Result<RuleSet, Failure> {
-    let selection = Selection { rules: select(catalog, filter)?, params: params(globals)?, natives: plumb_run::NATIVE };
+    compile(globals, catalog, select(catalog, filter)?)
+}
+
+/// Those of them that judge what a provider's interface tells. Kinds without a live column are of code alone.
+pub fn live_rules(
+    globals: &Globals,
+    catalog: &Catalog,
+    filter: &RuleFilter,
+    provider: &str,
+) -> Result<RuleSet, Failure> {
+    let wanted = select(catalog, filter)?;
+    let named = |rule: &plumb_catalog::Rule| wanted.as_ref().is_none_or(|some| some.contains(&rule.id));
+    let live: BTreeSet<RuleId> = catalog
+        .rules
+        .values()
+        .filter(|rule| named(rule) && plumb_run::is_live(catalog, &rule.kind, provider))
+        .map(|rule| rule.id.clone())
+        .collect();
+    if live.is_empty() {
+        return Err(Failure::usage(format!(
+            "none of the rules these filters name can be judged on a live {provider} account; `plumb check` judges code by them"
+        )));
+    }
+    compile(globals, catalog, Some(live))
+}
+
+fn compile(globals: &Globals, catalog: &Catalog, wanted: Option<BTreeSet<RuleId>>) -> Result<RuleSet, Failure> {
+    let selection = Selection { rules: wanted, params: params(globals)?, natives: plumb_run::NATIVE };
     let (rules, problems) = RuleSet::compile(catalog, &selection);
     warn(globals, &problems);
     if rules.is_empty() {

@@ -64,5 +64,6 @@ fn run(cli: Cli) -> Result<u8, out::Failure> {
         Command::Paths(args) => commands::exposed::paths(&globals, args),
         Command::Check(args) => commands::check::run(&globals, args),
         Command::Code(args) => commands::code::run(&globals, args),
+        Command::Watch(args) => commands::watch::run(&globals, args),
     }
 }

@@ -1,5 +1,6 @@
 //! Signing in to AWS and finding the accounts to read.
 
+use futures_util::{StreamExt, stream};
 use plumb_clouds::{
     Answer, Budgets, Call, Share, Target, Wire,
     aws::{AssumeRole, Client, Config, Endpoints, Session, login},
@@ -86,6 +87,9 @@ pub struct AccountTarget {
     pub organization: String,
     /// The regions that are enabled.
     pub regions: Vec<String>,
+    /// Whether there may be more regions, because they could not be listed.
+    #[serde(default)]
+    pub more_regions: bool,
     /// What Organizations says of it: mail address left out, joined method and time.
     pub joined: Json,
 }
@@ -100,6 +104,7 @@ impl AccountTarget {
             management: None,
             organization: String::new(),
             regions: Vec::new(),
+            more_regions: false,
             joined: Json::Null,
         }
     }
@@ -254,39 +259,60 @@ pub async fn discover(
     }
     targets.retain(|t| options.accounts.is_empty() || options.accounts.contains(&t.id));
     targets.sort_by(|a, b| a.id.cmp(&b.id));
-    for target in &mut targets {
+    let entered = targets.into_iter().map(|mut target| async {
         target.organization.clone_from(&org_id);
         target.management = (!master.is_empty()).then(|| master == target.id);
-        if target.state != "active" {
-            target.reason = format!("the account is {}", target.state);
-            found(target);
-            continue;
-        }
-        if let (Some(connected), true) = (connected, target.id != own.as_str()) {
-            let arn = format!("arn:{}:iam::{}:role/{}", connected.partition, target.id, options.role);
-            let mut assume = AssumeRole::new(arn, home);
-            assume.external_id.clone_from(&options.external_id);
-            if let Some(session) = connected.client.session(own) {
-                connected.client.enter(target.id.as_str().into(), session.assume(assume), home);
-            }
-        }
-        match regions(wire, &target.id, home).await {
-            Ok(regions) => target.regions = regions,
-            Err(unknown)
-                if unknown.reason == plumb_model::Reason::Denied && unknown.permission == "ec2:DescribeRegions" =>
-            {
-                target.regions = vec![home.to_owned()];
-                target.reason =
-                    format!("its regions could not be listed ({}); only {home} is read", unknown.describe());
-            }
-            Err(unknown) => {
-                target.state = "unreachable".into();
-                target.reason = unknown.describe();
-            }
-        }
-        found(target);
+        enter(wire, connected, own, home, options, &mut target).await;
+        target
+    });
+    // Accounts do not wait for each other; they are told in order.
+    let mut entered = stream::iter(entered).buffered(ENTERED_AT_ONCE);
+    let mut targets = Vec::new();
+    while let Some(target) = entered.next().await {
+        found(&target);
+        targets.push(target);
     }
     Ok(targets)
+}
+
+/// Accounts entered at once.
+const ENTERED_AT_ONCE: usize = 16;
+
+/// Signs in to one account and asks for its regions; what stands in the way becomes its reason.
+async fn enter(
+    wire: &dyn Wire,
+    connected: Option<&Connected>,
+    own: &AccountId,
+    home: &str,
+    options: &AwsOptions,
+    target: &mut AccountTarget,
+) {
+    if target.state != "active" {
+        target.reason = format!("the account is {}", target.state);
+        return;
+    }
+    if let (Some(connected), true) = (connected, target.id != own.as_str()) {
+        let arn = format!("arn:{}:iam::{}:role/{}", connected.partition, target.id, options.role);
+        let mut assume = AssumeRole::new(arn, home);
+        assume.external_id.clone_from(&options.external_id);
+        if let Some(session) = connected.client.session(own) {
+            connected.client.enter(target.id.as_str().into(), session.assume(assume), home);
+        }
+    }
+    match regions(wire, &target.id, home).await {
+        Ok(regions) => target.regions = regions,
+        Err(unknown)
+            if unknown.reason == plumb_model::Reason::Denied && unknown.permission == "ec2:DescribeRegions" =>
+        {
+            target.regions = vec![home.to_owned()];
+            target.more_regions = true;
+            target.reason = format!("its regions could not be listed ({}); only {home} is read", unknown.describe());
+        }
+        Err(unknown) => {
+            target.state = "unreachable".into();
+            target.reason = unknown.describe();
+        }
+    }
 }
 
 /// The enabled regions of an account, asked from the provider.

@@ -2,7 +2,7 @@
 
 use crate::{EndOfLife, Engine};
 use plumb_catalog::{Catalog, Kind};
-use plumb_evaluate::{AccountFacts, Explain, Helpers, RuleSet, Table, World, redacted};
+use plumb_evaluate::{AccountFacts, Explain, Helpers, Judging, RuleSet, Table, World, redacted};
 use plumb_iac::{Place, Problem, ProblemSeverity, Reading, Skip, map, map::Mapped};
 use plumb_model::{
     AccountId, FindingKey, Outcome, Reason, ResourceId, RuleId, Severity, Time, Unknown, Value, Verdict,
@@ -120,15 +120,12 @@ pub fn check(
     let mut comments = Comments::new(catalog, reading);
     for (root, own) in by_root {
         let world = world_of(rules, reading, root, &own);
+        let judging = Judging::new(rules, &world, now);
         for one in own {
-            rules.judge(&one.resource, &world, now, explain, |mut verdict| {
-                let severity = rules
-                    .of_kind(&verdict.kind)
-                    .iter()
-                    .find(|r| r.id == verdict.rule)
-                    .map_or(Severity::Medium, |r| r.severity);
+            judging.judge(&one.resource, explain, |rule, mut verdict| {
                 hide(&mut verdict, one);
                 let skipped = comments.of(one, &verdict);
+                let severity = rule.severity;
                 out.verdicts.push(code_verdict(reading, one, verdict, severity, skipped.filter(|_| skips), explain));
             });
         }

@@ -10,6 +10,7 @@ mod life;
 mod people;
 mod picture;
 mod seal;
+mod skips;
 mod work;
 
 pub use evidence::{Report, report, write_bundle};
@@ -18,6 +19,7 @@ pub use life::{Life, astray, lives, load as load_life};
 pub use people::{Identity, NewPerson, Session, add_person, directory, identify};
 pub use picture::{Picture, controls};
 pub use seal::{LogState, Seal, SealError, Verified, checkpoints, entries, log_state, verify_log};
+pub use skips::keep_skips;
 pub use work::{Change, commit, log_denied, log_scan_end, log_scan_start, note_done, transition};
 
 use plumb_govern::{Refusal, log::HeadError, people::PeopleError};

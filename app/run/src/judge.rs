@@ -2,7 +2,7 @@
 
 use crate::{EndOfLife, Engine, exposure, exposure::AnalysisError, exposure::Assessment, native};
 use plumb_catalog::Kind;
-use plumb_evaluate::{AccountFacts, CompiledRule, Explain, Helpers, RuleSet, Table, World};
+use plumb_evaluate::{AccountFacts, CompiledRule, Explain, Helpers, Judging, RuleSet, Table, World};
 use plumb_model::{AccountId, KindId, Outcome, Region, Resource, ResourceId, Severity, Time, Unknown, Value, Verdict};
 use plumb_record::{CoverageRow, Record, RecordError, ResourceRow, ScanId, Unit, UnitState};
 use std::{
@@ -164,6 +164,7 @@ pub(crate) fn judge_part<E: From<JudgeError> + From<RecordError>>(
         Part::Native(_) => World::new(facts.clone(), Helpers { policies: &Engine, end_of_support: &EndOfLife }),
         _ => world_of::<E>(record, rules, scan, facts, &units, as_of)?,
     };
+    let judging = Judging::new(rules, &world, now);
     let mut coverage: BTreeMap<(String, String, String), Counts> = BTreeMap::new();
     let mut counted = |verdict: &Verdict, severity: Severity, failed: &mut Option<E>| {
         let place = (verdict.kind.to_string(), verdict.region.to_string(), verdict.rule.to_string());
@@ -202,8 +203,8 @@ pub(crate) fn judge_part<E: From<JudgeError> + From<RecordError>>(
         }
         let mut judge = |row: ResourceRow| -> Result<(), E> {
             let resource = resource_of(kind, &account, row)?;
-            for rule in &own_rules {
-                rule.judge(&resource, &world, now, explain, &mut |v| counted(&v, rule.severity, &mut failed));
+            if !matches!(part, Part::Native(_)) {
+                judging.judge(&resource, explain, |rule, v| counted(&v, rule.severity, &mut failed));
             }
             for (verdict, severity) in natives.remove(&resource.id).unwrap_or_default() {
                 counted(&verdict, severity, &mut failed);
@@ -305,6 +306,11 @@ fn world_of<E: From<JudgeError> + From<RecordError>>(
                 let call = kind.list.as_ref().map_or_else(|| kind_id.to_string(), |l| l.call.name());
                 let mut unknown = Unknown::new(plumb_model::Reason::NotAsked, call);
                 unknown.detail = "not every region is in the scope of this scan".into();
+                if facts.unread_regions.iter().any(|r| r == crate::scan::UNLISTED) {
+                    unknown = Unknown::new(plumb_model::Reason::Denied, "ec2:DescribeRegions");
+                    unknown.permission = "ec2:DescribeRegions".into();
+                    unknown.detail = "there may be regions that could not be listed".into();
+                }
                 Arc::new(unknown)
             })
         };

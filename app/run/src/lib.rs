@@ -16,6 +16,7 @@ mod redact;
 mod scan;
 mod settings;
 mod support;
+mod watch;
 
 pub use aws::{AccountTarget, AwsOptions, Connected, EnterError, connect, discover};
 pub use collect::{Event, Gathered, Progress};
@@ -23,8 +24,8 @@ pub use judge::{JudgeError, judge_account};
 pub use plan::{PermissionPolicy, Plan, PlanRow, permissions, plan};
 pub use policies::Engine;
 pub use redact::redact;
-pub use scan::{Outcome, ScanError, ScanOptions, Seen, facts_of, run_scan};
-pub use settings::{read_example, read_params};
+pub use scan::{Outcome, ScanError, ScanOptions, Seen, facts_of, is_live, run_scan};
+pub use settings::{CheckSettings, read_check_settings, read_example, read_params};
 pub use support::EndOfLife;
 
 pub mod govern;
@@ -33,3 +34,11 @@ pub use code_files::{DiskFiles, GitFiles, PipedFile, read_code};
 pub use exposure::{AnalysisError, Assessment, Kinds, analysed_accounts, attack_paths, estate, exposed};
 mod native;
 pub use native::{NATIVE, check_native, example_verdicts};
+pub use watch::{Change, DELIVERY, Looked, SeenEvents, Touch, changes};
+
+mod fix;
+mod review;
+pub use fix::{Changed, FixInput, Fixes, fixes, unified};
+pub use review::{Host, Posted, Review, ReviewError};
+mod twins;
+pub use twins::{Twin, twins};

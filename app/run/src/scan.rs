@@ -87,11 +87,18 @@ pub enum ScanError {
     Judge(#[from] JudgeError),
 }
 
+/// Stands among the unread regions for those that could not be listed.
+pub(crate) const UNLISTED: &str = "*";
+
 /// What the record should know of an account for judging, and later judging again.
 pub fn facts_of(target: &AccountTarget, all: &[AccountTarget], home: &str, regions: &BTreeSet<String>) -> AccountFacts {
     let wanted = |r: &&String| regions.is_empty() || regions.contains(*r);
     let members: Vec<String> =
         if target.organization.is_empty() { Vec::new() } else { all.iter().map(|t| t.id.clone()).collect() };
+    let mut unread_regions: Vec<String> = target.regions.iter().filter(|r| !wanted(r)).cloned().collect();
+    if target.more_regions {
+        unread_regions.push(UNLISTED.into());
+    }
     AccountFacts {
         id: target.id.clone(),
         name: target.name.clone(),
@@ -102,8 +109,13 @@ pub fn facts_of(target: &AccountTarget, all: &[AccountTarget], home: &str, regio
         organization_accounts: members,
         region_home: home.into(),
         regions: target.regions.iter().filter(wanted).cloned().collect(),
-        unread_regions: target.regions.iter().filter(|r| !wanted(r)).cloned().collect(),
+        unread_regions,
     }
+}
+
+/// Whether resources of a kind can be read from a provider's interface: one of its kinds, with calls to make.
+pub fn is_live(catalog: &Catalog, kind: &KindId, provider: &str) -> bool {
+    kind.provider() == provider && catalog.kinds.get(kind).is_some_and(|k| !k.calls().is_empty())
 }
 
 /// The kinds the rules need, with the kinds those are listed below.
@@ -258,7 +270,7 @@ pub async fn run_scan(
         }
         outcome.judged_ms += judging.elapsed().as_millis();
     }
-    let unreachable = outcome.accounts.iter().any(|t| t.state == "unreachable");
+    let unreachable = outcome.accounts.iter().any(|t| t.state == "unreachable" || t.more_regions);
     outcome.complete = !outcome.interrupted && outcome.gaps.is_empty() && !unreachable;
     outcome.total_ms = begun.elapsed().as_millis();
     let status = match (outcome.interrupted, outcome.complete) {

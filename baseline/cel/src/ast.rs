@@ -55,6 +55,11 @@ pub(crate) enum BinaryOp {
 }
 
 impl BinaryOp {
+    /// Whether it compares; the others make a new value.
+    pub fn compares(self) -> bool {
+        matches!(self, Self::Eq | Self::Ne | Self::Lt | Self::Le | Self::Gt | Self::Ge | Self::In)
+    }
+
     pub fn symbol(self) -> &'static str {
         match self {
             Self::Eq => "==",

@@ -319,11 +319,13 @@ impl Compiler<'_> {
             Type::Optional(inner) => ((**inner).clone(), true),
             other => (other.clone(), false),
         };
+        let mut slot = None;
         let found = match &inner {
             Type::Dyn | Type::Null => Type::Dyn,
             Type::Map(_, value) => (**value).clone(),
             Type::Object(object) => match object.member(field) {
                 Some(t) => {
+                    slot = object.slot(field);
                     self.references.member(&object.name, field);
                     t.clone()
                 }
@@ -339,7 +341,7 @@ impl Compiler<'_> {
             }
         };
         let t = if optional || wrapped { Type::Optional(Arc::new(found)) } else { found };
-        Ok((Node::new(Op::Select(Box::new(Select { base, name: field.into(), optional })), span), t))
+        Ok((Node::new(Op::Select(Box::new(Select { base, name: field.into(), optional, slot })), span), t))
     }
 
     /// `has(a.b)` and `has(a.?b.c)`.
@@ -529,7 +531,13 @@ impl Compiler<'_> {
                 result = result_of(literal).map_err(|message| self.error(at, message, None))?;
             }
             self.references.call(*id, &full, literal);
-            let call = HostCall { name: full.trim_start_matches('.').into(), method, id: *id, args: nodes.into() };
+            let call = HostCall {
+                name: full.trim_start_matches('.').into(),
+                method,
+                id: *id,
+                same_for_all: functions.same_for_all.contains(id),
+                args: nodes.into(),
+            };
             return Ok((Node::new(Op::Host(Box::new(call)), e.span), result));
         }
         if let (".matches" | "matches", [text, Node { op: Op::Const(Val::Str(pattern)), span }]) =

@@ -4,7 +4,8 @@ use crate::{
     Type,
     ast::{Expr, Kind, Literal},
     check::{Checked, Compiler},
-    node::{Bind, Macro, MacroKind, Node, Op, OptMap, find_indexes},
+    cover::find_indexes,
+    node::{Bind, Macro, MacroKind, Node, Op, OptMap},
 };
 use std::sync::Arc;
 
@@ -112,12 +113,12 @@ impl Compiler<'_> {
         let condition = if transforms { filter.as_ref() } else { Some(&body) };
         let indexes = condition.map(|c| find_indexes(kind, &range, slot, names.len(), c)).unwrap_or_default();
         if let Op::Host(call) = &range.op {
-            for index in &indexes {
-                self.references.index(call.id, call.args.first(), &index.field);
+            for index in indexes.iter().flatten() {
+                self.references.index(call.id, call.args.first(), &index.path);
             }
         }
         let names = names.into_iter().map(Into::into).collect();
-        let node = Macro { kind, name: name.into(), range, slot, names, filter, body, indexes: indexes.into() };
+        let node = Macro { kind, name: name.into(), range, slot, names, filter, body, indexes };
         Ok((Node::new(Op::Macro(Box::new(node)), e.span), result))
     }
 

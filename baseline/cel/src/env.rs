@@ -2,7 +2,10 @@
 
 use crate::{Context, Type, Val, types::split};
 use plumb_model::Value;
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 /// The names an expression may use.
 #[derive(Debug, Clone, Default)]
@@ -10,6 +13,19 @@ pub struct Env {
     pub(crate) names: HashMap<String, Declared>,
     pub(crate) container: Vec<String>,
     variables: u32,
+    varies: HashMap<u32, Varies>,
+}
+
+/// What a variable's value depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Varies {
+    /// The resource.
+    #[default]
+    ByResource,
+    /// Where the resource is: resources in one place share it.
+    ByPlace,
+    /// Nothing: it is the same in a whole run.
+    Never,
 }
 
 #[derive(Debug, Clone)]
@@ -56,6 +72,16 @@ impl Env {
         self.variables += 1;
         self.names.insert(name.into(), Declared { place: Place::Variable { index, part_of }, kind });
         index as usize
+    }
+
+    /// Says that the variable of this index is the same for many resources.
+    pub fn varies(&mut self, index: usize, varies: Varies) -> &mut Self {
+        self.varies.insert(u32::try_from(index).unwrap_or(u32::MAX), varies);
+        self
+    }
+
+    pub(crate) fn variation(&self, index: u32) -> Varies {
+        self.varies.get(&index).copied().unwrap_or_default()
     }
 
     /// Declares a constant, compiled into the program. Names may be qualified: `params.max_age_days`.
@@ -115,6 +141,8 @@ pub(crate) struct Overload {
 pub struct Functions {
     /// By name; for methods the name starts with a dot: `.startsWith`.
     pub(crate) table: HashMap<String, Vec<Overload>>,
+    /// Host functions whose answer does not depend on the resource.
+    pub(crate) same_for_all: BTreeSet<u16>,
 }
 
 impl std::fmt::Debug for Functions {
@@ -146,6 +174,12 @@ impl Functions {
     /// text that decides the result type (the signature's own result is then ignored).
     pub fn host(&mut self, signature: &str, id: u16, result_of: Option<ResultOf>) -> Result<&mut Self, SignatureError> {
         self.add(signature, Code::Host { id, result_of })
+    }
+
+    /// Says that the host's answer to `id` depends on nothing but the arguments: the same for every resource.
+    pub fn same_for_all(&mut self, id: u16) -> &mut Self {
+        self.same_for_all.insert(id);
+        self
     }
 
     fn add(&mut self, signature: &str, code: Code) -> Result<&mut Self, SignatureError> {

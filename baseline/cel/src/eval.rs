@@ -3,7 +3,7 @@
 use crate::{
     EvalError, Frame, Key, Limits, List, MapVal, Program, Type, Unknowns, Val,
     ast::BinaryOp,
-    node::{Call, HostCall, Index, Node, Op},
+    node::{Call, HostCall, Index, Node, Op, Select},
     ops,
     value::Str,
 };
@@ -74,6 +74,9 @@ pub(crate) struct Eval<'a> {
     frame: Frame<'a>,
     pub cx: Context,
     locals: Locals<'a>,
+    shared_base: u32,
+    /// Variables in place of the frame's.
+    vars: Vec<Val<'a>>,
 }
 
 /// The value of a local: mostly a place in a document, then nothing is copied.
@@ -81,6 +84,8 @@ pub(crate) struct Eval<'a> {
 pub(crate) enum Local<'a> {
     Doc(&'a Value),
     Val(Val<'a>),
+    /// Not evaluated yet.
+    Empty,
 }
 
 static NULL: Value = Value::Null;
@@ -93,8 +98,8 @@ struct Locals<'a> {
 
 impl<'a> Locals<'a> {
     fn new(count: usize) -> Self {
-        let first = [const { Local::Doc(&NULL) }; 4];
-        let more = vec![Local::Doc(&NULL); count.saturating_sub(first.len())];
+        let first = [const { Local::Empty }; 4];
+        let more = vec![Local::Empty; count.saturating_sub(first.len())];
         Self { first, more }
     }
 
@@ -177,7 +182,7 @@ impl<'a> Undecided<'a> {
 }
 
 impl<'a> Eval<'a> {
-    pub fn new(program: &'a Program, frame: &Frame<'a>, limits: &Limits) -> Self {
+    pub fn new(program: &'a Program, frame: &Frame<'a>, limits: &Limits, locals: u32) -> Self {
         let cx = Context {
             now: frame.now,
             absent_is_null: frame.absent_is_null,
@@ -185,7 +190,13 @@ impl<'a> Eval<'a> {
             list_len: limits.list_len,
             spent: false,
         };
-        Self { frame: *frame, cx, locals: Locals::new(program.locals as usize) }
+        Self {
+            frame: *frame,
+            cx,
+            locals: Locals::new(locals as usize),
+            shared_base: program.shared_base,
+            vars: Vec::new(),
+        }
     }
 
     /// A result that ran out of budget is an error, whatever `&&` and `||` made of it.
@@ -195,6 +206,14 @@ impl<'a> Eval<'a> {
 
     pub fn spent(&self) -> bool {
         self.cx.spent
+    }
+
+    pub fn is_plain(&self) -> bool {
+        self.frame.plain
+    }
+
+    pub fn set_vars(&mut self, vars: Vec<Val<'a>>) {
+        self.vars = vars;
     }
 
     pub fn set_local(&mut self, slot: u32, value: Val<'a>) {
@@ -267,18 +286,21 @@ impl<'a> Eval<'a> {
         match &node.op {
             Op::Const(value) => constant(value),
             Op::Field(slot) => self.frame.fields.get(*slot as usize).map_or(Val::Null, Val::from),
-            Op::Variable(index) => self.frame.vars.get(*index as usize).cloned().unwrap_or(Val::Null),
+            Op::Variable(index) => {
+                let at = *index as usize;
+                self.frame.vars.get(at).or_else(|| self.vars.get(at)).cloned().unwrap_or(Val::Null)
+            }
             Op::Local(slot) => match self.locals.get(*slot as usize) {
                 Some(Local::Doc(value)) => Val::from(*value),
                 Some(Local::Val(value)) => value.clone(),
-                None => Val::Null,
+                Some(Local::Empty) | None => Val::Null,
             },
             Op::Select(s) => {
                 if let Some(value) = self.place(node) {
                     return Val::from(value);
                 }
                 let base = self.eval(&s.base);
-                self.select(base, &s.name, s.optional)
+                self.select(base, s)
             }
             Op::Has(s) => {
                 let base = self.eval(&s.base);
@@ -349,6 +371,18 @@ impl<'a> Eval<'a> {
                 other @ (Val::Unknown(_) | Val::Error(_)) => other,
                 other => Val::no_overload("optMap", &[other]),
             },
+            Op::Shared(part) => match self.frame.host.and_then(|host| host.shared(self.shared_base + part.0)) {
+                Some(value) => value,
+                None => self.eval(&part.1),
+            },
+            Op::Once(part) => {
+                if let Some(Local::Val(value)) = self.locals.get(part.0 as usize) {
+                    return value.clone();
+                }
+                let value = self.eval(&part.1);
+                self.set_local(part.0, value.clone());
+                value
+            }
             Op::Fail(error) => Val::Error(error.clone()),
         }
     }
@@ -406,14 +440,29 @@ impl<'a> Eval<'a> {
         }
     }
 
-    pub fn select(&mut self, base: Val<'a>, name: &'a str, optional: bool) -> Val<'a> {
+    #[inline]
+    fn select(&mut self, base: Val<'a>, s: &'a Select) -> Val<'a> {
+        if let (Val::Object(object), Some(slot)) = (&base, s.slot)
+            && !s.optional
+        {
+            return match object.at(slot, &s.name) {
+                Some(value) => value,
+                None if self.cx.absent_is_null => Val::Null,
+                None => EvalError::NoSuchKey(s.name.to_string()).into(),
+            };
+        }
+        self.member(base, &s.name, s.optional)
+    }
+
+    /// The member of a value under a name.
+    pub fn member(&mut self, base: Val<'a>, name: &'a str, optional: bool) -> Val<'a> {
         let found = match base {
             Val::Map(MapVal::Doc(map)) => map.get(name).map(Val::from),
             Val::Map(map) => map.member(name),
             Val::Object(object) => object.get(name),
             Val::Null if self.cx.absent_is_null => None,
             Val::Optional(None) => return Val::Optional(None),
-            Val::Optional(Some(inner)) => return self.select((*inner).clone(), name, true),
+            Val::Optional(Some(inner)) => return self.member((*inner).clone(), name, true),
             other @ (Val::Unknown(_) | Val::Error(_)) => return other,
             other => {
                 return EvalError::NoSuchOverload(format!("{} has no fields, so no `{name}`", other.type_name()))
@@ -579,29 +628,59 @@ impl<'a> Eval<'a> {
     }
 
     pub fn host(&mut self, call: &'a HostCall) -> Val<'a> {
-        let args: Vec<Val<'a>> = call.args.iter().map(|a| self.eval(a)).collect();
-        if let Some(bad) = undecided_argument(&args) {
+        // As for other calls: the commonest counts of arguments need no allocation.
+        match &*call.args {
+            [] => self.ask(call, &[]),
+            [a] => {
+                let a = self.eval(a);
+                self.ask(call, &[a])
+            }
+            args => {
+                let values: Vec<Val<'a>> = args.iter().map(|a| self.eval(a)).collect();
+                self.ask(call, &values)
+            }
+        }
+    }
+
+    fn ask(&mut self, call: &'a HostCall, args: &[Val<'a>]) -> Val<'a> {
+        if let Some(bad) = undecided_argument(args) {
             return bad;
         }
         match self.frame.host {
-            Some(host) => host.call(call.id, &args),
+            Some(host) => host.call(call.id, args),
             None => EvalError::Undeclared(format!("`{}` needs a host", call.name)).into(),
         }
     }
 
-    /// The candidates the host's index gives for a comprehension over its list.
+    /// The candidates the host's indexes give for a comprehension over its list.
     pub fn lookup(&mut self, m: &'a crate::node::Macro) -> Option<List<'a>> {
         let (Op::Host(call), false) = (&m.range.op, m.indexes.is_empty()) else { return None };
         let host = self.frame.host?;
-        let args: Vec<Val<'a>> = call.args.iter().map(|a| self.eval(a)).collect();
+        let args = match &*call.args {
+            // The name of the list, nearly always.
+            [Node { op: Op::Const(value), .. }] => [constant(value)],
+            [one] => [self.eval(one)],
+            _ => return None,
+        };
         if undecided_argument(&args).is_some() {
             return None;
         }
-        m.indexes.iter().find_map(|index| match self.eval(m.key(index)?) {
-            // Such a key decides nothing about any element; all of them are looked at.
-            Val::Unknown(_) | Val::Error(_) => None,
-            key => host.lookup(call.id, &args, &index.field, &key),
+        m.indexes.iter().find_map(|way| match &**way {
+            [one] => host.lookup(call.id, &args, &[(&one.path, self.key(&one.key)?)]),
+            all => {
+                let keys: Option<Vec<(&str, Val<'a>)>> =
+                    all.iter().map(|on| Some((&*on.path, self.key(&on.key)?))).collect();
+                host.lookup(call.id, &args, &keys?)
+            }
         })
+    }
+
+    /// The key of a lookup. One that is unknown or an error decides nothing about any element: all are looked at.
+    fn key(&mut self, key: &'a Node) -> Option<Val<'a>> {
+        match self.eval(key) {
+            Val::Unknown(_) | Val::Error(_) => None,
+            value => Some(value),
+        }
     }
 }
 

@@ -37,8 +37,14 @@ impl<'a> Range<'a> {
 
 impl<'a> Eval<'a> {
     /// The range of a comprehension, or the value that it comes to without one.
-    pub fn range(&mut self, m: &'a Macro) -> Result<Range<'a>, Val<'a>> {
-        let value = match self.lookup(m) {
+    fn range(&mut self, m: &'a Macro) -> Result<Range<'a>, Val<'a>> {
+        let found = if self.is_plain() { None } else { self.lookup(m) };
+        self.range_of(m, found)
+    }
+
+    /// The same when the elements were looked up.
+    pub fn range_of(&mut self, m: &'a Macro, found: Option<List<'a>>) -> Result<Range<'a>, Val<'a>> {
+        let value = match found {
             Some(candidates) => Val::List(candidates),
             None => self.eval(&m.range),
         };

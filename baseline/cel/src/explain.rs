@@ -36,7 +36,7 @@ pub(crate) struct Explain<'a> {
 impl<'a> Explain<'a> {
     pub fn new(program: &'a Program, frame: &Frame<'a>, limits: &Limits) -> Self {
         let origins = vec![Origin::default(); program.locals as usize];
-        Self { eval: Eval::new(program, frame, limits), program, origins, leaves: Vec::new() }
+        Self { eval: Eval::new(program, frame, limits, program.locals), program, origins, leaves: Vec::new() }
     }
 
     pub fn run(mut self, root: &'a Node) -> Vec<CelLeaf> {
@@ -95,7 +95,7 @@ impl<'a> Explain<'a> {
                     origin.object = Some(object.identity().into());
                 }
                 origin.path = format!("{}.{}", origin.path, select.name);
-                let observed = match self.eval.select(base, &select.name, false) {
+                let observed = match self.eval.member(base, &select.name, false) {
                     Val::Error(_) => Value::Null,
                     value => shown(&value),
                 };
@@ -207,7 +207,7 @@ impl<'a> Explain<'a> {
         if &*call.name != "size" || m.kind != MacroKind::Filter {
             return;
         }
-        let Ok(range) = self.eval.range(m) else { return };
+        let Ok(range) = self.range(m) else { return };
         let paths = self.paths(m, &range);
         let mut named = 0;
         for at in 0..range.len() {
@@ -226,7 +226,7 @@ impl<'a> Explain<'a> {
         let decisive = m.kind == MacroKind::Exists;
         let whole = self.eval.eval(node);
         let whole = self.eval.truth(whole);
-        let Ok(range) = self.eval.range(m) else {
+        let Ok(range) = self.range(m) else {
             self.summary(node, m, "is known", want);
             return;
         };
@@ -287,6 +287,19 @@ impl<'a> Explain<'a> {
         self.push(origin, observed, expected, holds);
     }
 
+    /// The range of a comprehension. Short lists are told whole, whatever could be looked up in them.
+    fn range(&mut self, m: &'a Macro) -> Result<Range<'a>, Val<'a>> {
+        let plain = m.indexes.iter().all(|way| matches!(&**way, [one] if !one.path.contains(['.', '['])));
+        if !plain
+            && let Val::List(list) = self.eval.eval(&m.range)
+            && list.len() <= MOST_ELEMENTS
+        {
+            return Ok(Range::List(list));
+        }
+        let found = self.eval.lookup(m);
+        self.eval.range_of(m, found)
+    }
+
     fn set(&mut self, slot: u32, value: Val<'a>, origin: Origin) {
         self.eval.set_local(slot, value);
         if let Some(local) = self.origins.get_mut(slot as usize) {
@@ -314,7 +327,7 @@ impl<'a> Explain<'a> {
         // Elements of a filtered list keep their places in the list that was filtered.
         if let Op::Macro(inner) = &m.range.op
             && inner.kind == MacroKind::Filter
-            && let Ok(inner_range @ Range::List(_)) = self.eval.range(inner)
+            && let Ok(inner_range @ Range::List(_)) = self.range(inner)
         {
             let all = self.paths(inner, &inner_range);
             let mut kept = Vec::new();

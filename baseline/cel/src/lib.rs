@@ -43,6 +43,7 @@
 mod ast;
 mod check;
 mod check_macros;
+mod cover;
 mod env;
 mod error;
 mod eval;
@@ -55,11 +56,12 @@ mod node;
 mod ops;
 mod parser;
 mod program;
+mod share;
 mod types;
 mod value;
 
 pub use ast::Ast;
-pub use env::{Env, Function, Functions, ResultOf, SignatureError};
+pub use env::{Env, Function, Functions, ResultOf, SignatureError, Varies};
 pub use error::{CompileError, EvalError};
 pub use eval::Context;
 pub use limits::Limits;

@@ -3,6 +3,7 @@
 use crate::{
     EvalError, Function, Type, Val,
     ast::{BinaryOp, Span},
+    cover::IndexOn,
 };
 use std::sync::Arc;
 
@@ -35,6 +36,10 @@ pub(crate) enum Op {
     Macro(Box<Macro>),
     Bind(Box<Bind>),
     OptMap(Box<OptMap>),
+    /// The same for every resource: its number in the program, and the part as written.
+    Shared(Box<(u32, Node)>),
+    /// The same for every element of the loops around it: the local that keeps it, and the part.
+    Once(Box<(u32, Node)>),
     /// What the static check would have refused, when it was skipped.
     Fail(Arc<EvalError>),
 }
@@ -44,6 +49,8 @@ pub(crate) struct Select {
     pub base: Node,
     pub name: Box<str>,
     pub optional: bool,
+    /// The member's position, where the type of the object says it.
+    pub slot: Option<u32>,
 }
 
 #[derive(Debug, Clone)]
@@ -67,6 +74,8 @@ pub(crate) struct HostCall {
     pub name: Box<str>,
     pub method: bool,
     pub id: u16,
+    /// Whether the answer does not depend on the resource.
+    pub same_for_all: bool,
     pub args: Box<[Node]>,
 }
 
@@ -96,18 +105,8 @@ pub(crate) struct Macro {
     /// For transformations: only elements that satisfy this.
     pub filter: Option<Node>,
     pub body: Node,
-    /// Equalities by which the host may look elements up; the first it has an index for is used.
-    pub indexes: Box<[IndexOn]>,
-}
-
-/// The condition by which a host may look elements up instead of listing all.
-#[derive(Debug, Clone)]
-pub(crate) struct IndexOn {
-    pub field: Box<str>,
-    /// The condition inside the body's chain of `&&` (or `||`), or the body itself.
-    pub at: Option<usize>,
-    /// Whether the key is the left operand.
-    pub key_is_left: bool,
+    /// Ways by which the host may look elements up; the first it has all indexes for is used.
+    pub indexes: Box<[Box<[IndexOn]>]>,
 }
 
 #[derive(Debug, Clone)]
@@ -124,19 +123,6 @@ pub(crate) struct OptMap {
     pub slot: u32,
     pub body: Node,
     pub flat: bool,
-}
-
-impl Macro {
-    /// The expression whose value is the key of the host's index.
-    pub fn key(&self, index: &IndexOn) -> Option<&Node> {
-        let body = match self.filter.as_ref().unwrap_or(&self.body) {
-            Node { op: Op::And(items) | Op::Or(items), .. } => items.get(index.at?)?,
-            other => other,
-        };
-        let Op::Binary(_, sides) = &body.op else { return None };
-        let [left, right] = &**sides;
-        Some(if index.key_is_left { left } else { right })
-    }
 }
 
 impl Node {
@@ -159,6 +145,7 @@ impl Node {
                 visit(v);
             }),
             Op::Not(n) | Op::Neg(n) => visit(n),
+            Op::Shared(s) | Op::Once(s) => visit(&s.1),
             Op::And(items) | Op::Or(items) => items.iter().for_each(visit),
             Op::Cond(c) => c.iter().for_each(visit),
             Op::Binary(_, c) => c.iter().for_each(visit),
@@ -181,41 +168,10 @@ impl Node {
         }
     }
 
-    /// Whether the expression reads local `slot` (or a local above it that it does not bind itself).
-    pub fn mentions(&self, slot: u32) -> bool {
-        let mut found = matches!(self.op, Op::Local(l) if l == slot);
-        self.children(&mut |child| found = found || child.mentions(slot));
+    /// Whether the expression reads local `slot` or one above it.
+    pub fn mentions_from(&self, slot: u32) -> bool {
+        let mut found = matches!(self.op, Op::Local(l) if l >= slot);
+        self.children(&mut |child| found = found || child.mentions_from(slot));
         found
-    }
-}
-
-/// Finds the equalities by which elements of a host's list can be looked up.
-pub(crate) fn find_indexes(kind: MacroKind, range: &Node, slot: u32, names: usize, condition: &Node) -> Vec<IndexOn> {
-    if !matches!(range.op, Op::Host(_)) || names != 1 {
-        return Vec::new();
-    }
-    // `exists`, `filter`: other elements make the condition false. `all`: other elements make it true.
-    let wanted = if kind == MacroKind::All { BinaryOp::Ne } else { BinaryOp::Eq };
-    let on = |node: &Node, at: Option<usize>| {
-        let Op::Binary(op, sides) = &node.op else { return None };
-        let [left, right] = &**sides;
-        if *op != wanted {
-            return None;
-        }
-        let field = |node: &Node| match &node.op {
-            Op::Select(s) if !s.optional && matches!(s.base.op, Op::Local(l) if l == slot) => Some(s.name.clone()),
-            _ => None,
-        };
-        match (field(left), field(right)) {
-            (Some(field), _) if !right.mentions(slot) => Some(IndexOn { field, at, key_is_left: false }),
-            (_, Some(field)) if !left.mentions(slot) => Some(IndexOn { field, at, key_is_left: true }),
-            _ => None,
-        }
-    };
-    match (&condition.op, kind == MacroKind::All) {
-        (Op::And(items), false) | (Op::Or(items), true) => {
-            items.iter().enumerate().filter_map(|(i, n)| on(n, Some(i))).collect()
-        }
-        _ => on(condition, None).into_iter().collect(),
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     explain::Explain,
     node::{Node, Op},
     parse,
+    share::{Shared, share},
     types::Unifier,
 };
 use plumb_model::{Time, Unknown, Value};
@@ -15,7 +16,13 @@ use std::{collections::BTreeSet, sync::Arc};
 /// A compiled expression: immutable, shared between threads, evaluated any number of times.
 #[derive(Debug)]
 pub struct Program {
+    /// As written.
     pub(crate) root: Node,
+    /// With what can be kept marked, where there is any.
+    quick: Option<Node>,
+    shared: Vec<Shared>,
+    pub(crate) shared_base: u32,
+    quick_locals: u32,
     pub(crate) source: Box<str>,
     pub(crate) locals: u32,
     pub(crate) references: References,
@@ -82,12 +89,14 @@ pub struct Frame<'a> {
     pub now: Time,
     /// Null and absent are one, and harmless: see the crate's documentation.
     pub absent_is_null: bool,
+    /// Evaluate as written: no lookups, nothing kept. For comparing.
+    pub plain: bool,
 }
 
 impl<'a> Frame<'a> {
     /// A resource's fields, judged as rules are: absent members are null.
     pub fn rule(fields: &'a [Value], now: Time) -> Self {
-        Self { fields, vars: &[], host: None, now, absent_is_null: true }
+        Self { fields, vars: &[], host: None, now, absent_is_null: true, plain: false }
     }
 
     /// The same with a host.
@@ -182,8 +191,15 @@ fn build(
         }
         _ => None,
     });
+    let sharing = share(&root, compiler.locals, &|index| env.variation(index));
+    let quick_locals = sharing.as_ref().map_or(compiler.locals, |s| s.locals);
+    let (quick, shared) = sharing.map_or((None, Vec::new()), |s| (Some(s.root), s.shared));
     Ok(Program {
         root,
+        quick,
+        shared,
+        shared_base: 0,
+        quick_locals,
         source: source.into(),
         locals: compiler.locals,
         references: compiler.references,
@@ -211,17 +227,43 @@ impl Program {
 
     /// The value; errors and unknowns are values too.
     pub fn eval<'a>(&'a self, frame: &Frame<'a>) -> Val<'a> {
-        let mut eval = Eval::new(self, frame, &self.limits);
-        let value = eval.eval(&self.root);
+        let (root, locals) = match &self.quick {
+            Some(quick) if !frame.plain => (quick, self.quick_locals),
+            _ => (&self.root, self.locals),
+        };
+        let mut eval = Eval::new(self, frame, &self.limits, locals);
+        let value = eval.eval(root);
+        eval.finish(value)
+    }
+
+    /// How many parts are the same for every resource; [`crate::Host::shared`] may keep their values.
+    pub fn shared(&self) -> u32 {
+        u32::try_from(self.shared.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Gives those parts numbers from `base` on.
+    pub fn number_shared(&mut self, base: u32) {
+        self.shared_base = base;
+    }
+
+    /// Whether such a part differs between places.
+    pub fn shared_by_place(&self, part: u32) -> bool {
+        self.shared.get(part as usize).is_some_and(|s| s.by_place)
+    }
+
+    /// The value of such a part; the frame needs neither fields nor variables, only `vars` that do not vary by resource
+    /// count.
+    pub fn eval_shared<'a>(&'a self, part: u32, frame: &Frame<'a>, vars: Vec<Val<'a>>) -> Val<'a> {
+        let Some(part) = self.shared.get(part as usize) else { return Val::Null };
+        let mut eval = Eval::new(self, frame, &self.limits, self.locals);
+        eval.set_vars(vars);
+        let value = eval.eval(&part.node);
         eval.finish(value)
     }
 
     /// The value as a condition's.
     pub fn decide(&self, frame: &Frame<'_>) -> Decision {
-        let mut eval = Eval::new(self, frame, &self.limits);
-        let value = eval.eval(&self.root);
-        let value = eval.finish(value);
-        self.decision(value, frame.absent_is_null)
+        self.decision(self.eval(frame), frame.absent_is_null)
     }
 
     fn decision(&self, value: Val<'_>, absent_is_null: bool) -> Decision {
@@ -238,9 +280,7 @@ impl Program {
     /// The decision and the leaves that decided it, at most 32. Costs several evaluations: call it for findings,
     /// not for every resource.
     pub fn explain(&self, frame: &Frame<'_>) -> (Decision, Vec<CelLeaf>) {
-        let mut eval = Eval::new(self, frame, &self.limits);
-        let value = eval.eval(&self.root);
-        let value = eval.finish(value);
+        let value = self.eval(frame);
         let leaves = Explain::new(self, frame, &self.limits).run(&self.root);
         (self.decision(value, frame.absent_is_null), leaves)
     }

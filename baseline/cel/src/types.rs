@@ -55,6 +55,8 @@ pub struct ObjectType {
     pub name: String,
     /// Members by name, sorted by [`ObjectType::new`].
     members: Vec<(String, Type)>,
+    /// Positions of the members, in the same order; empty when the object is asked by name only.
+    slots: Vec<u32>,
 }
 
 impl ObjectType {
@@ -62,7 +64,25 @@ impl ObjectType {
     pub fn new<N: Into<String>>(name: impl Into<String>, members: impl IntoIterator<Item = (N, Type)>) -> Self {
         let mut members: Vec<_> = members.into_iter().map(|(n, t)| (n.into(), t)).collect();
         members.sort_by(|a: &(String, Type), b| a.0.cmp(&b.0));
-        Self { name: name.into(), members }
+        Self { name: name.into(), members, slots: Vec::new() }
+    }
+
+    /// The same for objects that also answer by position ([`crate::Object::at`]). Of equal names the first counts.
+    pub fn with_slots<N: Into<String>>(
+        name: impl Into<String>,
+        members: impl IntoIterator<Item = (N, Type, u32)>,
+    ) -> Self {
+        let mut members: Vec<_> = members.into_iter().map(|(n, t, slot)| (n.into(), t, slot)).collect();
+        members.sort_by(|a: &(String, Type, u32), b| a.0.cmp(&b.0));
+        members.dedup_by(|later, kept| later.0 == kept.0);
+        let slots = members.iter().map(|(.., slot)| *slot).collect();
+        Self { name: name.into(), members: members.into_iter().map(|(n, t, _)| (n, t)).collect(), slots }
+    }
+
+    /// The position of a member, where positions are known.
+    pub fn slot(&self, name: &str) -> Option<u32> {
+        let at = self.members.binary_search_by(|(n, _)| n.as_str().cmp(name)).ok()?;
+        self.slots.get(at).copied()
     }
 
     /// The type of a member.

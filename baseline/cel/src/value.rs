@@ -49,6 +49,11 @@ pub enum Val<'a> {
 pub trait Object: Sync {
     /// The member, or none if there is no such member. Members nobody could read are `Val::Unknown`.
     fn get(&self, name: &str) -> Option<Val<'_>>;
+    /// The member at a position that its type gave ([`crate::ObjectType::with_slots`]); `name` is its name.
+    fn at(&self, slot: u32, name: &str) -> Option<Val<'_>> {
+        let _ = slot;
+        self.get(name)
+    }
     /// Who this is, for explanations: a resource id. Objects are equal when their identities are.
     fn identity(&self) -> &str;
 }
@@ -72,15 +77,24 @@ impl std::fmt::Debug for dyn Object + '_ {
 }
 
 /// What the program cannot compute alone: other resources, the account, links between resources.
-pub trait Host: Sync {
+pub trait Host {
     /// Answers a function registered with [`crate::Functions::host`] under the id `function`.
     /// What it cannot know is `Val::Unknown`; a list it knows only partly is [`List::incomplete`].
     fn call<'a>(&'a self, function: u16, args: &[Val<'a>]) -> Val<'a>;
 
-    /// The elements of the list that `call(function, args)` would give whose member `field` equals `key`, plus
-    /// every element whose `field` is unknown; more is allowed, fewer is not. `None`: no index, look at all.
-    fn lookup<'a>(&'a self, function: u16, args: &[Val<'a>], field: &str, key: &Val<'a>) -> Option<List<'a>> {
-        let _ = (function, args, field, key);
+    /// The elements of the list that `call(function, args)` would give, in its order, that have any of the `keys`:
+    /// pairs of a path and the value wanted there, or one of the values where the path goes through lists (`vpc_id`,
+    /// `group_ids[]`, `ingress[].groups[]`). Plus every element of which part of a path is unknown, or is no text,
+    /// number, truth value, list or null; more is allowed, fewer is not. `None`: no index, look at all.
+    fn lookup<'a>(&'a self, function: u16, args: &[Val<'a>], keys: &[(&str, Val<'a>)]) -> Option<List<'a>> {
+        let _ = (function, args, keys);
+        None
+    }
+
+    /// The value of [`crate::Program::shared`]'s part, numbered from the base its program was given, when the host
+    /// keeps it. `None`: evaluate it.
+    fn shared<'a>(&'a self, number: u32) -> Option<Val<'a>> {
+        let _ = number;
         None
     }
 }
@@ -115,6 +129,8 @@ pub enum List<'a> {
     Slice(&'a [Val<'a>]),
     /// Resources read in place.
     Objects(&'a dyn Objects),
+    /// Some of them, by position.
+    Picked(&'a dyn Objects, &'a [u32]),
     /// The known part of a list that has more elements, and why they are not known.
     Partial(Arc<(List<'a>, Unknowns<'a>)>),
 }
@@ -143,6 +159,7 @@ impl<'a> List<'a> {
             Self::Vals(items) => items.len(),
             Self::Slice(items) => items.len(),
             Self::Objects(items) => items.len(),
+            Self::Picked(_, at) => at.len(),
             Self::Partial(partial) => partial.0.len(),
         }
     }
@@ -159,6 +176,7 @@ impl<'a> List<'a> {
             Self::Vals(items) => items.get(index).cloned(),
             Self::Slice(items) => items.get(index).cloned(),
             Self::Objects(items) => items.get(index).map(Val::Object),
+            Self::Picked(items, at) => items.get(*at.get(index)? as usize).map(Val::Object),
             Self::Partial(partial) => partial.0.get(index),
         }
     }

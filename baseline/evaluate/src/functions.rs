@@ -1,8 +1,8 @@
 //! The functions rules have beside CEL's own.
 
 use crate::{policies::Policies, secrets_in};
-use plumb_catalog::Kind;
-use plumb_cel::{Context, Functions, List, MapVal, Str, Type, Val};
+use plumb_catalog::{Kind, Scope};
+use plumb_cel::{Context, Functions, List, MapVal, ObjectType, Str, Type, Val};
 use plumb_model::{KindId, Time, Value};
 use std::{
     collections::BTreeMap,
@@ -12,9 +12,12 @@ use std::{
 
 /// Numbers of host functions: answered by the world around the resource.
 pub(crate) mod host {
+    /// All of a kind, as a rule about what the provider keeps once per account sees it.
     pub const ALL: u16 = 1;
     pub const LINK: u16 = 2;
     pub const ACCOUNT: u16 = 3;
+    /// All of a kind, as a rule about what is in one region sees it.
+    pub const ALL_REGIONAL: u16 = 4;
     pub const PUBLIC_STATEMENTS: u16 = 10;
     pub const EXTERNAL_ACCOUNTS: u16 = 11;
     pub const ADMIN_STATEMENTS: u16 = 12;
@@ -67,11 +70,15 @@ pub(crate) fn cel_type(ty: &plumb_catalog::Type, name: &str) -> Type {
     }
 }
 
+/// What every resource has beside its kind's fields; their positions come after those.
+const COMMON: [&str; 5] = ["id", "name", "region", "account_id", "address"];
+
 /// The type of a resource as another kind's rule sees it.
 pub(crate) fn kind_type(kind: &Kind) -> Type {
-    let own = kind.fields.iter().map(|f| (f.name.as_str(), cel_type(&f.ty, "")));
-    let common = ["id", "name", "region", "account_id", "address"].map(|n| (n, Type::String));
-    Type::object(kind.id.as_str(), own.chain(common))
+    let slot = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+    let own = kind.fields.iter().enumerate().map(|(at, f)| (f.name.as_str(), cel_type(&f.ty, ""), slot(at)));
+    let common = COMMON.iter().zip(kind.fields.len()..).map(|(name, at)| (*name, Type::String, slot(at)));
+    Type::Object(Arc::new(ObjectType::with_slots(kind.id.as_str(), own.chain(common))))
 }
 
 /// The functions a rule of `kind` may call.
@@ -101,17 +108,23 @@ pub(crate) fn functions(base: &Functions, kinds: &Arc<BTreeMap<KindId, Type>>, k
     };
     let added = functions.host("link(string) -> dyn", host::LINK, Some(Arc::new(link_type)));
     debug_assert!(added.is_ok());
-    functions
-}
-
-/// CEL's functions and ours, except `link`, which depends on the kind.
-pub(crate) fn base_functions(kinds: &Arc<BTreeMap<KindId, Type>>) -> Functions {
-    let mut f = Functions::standard();
+    let all = if kind.scope == Scope::Region { host::ALL_REGIONAL } else { host::ALL };
     let known = Arc::clone(kinds);
     let all_type = move |name: &str| match known.get(name) {
         Some(ty) => Ok(Type::list(ty.clone())),
         None => Err(format!("there is no kind `{name}`")),
     };
+    let added = functions.host("all(string) -> dyn", all, Some(Arc::new(all_type)));
+    debug_assert!(added.is_ok());
+    for id in [all, host::ACCOUNT, host::RUNTIME_END].into_iter().chain(host::PUBLIC_STATEMENTS..=host::ESCALATIONS) {
+        functions.same_for_all(id);
+    }
+    functions
+}
+
+/// CEL's functions and ours, except `link` and `all`, which depend on the kind.
+pub(crate) fn base_functions() -> Functions {
+    let mut f = Functions::standard();
     let hosts: [(&str, u16); 12] = [
         ("public_statements(dyn) -> list(string)", host::PUBLIC_STATEMENTS),
         ("public_statements(dyn, list(string)) -> list(string)", host::PUBLIC_STATEMENTS),
@@ -130,7 +143,6 @@ pub(crate) fn base_functions(kinds: &Arc<BTreeMap<KindId, Type>>) -> Functions {
     for (signature, id) in hosts {
         wrong.extend(f.host(signature, id, None).err());
     }
-    wrong.extend(f.host("all(string) -> dyn", host::ALL, Some(Arc::new(all_type))).err());
     let pure: [(&str, plumb_cel::Function); 7] = [
         ("age_days(timestamp) -> int", age_days),
         ("public_cidr(string) -> bool", |_, args| match args {

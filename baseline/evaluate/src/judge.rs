@@ -1,8 +1,12 @@
 //! The judgement of one resource by one rule.
 
-use crate::{CompiledRule, RuleSet, World, ruleset::Pass, world::Here};
+use crate::{
+    CompiledRule, RuleSet, World,
+    here::{Here, Kept},
+    ruleset::Pass,
+};
 use plumb_cel::{CelLeaf, Decision, Frame, Program, Val};
-use plumb_model::{Leaf, Outcome, Reason, Resource, Source, Time, Unknown, Value, Verdict};
+use plumb_model::{Leaf, Outcome, Reason, Region, Resource, Source, Time, Unknown, Value, Verdict};
 use std::sync::Arc;
 
 /// How much explanation is wanted. Explaining evaluates once more, recording.
@@ -16,8 +20,79 @@ pub enum Explain {
     Everything,
 }
 
+/// The judgement of many resources of one world at one instant. What is the same for all of them is found out once.
+pub struct Judging<'w> {
+    rules: &'w RuleSet,
+    world: &'w World<'w>,
+    now: Time,
+    kept: Kept<'w>,
+    plain: bool,
+}
+
+impl<'w> Judging<'w> {
+    /// Judges by these rules, in this world.
+    pub fn new(rules: &'w RuleSet, world: &'w World<'w>, now: Time) -> Self {
+        Self { rules, world, now, kept: Kept::new(rules.shared().len()), plain: false }
+    }
+
+    /// The same, evaluating every condition as written: no lookups by index, nothing kept. Slow, and what the quick way
+    /// is compared with.
+    pub fn plain(self) -> Self {
+        Self { plain: true, ..self }
+    }
+
+    /// Judges a resource by every rule of its kind, in rule order, and hands over the verdicts: at least one of each
+    /// rule, several when the rule judges parts.
+    pub fn judge(&self, resource: &Resource, explain: Explain, mut take: impl FnMut(&CompiledRule, Verdict)) {
+        let rules = self.rules.of_kind(&resource.kind);
+        let Some(first) = rules.first() else { return };
+        let here = Here::new(self, resource, &first.kind);
+        let vars = [
+            Val::str(resource.id.as_str()),
+            Val::str(&resource.name),
+            Val::str(resource.region.as_str()),
+            Val::str(resource.account.as_str()),
+            Val::str(resource.id.as_str()),
+            Val::Time(self.now),
+            Val::Null,
+        ];
+        let frame = Frame { plain: self.plain, ..Frame::rule(&resource.fields, self.now) };
+        let frame = frame.with_host(&here).with_vars(&vars);
+        for rule in rules {
+            let at = At { resource, world: self.world, explain };
+            rule.judge(&at, &frame, &mut |verdict| take(rule, verdict));
+        }
+    }
+
+    pub(crate) fn world(&self) -> &'w World<'w> {
+        self.world
+    }
+
+    pub(crate) fn is_plain(&self) -> bool {
+        self.plain
+    }
+
+    /// The value of a part of a condition that is the same for every resource in a region, or in all.
+    pub(crate) fn shared(&self, number: u32, region: &Region) -> Option<Val<'w>> {
+        if self.plain {
+            return None;
+        }
+        let (program, part) = self.rules.shared().get(number as usize)?;
+        let by_place = program.shared_by_place(*part);
+        let value = || {
+            let place = if by_place { Val::string(region.as_str()) } else { Val::Null };
+            let vars = vec![Val::Null, Val::Null, place, Val::Null, Val::Null, Val::Time(self.now), Val::Null];
+            program.eval_shared(*part, &Frame::rule(&[], self.now).with_host(self.world), vars)
+        };
+        if by_place {
+            return Some(self.kept.in_place(number, region.as_str(), value));
+        }
+        self.kept.anywhere(number, value)
+    }
+}
+
 impl RuleSet {
-    /// Judges a resource by every rule of its kind, in rule order, and hands over the verdicts.
+    /// Judges one resource by every rule of its kind, in rule order. For many resources see [`Judging`].
     pub fn judge(
         &self,
         resource: &Resource,
@@ -26,79 +101,61 @@ impl RuleSet {
         explain: Explain,
         mut take: impl FnMut(Verdict),
     ) {
-        for rule in self.of_kind(&resource.kind) {
-            rule.judge(resource, world, now, explain, &mut take);
-        }
+        Judging::new(self, world, now).judge(resource, explain, |_, verdict| take(verdict));
     }
 }
 
+/// What is judged, and how much is told about it.
+struct At<'a> {
+    resource: &'a Resource,
+    world: &'a World<'a>,
+    explain: Explain,
+}
+
 impl CompiledRule {
-    /// Judges a resource of the rule's kind. Gives at least one verdict; several when the rule judges parts, none when
-    /// the page is native.
-    pub fn judge(
-        &self,
-        resource: &Resource,
-        world: &World<'_>,
-        now: Time,
-        explain: Explain,
-        take: &mut impl FnMut(Verdict),
-    ) {
+    /// Gives at least one verdict; several when the rule judges parts, none when the page is native.
+    fn judge(&self, at: &At<'_>, frame: &Frame<'_>, take: &mut impl FnMut(Verdict)) {
         let Pass::Cel(pass) = &self.pass else { return };
-        let here = world.around(resource, &self.kind);
-        let vars = [
-            Val::str(resource.id.as_str()),
-            Val::str(&resource.name),
-            Val::str(resource.region.as_str()),
-            Val::str(resource.account.as_str()),
-            Val::str(resource.id.as_str()),
-            Val::Time(now),
-            Val::Null,
-        ];
-        let frame = Frame::rule(&resource.fields, now).with_host(&here).with_vars(&vars);
+        let At { resource, explain, .. } = *at;
         if let Some(when) = &self.when {
-            match when.decide(&frame) {
+            match when.decide(frame) {
                 Decision::True => {}
                 Decision::False => {
                     return take(self.verdict(resource, "", Outcome::NotApplicable, Vec::new(), Vec::new()));
                 }
                 Decision::Unknown(needs) => {
                     // If the condition itself holds, it does not matter whether the rule applies.
-                    if self.parts.is_none() && pass.decide(&frame) == Decision::True {
-                        let because = self.leaves(resource, world, pass, &frame, explain == Explain::Everything);
+                    if self.parts.is_none() && pass.decide(frame) == Decision::True {
+                        let because = self.leaves(at, pass, frame, explain == Explain::Everything);
                         return take(self.verdict(resource, "", Outcome::Pass, Vec::new(), because));
                     }
-                    let because = self.leaves(resource, world, when, &frame, explain != Explain::Nothing);
+                    let because = self.leaves(at, when, frame, explain != Explain::Nothing);
                     return take(self.verdict(resource, "", Outcome::Unknown, needs, because));
                 }
                 Decision::Error(error) => return take(self.broken(resource, "", &error.to_string())),
             }
         }
         match &self.parts {
-            None => self.decide(resource, world, pass, "", &frame, explain, take),
-            Some((list, key)) => self.judge_parts(resource, world, pass, list, key, &here, &vars, now, explain, take),
+            None => self.decide(at, pass, "", frame, take),
+            Some((list, key)) => self.judge_parts(at, pass, list, key, frame, take),
         }
     }
 
-    #[allow(clippy::too_many_arguments)]
     fn judge_parts(
         &self,
-        resource: &Resource,
-        world: &World<'_>,
+        at: &At<'_>,
         pass: &Program,
         list: &Program,
         key: &Program,
-        here: &Here<'_>,
-        vars: &[Val<'_>; 7],
-        now: Time,
-        explain: Explain,
+        frame: &Frame<'_>,
         take: &mut impl FnMut(Verdict),
     ) {
-        let frame = Frame::rule(&resource.fields, now).with_host(here).with_vars(vars);
-        let parts = match list.eval(&frame) {
+        let At { resource, explain, .. } = *at;
+        let parts = match list.eval(frame) {
             Val::List(parts) => parts,
             Val::Null => return take(self.verdict(resource, "", Outcome::NotApplicable, Vec::new(), Vec::new())),
             Val::Unknown(unknowns) => {
-                let because = self.leaves(resource, world, list, &frame, explain != Explain::Nothing);
+                let because = self.leaves(at, list, frame, explain != Explain::Nothing);
                 return take(self.verdict(resource, "", Outcome::Unknown, unknowns.list(), because));
             }
             Val::Error(error) => return take(self.broken(resource, "", &error.to_string())),
@@ -116,11 +173,11 @@ impl CompiledRule {
                 take(self.verdict(resource, "", Outcome::Unknown, unknowns.list(), Vec::new()));
                 continue;
             }
-            let mut vars = vars.clone();
+            let mut vars = frame.vars.to_vec();
             if let Some(last) = vars.last_mut() {
                 *last = part;
             }
-            let frame = Frame { vars: &vars, ..frame };
+            let frame = Frame { vars: &vars, ..*frame };
             let sub_key = match key.eval(&frame) {
                 Val::Str(text) => text.to_string(),
                 other => match other.to_value() {
@@ -128,21 +185,12 @@ impl CompiledRule {
                     value => value.to_plain_json().to_string(),
                 },
             };
-            self.decide(resource, world, pass, &sub_key, &frame, explain, take);
+            self.decide(at, pass, &sub_key, &frame, take);
         }
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn decide(
-        &self,
-        resource: &Resource,
-        world: &World<'_>,
-        pass: &Program,
-        sub_key: &str,
-        frame: &Frame<'_>,
-        explain: Explain,
-        take: &mut impl FnMut(Verdict),
-    ) {
+    fn decide(&self, at: &At<'_>, pass: &Program, sub_key: &str, frame: &Frame<'_>, take: &mut impl FnMut(Verdict)) {
+        let At { resource, explain, .. } = *at;
         let (outcome, needs) = match pass.decide(frame) {
             Decision::True => (Outcome::Pass, Vec::new()),
             Decision::False => (Outcome::Fail, Vec::new()),
@@ -154,23 +202,16 @@ impl CompiledRule {
             Explain::NotPass => outcome != Outcome::Pass,
             Explain::Everything => true,
         };
-        let because = self.leaves(resource, world, pass, frame, wanted);
+        let because = self.leaves(at, pass, frame, wanted);
         take(self.verdict(resource, sub_key, outcome, needs, because));
     }
 
-    fn leaves(
-        &self,
-        resource: &Resource,
-        world: &World<'_>,
-        program: &Program,
-        frame: &Frame<'_>,
-        wanted: bool,
-    ) -> Vec<Leaf> {
+    fn leaves(&self, at: &At<'_>, program: &Program, frame: &Frame<'_>, wanted: bool) -> Vec<Leaf> {
         if !wanted {
             return Vec::new();
         }
         let (decision, leaves) = program.explain(frame);
-        let mut out: Vec<Leaf> = leaves.into_iter().map(|leaf| self.leaf(resource, world, leaf)).collect();
+        let mut out: Vec<Leaf> = leaves.into_iter().map(|leaf| self.leaf(at, leaf)).collect();
         if out.is_empty() {
             out.push(Leaf {
                 path: "condition".into(),
@@ -187,7 +228,8 @@ impl CompiledRule {
         out
     }
 
-    fn leaf(&self, resource: &Resource, world: &World<'_>, leaf: CelLeaf) -> Leaf {
+    fn leaf(&self, at: &At<'_>, leaf: CelLeaf) -> Leaf {
+        let At { resource, world, .. } = *at;
         let source = match (&leaf.field, &leaf.object) {
             (Some((slot, _)), _) => {
                 let slot = *slot as usize;
@@ -232,7 +274,7 @@ impl CompiledRule {
             region: resource.region.clone(),
             resource: resource.id.clone(),
             name: Arc::clone(&resource.name),
-            sub_key: sub_key.into(),
+            sub_key: if sub_key.is_empty() { Arc::default() } else { sub_key.into() },
             outcome,
             needs,
             because,

@@ -3,7 +3,7 @@
 use crate::functions::{base_functions, cel_type, functions, host, kind_type};
 use crate::world::shared_kinds;
 use plumb_catalog::{Catalog, Condition, Kind, Problem, Rule};
-use plumb_cel::{Env, Limits, Program, Type};
+use plumb_cel::{Env, Limits, Program, Type, Varies};
 use plumb_model::{KindId, RuleId, Severity, Value};
 use sha2::{Digest, Sha256};
 use std::{
@@ -43,7 +43,7 @@ pub struct Native {
 /// How a rule decides.
 #[derive(Debug)]
 pub(crate) enum Pass {
-    Cel(Program),
+    Cel(Arc<Program>),
     Native(Native),
 }
 
@@ -55,8 +55,8 @@ pub struct CompiledRule {
     /// Its severity.
     pub severity: Severity,
     pub(crate) kind: Arc<Kind>,
-    pub(crate) when: Option<Program>,
-    pub(crate) parts: Option<(Program, Program)>,
+    pub(crate) when: Option<Arc<Program>>,
+    pub(crate) parts: Option<(Arc<Program>, Arc<Program>)>,
     pub(crate) pass: Pass,
 }
 
@@ -97,6 +97,8 @@ pub struct RuleSet {
     kinds: HashMap<KindId, Arc<Kind>>,
     needs: Needs,
     digest: String,
+    /// The parts of conditions that are the same for every resource, by number: program and part.
+    shared: Vec<(Arc<Program>, u32)>,
 }
 
 /// Positions of the variables every rule has; `part` comes after them.
@@ -108,7 +110,7 @@ impl RuleSet {
         let mut problems = Vec::new();
         let types: Arc<BTreeMap<KindId, Type>> =
             Arc::new(catalog.kinds.iter().map(|(id, kind)| (id.clone(), kind_type(kind))).collect());
-        let base = base_functions(&types);
+        let base = base_functions();
         let mut set = Self { kinds: shared_kinds(catalog), ..Self::default() };
         let mut digest = Sha256::new();
         let mut compilers: HashMap<KindId, (Env, plumb_cel::Functions)> = HashMap::new();
@@ -127,7 +129,7 @@ impl RuleSet {
                 digest.update(part);
                 digest.update([0]);
             }
-            match compile_rule(rule, &kind, env, functions, params, selection.natives) {
+            match compile_rule(rule, &kind, env, functions, params, selection.natives, &mut set.shared) {
                 Ok(compiled) => {
                     set.note(&compiled);
                     if let Some(native) = compiled.native() {
@@ -176,6 +178,10 @@ impl RuleSet {
         self.by_kind.is_empty()
     }
 
+    pub(crate) fn shared(&self) -> &[(Arc<Program>, u32)] {
+        &self.shared
+    }
+
     /// A kind, shared.
     pub fn kind(&self, id: &KindId) -> Option<&Arc<Kind>> {
         self.kinds.get(id)
@@ -193,7 +199,7 @@ impl RuleSet {
             for (function, _, literal) in &references.calls {
                 let Some(literal) = literal else { continue };
                 match *function {
-                    host::ALL => drop(self.needs.asked.insert(literal.as_str().into())),
+                    host::ALL | host::ALL_REGIONAL => drop(self.needs.asked.insert(literal.as_str().into())),
                     host::LINK => {
                         let Some(link) = rule.kind.links.get(literal) else { continue };
                         self.needs.asked.insert(link.kind.clone());
@@ -209,7 +215,7 @@ impl RuleSet {
                 }
             }
             for (function, literal, field) in &references.indexes {
-                if let (host::ALL, Some(kind)) = (*function, literal) {
+                if let (host::ALL | host::ALL_REGIONAL, Some(kind)) = (*function, literal) {
                     self.needs.indexes.entry(kind.as_str().into()).or_default().insert(field.clone());
                 }
             }
@@ -229,7 +235,13 @@ fn env_of(kind: &Kind) -> Env {
         env.field(&field.name, cel_type(&field.ty, ""), u32::try_from(slot).unwrap_or(u32::MAX));
     }
     for name in VARIABLES {
-        env.var(name, if name == "now" { Type::Timestamp } else { Type::String });
+        let (ty, varies) = match name {
+            "now" => (Type::Timestamp, Varies::Never),
+            "region" => (Type::String, Varies::ByPlace),
+            _ => (Type::String, Varies::ByResource),
+        };
+        let index = env.var(name, ty);
+        env.varies(index, varies);
     }
     env
 }
@@ -252,6 +264,7 @@ fn compile_rule(
     functions: &plumb_cel::Functions,
     params: Option<&BTreeMap<String, Value>>,
     natives: &'static [NativeFunction],
+    shared: &mut Vec<(Arc<Program>, u32)>,
 ) -> Result<CompiledRule, Vec<Problem>> {
     let mut env = env.clone();
     let mut problems = Vec::new();
@@ -345,14 +358,22 @@ fn compile_rule(
         None => Ok(None),
     };
     match (when.transpose(), parts, pass) {
-        (Ok(when), Ok(parts), Ok(pass)) if problems.is_empty() => Ok(CompiledRule {
-            id: rule.id.clone(),
-            severity: rule.severity,
-            kind: Arc::clone(kind),
-            when,
-            parts,
-            pass: Pass::Cel(pass),
-        }),
+        (Ok(when), Ok(parts), Ok(pass)) if problems.is_empty() => {
+            let mut kept = |mut program: Program| {
+                program.number_shared(u32::try_from(shared.len()).unwrap_or(u32::MAX));
+                let program = Arc::new(program);
+                shared.extend((0..program.shared()).map(|part| (Arc::clone(&program), part)));
+                program
+            };
+            Ok(CompiledRule {
+                id: rule.id.clone(),
+                severity: rule.severity,
+                kind: Arc::clone(kind),
+                when: when.map(&mut kept),
+                parts: parts.map(|(list, key)| (kept(list), kept(key))),
+                pass: Pass::Cel(kept(pass)),
+            })
+        }
         _ => Err(problems),
     }
 }

@@ -13,6 +13,7 @@ pub mod document;
 pub mod json;
 pub mod map;
 mod notes;
+pub mod patch;
 mod resource;
 mod skips;
 mod source;

@@ -80,3 +80,8 @@ pub fn models_version() -> &'static str {
 pub fn quota(service: &str) -> crate::Quota {
     quotas::of(service)
 }
+
+/// The name a service signs with, which is also how activity logs begin its name: `monitoring` for `cloudwatch`.
+pub fn signing_name(service: &str) -> Option<&'static str> {
+    model::table().ok()?.service(service).map(|s| s.signing.as_str())
+}

@@ -2,11 +2,11 @@
 
 use crate::{
     args::{CheckArgs, CheckForm, Format, Globals},
-    commands::{check_formats as formats, code::Source, verdicts},
+    commands::{check_actions as actions, check_formats as formats, code::Source, verdicts},
     context, out,
     out::Failure,
 };
-use plumb_catalog::Catalog;
+use plumb_catalog::{Catalog, Dialect, Expect};
 use plumb_evaluate::{Explain, RuleSet};
 use plumb_iac::Reading;
 use plumb_model::{Outcome, Severity, Source as From, Time};
@@ -49,17 +49,18 @@ pub struct Shown<'a> {
     pub rows: Vec<&'a CodeVerdict>,
     /// Everything that came out.
     pub checked: &'a CodeChecked,
+    /// The same findings on the record.
+    pub twins: &'a actions::Twins,
 }
 
 /// `plumb check`
-pub fn run(globals: &Globals, args: CheckArgs) -> Result<u8, Failure> {
-    let threshold: Severity = args.fail_on.parse().map_err(Failure::usage)?;
+pub fn run(globals: &Globals, mut args: CheckArgs) -> Result<u8, Failure> {
+    configured(globals, &mut args)?;
+    let threshold: Severity = args.fail_on.as_deref().unwrap_or("low").parse().map_err(Failure::usage)?;
     let now = context::instant(args.now.as_deref())?;
     let source = Source::open(&args.input)?;
     let catalog = context::catalog(globals)?;
     let rules = context::rules(globals, &catalog, &args.rules)?;
-    let explain = if args.all { Explain::Everything } else { Explain::NotPass };
-    let mut checked = judge(&catalog, &rules, &source.read()?, now, explain, !args.ignore_inline);
     let mut known: BTreeSet<String> = BTreeSet::new();
     if let Some(path) = &args.baseline {
         known.extend(read_baseline(path)?);
@@ -67,9 +68,19 @@ pub fn run(globals: &Globals, args: CheckArgs) -> Result<u8, Failure> {
     if let Some(reference) = &args.new_since {
         known.extend(findings_of(reference, &catalog, &rules, &source, now)?);
     }
-    if args.baseline.is_some() || args.new_since.is_some() {
-        checked.verdicts.retain(|v| v.verdict.outcome != Outcome::Fail || !known.contains(&v.fingerprint().hex()));
+    let job = Job { globals, args: &args, catalog: &catalog, rules: &rules, source: &source, now, known };
+    if args.fix || args.diff {
+        let done = actions::fix(&job)?;
+        if args.diff {
+            return Ok(done);
+        }
     }
+    let explain = if args.all { Explain::Everything } else { Explain::NotPass };
+    let mut checked = judge(&catalog, &rules, &source.read()?, now, explain, !args.ignore_inline);
+    if args.record {
+        actions::record(&job, &checked)?;
+    }
+    checked.verdicts.retain(|v| v.verdict.outcome != Outcome::Fail || job.is_new(v));
     let open = |v: &&CodeVerdict| v.verdict.outcome == Outcome::Fail && v.skipped.is_none();
     if let Some(path) = &args.create_baseline {
         let keys: BTreeSet<String> = checked.verdicts.iter().filter(open).map(|v| v.fingerprint().hex()).collect();
@@ -80,16 +91,71 @@ pub fn run(globals: &Globals, args: CheckArgs) -> Result<u8, Failure> {
         return Ok(0);
     }
     let failing = checked.verdicts.iter().filter(open).any(|v| v.severity >= threshold);
-    print(globals, &args, &catalog, &source, &checked)?;
+    let twins = actions::live(&job, &checked)?;
+    print(globals, &args, &catalog, &source, &checked, &twins)?;
     for (place, message) in &checked.idle_skips {
         if !args.ignore_inline {
             out::note(globals, format!("{}:{}: {message}", source.printed_path(&place.file), place.line));
         }
     }
-    if failing {
-        return Ok(1);
+    let commented = match args.pr_comment {
+        Some(host) => actions::comment(&job, host, &checked, &twins),
+        None => Ok(()),
+    };
+    match (failing, commented) {
+        (true, Err(error)) => {
+            out::failure(&error);
+            Ok(1)
+        }
+        (false, Err(error)) => Err(error),
+        (true, Ok(())) => Ok(1),
+        (false, Ok(())) => Ok(if checked.partial() { 3 } else { 0 }),
     }
-    Ok(if checked.partial() { 3 } else { 0 })
+}
+
+/// What a run works on.
+pub struct Job<'a> {
+    /// The flags every command has.
+    pub globals: &'a Globals,
+    /// The flags of this one.
+    pub args: &'a CheckArgs,
+    /// The catalog.
+    pub catalog: &'a Catalog,
+    /// The rules to judge by.
+    pub rules: &'a RuleSet,
+    /// The code.
+    pub source: &'a Source,
+    /// The instant to judge ages by.
+    pub now: Time,
+    /// Findings that were there before.
+    pub known: BTreeSet<String>,
+}
+
+impl Job<'_> {
+    /// Whether the finding is in no baseline and not in the commit compared with.
+    pub fn is_new(&self, v: &CodeVerdict) -> bool {
+        self.known.is_empty() || !self.known.contains(&v.fingerprint().hex())
+    }
+}
+
+/// What the settings file says where the command line says nothing.
+fn configured(globals: &Globals, args: &mut CheckArgs) -> Result<(), Failure> {
+    let settings = context::check_settings(globals)?;
+    args.fail_on = args.fail_on.take().or(settings.fail_on);
+    args.rules.severity = args.rules.severity.take().or(settings.severity);
+    let fill = |given: &mut Vec<String>, own: Vec<String>| {
+        if given.is_empty() {
+            *given = own;
+        }
+    };
+    fill(&mut args.rules.frameworks, settings.frameworks);
+    fill(&mut args.rules.checks, settings.checks);
+    fill(&mut args.rules.skip_checks, settings.skip_checks);
+    if args.create_baseline.is_none() {
+        args.baseline = args.baseline.take().or(settings.baseline.map(Into::into));
+    }
+    args.compact |= settings.compact;
+    Ok(())
 }
 
 fn judge(
@@ -138,6 +204,7 @@ fn print(
     catalog: &Catalog,
     source: &Source,
     checked: &CodeChecked,
+    twins: &actions::Twins,
 ) -> Result<(), Failure> {
     let wanted = |v: &&CodeVerdict| args.all || (v.verdict.outcome == Outcome::Fail && v.skipped.is_none());
     let mut rows: Vec<&CodeVerdict> = checked.verdicts.iter().filter(wanted).collect();
@@ -157,7 +224,7 @@ fn print(
             &b.verdict.resource,
         ))
     });
-    let shown = Shown { catalog, source, rows, checked };
+    let shown = Shown { catalog, source, rows, checked, twins };
     let format = out::format(globals);
     match args.form {
         Some(CheckForm::Sarif) => out::line(serde_json::to_string_pretty(&formats::sarif(&shown))?),
@@ -244,24 +311,30 @@ pub fn row(shown: &Shown<'_>, v: &CodeVerdict) -> Json {
         "because": verdicts::leaves(&because),
         "fingerprint": v.fingerprint().hex(),
         "finding": v.fingerprint().short(),
+        "live": shown.twins.get(&v.fingerprint().hex()),
         "skipped": v.skipped.as_ref().map(|s| json!({ "by": s.tool, "reason": &*s.reason, "file": shown.source.relative(&s.place.file), "line": s.place.line })),
     })
 }
 
-/// The part of a page's fix that is written in the language of the code, else its first lines.
+/// The page's fix in the language of the code, else its passing example, else the fix's first lines.
 pub fn fix_hint(shown: &Shown<'_>, v: &CodeVerdict) -> String {
     let Some(rule) = shown.catalog.rules.get(&v.verdict.rule) else { return String::new() };
+    let azure = rule.kind.as_str().starts_with("azure.");
+    let (fence, dialect) = match v.place.file.rsplit_once('.').map_or("", |(_, end)| end) {
+        "tf" | "tofu" => ("```hcl", Dialect::Hcl),
+        "bicep" => ("```bicep", Dialect::Bicep),
+        "json" if azure => ("```bicep", Dialect::Bicep),
+        _ => ("```cloudformation", Dialect::CloudFormation),
+    };
     let section = rule.section("How to fix");
-    let fence = if v.place.file.ends_with(".tf") { "```hcl" } else { "```cloudformation" };
-    match section.split_once(fence).or_else(|| section.split_once("```hcl")) {
-        Some((_, rest)) => rest.lines().skip(1).take_while(|l| !l.starts_with("```")).collect::<Vec<_>>().join("\n"),
-        None => section
-            .lines()
-            .filter(|l| !l.starts_with("```") && !l.trim().is_empty())
-            .take(3)
-            .collect::<Vec<_>>()
-            .join("\n"),
+    if let Some((_, rest)) = section.split_once(fence) {
+        return rest.lines().skip(1).take_while(|l| !l.starts_with("```")).collect::<Vec<_>>().join("\n");
     }
+    if let Some(example) = rule.examples.iter().find(|e| e.dialect == dialect && e.expect == Expect::Pass) {
+        return example.block.text.trim_end().to_owned();
+    }
+    let lines = section.lines().filter(|l| !l.starts_with("```") && !l.trim().is_empty());
+    lines.take(3).collect::<Vec<_>>().join("\n")
 }
 
 /// Why, in a line: what was found and what is wanted.
@@ -314,6 +387,12 @@ fn text(shown: &Shown<'_>, args: &CheckArgs) {
         }
         for need in &v.verdict.needs {
             out::line(format!("      = {}", need.describe()));
+        }
+        for twin in shown.twins.get(&v.fingerprint().hex()).into_iter().flatten() {
+            out::line(format!(
+                "      = deployed: {} in {} {} ({})",
+                twin.finding, twin.account, twin.region, twin.state
+            ));
         }
         if let Some(skip) = &v.skipped {
             out::line(format!(

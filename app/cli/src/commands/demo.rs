@@ -27,7 +27,7 @@ pub fn run(globals: &Globals, args: DemoArgs) -> Result<u8, Failure> {
         None => include_str!("../../demo/now.txt").trim().parse()?,
     };
     let catalog = context::catalog(globals)?;
-    let rules = context::rules(globals, &catalog, &RuleFilter::default())?;
+    let rules = context::live_rules(globals, &catalog, &RuleFilter::default(), "aws")?;
     let mut record = plumb_record::Record::open(&path)?;
     let show = Show::new(globals, true);
     let home = "us-east-1";

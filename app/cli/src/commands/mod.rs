@@ -1,6 +1,7 @@
 //! One module per group of commands.
 
 pub mod check;
+pub mod check_actions;
 pub mod check_formats;
 pub mod code;
 pub mod demo;
@@ -19,12 +20,14 @@ pub mod cadence;
 pub mod estate;
 pub mod evidence;
 pub mod exceptions;
+pub mod excerpt;
 pub mod identity;
 pub mod known;
 pub mod people;
 pub mod report;
 pub mod score;
 pub mod transition;
+pub mod watch;
 
 use crate::{args::Cli, out, out::Failure};
 use clap::CommandFactory;

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 /// `plumb plan`
 pub fn run(globals: &Globals, args: PlanArgs) -> Result<u8, Failure> {
     let catalog = context::catalog(globals)?;
-    let rules = context::rules(globals, &catalog, &args.rules)?;
+    let rules = context::live_rules(globals, &catalog, &args.rules, "aws")?;
     let options = aws_options(&args.aws)?;
     let mut accounts = Vec::new();
     let regions: Vec<usize> = match args.offline_accounts {
@@ -97,7 +97,7 @@ fn known_resources(globals: &Globals) -> BTreeMap<String, usize> {
 /// `plumb permissions`
 pub fn permissions(globals: &Globals, args: PermissionArgs) -> Result<u8, Failure> {
     let catalog = context::catalog(globals)?;
-    let rules = context::rules(globals, &catalog, &args.rules)?;
+    let rules = context::live_rules(globals, &catalog, &args.rules, "aws")?;
     let policy = plumb_run::permissions(&catalog, &rules, args.org);
     match args.form {
         PolicyForm::Json => out::line(serde_json::to_string_pretty(&policy.document())?),

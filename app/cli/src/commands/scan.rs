@@ -1,7 +1,7 @@
 //! `plumb scan`
 
 use crate::{
-    args::{AwsArgs, Format, Globals, ScanArgs},
+    args::{AwsArgs, Format, Globals, RuleFilter, ScanArgs},
     context, out,
     out::Failure,
 };
@@ -60,7 +60,7 @@ pub fn run(globals: &Globals, args: ScanArgs) -> Result<u8, Failure> {
     let now = context::instant(args.now.as_deref())?;
     let options = aws_options(&args.aws)?;
     let catalog = context::catalog(globals)?;
-    let rules = context::rules(globals, &catalog, &args.rules)?;
+    let rules = context::live_rules(globals, &catalog, &args.rules, "aws")?;
     runtime()?.block_on(async {
         let connected = plumb_run::connect(&options).await?;
         let show = Show::new(globals, args.no_progress);
@@ -86,7 +86,7 @@ pub fn run(globals: &Globals, args: ScanArgs) -> Result<u8, Failure> {
             started: context::now(),
             now,
             regions: args.aws.regions.iter().cloned().collect(),
-            scope: scope_of(&args),
+            scope: scope_of(&args.aws, &args.rules),
             resume,
             accounts_at_once: args.accounts_at_once,
             home: connected.home.clone(),
@@ -287,14 +287,15 @@ fn text_summary(outcome: &Outcome, stats: &Json, open: &BTreeMap<String, i64>) {
     }
 }
 
-fn scope_of(args: &ScanArgs) -> Json {
+/// What is asked for, as the record keeps it.
+pub fn scope_of(aws: &AwsArgs, rules: &RuleFilter) -> Json {
     json!({
         "provider": "aws",
-        "org": args.aws.org, "role": args.aws.role, "external_id": args.aws.external_id, "assume_role": args.aws.assume_role,
-        "profile": args.aws.profile, "accounts": args.aws.accounts, "regions": args.aws.regions,
-        "home_region": args.aws.home_region, "endpoint_url": args.aws.endpoint_url, "fips": args.aws.fips,
-        "checks": args.rules.checks, "skip_checks": args.rules.skip_checks, "services": args.rules.services,
-        "severity": args.rules.severity, "frameworks": args.rules.frameworks,
+        "org": aws.org, "role": aws.role, "external_id": aws.external_id, "assume_role": aws.assume_role,
+        "profile": aws.profile, "accounts": aws.accounts, "regions": aws.regions,
+        "home_region": aws.home_region, "endpoint_url": aws.endpoint_url, "fips": aws.fips,
+        "checks": rules.checks, "skip_checks": rules.skip_checks, "services": rules.services,
+        "severity": rules.severity, "frameworks": rules.frameworks,
     })
 }
 

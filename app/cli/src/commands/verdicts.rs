@@ -83,7 +83,7 @@ pub fn each_verdict(
         severity: scan.scope.get("severity").and_then(Json::as_str).map(str::to_owned),
         frameworks: list("frameworks"),
     };
-    let rules: RuleSet = context::rules(globals, catalog, &filter)?;
+    let rules: RuleSet = context::live_rules(globals, catalog, &filter, "aws")?;
     if rules.digest() != scan.rules_digest {
         out::note(
             globals,

@@ -1,5 +1,6 @@
 //! `plumb why`: a finding explains itself.
 
+use super::excerpt::excerpt;
 use crate::{
     args::{Format, Globals, WhyArgs},
     context, out,
@@ -57,7 +58,11 @@ pub fn run(globals: &Globals, args: WhyArgs) -> Result<u8, Failure> {
         }
     }
     if let Some(raw) = &raw {
-        let shown = if args.raw { serde_json::to_string_pretty(raw)? } else { excerpt(raw, &finding.because) };
+        let shown = if args.raw {
+            serde_json::to_string_pretty(raw)?
+        } else {
+            excerpt(raw, catalog.kinds.get(finding.kind.as_str()), &finding.because)
+        };
         if !shown.is_empty() {
             out::line(format!("\nFrom the provider's answer{}", if args.raw { "" } else { " (all of it: --raw)" }));
             out::line(shown.lines().map(|l| format!("  {l}")).collect::<Vec<_>>().join("\n"));
@@ -98,30 +103,4 @@ pub fn run(globals: &Globals, args: WhyArgs) -> Result<u8, Failure> {
 
 fn short_json(value: &Json) -> String {
     super::scan::short(&value.to_string(), 160)
-}
-
-/// The members of the raw answer that hold an observed value, so that the evidence can be followed by eye.
-fn excerpt(raw: &Json, because: &[plumb_model::Leaf]) -> String {
-    let observed: Vec<Json> = because.iter().map(|l| l.observed.to_plain_json()).collect();
-    let wanted = |v: &Json| observed.iter().any(|o| o == v && !o.is_null());
-    fn holds(value: &Json, wanted: &dyn Fn(&Json) -> bool) -> bool {
-        wanted(value)
-            || match value {
-                Json::Array(items) => items.iter().any(|v| holds(v, wanted)),
-                Json::Object(map) => map.values().any(|v| holds(v, wanted)),
-                _ => false,
-            }
-    }
-    let Some(members) = raw.as_object() else { return String::new() };
-    let kept: serde_json::Map<String, Json> =
-        members.iter().filter(|(_, v)| holds(v, &wanted)).map(|(k, v)| (k.clone(), v.clone())).collect();
-    let text = serde_json::to_string_pretty(&kept).unwrap_or_default();
-    let lines: Vec<&str> = text.lines().collect();
-    if kept.is_empty() {
-        String::new()
-    } else if lines.len() > 24 {
-        format!("{}\n…", lines.iter().take(24).copied().collect::<Vec<_>>().join("\n"))
-    } else {
-        text
-    }
 }

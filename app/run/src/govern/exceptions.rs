@@ -545,6 +545,17 @@ pub fn import(
         MuteFormat::Scoutsuite => import::scoutsuite(&json()?),
     }
     .map_err(|e| GovernError::Input(e.to_string()))?;
+    keep_drafts(record, session, "decision.import", drafts, &json!({}))
+}
+
+/// Keeps drafts that are not kept yet, with an entry on the log.
+pub(super) fn keep_drafts(
+    record: &mut Record,
+    session: &Session,
+    action: &str,
+    drafts: Vec<Draft>,
+    about: &serde_json::Value,
+) -> Result<Vec<(String, Draft)>, GovernError> {
     let have: Vec<(String, serde_json::Value)> = record.documents(DRAFTS)?;
     let mut change = Change::default();
     let mut out = Vec::new();
@@ -557,14 +568,15 @@ pub fn import(
         change.documents.push((DRAFTS.into(), id.clone(), 0, value));
         out.push((id, draft));
     }
+    if out.is_empty() {
+        return Ok(out);
+    }
     let ids: Vec<&str> = out.iter().map(|(id, _)| id.as_str()).collect();
-    let event = log::Event::done(
-        &session.actor,
-        "decision.import",
-        ("decision", "import"),
-        json!({ "drafts": ids }),
-        session.now,
-    );
+    let mut what = about.clone();
+    if let Some(members) = what.as_object_mut() {
+        members.insert("drafts".into(), json!(ids));
+    }
+    let event = log::Event::done(&session.actor, action, ("decision", "import"), what, session.now);
     change.events.push(session.mark(event));
     commit(record, session.key.as_ref(), &change, session.now)?;
     Ok(out)

@@ -190,7 +190,7 @@ fn run(test: &Message) -> Outcome {
 
 fn judge(test: &Message, source: &str, program: &Program, vars: &[Val<'static>], wants_error: bool) -> Outcome {
     let now = Time::from_seconds(0);
-    let frame = Frame { fields: &[], vars, host: None, now, absent_is_null: false };
+    let frame = Frame { fields: &[], vars, host: None, now, absent_is_null: false, plain: false };
     let value = program.eval(&frame);
     if wants_error {
         return match value {

@@ -67,8 +67,9 @@ impl Host for World {
         }
     }
 
-    fn lookup<'a>(&'a self, function: u16, _: &[Val<'a>], field: &str, key: &Val<'a>) -> Option<List<'a>> {
-        if !self.indexed || function != ALL || field != "log_group" {
+    fn lookup<'a>(&'a self, function: u16, _: &[Val<'a>], keys: &[(&str, Val<'a>)]) -> Option<List<'a>> {
+        let [("log_group", key)] = keys else { return None };
+        if !self.indexed || function != ALL {
             return None;
         }
         self.lookups.fetch_add(1, Ordering::Relaxed);

@@ -7,7 +7,8 @@ const CASES: &str = include_str!("cases.txt");
 
 fn check(source: &str, wanted: &str) -> Result<(), String> {
     let (env, functions, limits) = (Env::new(), Functions::standard(), Limits::default());
-    let frame = Frame { fields: &[], vars: &[], host: None, now: Time::from_seconds(0), absent_is_null: false };
+    let frame =
+        Frame { fields: &[], vars: &[], host: None, now: Time::from_seconds(0), absent_is_null: false, plain: false };
     let compiled = compile_value(source, &env, &functions, &limits);
     if let Some(part) = wanted.strip_prefix("refused: ") {
         return match compiled {

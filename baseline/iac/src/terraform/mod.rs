@@ -4,7 +4,7 @@
 //! modules, counts and loops, and gives every resource instance with the place of every field. What is known only
 //! after apply stays a reference or an unknown with its reason.
 
-mod ast;
+pub(crate) mod ast;
 mod config;
 mod data;
 mod eval;
@@ -31,6 +31,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use world::World;
 
+pub(crate) use parse::parse_file;
 pub use plan::{is_plan_or_state, read_plan};
 
 /// What the person who scans decides.

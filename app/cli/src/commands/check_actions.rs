@@ -1,0 +1,174 @@
+//! What `plumb check` does with findings beside printing them: fixing, commenting, recording skips.
+
+use crate::{
+    args::{Format, ReviewHost},
+    commands::{
+        audit,
+        check::{Job, Shown},
+        check_formats as formats,
+        scan::runtime,
+    },
+    context, out,
+    out::Failure,
+};
+use plumb_model::Outcome;
+use plumb_run::{CodeChecked, CodeVerdict, FixInput, Fixes, Host, Posted, Review, Twin, fixes, govern, twins, unified};
+use serde_json::{Value as Json, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Write,
+};
+
+/// Works out the changes; writes them with `--fix`, shows them with `--diff`. Gives the exit code for `--diff`.
+pub fn fix(job: &Job<'_>) -> Result<u8, Failure> {
+    let Some(root) = &job.source.root else {
+        return Err(Failure::usage("--fix and --diff need files; what comes through a pipe has none"));
+    };
+    let input = FixInput {
+        catalog: job.catalog,
+        rules: job.rules,
+        target: &job.source.target,
+        is_file: job.source.is_file,
+        options: &job.source.options,
+        now: job.now,
+        skips: !job.args.ignore_inline,
+    };
+    let found = fixes(&input, job.source.files.as_ref(), &|v| job.is_new(v)).map_err(Failure::usage)?;
+    if job.args.fix {
+        for (path, change) in &found.files {
+            write_whole(&root.join(path), &change.after)?;
+        }
+    }
+    report(job, &found)?;
+    Ok(if found.fixed.is_empty() && found.left.is_empty() { 0 } else { 1 })
+}
+
+/// Writes beside the file and moves it there, so that a file is either the old or the new one.
+fn write_whole(path: &std::path::Path, text: &str) -> Result<(), Failure> {
+    let wrong = |e: std::io::Error| Failure::new(format!("cannot write `{}`: {e}", path.display()));
+    let about = std::fs::metadata(path).map_err(wrong)?;
+    if about.permissions().readonly() {
+        return Err(Failure::new(format!("cannot write `{}`: it is read-only", path.display())));
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let beside = path.with_file_name(format!(".{name}.plumb-{}", std::process::id()));
+    let write = || -> std::io::Result<()> {
+        let mut file = std::fs::File::create(&beside)?;
+        file.write_all(text.as_bytes())?;
+        file.set_permissions(about.permissions())?;
+        std::fs::rename(&beside, path)
+    };
+    write().map_err(|e| {
+        let _ = std::fs::remove_file(&beside);
+        wrong(e)
+    })
+}
+
+fn report(job: &Job<'_>, found: &Fixes) -> Result<(), Failure> {
+    let (args, source) = (job.args, job.source);
+    let place = |v: &CodeVerdict| format!("{}:{}", source.printed_path(&v.place.file), v.place.line);
+    let word = if args.fix { "fixed" } else { "would be fixed" };
+    if args.diff && out::format(job.globals) != Format::Text && job.globals.format.is_some() {
+        let row = |v: &CodeVerdict, fixed: bool, what: Json| {
+            json!({
+                "rule": v.verdict.rule, "address": v.verdict.resource, "file": source.relative(&v.place.file),
+                "line": v.place.line, "severity": v.severity, "finding": v.fingerprint().short(), "fixed": fixed, "what": what,
+            })
+        };
+        let mut rows: Vec<Json> = found.fixed.iter().map(|(v, what)| row(v, true, json!(what))).collect();
+        rows.extend(found.left.iter().map(|(v, why)| row(v, false, json!(why))));
+        let files = found.files.iter().map(|(p, c)| json!({ "file": source.relative(p), "diff": unified(p, c) }));
+        let whole = json!({
+            "written": args.fix, "findings": rows, "files": files.collect::<Vec<_>>(),
+            "new": found.new.iter().map(|v| json!({ "rule": v.verdict.rule, "address": v.verdict.resource })).collect::<Vec<_>>(),
+        });
+        out::line(serde_json::to_string_pretty(&whole)?);
+        return Ok(());
+    }
+    if args.diff {
+        for (path, change) in &found.files {
+            let _ = write!(std::io::stdout().lock(), "{}", unified(path, change));
+        }
+    }
+    for (v, what) in &found.fixed {
+        let message = format!("{}: {word}: {} [{}]", place(v), what.join(", "), v.verdict.rule);
+        out::note(job.globals, message);
+    }
+    for (v, why) in &found.left {
+        out::note(job.globals, format!("{}: not fixed: {} [{}]: {why}", place(v), v.verdict.resource, v.verdict.rule));
+    }
+    for v in &found.new {
+        let message = format!("{}: now also fails: {} [{}]", place(v), v.verdict.resource, v.verdict.rule);
+        out::note(job.globals, message);
+    }
+    let summary = format!(
+        "{} findings {word} in {} files, {} left to you",
+        found.fixed.len(),
+        found.files.len(),
+        found.left.len()
+    );
+    out::note(job.globals, summary);
+    Ok(())
+}
+
+/// By fingerprint, the findings of the record that are the same thing, deployed.
+pub type Twins = BTreeMap<String, Vec<Twin>>;
+
+/// Looks the failing verdicts up on the record.
+pub fn live(job: &Job<'_>, checked: &CodeChecked) -> Result<Twins, Failure> {
+    if !job.args.live {
+        return Ok(Twins::new());
+    }
+    let rows = context::record_read_only(job.globals)?.findings(&plumb_record::Query::default())?;
+    Ok(twins(&rows, &checked.verdicts))
+}
+
+/// Posts or updates the comment.
+pub fn comment(job: &Job<'_>, host: ReviewHost, checked: &CodeChecked, twins: &Twins) -> Result<(), Failure> {
+    let host = match host {
+        ReviewHost::Github => Host::Github,
+        ReviewHost::Gitlab => Host::Gitlab,
+    };
+    let variable = |name: &str| std::env::var(name).ok();
+    let review = Review::find(host, &variable, &|path| std::fs::read_to_string(path).ok())
+        .map_err(|e| Failure::usage(e.to_string()))?;
+    let mut rows: Vec<&CodeVerdict> = checked.verdicts.iter().filter(|v| v.verdict.outcome == Outcome::Fail).collect();
+    rows.sort_by(|a, b| {
+        let place = |v: &CodeVerdict| (v.place.file.clone(), v.place.line);
+        (std::cmp::Reverse(a.severity), place(a), &a.verdict.rule).cmp(&(
+            std::cmp::Reverse(b.severity),
+            place(b),
+            &b.verdict.rule,
+        ))
+    });
+    let shown = Shown { catalog: job.catalog, source: job.source, rows, checked, twins };
+    let markdown = formats::markdown(&shown);
+    let part = if job.source.target.is_empty() { "." } else { &job.source.target };
+    let posted = runtime()?.block_on(review.comment(part, &markdown))?;
+    let said = match posted {
+        Posted::Created => "commented on the request",
+        Posted::Updated => "updated the comment on the request",
+        Posted::Unchanged => "the comment on the request says this already",
+    };
+    out::note(job.globals, said);
+    Ok(())
+}
+
+/// Puts applied skips on the record.
+pub fn record(job: &Job<'_>, checked: &CodeChecked) -> Result<(), Failure> {
+    if job.args.ignore_inline {
+        return Err(Failure::usage("--record keeps the skips that --ignore-inline does not apply; choose one"));
+    }
+    let mut record = context::record(job.globals)?;
+    let session = govern::Session::system("check", audit::key_if_any(job.globals), context::now());
+    let made = govern::keep_skips(&mut record, &session, &checked.verdicts)?;
+    let skipped = checked.verdicts.iter().filter(|v| v.skipped.is_some());
+    let rules: BTreeSet<&str> = skipped.map(|v| v.verdict.rule.as_str()).collect();
+    let message = format!(
+        "{} new exception requests on the record for skips of {} rules; complete one with: plumb exceptions request --draft ID …",
+        made.len(),
+        rules.len()
+    );
+    out::note(job.globals, message);
+    Ok(())
+}

@@ -1,0 +1,385 @@
+//! Changes to code that make rules pass, proven by judging the changed code before anything is written.
+
+use crate::{CodeVerdict, check, read_code};
+use plumb_catalog::Catalog;
+use plumb_evaluate::{Explain, RuleSet};
+use plumb_iac::{
+    Entry, Files, Reading, map,
+    patch::{self, Edit, Proposal},
+    terraform,
+};
+use plumb_model::{Outcome, Time};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+/// A fix may need several changes, one after the other.
+const MAX_ROUNDS: usize = 8;
+/// What does not help is taken out and the rest tried again.
+const MAX_TRIES: usize = 12;
+
+/// What is to be fixed, and in which code.
+#[derive(Debug, Clone, Copy)]
+pub struct FixInput<'a> {
+    /// The catalog.
+    pub catalog: &'a Catalog,
+    /// The rules to judge by.
+    pub rules: &'a RuleSet,
+    /// A folder below the root of the files, or one file.
+    pub target: &'a str,
+    /// Whether it is a file.
+    pub is_file: bool,
+    /// Variables.
+    pub options: &'a terraform::Options,
+    /// The instant to judge ages by.
+    pub now: Time,
+    /// Whether comments that ask to skip rules are applied.
+    pub skips: bool,
+}
+
+/// A file before and after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// As it is.
+    pub before: String,
+    /// With the changes.
+    pub after: String,
+}
+
+/// What can be fixed, what cannot and why. Nothing is written yet.
+#[derive(Debug, Default)]
+pub struct Fixes {
+    /// By path from the root of the files.
+    pub files: BTreeMap<String, Changed>,
+    /// Findings that pass afterwards, with what is set.
+    pub fixed: Vec<(CodeVerdict, Vec<String>)>,
+    /// Findings that are left, with the reason.
+    pub left: Vec<(CodeVerdict, String)>,
+    /// Findings that were not there before: a setting can make other rules apply.
+    pub new: Vec<CodeVerdict>,
+}
+
+/// Files with some of them changed.
+struct Overlay<'a> {
+    below: &'a dyn Files,
+    changed: BTreeMap<String, Arc<[u8]>>,
+}
+
+impl Files for Overlay<'_> {
+    fn read(&self, path: &str) -> Option<Arc<[u8]>> {
+        self.changed.get(path).cloned().or_else(|| self.below.read(path))
+    }
+
+    fn list(&self, folder: &str) -> Vec<Entry> {
+        self.below.list(folder)
+    }
+}
+
+/// One judgement of the code.
+struct Judged {
+    readings: Vec<Reading>,
+    /// With the reading each verdict is from.
+    verdicts: Vec<(usize, CodeVerdict)>,
+    problems: BTreeSet<(String, String)>,
+}
+
+impl Judged {
+    fn of(input: &FixInput<'_>, files: &dyn Files) -> Result<Self, String> {
+        let readings = read_code(files, input.target, input.is_file, input.options)?;
+        let mut verdicts = Vec::new();
+        let mut problems = BTreeSet::new();
+        for (at, reading) in readings.iter().enumerate() {
+            let checked = check(input.catalog, input.rules, reading, input.now, Explain::NotPass, input.skips);
+            verdicts.extend(checked.verdicts.into_iter().map(|v| (at, v)));
+            problems.extend(checked.problems.into_iter().map(|p| (p.place.file.to_string(), p.message)));
+        }
+        Ok(Self { readings, verdicts, problems })
+    }
+
+    fn outcomes(&self) -> HashMap<String, Outcome> {
+        self.verdicts.iter().map(|(_, v)| (v.fingerprint().hex(), v.verdict.outcome)).collect()
+    }
+}
+
+/// Works out the changes for the findings that `wanted` chooses.
+///
+/// # Errors
+/// The code cannot be read.
+pub fn fixes(input: &FixInput<'_>, files: &dyn Files, wanted: &dyn Fn(&CodeVerdict) -> bool) -> Result<Fixes, String> {
+    let before = Judged::of(input, files)?;
+    let open = |v: &CodeVerdict| v.verdict.outcome == Outcome::Fail && v.skipped.is_none();
+    let targets: BTreeSet<String> =
+        before.verdicts.iter().filter(|(_, v)| open(v) && wanted(v)).map(|(_, v)| v.fingerprint().hex()).collect();
+    let was = before.outcomes();
+    let mut left: BTreeMap<String, String> = BTreeMap::new();
+    for _ in 0..MAX_TRIES {
+        let mut attempt = Attempt {
+            input,
+            targets: &targets,
+            left: &mut left,
+            overlay: Overlay { below: files, changed: BTreeMap::new() },
+            set: BTreeMap::new(),
+        };
+        let Some(after) = attempt.run(&before)? else { continue };
+        let (overlay, set) = (attempt.overlay.changed, attempt.set);
+        let now = after.outcomes();
+        let mut bad: BTreeMap<String, String> = BTreeMap::new();
+        for key in set.keys().filter(|key| now.get(*key) != Some(&Outcome::Pass)) {
+            bad.insert(key.clone(), "the change does not make it pass".into());
+        }
+        // What was well must stay so: whoever changed the same resource or file gives way.
+        let resources: BTreeSet<(&str, &str)> = (after.verdicts.iter())
+            .filter(|(_, v)| matches!(v.verdict.outcome, Outcome::Fail | Outcome::Unknown))
+            .filter(|(_, v)| was.get(&v.fingerprint().hex()) == Some(&Outcome::Pass))
+            .map(|(_, v)| (&*v.root, v.verdict.resource.as_str()))
+            .collect();
+        let broken: BTreeSet<&String> = after.problems.difference(&before.problems).map(|(file, _)| file).collect();
+        for (_, v) in &before.verdicts {
+            let key = v.fingerprint().hex();
+            let Some((_, touched)) = set.get(&key) else { continue };
+            if resources.contains(&(&*v.root, v.verdict.resource.as_str())) {
+                bad.insert(key, "the change would make another rule fail".into());
+            } else if touched.iter().any(|file| broken.contains(file)) {
+                bad.insert(key, "the changed file would not be read without problems".into());
+            }
+        }
+        if bad.is_empty() {
+            return finish(before, &after, files, overlay, &set, &left, &targets);
+        }
+        left.extend(bad);
+    }
+    let overlay = BTreeMap::new();
+    let after = Judged::of(input, files)?;
+    finish(before, &after, files, overlay, &BTreeMap::new(), &left, &targets)
+}
+
+/// By finding: what was set, and in which files.
+type Set = BTreeMap<String, (Vec<String>, BTreeSet<String>)>;
+
+struct Attempt<'a, 'f> {
+    input: &'a FixInput<'a>,
+    targets: &'a BTreeSet<String>,
+    left: &'a mut BTreeMap<String, String>,
+    overlay: Overlay<'f>,
+    set: Set,
+}
+
+impl Attempt<'_, '_> {
+    /// Changes the code round by round. None when a finding that was begun cannot be finished: it is left out then, and the
+    /// whole is begun again.
+    fn run(&mut self, before: &Judged) -> Result<Option<Judged>, String> {
+        let mut latest: Option<Judged> = None;
+        for _ in 0..MAX_ROUNDS {
+            let judged = latest.as_ref().unwrap_or(before);
+            let (proposals, stuck) = self.proposals(judged);
+            if stuck {
+                return Ok(None);
+            }
+            if proposals.is_empty() || !self.apply(judged, &proposals) {
+                break;
+            }
+            latest = Some(Judged::of(self.input, &self.overlay)?);
+        }
+        match latest {
+            Some(judged) => Ok(Some(judged)),
+            None => Judged::of(self.input, &self.overlay).map(Some),
+        }
+    }
+
+    fn proposals(&mut self, judged: &Judged) -> (Vec<(String, Proposal)>, bool) {
+        let catalog = self.input.catalog;
+        let mut out = Vec::new();
+        let mut stuck = false;
+        for (at, reading) in judged.readings.iter().enumerate() {
+            let open = judged.verdicts.iter().filter(|(of, v)| *of == at && v.verdict.outcome == Outcome::Fail);
+            let keyed = open.map(|(_, v)| (v.fingerprint().hex(), v));
+            let mut todo =
+                keyed.filter(|(key, _)| self.targets.contains(key) && !self.left.contains_key(key)).peekable();
+            if todo.peek().is_none() {
+                continue;
+            }
+            let mapped = map::resources(catalog, reading);
+            let by: HashMap<(&str, &str, &str), usize> = (mapped.iter().enumerate())
+                .map(|(i, m)| ((&*m.root, m.resource.id.as_str(), m.resource.kind.as_str()), i))
+                .collect();
+            let mut refused = Vec::new();
+            for (key, v) in todo {
+                let found = by.get(&(&*v.root, v.verdict.resource.as_str(), v.verdict.kind.as_str()));
+                let one = found.and_then(|i| mapped.get(*i));
+                let (Some(one), Some(kind), Some(rule)) =
+                    (one, catalog.kinds.get(&v.verdict.kind), catalog.rules.get(&v.verdict.rule))
+                else {
+                    refused.push((key, "its resource is not found again".to_owned()));
+                    continue;
+                };
+                match patch::propose(kind, rule, reading, one, &v.verdict.because) {
+                    Ok(proposals) => out.extend(proposals.into_iter().map(|p| (key.clone(), p))),
+                    Err(why) => refused.push((key, why)),
+                }
+            }
+            for (key, why) in refused {
+                stuck |= self.set.contains_key(&key);
+                self.left.insert(key, why);
+            }
+        }
+        (out, stuck)
+    }
+
+    /// Applies what goes together; the rest comes in the next round. Whether anything changed.
+    fn apply(&mut self, judged: &Judged, proposals: &[(String, Proposal)]) -> bool {
+        let mut by_file: BTreeMap<&str, Vec<&(String, Proposal)>> = BTreeMap::new();
+        for one in proposals {
+            by_file.entry(&one.1.file).or_default().push(one);
+        }
+        let mut changed = false;
+        for (file, own) in by_file {
+            let bytes = self.overlay.read(file).unwrap_or_default();
+            let mark: &[u8] = b"\xEF\xBB\xBF";
+            let body = bytes.strip_prefix(mark).unwrap_or(&bytes);
+            let source = judged.readings.iter().flat_map(|r| r.sources.files()).find(|f| *f.path == *file);
+            // Offsets are those of the text as it was read.
+            let Some(text) = source.map(|s| &*s.text).filter(|t| t.as_bytes() == body) else {
+                for (key, _) in own {
+                    self.left.insert(key.clone(), format!("{file} is not UTF-8"));
+                }
+                continue;
+            };
+            let edits: Vec<Edit> = own.iter().map(|(_, p)| p.edit.clone()).collect();
+            let (after, applied) = patch::apply(text, &edits);
+            if after == text {
+                continue;
+            }
+            changed = true;
+            for ((key, proposal), _) in own.into_iter().zip(applied).filter(|(_, done)| *done) {
+                let (what, files) = self.set.entry(key.clone()).or_default();
+                what.push(proposal.what.clone());
+                files.insert(file.to_owned());
+            }
+            let head = if bytes.starts_with(mark) { mark } else { &[] };
+            self.overlay.changed.insert(file.to_owned(), [head, after.as_bytes()].concat().into());
+        }
+        changed
+    }
+}
+
+fn finish(
+    before: Judged,
+    after: &Judged,
+    files: &dyn Files,
+    overlay: BTreeMap<String, Arc<[u8]>>,
+    set: &Set,
+    left: &BTreeMap<String, String>,
+    targets: &BTreeSet<String>,
+) -> Result<Fixes, String> {
+    let was = before.outcomes();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|_| "a changed file is not UTF-8".to_owned());
+    let mut out = Fixes::default();
+    for (path, bytes) in overlay {
+        let (old, new) = (text(&files.read(&path).unwrap_or_default())?, text(&bytes)?);
+        if old != new {
+            out.files.insert(path, Changed { before: old, after: new });
+        }
+    }
+    for (_, v) in before.verdicts {
+        let key = v.fingerprint().hex();
+        if let Some((what, _)) = set.get(&key) {
+            out.fixed.push((v, what.clone()));
+        } else if targets.contains(&key) {
+            let why = left.get(&key).cloned().unwrap_or_else(|| "no change was found that makes it pass".into());
+            out.left.push((v, why));
+        }
+    }
+    let new = after.verdicts.iter().filter(|(_, v)| v.verdict.outcome == Outcome::Fail);
+    out.new =
+        new.filter(|(_, v)| was.get(&v.fingerprint().hex()) != Some(&Outcome::Fail)).map(|(_, v)| v.clone()).collect();
+    Ok(out)
+}
+
+/// A unified diff of one file, as `git apply` and `patch -p1` take it.
+pub fn unified(path: &str, change: &Changed) -> String {
+    similar::TextDiff::from_lines(&change.before, &change.after)
+        .unified_diff()
+        .context_radius(3)
+        .header(&format!("a/{path}"), &format!("b/{path}"))
+        .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use plumb_catalog::{Dialect, Expect};
+    use plumb_evaluate::Selection;
+    use plumb_iac::MemoryFiles;
+
+    fn input<'a>(catalog: &'a Catalog, rules: &'a RuleSet, options: &'a terraform::Options) -> FixInput<'a> {
+        let now = "2026-11-22T00:00:00Z".parse().unwrap();
+        FixInput { catalog, rules, target: "", is_file: false, options, now, skips: true }
+    }
+
+    fn catalog() -> Catalog {
+        let (catalog, problems) = Catalog::load([]);
+        assert!(problems.is_empty(), "{problems:?}");
+        catalog
+    }
+
+    /// Every failing example of every page: what is called fixed passes when the changed text is judged afresh, reads
+    /// without problems, and asking again changes nothing.
+    #[test]
+    fn failing_examples_of_the_pages_pass_when_fixed() {
+        let catalog = catalog();
+        let options = terraform::Options::default();
+        let only = std::env::var("PLUMB_FIX_ONLY").ok();
+        let mut tally: BTreeMap<&str, (BTreeSet<&str>, BTreeSet<&str>)> = BTreeMap::new();
+        for rule in catalog.rules.values() {
+            if only.as_ref().is_some_and(|o| !rule.id.as_str().contains(o)) {
+                continue;
+            }
+            let selection = Selection { rules: Some([rule.id.clone()].into()), ..Selection::default() };
+            let (rules, _) = RuleSet::compile(&catalog, &selection);
+            for example in rule.examples.iter().filter(|e| e.expect == Expect::Fail) {
+                let (name, word) = match example.dialect {
+                    Dialect::Hcl => ("main.tf", "terraform"),
+                    Dialect::CloudFormation => ("template.yaml", "cloudformation"),
+                    Dialect::Bicep => ("main.bicep", "bicep"),
+                    _ => continue,
+                };
+                let files = MemoryFiles::new([(name, example.block.text.as_str())]);
+                let found = fixes(&input(&catalog, &rules, &options), &files, &|_| true).unwrap();
+                let (tried, done) = tally.entry(word).or_default();
+                tried.insert(rule.id.as_str());
+                if only.is_some() || std::env::var("PLUMB_FIX_SHOW").is_ok() {
+                    for (path, change) in &found.files {
+                        println!("{} {}\n{}", rule.id, example.title, unified(path, change));
+                    }
+                    for (v, why) in &found.left {
+                        println!("LEFT {word} {} {}: {why}", rule.id, v.verdict.resource);
+                    }
+                }
+                if found.fixed.is_empty() {
+                    assert!(found.files.is_empty(), "{}: changed without a fix", rule.id);
+                    continue;
+                }
+                done.insert(rule.id.as_str());
+                let changed: Vec<(String, String)> =
+                    found.files.iter().map(|(p, c)| (p.clone(), c.after.clone())).collect();
+                assert!(!changed.is_empty());
+                let after = MemoryFiles::new(changed);
+                let judged = Judged::of(&input(&catalog, &rules, &options), &after).unwrap();
+                let now = judged.outcomes();
+                for (v, _) in &found.fixed {
+                    assert_eq!(now.get(&v.fingerprint().hex()), Some(&Outcome::Pass), "{} {}", rule.id, example.title);
+                }
+                let again = fixes(&input(&catalog, &rules, &options), &after, &|_| true).unwrap();
+                assert!(again.fixed.is_empty() && again.files.is_empty(), "{}: not at rest", rule.id);
+            }
+        }
+        for (word, (tried, done)) in &tally {
+            println!("{word}: {} of {} rules with a failing example", done.len(), tried.len());
+        }
+        if only.is_none() {
+            let all: BTreeSet<&&str> = tally.values().flat_map(|(_, done)| done).collect();
+            println!("{} rules in any language", all.len());
+        }
+    }
+}

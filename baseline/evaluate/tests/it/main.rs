@@ -1,0 +1,3 @@
+//! The quick way of judging against the plain one.
+
+mod quick;
