@@ -607,3 +607,30 @@ pub fn example_verdicts(
     let verdicts = judge(compiled, &here.facts, &found).into_iter().map(|(v, _)| v);
     Ok(verdicts.filter(|v| v.resource == here.resource.id).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_and_functions_name_each_other_and_every_example_holds() {
+        let (catalog, problems) = Catalog::load([]);
+        assert!(problems.is_empty(), "{problems:?}");
+        let pages: BTreeSet<&str> = catalog
+            .rules
+            .values()
+            .filter_map(|r| match &r.pass {
+                Condition::Native(name) => Some(name.as_str()),
+                Condition::Cel(_) => None,
+            })
+            .collect();
+        assert_eq!(pages, NATIVE.iter().map(|f| f.name).collect());
+        for kind in reads() {
+            assert!(catalog.kinds.contains_key(kind), "there is no kind {kind}");
+        }
+        let mut checked = Checked::default();
+        check_native(&catalog, &mut checked);
+        let shown: Vec<String> = checked.problems.iter().map(ToString::to_string).collect();
+        assert!(shown.is_empty() && checked.run > 100, "{} run: {}", checked.run, shown.join("\n"));
+    }
+}

@@ -240,6 +240,8 @@ fn lateral(found: &crate::identity::aws::escalate::Edge, facts: &Facts<'_>, grap
         }
         let mut moved = escalation(found, item.id());
         moved.kind = "LATERAL_MOVE";
+        // The instance itself is what runs as the role.
+        moved.depends_on.retain(|what| !what.contains("no inventory of resources"));
         if by_agent {
             match item.text("ssm_ping") {
                 Ok("Online") => {

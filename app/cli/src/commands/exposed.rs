@@ -153,9 +153,8 @@ pub fn paths(globals: &Globals, args: PathsArgs) -> Result<u8, Failure> {
 
 /// An edge worth cutting, in a sentence.
 fn cut(cut: &paths::Cut) {
-    let dies = if cut.kills == 1 { "path dies" } else { "paths die" };
     let what = format!("{} → {} ({})", cut.from, cut.to, cut.kind);
-    out::line(format!("  remove this one edge and {} of {} {dies}: {what}", cut.kills, cut.of));
+    out::line(format!("  remove this one edge and {} of {} paths die: {what}", cut.kills, cut.of));
     if let Some(step) = cut.because.last() {
         out::line(format!("    {} {}: {}", step.resource, step.field, step.says));
     }

@@ -5,9 +5,10 @@
 mod check;
 mod check_fix;
 mod emulator;
+mod faults;
 mod formats;
 mod machine;
-mod faults;
+mod paths;
 mod plan;
 mod twin;
 mod watch;
