@@ -519,7 +519,7 @@ pub struct PathsArgs {
     /// With every step and its evidence (text; JSON always has them)
     #[arg(long)]
     pub explain: bool,
-    /// Draw the cheapest path of each family instead
+    /// Draw the path of each family instead; `--format svg` and `--format dot` say the same
     #[arg(long, value_enum, value_name = "HOW")]
     pub draw: Option<Drawing>,
 }

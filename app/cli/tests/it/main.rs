@@ -8,6 +8,7 @@ mod emulator;
 mod faults;
 mod formats;
 mod machine;
+mod paths;
 mod plan;
 mod twin;
 mod programme;
