@@ -7,6 +7,7 @@
 
 mod assessed;
 mod findings;
+mod identities;
 mod open;
 mod query;
 mod resources;

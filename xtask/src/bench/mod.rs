@@ -3,6 +3,7 @@
 
 mod check;
 mod eval;
+mod identity;
 mod scan;
 
 use crate::{Done, emulator::call, root};
@@ -34,6 +35,11 @@ const BENCHES: &[Bench] = &[
         name: "check",
         about: "planted Terraform beside Checkov and Trivy [--resources N] [--peer-resources N] [--alone] [--plumb PATH]",
         run: check::run,
+    },
+    Bench {
+        name: "identity",
+        about: "reach of 10,000 principals; escalation beside PMapper, lint beside Parliament [--pmapper PYTHON] [--parliament PYTHON] [--principals N] [--limit SECONDS]",
+        run: identity::run,
     },
 ];
 
