@@ -8,6 +8,7 @@
 mod assessed;
 mod digest;
 mod findings;
+mod identities;
 mod open;
 mod query;
 mod resources;

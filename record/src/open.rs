@@ -147,6 +147,7 @@ impl Record {
             }
         }
         crate::assessed::prepare(&db)?;
+        crate::identities::prepare(&db)?;
         Ok(Self { db, path: path.map(Path::to_path_buf) })
     }
 

@@ -4,6 +4,7 @@
 mod check;
 mod discover;
 mod eval;
+mod identity;
 mod scan;
 mod record;
 
@@ -46,6 +47,11 @@ const BENCHES: &[Bench] = &[
         name: "record",
         about: "the store against its limits: upsert, page, roll-ups, log [--findings N] [--resources N] [--entries N]",
         run: record::run,
+    },
+    Bench {
+        name: "identity",
+        about: "reach of 10,000 principals; escalation beside PMapper, lint beside Parliament [--pmapper PYTHON] [--parliament PYTHON] [--principals N] [--limit SECONDS]",
+        run: identity::run,
     },
 ];
 

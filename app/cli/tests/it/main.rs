@@ -7,6 +7,7 @@ mod check_fix;
 mod emulator;
 mod faults;
 mod formats;
+mod identity;
 mod machine;
 mod paths;
 mod plan;

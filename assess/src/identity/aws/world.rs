@@ -169,7 +169,8 @@ impl World {
     /// `principal` is the ARN of a user, role, session or root, an account id, a service name, or `*`. Keys in
     /// `context` are known with their values; of the others, what the caller shapes itself (regions, request tags,
     /// request parameters) is taken to its advantage, and what it cannot shape (address, second factor, time) is
-    /// unknown. An identity outside the world has unknown identity policies.
+    /// unknown. An identity outside the world has unknown identity policies. A bucket nobody knows is taken to be the
+    /// principal's own.
     pub fn can(
         &self,
         principal: &str,
@@ -187,9 +188,10 @@ impl World {
                 .find(|p| p.kind == Kind::Role && p.account == caller.account && p.name == caller.name()),
             _ => None,
         };
-        Some(self.decide(caller, known, action, resource, context))
+        Some(self.decide(caller, known, action, resource, context, false))
     }
 
+    /// With `certain`, a resource of which nobody says whose it is gives nothing for certain.
     fn decide(
         &self,
         mut caller: Caller,
@@ -197,6 +199,7 @@ impl World {
         action: &str,
         resource: &str,
         context: &[(String, Vec<String>)],
+        certain: bool,
     ) -> Decision {
         let mut keys = match known {
             Some(principal) => open_context(principal, &self.organization),
@@ -236,7 +239,7 @@ impl World {
         let asked = if plain { "*" } else { resource };
         let mut request = Request::new(caller, action, asked, owner.as_deref().filter(|_| !plain), keys);
         let ownerless = !plain && owner.is_none() && Arn::parse(resource).is_some_and(|a| a.account().is_empty());
-        let unread = Unread { resource: ownerless && self.accounts.len() > 1, ..unread };
+        let unread = Unread { resource: certain && ownerless && self.accounts.len() > 1, ..unread };
         if unread.resource {
             // Whose it is decides whether identity policies alone suffice; nobody said.
             request.resource_account = "".into();
@@ -276,7 +279,7 @@ impl World {
                 account: principal.account.clone(),
                 role: (principal.kind == Kind::Role).then(|| principal.arn.clone()),
             };
-            let decision = self.decide(caller, Some(principal), action, resource, &[]);
+            let decision = self.decide(caller, Some(principal), action, resource, &[], true);
             out.extend(holder(&principal.arn, decision));
         }
         let Some(policy) = self.resource_policy(resource) else { return out };
@@ -308,7 +311,7 @@ impl World {
             }) else {
                 continue;
             };
-            let decision = self.decide(caller, None, action, resource, &[]);
+            let decision = self.decide(caller, None, action, resource, &[], true);
             out.extend(holder(entry.text(), decision));
         }
         out
