@@ -35,25 +35,28 @@ fn statements(policy: &Value) -> Vec<Statement<'_>> {
 
 /// `*` and `?` as in policies; case matters to nobody here.
 fn glob(pattern: &str, text: &str) -> bool {
-    let (p, t): (Vec<u8>, Vec<u8>) = (pattern.to_ascii_lowercase().into(), text.to_ascii_lowercase().into());
+    let (p, t) = (pattern.as_bytes(), text.as_bytes());
     let (mut i, mut j, mut star, mut mark) = (0, 0, None, 0);
-    while j < t.len() {
-        if i < p.len() && (p[i] == b'?' || p[i] == t[j]) && p[i] != b'*' {
-            i += 1;
-            j += 1;
-        } else if i < p.len() && p[i] == b'*' {
-            star = Some(i);
-            mark = j;
-            i += 1;
-        } else if let Some(s) = star {
-            i = s + 1;
-            mark += 1;
-            j = mark;
-        } else {
-            return false;
+    while let Some(wanted) = t.get(j) {
+        match p.get(i) {
+            Some(b'*') => {
+                star = Some(i);
+                mark = j;
+                i += 1;
+            }
+            Some(b) if *b == b'?' || b.eq_ignore_ascii_case(wanted) => {
+                i += 1;
+                j += 1;
+            }
+            _ => {
+                let Some(s) = star else { return false };
+                i = s + 1;
+                mark += 1;
+                j = mark;
+            }
         }
     }
-    p[i..].iter().all(|b| *b == b'*')
+    p.iter().skip(i).all(|b| *b == b'*')
 }
 
 /// Whether two patterns can match a common text, as far as one covering the other tells.
@@ -143,6 +146,17 @@ fn document(policy: &Value) -> Option<Document> {
     (!policy.is_null()).then(|| Document::parse(with_everyone(policy.to_plain_json())).ok()).flatten()
 }
 
+/// Whether some statement allows the action and none denies it everywhere.
+fn allows(all: &[Statement<'_>], action: &str) -> bool {
+    let denied = all.iter().any(|s| {
+        s.effect("Deny")
+            && texts(s.value.get("Action")).iter().any(|a| glob(a, action))
+            && s.on_everything()
+            && s.conditions().is_empty()
+    });
+    !denied && all.iter().any(|s| s.effect("Allow") && s.grants(action))
+}
+
 impl Policies for Engine {
     fn public_statements(&self, policy: &Value, actions: Option<&[String]>) -> Vec<String> {
         let all = statements(policy);
@@ -189,14 +203,7 @@ impl Policies for Engine {
     }
 
     fn allows_action(&self, policy: &Value, action: &str) -> bool {
-        let all = statements(policy);
-        let denied = all.iter().any(|s| {
-            s.effect("Deny")
-                && s.on_everything()
-                && s.conditions().is_empty()
-                && texts(s.value.get("Action")).iter().any(|a| glob(a, action))
-        });
-        !denied && all.iter().any(|s| s.effect("Allow") && s.grants(action))
+        allows(&statements(policy), action)
     }
 
     fn requires_tls(&self, policy: &Value) -> bool {
@@ -271,9 +278,10 @@ impl Policies for Engine {
     }
 
     fn escalations(&self, policy: &Value) -> Vec<String> {
+        let all = statements(policy);
         ESCALATIONS
             .iter()
-            .filter(|needed| needed.iter().all(|action| self.allows_action(policy, action)))
+            .filter(|needed| needed.iter().all(|action| allows(&all, action)))
             .map(|needed| needed.join(" + "))
             .collect()
     }
