@@ -7,3 +7,4 @@ pub mod exposure;
 pub mod identity;
 pub mod paths;
 pub mod policy;
+pub mod principals;

@@ -261,8 +261,8 @@ pub struct Field {
     pub default: Value,
     /// Changes by itself; never drift.
     pub volatile: bool,
-    /// A change in code replaces the resource, with what it stores.
-    pub replaces: bool,
+    /// Why a change in code is left to its author: it replaces the resource with what it stores, say. Empty when it is not.
+    pub by_hand: String,
     /// In the live answer.
     pub live: Column,
     /// In Terraform.
@@ -500,7 +500,7 @@ struct RawField {
     #[serde(default)]
     volatile: bool,
     #[serde(default)]
-    replaces: bool,
+    by_hand: String,
     live: Option<toml::Value>,
     terraform: Option<toml::Value>,
     cloudformation: Option<toml::Value>,
@@ -594,7 +594,7 @@ impl Cx<'_> {
                 doc: "the resource's own tags, name to value".into(),
                 default: Value::map::<&str>([]),
                 volatile: false,
-                replaces: false,
+                by_hand: String::new(),
                 live: self.column(tags.live.as_ref(), Some(Decode::Tags)),
                 terraform: self.column(tags.terraform.as_ref(), None),
                 cloudformation: self.column(tags.cloudformation.as_ref(), Some(Decode::Tags)),
@@ -741,7 +741,7 @@ impl Cx<'_> {
                 doc: raw.doc,
                 default,
                 volatile: raw.volatile,
-                replaces: raw.replaces,
+                by_hand: raw.by_hand,
                 members,
             });
         }

@@ -1,6 +1,6 @@
 //! The whole catalog: files in, kinds, rules, topics and frameworks out, cross-checked.
 
-use crate::{Confidence, ControlRef, Framework, Kind, Problem, Rule, kind::nearest, page::Condition};
+use crate::{Confidence, ControlRef, Framework, Kind, Problem, Rule, kind::nearest};
 use plumb_model::{KindId, RuleId, TopicId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -101,7 +101,7 @@ impl Catalog {
     /// Cross-checks and indexes.
     fn join(&mut self, problems: &mut Vec<Problem>) {
         for rule in self.rules.values() {
-            if !self.kinds.contains_key(&rule.kind) && matches!(rule.pass, Condition::Cel(_)) {
+            if !self.kinds.contains_key(&rule.kind) {
                 let near = nearest(rule.kind.as_str(), self.kinds.keys().map(KindId::as_str));
                 problems.push(Problem::new(&rule.file, 0, format!("there is no kind `{}`", rule.kind), near));
             }

@@ -1,17 +1,22 @@
 #!/usr/bin/env python3
 """A loopback AWS for the end-to-end test and the demo recording: moto, and what moto lacks for our purpose.
 
-    serve.py --port 5900 [--regions us-east-1,eu-west-1]
+    serve.py --port 5900 [--regions us-east-1,eu-west-1] [--with-parent]
 
 Beside moto's own answers:
   * only the named regions are enabled, as in an organisation that has closed the others;
   * of the provider's own policies only a dozen well-known ones, so that a recording stays small;
   * `POST /plumb/deny {"account","service","operation"}` refuses a read from then on (`*` for every operation);
   * `POST /plumb/age {"account","user","days"}` makes a user and its access keys older;
+  * `POST /plumb/freeze {"on"}` remembers every sound answer from then on, or no longer, so that scans of an organisation
+    nobody changes are quick and alike;
+  * `POST /plumb/faults {"faults": [{"kind","account","region","service","operation","every","after","seconds"}]}`
+    replaces the faults that are on. `kind` is one of `faults.KINDS`, the places default to any, `every` N spares all but
+    every Nth call, `after` N spares the first N.
   * changes are told by `cloudtrail:LookupEvents`, each in the region it was made in (global services in us-east-1).
 Signatures are not verified: the access key selects the account, as in moto. Listens on 127.0.0.1 only.
 """
-import argparse, datetime, io, json, os, re, urllib.parse
+import argparse, datetime, io, json, os, re, sys, threading, time, urllib.parse
 
 os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
 os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
@@ -21,6 +26,9 @@ from moto.backends import get_backend  # noqa: E402
 from moto.iam import models as iam_models  # noqa: E402
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app  # noqa: E402
 from werkzeug.serving import run_simple  # noqa: E402
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from faults import Faults  # noqa: E402
 
 KEPT = {"AdministratorAccess", "PowerUserAccess", "IAMFullAccess", "SecurityAudit", "ViewOnlyAccess", "AWSSupportAccess", "AWSCloudShellFullAccess",
         "AmazonS3FullAccess", "AmazonS3ReadOnlyAccess", "AmazonEC2ReadOnlyAccess", "AmazonSSMManagedInstanceCore", "AWSLambdaBasicExecutionRole"}
@@ -63,6 +71,7 @@ UNTOUCHED = dict([
     (("account", "GetContactInformation"), ("application/json", '{"ContactInformation": {"FullName": "Northwind Traders", "CompanyName": "Northwind", "AddressLine1": "1 Harbour Street", "City": "Kiel", "PostalCode": "24103", "CountryCode": "DE", "PhoneNumber": "+4943100000"}}')),
 ])
 denied, regions, changes = set(), [], []
+faults, frozen, freezing = Faults(), {}, threading.Event()
 
 # What S3's log calls a change, by method and query key.
 S3_CHANGES = {("PUT", "policy"): "PutBucketPolicy", ("DELETE", "policy"): "DeleteBucketPolicy", ("PUT", "acl"): "PutBucketAcl",
@@ -125,6 +134,11 @@ def region_list():
 def chore(path, ask):
     if path == "/plumb/deny":
         denied.add((ask["account"], ask["service"], ask["operation"]))
+    elif path == "/plumb/faults":
+        faults.replace(ask["faults"])
+    elif path == "/plumb/freeze":
+        frozen.clear()
+        (freezing.set if ask["on"] else freezing.clear)()
     elif path == "/plumb/age":
         user = get_backend("iam")[ask["account"]]["aws"].users[ask["user"]]
         then = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None, microsecond=0) - datetime.timedelta(days=ask["days"])
@@ -137,32 +151,48 @@ def chore(path, ask):
 
 
 def wrap(inner):
+    def sound(environ, body, account, service, region, op):
+        """The answer when nothing is wrong: status line, headers, body."""
+        key = (account, region, service, environ["REQUEST_METHOD"], environ["PATH_INFO"], environ.get("QUERY_STRING"), environ.get("HTTP_X_AMZ_TARGET"), body)
+        if key in frozen:
+            return frozen[key]
+
+        def made(status, kind, text):
+            return status, [("Content-Type", kind), ("Content-Length", str(len(text.encode())))], text.encode()
+
+        if denied & {(account, service, op), (account, service, "*")}:
+            answer = made(*refusal(service, op))
+        elif (service, op) == ("cloudtrail", "LookupEvents"):
+            answer = made("200 OK", "application/x-amz-json-1.1", json.dumps(told(account, region, json.loads(body or b"{}"))))
+        elif (service, op) in UNTOUCHED:
+            answer = made("200 OK", *UNTOUCHED[service, op])
+        elif service == "ec2" and op == "DescribeRegions" and regions:
+            answer = made("200 OK", "text/xml", region_list())
+        else:
+            head = []
+            data = b"".join(inner(environ, lambda status, headers, _=None: head.extend((status, headers))))
+            answer = head[0], head[1], data
+        if freezing.is_set():
+            frozen[key] = answer
+        return answer
+
     def app(environ, start):
         size = int(environ.get("CONTENT_LENGTH") or 0)
         body = environ["wsgi.input"].read(size) if size else b""
         environ["wsgi.input"] = io.BytesIO(body)
-
-        def answer(status, kind, text):
-            data = text.encode()
-            start(status, [("Content-Type", kind), ("Content-Length", str(len(data)))])
-            return [data]
-
         if environ["PATH_INFO"].startswith("/plumb/"):
-            return answer("200 OK", "application/json", json.dumps(chore(environ["PATH_INFO"], json.loads(body or b"{}"))))
+            data = json.dumps(chore(environ["PATH_INFO"], json.loads(body or b"{}"))).encode()
+            start("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(data)))])
+            return [data]
         signed = re.search(r"Credential=([^/]+)/\d{8}/([^/]*)/([^/]+)/aws4_request", environ.get("HTTP_AUTHORIZATION", ""))
-        if signed:
-            account, service = iam_models.get_account_id_from(signed[1]), signed[3].lower()
-            op = operation(environ, service, body)
-            note_change(environ, account, service, signed[2], op)
-            if denied & {(account, service, op), (account, service, "*")}:
-                return answer(*refusal(service, op))
-            if (service, op) == ("cloudtrail", "LookupEvents"):
-                return answer("200 OK", "application/x-amz-json-1.1", json.dumps(told(account, signed[2], json.loads(body or b"{}"))))
-            if (service, op) in UNTOUCHED:
-                return answer("200 OK", *UNTOUCHED[service, op])
-            if service == "ec2" and op == "DescribeRegions" and regions:
-                return answer("200 OK", "text/xml", region_list())
-        return inner(environ, start)
+        if not signed:
+            return inner(environ, start)
+        account, region, service = iam_models.get_account_id_from(signed[1]), signed[2], signed[3].lower()
+        op = operation(environ, service, body)
+        note_change(environ, account, service, region, op)
+        status, headers, data = faults.answer(environ, body, account, region, service, op, lambda: sound(environ, body, account, service, region, op))
+        start(status, headers)
+        return [data]
 
     return app
 
@@ -171,7 +201,17 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--regions", default="us-east-1,eu-west-1")
+    parser.add_argument("--with-parent", action="store_true", help="end when the process that started this one ends")
     given = parser.parse_args()
+    if given.with_parent:
+        parent = os.getppid()
+
+        def watch():
+            while os.getppid() == parent:
+                time.sleep(1)
+            os._exit(0)
+
+        threading.Thread(target=watch, daemon=True).start()
     regions = [r for r in given.regions.split(",") if r]
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     run_simple("127.0.0.1", given.port, wrap(DomainDispatcherApplication(create_backend_app)), threaded=True, request_handler=MotoRequestHandler)

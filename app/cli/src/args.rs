@@ -137,6 +137,12 @@ pub enum Command {
     Code(CodeArgs),
     /// Scan, then follow the activity log and judge again what changed
     Watch(WatchArgs),
+    /// The ledger of what can be reached from outside: ask, approve, renew, retire, compare
+    Exposure(crate::commands::exposure::ExposureArgs),
+    /// Access reviews: open, decide, verify, close
+    Reviews(crate::commands::reviews::ReviewsArgs),
+    /// How long everything is kept; legal holds; disposal with certificates
+    Retention(crate::commands::retention::RetentionArgs),
 }
 
 /// Which rules.
@@ -433,7 +439,7 @@ pub struct ExportArgs {
     #[arg(value_enum)]
     pub to: ExportFormat,
     /// Where to; default standard output
-    #[arg(long, short, value_name = "FILE")]
+    #[arg(long, short, visible_alias = "out", value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// With passing verdicts too (OCSF, ASFF, JSON, JSONL and CSV)
     #[arg(long)]
@@ -460,6 +466,8 @@ pub enum ExportFormat {
     Markdown,
     /// One self-contained HTML page
     Html,
+    /// The whole record: every table as JSON lines and CSV, and the log, into an empty folder or a .zip
+    Record,
 }
 
 /// `plumb demo`
@@ -578,6 +586,9 @@ pub struct CheckArgs {
     /// Put the skips found in comments on the record as exception requests
     #[arg(long)]
     pub record: bool,
+    /// Name the open findings of the record that are the same thing, deployed
+    #[arg(long)]
+    pub live: bool,
 }
 
 /// Where a comment goes.

@@ -63,5 +63,8 @@ fn run(cli: Cli) -> Result<u8, out::Failure> {
         Command::Check(args) => commands::check::run(&globals, args),
         Command::Code(args) => commands::code::run(&globals, args),
         Command::Watch(args) => commands::watch::run(&globals, args),
+        Command::Exposure(args) => commands::exposure::run(&globals, args),
+        Command::Reviews(args) => commands::reviews::run(&globals, args),
+        Command::Retention(args) => commands::retention::run(&globals, args),
     }
 }

@@ -87,6 +87,9 @@ pub struct AccountTarget {
     pub organization: String,
     /// The regions that are enabled.
     pub regions: Vec<String>,
+    /// Whether there may be more regions, because they could not be listed.
+    #[serde(default)]
+    pub more_regions: bool,
     /// What Organizations says of it: mail address left out, joined method and time.
     pub joined: Json,
 }
@@ -101,6 +104,7 @@ impl AccountTarget {
             management: None,
             organization: String::new(),
             regions: Vec::new(),
+            more_regions: false,
             joined: Json::Null,
         }
     }
@@ -301,6 +305,7 @@ async fn enter(
             if unknown.reason == plumb_model::Reason::Denied && unknown.permission == "ec2:DescribeRegions" =>
         {
             target.regions = vec![home.to_owned()];
+            target.more_regions = true;
             target.reason = format!("its regions could not be listed ({}); only {home} is read", unknown.describe());
         }
         Err(unknown) => {

@@ -1,17 +1,21 @@
-//! Exposure and attack paths of the accounts on the record.
+//! Exposure, identity and attack paths of the accounts on the record.
 
 use crate::judge::{JudgeError, resource_of};
 use plumb_assess::{
     exposure::{Estate, Exposure, Table, exposures},
     identity::aws::{
-        Details, Organization, Policy, decide::Level, details::DetailsError, document::Document, escalations,
+        Escalations, World,
+        details::DetailsError,
+        escalations,
+        inventory::{Activity, Entry, inventory},
     },
     paths::{self, DataClasses, Facts, Report},
+    principals::{self, ORGANIZATION_KIND, Principals},
 };
-use plumb_catalog::Catalog;
-use plumb_model::{AccountId, KindId, Value};
-use plumb_record::{Record, RecordError, ResourceRow, ScanId, UnitState};
-use serde_json::{Value as Json, json};
+use plumb_catalog::{Catalog, Kind};
+use plumb_evaluate::RuleSet;
+use plumb_model::{AccountId, KindId, Time, Unknown};
+use plumb_record::{Record, RecordError, ResourceRow, ScanId, Unit, UnitState};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -36,9 +40,6 @@ pub enum AnalysisError {
     },
 }
 
-/// Kinds the analysis looks into beside those with a policy of their own.
-const NETWORK: [&str; 4] = ["aws.ec2.security-group", "aws.ec2.network-acl", "aws.vpc.route-table", "aws.vpc.subnet"];
-
 /// The AWS accounts that `scan` read, or the one named.
 ///
 /// # Errors
@@ -51,37 +52,64 @@ pub fn analysed_accounts(record: &Record, scan: ScanId, only: Option<&str>) -> R
     Ok(out)
 }
 
-/// An account's resources as `scan` read them.
+/// Where kinds are looked up.
+pub trait Kinds {
+    /// The kind of this id.
+    fn kind_of(&self, id: &KindId) -> Option<Arc<Kind>>;
+}
+
+impl Kinds for Catalog {
+    fn kind_of(&self, id: &KindId) -> Option<Arc<Kind>> {
+        self.kinds.get(id).cloned().map(Arc::new)
+    }
+}
+
+impl Kinds for RuleSet {
+    fn kind_of(&self, id: &KindId) -> Option<Arc<Kind>> {
+        self.kind(id).cloned()
+    }
+}
+
+/// An account's resources as `scan` read them, of the kinds the assessment looks into, with the organisation's policies.
+/// With `as_of`, resources changed by later scans are as they were.
 ///
 /// # Errors
 /// When the record fails or a stored document is damaged.
-pub fn estate(record: &Record, catalog: &Catalog, scan: ScanId, account: &str) -> Result<Estate, AnalysisError> {
+pub fn estate(
+    record: &Record,
+    kinds: &dyn Kinds,
+    scan: ScanId,
+    account: &str,
+    as_of: bool,
+) -> Result<Estate, AnalysisError> {
     let id = AccountId::from(account);
     let mut out = Estate { account: account.to_owned(), ..Estate::default() };
     out.organization =
         record.accounts()?.into_iter().filter(|a| a.provider == "aws" && a.id != account).map(|a| a.id).collect();
-    let units: Vec<_> = record.units(scan)?.into_iter().filter(|u| u.account == id).collect();
-    let mut gaps: BTreeMap<&KindId, Option<Arc<plumb_model::Unknown>>> = BTreeMap::new();
-    for unit in &units {
-        let gap = gaps.entry(&unit.kind).or_default();
-        if let (UnitState::Incomplete(unknown), None) = (&unit.state, &gap) {
-            *gap = Some(Arc::new(unknown.clone()));
-        }
-    }
-    for (kind_id, gap) in gaps {
-        let Some(kind) = catalog.kinds.get(kind_id) else { continue };
-        let wanted = ["policy", "network_origin", "public", "permissions", "trust", "instance_id", "block_public_acls"];
-        let name = kind_id.as_str();
-        let unneeded = name == "aws.iam.policy" || name.starts_with("aws.logs.");
-        if unneeded || !(NETWORK.contains(&name) || wanted.iter().any(|f| kind.slot(f).is_some())) {
-            continue;
-        }
+    let units = record.units(scan)?;
+    for name in crate::native::reads() {
+        let kind_id = KindId::from(name);
+        let Some(kind) = kinds.kind_of(&kind_id) else { continue };
+        let shared = name == ORGANIZATION_KIND;
+        let own: Vec<&Unit> =
+            units.iter().filter(|u| u.kind == kind_id && (u.account == id || (shared && u.resources > 0))).collect();
+        let Some(first) = own.first() else { continue };
+        let owner = if shared { first.account.clone() } else { id.clone() };
         let mut resources = Vec::new();
-        record.each_resource(&id, kind_id, scan, |row: ResourceRow| -> Result<(), AnalysisError> {
-            resources.push(resource_of(kind, &id, row)?);
+        let mut keep = |row: ResourceRow| -> Result<(), AnalysisError> {
+            resources.push(resource_of(&kind, &owner, row)?);
             Ok(())
-        })?;
-        out.tables.insert(name.to_owned(), Table { kind: Arc::new(kind.clone()), resources, gap });
+        };
+        if as_of {
+            record.each_resource_as_of(&owner, &kind_id, scan, &mut keep)?;
+        } else {
+            record.each_resource(&owner, &kind_id, scan, &mut keep)?;
+        }
+        let gap = own.iter().find_map(|u| match &u.state {
+            UnitState::Incomplete(unknown) => Some(Arc::new(Unknown::clone(unknown))),
+            UnitState::Complete => None,
+        });
+        out.tables.insert(name.to_owned(), Table { kind, resources, gap });
     }
     Ok(out)
 }
@@ -96,7 +124,7 @@ pub fn exposed(
     scan: ScanId,
     account: &str,
 ) -> Result<Vec<Exposure>, AnalysisError> {
-    Ok(exposures(&estate(record, catalog, scan, account)?))
+    Ok(exposures(&estate(record, catalog, scan, account, false)?))
 }
 
 /// The attack paths of an account.
@@ -104,131 +132,74 @@ pub fn exposed(
 /// # Errors
 /// When the record fails, a stored document is damaged, or IAM's answers make no sense.
 pub fn attack_paths(record: &Record, catalog: &Catalog, scan: ScanId, account: &str) -> Result<Report, AnalysisError> {
-    let estate = estate(record, catalog, scan, account)?;
-    let mut notes = Vec::new();
-    let details = details(record, scan, account, &mut notes)?;
-    let organization = organization(record, catalog, scan, account, &mut notes)?;
-    let found = escalations(&details, &organization, None);
-    let exposures = exposures(&estate);
-    let world = paths::world(&estate, details, organization);
-    let data = DataClasses::default();
-    let facts = Facts { estate: &estate, exposures: &exposures, world: &world, escalations: &found, data: &data };
-    let mut report = paths::paths(&facts);
-    report.limits.extend(notes);
-    Ok(report)
+    let now = record.scan(Some(scan))?.judged_at.parse().unwrap_or_else(|_| Time::from_seconds(0));
+    Ok(Assessment::of(estate(record, catalog, scan, account, false)?, now)?.report)
 }
 
-/// Users, groups, roles and the account's own policies, from the answers on the record.
-fn details(record: &Record, scan: ScanId, account: &str, notes: &mut Vec<String>) -> Result<Details, AnalysisError> {
-    let id = AccountId::from(account);
-    let mut page = serde_json::Map::new();
-    let lists = [
-        ("aws.iam.user", "UserDetailList"),
-        ("aws.iam.group", "GroupDetailList"),
-        ("aws.iam.role", "RoleDetailList"),
-        ("aws.iam.policy", "Policies"),
-    ];
-    for (kind, list) in lists {
-        let kind = KindId::from(kind);
-        let mut ids = Vec::new();
-        record.each_resource(&id, &kind, scan, |row: ResourceRow| -> Result<(), RecordError> {
-            // AWS's own policies are part of the program.
-            if !row.id.contains(":iam::aws:") {
-                ids.push(row.id);
-            }
-            Ok(())
-        })?;
-        let mut items = Vec::with_capacity(ids.len());
-        for resource in ids {
-            let raw = record.raw(account, kind.as_str(), &resource)?;
-            let damaged = |_| JudgeError::Damaged { kind: kind.to_string(), id: resource.clone() };
-            items.push(serde_json::from_str::<Json>(&raw).map_err(damaged)?);
-        }
-        page.insert(list.into(), Json::Array(items));
-        let incomplete = record.units(scan)?.into_iter().find_map(|u| match u.state {
-            UnitState::Incomplete(unknown) if u.account == id && u.kind == kind => Some(unknown),
-            _ => None,
-        });
-        if let Some(unknown) = incomplete {
-            notes.push(format!("{account}: {kind} was not read completely: {}", unknown.describe()));
-        }
-    }
-    Details::from_json(&Json::Object(page)).map_err(|error| AnalysisError::Details { account: account.into(), error })
+/// Everything the assessment says about one account.
+pub struct Assessment {
+    /// What it was made from.
+    pub estate: Estate,
+    /// How resources stand towards the outside.
+    pub exposures: Vec<Exposure>,
+    /// Principals and the policies of resources.
+    pub world: World,
+    /// Who can become whom.
+    pub escalations: Escalations,
+    /// Passwords and keys.
+    pub activity: Activity,
+    /// What is not known about identities and guardrails.
+    pub needs: Vec<Arc<Unknown>>,
+    /// Attack paths.
+    pub report: Report,
+    /// The instant it is about.
+    pub now: Time,
 }
 
-/// The service control policies that bind an account, as far as the record tells.
-fn organization(
-    record: &Record,
-    catalog: &Catalog,
-    scan: ScanId,
-    account: &str,
-    notes: &mut Vec<String>,
-) -> Result<Organization, AnalysisError> {
-    let kind_id = KindId::from("aws.organizations.organization");
-    let Some(kind) = catalog.kinds.get(&kind_id) else { return Ok(Organization::default()) };
-    let mut found = None;
-    for row in record.accounts()?.into_iter().filter(|a| a.provider == "aws") {
-        let owner = AccountId::from(row.id.as_str());
-        record.each_resource(&owner, &kind_id, scan, |r: ResourceRow| -> Result<(), AnalysisError> {
-            found = Some(resource_of(kind, &owner, r)?);
-            Ok(())
-        })?;
+impl Assessment {
+    /// Assesses an account.
+    ///
+    /// # Errors
+    /// When IAM's answers make no sense.
+    pub fn of(estate: Estate, now: Time) -> Result<Self, AnalysisError> {
+        let wrong = |error| AnalysisError::Details { account: estate.account.clone(), error };
+        let Principals { details, activity, organization, needs } = principals::principals(&estate).map_err(wrong)?;
+        let escalations = escalations(&details, &organization, None);
+        let exposures = exposures(&estate);
+        let world = paths::world(&estate, details, organization);
+        let data = DataClasses::default();
+        let facts =
+            Facts { estate: &estate, exposures: &exposures, world: &world, escalations: &escalations, data: &data };
+        let mut report = paths::paths(&facts);
+        report.limits.extend(needs.iter().map(|n| format!("{}: {}", estate.account, n.describe())));
+        Ok(Self { estate, exposures, world, escalations, activity, needs, report, now })
     }
-    let Some(organization) = found else {
-        notes.push("the organization's policies are not on the record and were not considered".into());
-        return Ok(Organization::default());
-    };
-    let get = |field: &str| kind.slot(field).and_then(|i| organization.fields.get(i)).unwrap_or(&Value::Null);
-    let management = get("management_account").as_str() == Some(account);
-    let mut levels: BTreeMap<String, Vec<Arc<Policy>>> = BTreeMap::new();
-    let mut skipped = BTreeSet::new();
-    for (field, contents, bound) in [("scp_targets", "scp_policies", true), ("rcp_targets", "", false)] {
-        if get(field).first_unknown().is_some() {
-            notes.push(format!("the organization's {field} could not be read and were not considered"));
-            continue;
-        }
-        for entry in get(field).as_list().unwrap_or_default() {
-            let policy_id = entry.get("policy_id").and_then(Value::as_str).unwrap_or_default();
-            let everything = entry.get("aws_managed").and_then(Value::as_bool).unwrap_or(false);
-            if everything && !bound {
-                continue;
-            }
-            let content = get(contents)
-                .as_list()
-                .unwrap_or_default()
-                .iter()
-                .find(|p| p.get("policy_id").and_then(Value::as_str) == Some(policy_id));
-            let content = match content.and_then(|c| c.get("content")) {
-                _ if everything => {
-                    json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}})
-                }
-                Some(content) => content.to_plain_json(),
-                None => Json::Null,
-            };
-            let document = Document::parse(&content).ok();
-            for target in
-                entry.get("targets").and_then(Value::as_list).unwrap_or_default().iter().filter_map(Value::as_str)
-            {
-                let ours = target == account || target.starts_with("r-");
-                match &document {
-                    Some(document) if ours => {
-                        levels
-                            .entry(target.to_owned())
-                            .or_default()
-                            .push(Arc::new(Policy::new(policy_id, document.clone())));
-                    }
-                    _ if everything || !(ours || target.starts_with("ou-")) => {}
-                    _ => {
-                        skipped.insert(policy_id.to_owned());
-                    }
-                }
-            }
-        }
+
+    /// The inventory of principals; `window_days` without a sign of life make one dormant.
+    pub fn inventory(&self, window_days: i64) -> BTreeMap<String, Entry> {
+        let entries = inventory(&self.world.details, &self.escalations, &self.activity, self.now, window_days);
+        entries.into_iter().map(|e| (e.arn.clone(), e)).collect()
     }
-    if !skipped.is_empty() && !management {
-        let list: Vec<String> = skipped.into_iter().collect();
-        notes.push(format!("{account}: organization policies not considered: {}", list.join(", ")));
+}
+
+/// Puts an assessment on the record.
+///
+/// # Errors
+/// When the record fails.
+pub(crate) fn keep(record: &mut Record, scan: ScanId, found: &Assessment) -> Result<(), RecordError> {
+    let account = found.estate.account.as_str();
+    fn same<T: serde::Serialize, U: serde::de::DeserializeOwned>(from: &T) -> Result<U, RecordError> {
+        let damaged = |_| RecordError::Damaged { what: "assessment".into() };
+        serde_json::from_value(serde_json::to_value(from).map_err(damaged)?).map_err(damaged)
     }
-    let scps = levels.into_iter().map(|(id, policies)| Level { id: id.into(), policies }).collect();
-    Ok(Organization { scps, management, ..Organization::default() })
+    let exposures = found.exposures.iter().map(same).collect::<Result<Vec<_>, _>>()?;
+    let whole = |t: &&Table| t.gap.is_none();
+    let complete: BTreeSet<String> =
+        found.estate.tables.iter().filter(|(_, t)| whole(t)).map(|(kind, _)| kind.clone()).collect();
+    record.put_exposures(scan, account, &exposures, &complete)?;
+    let families = found.report.families.iter().map(same).collect::<Result<Vec<_>, _>>()?;
+    let cuts = found.report.cuts.iter().take(50).map(same).collect::<Result<Vec<_>, _>>()?;
+    let known = crate::native::path_needs(found).is_empty();
+    record.put_paths(scan, account, &families, &cuts, known, &found.report.limits)?;
+    Ok(())
 }

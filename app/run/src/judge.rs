@@ -1,8 +1,8 @@
 //! Judging one account's resources as they stand on the record.
 
-use crate::{EndOfLife, Engine};
+use crate::{EndOfLife, Engine, exposure, exposure::AnalysisError, exposure::Assessment, native};
 use plumb_catalog::Kind;
-use plumb_evaluate::{AccountFacts, Explain, Helpers, Judging, RuleSet, Table, World};
+use plumb_evaluate::{AccountFacts, CompiledRule, Explain, Helpers, Judging, RuleSet, Table, World};
 use plumb_model::{AccountId, KindId, Outcome, Region, Resource, ResourceId, Severity, Time, Unknown, Value, Verdict};
 use plumb_record::{CoverageRow, Record, RecordError, ResourceRow, ScanId, Unit, UnitState};
 use std::{
@@ -86,12 +86,84 @@ pub fn judge_account<E: From<JudgeError> + From<RecordError>>(
     now: Time,
     explain: Explain,
     as_of: bool,
+    begin: impl FnMut(&KindId) -> Result<(), E>,
+    take: impl FnMut(&Verdict, Severity) -> Result<(), E>,
+) -> Result<Vec<CoverageRow>, E> {
+    let account = AccountId::from(facts.id.as_str());
+    let read = record.units(scan)?.iter().any(|u| u.account == account);
+    let found = match read && rules.iter().any(|r| r.native().is_some()) {
+        true => Some(assess(record, rules, scan, facts, now, as_of).map_err(E::from)?),
+        false => None,
+    };
+    judge_part(record, rules, scan, facts, now, explain, as_of, Part::All(found.as_ref()), begin, take)
+}
+
+/// Which rules are judged.
+#[derive(Clone, Copy)]
+pub(crate) enum Part<'a> {
+    /// Those with conditions.
+    Conditions,
+    /// The native ones, by what the assessment found.
+    Native(&'a Assessment),
+    /// All of them; the native ones only with an assessment.
+    All(Option<&'a Assessment>),
+}
+
+impl<'a> Part<'a> {
+    pub(crate) fn holds(self, rule: &CompiledRule) -> bool {
+        match self {
+            Self::Conditions => rule.native().is_none(),
+            Self::Native(_) => rule.native().is_some(),
+            Self::All(found) => rule.native().is_none() || found.is_some(),
+        }
+    }
+
+    fn found(self) -> Option<&'a Assessment> {
+        match self {
+            Self::Conditions => None,
+            Self::Native(found) => Some(found),
+            Self::All(found) => found,
+        }
+    }
+}
+
+/// Assesses an account as `scan` read it.
+pub(crate) fn assess(
+    record: &Record,
+    rules: &RuleSet,
+    scan: ScanId,
+    facts: &AccountFacts,
+    now: Time,
+    as_of: bool,
+) -> Result<Assessment, JudgeError> {
+    let made = exposure::estate(record, rules, scan, &facts.id, as_of).and_then(|estate| Assessment::of(estate, now));
+    made.map_err(|error| match error {
+        AnalysisError::Judge(error) => error,
+        AnalysisError::Record(error) => error.into(),
+        AnalysisError::Details { account, .. } => JudgeError::Damaged { kind: "identities".into(), id: account },
+    })
+}
+
+/// See [`judge_account`]; only a part of the rules.
+#[allow(clippy::too_many_arguments)]
+pub(crate) fn judge_part<E: From<JudgeError> + From<RecordError>>(
+    record: &Record,
+    rules: &RuleSet,
+    scan: ScanId,
+    facts: &AccountFacts,
+    now: Time,
+    explain: Explain,
+    as_of: bool,
+    part: Part<'_>,
     mut begin: impl FnMut(&KindId) -> Result<(), E>,
     mut take: impl FnMut(&Verdict, Severity) -> Result<(), E>,
 ) -> Result<Vec<CoverageRow>, E> {
     let account = AccountId::from(facts.id.as_str());
     let units: Vec<Unit> = record.units(scan)?.into_iter().filter(|u| u.account == account).collect();
-    let world = world_of::<E>(record, rules, scan, facts, &units, as_of)?;
+    let world = match part {
+        Part::Native(_) => World::new(facts.clone(), Helpers { policies: &Engine, end_of_support: &EndOfLife }),
+        _ => world_of::<E>(record, rules, scan, facts, &units, as_of)?,
+    };
     let judging = Judging::new(rules, &world, now);
     let mut coverage: BTreeMap<(String, String, String), Counts> = BTreeMap::new();
     let mut counted = |verdict: &Verdict, severity: Severity, failed: &mut Option<E>| {
@@ -109,11 +181,34 @@ pub fn judge_account<E: From<JudgeError> + From<RecordError>>(
             continue;
         }
         let Some(kind) = rules.kind(kind_id) else { continue };
+        let own_rules: Vec<&CompiledRule> = rules.of_kind(kind_id).iter().filter(|r| part.holds(r)).collect();
+        if own_rules.is_empty() {
+            continue;
+        }
         begin(kind_id)?;
         let mut failed: Option<E> = None;
+        let mut natives: BTreeMap<ResourceId, Vec<(Verdict, Severity)>> = BTreeMap::new();
+        for rule in own_rules.iter().filter(|r| r.native().is_some()) {
+            for (mut verdict, severity) in part.found().map(|f| native::judge(rule, facts, f)).unwrap_or_default() {
+                let wanted = match explain {
+                    Explain::Nothing => false,
+                    Explain::NotPass => verdict.outcome != Outcome::Pass,
+                    Explain::Everything => true,
+                };
+                if !wanted {
+                    verdict.because.clear();
+                }
+                natives.entry(verdict.resource.clone()).or_default().push((verdict, severity));
+            }
+        }
         let mut judge = |row: ResourceRow| -> Result<(), E> {
             let resource = resource_of(kind, &account, row)?;
-            judging.judge(&resource, explain, |rule, v| counted(&v, rule.severity, &mut failed));
+            if !matches!(part, Part::Native(_)) {
+                judging.judge(&resource, explain, |rule, v| counted(&v, rule.severity, &mut failed));
+            }
+            for (verdict, severity) in natives.remove(&resource.id).unwrap_or_default() {
+                counted(&verdict, severity, &mut failed);
+            }
             failed.take().map_or(Ok(()), Err)
         };
         if as_of {
@@ -122,7 +217,7 @@ pub fn judge_account<E: From<JudgeError> + From<RecordError>>(
             record.each_resource(&account, kind_id, scan, &mut judge)?;
         }
         for unit in own {
-            for rule in rules.of_kind(kind_id) {
+            for rule in &own_rules {
                 if let UnitState::Incomplete(unknown) = &unit.state {
                     let verdict = unread(unit, rule.id.clone(), unknown, &facts.name);
                     counted(&verdict, rule.severity, &mut failed);
@@ -135,7 +230,7 @@ pub fn judge_account<E: From<JudgeError> + From<RecordError>>(
     }
     // A place that was read completely and holds nothing is covered too.
     for unit in units.iter().filter(|u| u.state == UnitState::Complete) {
-        for rule in rules.of_kind(&unit.kind) {
+        for rule in rules.of_kind(&unit.kind).iter().filter(|r| part.holds(r)) {
             coverage.entry((unit.kind.to_string(), unit.region.to_string(), rule.id.to_string())).or_default();
         }
     }
@@ -211,6 +306,11 @@ fn world_of<E: From<JudgeError> + From<RecordError>>(
                 let call = kind.list.as_ref().map_or_else(|| kind_id.to_string(), |l| l.call.name());
                 let mut unknown = Unknown::new(plumb_model::Reason::NotAsked, call);
                 unknown.detail = "not every region is in the scope of this scan".into();
+                if facts.unread_regions.iter().any(|r| r == crate::scan::UNLISTED) {
+                    unknown = Unknown::new(plumb_model::Reason::Denied, "ec2:DescribeRegions");
+                    unknown.permission = "ec2:DescribeRegions".into();
+                    unknown.detail = "there may be regions that could not be listed".into();
+                }
                 Arc::new(unknown)
             })
         };

@@ -31,10 +31,14 @@ pub use support::EndOfLife;
 pub mod govern;
 pub use check::{CodeChecked, CodeVerdict, Skipped, check, is_partial};
 pub use code_files::{DiskFiles, GitFiles, PipedFile, read_code};
-pub use exposure::{AnalysisError, analysed_accounts, attack_paths, estate, exposed};
+pub use exposure::{AnalysisError, Assessment, Kinds, analysed_accounts, attack_paths, estate, exposed};
+mod native;
+pub use native::{NATIVE, check_native, example_verdicts};
 pub use watch::{Change, DELIVERY, Looked, SeenEvents, Touch, changes};
 
 mod fix;
 mod review;
 pub use fix::{Changed, FixInput, Fixes, fixes, unified};
 pub use review::{Host, Posted, Review, ReviewError};
+mod twins;
+pub use twins::{Twin, twins};

@@ -1,6 +1,11 @@
 //! A scan: accounts are read, judged and put on the record, and can be taken up again where they stopped.
 
-use crate::{AccountTarget, Event, Gathered, JudgeError, Progress, collect::gather, judge_account};
+use crate::{
+    AccountTarget, Event, Gathered, JudgeError, Progress,
+    collect::gather,
+    exposure,
+    judge::{Part, assess, judge_part},
+};
 use futures_util::{StreamExt, stream};
 use plumb_catalog::{Catalog, Kind};
 use plumb_clouds::Wire;
@@ -82,11 +87,18 @@ pub enum ScanError {
     Judge(#[from] JudgeError),
 }
 
+/// Stands among the unread regions for those that could not be listed.
+pub(crate) const UNLISTED: &str = "*";
+
 /// What the record should know of an account for judging, and later judging again.
 pub fn facts_of(target: &AccountTarget, all: &[AccountTarget], home: &str, regions: &BTreeSet<String>) -> AccountFacts {
     let wanted = |r: &&String| regions.is_empty() || regions.contains(*r);
     let members: Vec<String> =
         if target.organization.is_empty() { Vec::new() } else { all.iter().map(|t| t.id.clone()).collect() };
+    let mut unread_regions: Vec<String> = target.regions.iter().filter(|r| !wanted(r)).cloned().collect();
+    if target.more_regions {
+        unread_regions.push(UNLISTED.into());
+    }
     AccountFacts {
         id: target.id.clone(),
         name: target.name.clone(),
@@ -97,7 +109,7 @@ pub fn facts_of(target: &AccountTarget, all: &[AccountTarget], home: &str, regio
         organization_accounts: members,
         region_home: home.into(),
         regions: target.regions.iter().filter(wanted).cloned().collect(),
-        unread_regions: target.regions.iter().filter(|r| !wanted(r)).cloned().collect(),
+        unread_regions,
     }
 }
 
@@ -108,7 +120,8 @@ pub fn is_live(catalog: &Catalog, kind: &KindId, provider: &str) -> bool {
 
 /// The kinds the rules need, with the kinds those are listed below.
 pub(crate) fn kinds_for(catalog: &Catalog, rules: &RuleSet) -> Vec<Arc<Kind>> {
-    let mut wanted: BTreeSet<KindId> = rules.needs().judged.union(&rules.needs().asked).cloned().collect();
+    let mut wanted: BTreeSet<KindId> =
+        rules.needs().judged.union(&rules.needs().asked).chain(&rules.needs().native).cloned().collect();
     let mut next: Vec<KindId> = wanted.iter().cloned().collect();
     while let Some(id) = next.pop() {
         if let Some(parent) = catalog.kinds.get(&id).and_then(|k| k.parent.clone())
@@ -194,6 +207,7 @@ pub async fn run_scan(
             .await;
     };
     let stopped = Cell::new(false);
+    let mut ended: BTreeSet<String> = BTreeSet::new();
     let keeping = async {
         tokio::pin!(stop);
         loop {
@@ -221,7 +235,8 @@ pub async fn run_scan(
                 Some(Event::End(account)) => {
                     let Some(facts) = facts.get(account.as_str()) else { continue };
                     let judging = Instant::now();
-                    settle(record, rules, scan, facts, options.now, &mut outcome, seen)?;
+                    settle(record, rules, scan, facts, options.now, Part::Conditions, &mut outcome, seen)?;
+                    ended.insert(facts.id.clone());
                     outcome.judged_ms += judging.elapsed().as_millis();
                 }
             }
@@ -240,7 +255,22 @@ pub async fn run_scan(
     };
     kept?;
     outcome.interrupted = stopped.get();
-    let unreachable = outcome.accounts.iter().any(|t| t.state == "unreachable");
+    // What the organisation's policies forbid is known only now: reach and paths are found last, one account at a time.
+    if !outcome.interrupted && rules.iter().any(|r| r.native().is_some()) {
+        let judging = Instant::now();
+        for facts in facts.values().filter(|f| ended.contains(&f.id)) {
+            match assess(record, rules, scan, facts, options.now, false) {
+                Ok(found) => {
+                    settle(record, rules, scan, facts, options.now, Part::Native(&found), &mut outcome, seen)?;
+                    exposure::keep(record, scan, &found)?;
+                }
+                Err(JudgeError::Record(error)) => return Err(error.into()),
+                Err(error) => *outcome.gaps.entry(format!("{}: {error}", facts.id)).or_default() += 1,
+            }
+        }
+        outcome.judged_ms += judging.elapsed().as_millis();
+    }
+    let unreachable = outcome.accounts.iter().any(|t| t.state == "unreachable" || t.more_regions);
     outcome.complete = !outcome.interrupted && outcome.gaps.is_empty() && !unreachable;
     outcome.total_ms = begun.elapsed().as_millis();
     let status = match (outcome.interrupted, outcome.complete) {
@@ -262,18 +292,20 @@ pub async fn run_scan(
     Ok(outcome)
 }
 
-/// Judges an account that was read to its end and puts what changed on the record.
+/// Judges an account that was read to its end by a part of the rules, and puts what changed on the record.
+#[allow(clippy::too_many_arguments)]
 fn settle(
     record: &mut Record,
     rules: &RuleSet,
     scan: ScanId,
     facts: &AccountFacts,
     now: Time,
+    part: Part<'_>,
     outcome: &mut Outcome,
     seen: &mut dyn FnMut(&Seen<'_>),
 ) -> Result<(), ScanError> {
     let account = plumb_model::AccountId::from(facts.id.as_str());
-    let in_scope: BTreeSet<RuleId> = rules.iter().map(|r| r.id.clone()).collect();
+    let in_scope: BTreeSet<RuleId> = rules.iter().filter(|r| part.holds(r)).map(|r| r.id.clone()).collect();
     let unread: BTreeMap<KindId, BTreeSet<String>> = record
         .units(scan)?
         .into_iter()
@@ -293,7 +325,7 @@ fn settle(
         }
         Ok(())
     };
-    let coverage = judge_account::<ScanError>(
+    let coverage = judge_part::<ScanError>(
         record,
         rules,
         scan,
@@ -301,6 +333,7 @@ fn settle(
         now,
         Explain::NotPass,
         false,
+        part,
         |kind| {
             finish()?;
             *current.borrow_mut() = Some((kind.clone(), record.ingest(scan, now, &account, kind)?));

@@ -12,6 +12,7 @@ mod estate;
 mod network;
 pub(crate) mod policies;
 mod resources;
+mod services;
 
 pub use estate::{Estate, Item, Need, Table};
 pub use network::Opening;
@@ -104,6 +105,9 @@ pub struct Exposure {
     /// What is missing to tell.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<String>,
+    /// The same as values.
+    #[serde(skip)]
+    pub missing: Vec<Need>,
     /// Open ports, for what is reached through the network.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub openings: Vec<Opening>,
@@ -167,7 +171,10 @@ impl Judged {
 
     pub(crate) fn exposure(self, item: &Item<'_>) -> Exposure {
         let settled = self.certain == self.possible;
-        let mut needs: Vec<String> = self.needs.iter().map(|n| n.describe()).collect();
+        let mut missing = self.needs;
+        missing.sort_by_key(|n| n.describe());
+        missing.dedup();
+        let mut needs: Vec<String> = missing.iter().map(|n| n.describe()).collect();
         let mut actions = self.actions;
         let mut outside = self.outside;
         let mut openings = self.openings;
@@ -189,6 +196,7 @@ impl Judged {
             at_most: (!settled).then_some(self.possible),
             proof: self.proof,
             needs: if settled { Vec::new() } else { needs },
+            missing: if settled { Vec::new() } else { missing },
             openings,
             actions,
             outside_accounts: outside,

@@ -1,10 +1,12 @@
 //! Which facts decide for which kind.
 
+use super::services;
 use super::{
     Class, Estate, Exposure, Item, Judged, Need, Step,
     network::{self, Place},
     policies::{self, Reading},
 };
+use crate::identity::aws::document::{Document, Effect, Statement};
 use crate::policy::{Definition, open_providers, public_statements};
 use plumb_model::{Reason, Unknown, Value};
 use std::sync::Arc;
@@ -12,7 +14,8 @@ use std::sync::Arc;
 /// Every resource of an account whose kind can be reached from outside, by kind and id.
 ///
 /// Kinds with rules of their own are buckets, access points, snapshots, images, instances, network interfaces,
-/// functions, keys and roles; any other kind with a resource policy is judged by that. A kind that was not read
+/// functions, keys, roles and managed services (databases, clusters, search domains, load balancers, APIs, distributions,
+/// file systems, container services); any other kind with a resource policy is judged by that. A kind that was not read
 /// completely adds one unknown entry, named `*`, for what may be missing.
 pub fn exposures(estate: &Estate) -> Vec<Exposure> {
     let mut out = Vec::new();
@@ -46,6 +49,7 @@ fn is_judged(kind: &str) -> bool {
                 | "aws.sqs.queue"
                 | "aws.sns.topic"
         )
+        || services::is_judged(kind)
 }
 
 /// The resources of a kind that may be there and were not read.
@@ -60,6 +64,7 @@ fn unread(estate: &Estate, kind: &str, gap: &Need) -> Exposure {
         at_most: Some(Class::Internet),
         proof: Vec::new(),
         needs: vec![gap.describe()],
+        missing: vec![Arc::clone(gap)],
         openings: Vec::new(),
         actions: Vec::new(),
         outside_accounts: Vec::new(),
@@ -69,7 +74,7 @@ fn unread(estate: &Estate, kind: &str, gap: &Need) -> Exposure {
 fn judge(estate: &Estate, kind: &str, item: &Item<'_>) -> Option<Judged> {
     Some(match kind {
         "aws.s3.bucket" => bucket(estate, item),
-        "aws.s3.access-point" => access_point(item),
+        "aws.s3.access-point" => access_point(estate, item),
         "aws.ec2.ebs-snapshot" => snapshot(estate, item),
         "aws.ec2.image" => image(item),
         "aws.ec2.instance" => instance(estate, item),
@@ -78,6 +83,7 @@ fn judge(estate: &Estate, kind: &str, item: &Item<'_>) -> Option<Judged> {
         "aws.kms.key" if item.text("manager").is_ok_and(|m| m == "AWS") => Judged::internal(),
         "aws.iam.role" => role(estate, item),
         "aws.sqs.queue" | "aws.sns.topic" => policies::judge(estate, item, reading(Class::Internet)),
+        _ if services::is_judged(kind) => services::judge(estate, kind, item),
         _ if item.has("policy") && is_resource_policy(kind) => {
             policies::judge(estate, item, reading(Class::InternetAuthenticated))
         }
@@ -85,7 +91,7 @@ fn judge(estate: &Estate, kind: &str, item: &Item<'_>) -> Option<Judged> {
     })
 }
 
-fn reading(anyone: Class) -> Reading<'static> {
+pub(super) fn reading(anyone: Class) -> Reading<'static> {
     Reading { field: "policy", anyone, definition: Definition::Reachable }
 }
 
@@ -98,10 +104,15 @@ fn is_resource_policy(kind: &str) -> bool {
             | "aws.ecr.repository"
             | "aws.ecr.registry"
             | "aws.vpc.endpoint-service"
+            | "aws.backup.vault"
+            | "aws.dynamodb.table"
+            | "aws.eventbridge.event-bus"
+            | "aws.glacier.vault"
+            | "aws.kinesis.stream"
     )
 }
 
-fn not_asked(call: &str, detail: &str) -> Need {
+pub(super) fn not_asked(call: &str, detail: &str) -> Need {
     let mut unknown = Unknown::new(Reason::NotAsked, call);
     unknown.detail = detail.to_owned();
     Arc::new(unknown)
@@ -210,19 +221,61 @@ fn acl(item: &Item<'_>) -> Judged {
     out
 }
 
-fn access_point(item: &Item<'_>) -> Judged {
+/// An access point answers whom its own policy admits, if the bucket's policy hands the decision to access points.
+fn access_point(estate: &Estate, item: &Item<'_>) -> Judged {
     match item.text("network_origin") {
         Ok("VPC") => {
-            Judged::sure(Class::Internal, vec![Step::new(item.id(), "network_origin", "answers one VPC only")])
+            return Judged::sure(Class::Internal, vec![Step::new(item.id(), "network_origin", "answers one VPC only")]);
         }
-        Err(need) => Judged::open(Class::Internet, need),
-        Ok(_) => {
-            let restricted = item.flag("restrict_public_buckets").unwrap_or(false);
-            let most = if restricted { Class::CrossAccount } else { Class::Internet };
-            Judged::open(
-                most,
-                not_asked("s3control:GetAccessPointPolicy", "the access point's policy is not on the record"),
-            )
+        Err(need) => return Judged::open(Class::Internet, need),
+        Ok(_) => {}
+    }
+    let reading = Reading { field: "policy", anyone: Class::Internet, definition: Definition::S3 };
+    let document = match policies::document(item, "policy") {
+        Ok(None) => return Judged::internal(),
+        Err(need) => return Judged::open(Class::Internet, need),
+        Ok(Some(document)) => document,
+    };
+    let mut judged = policies::judge_document(estate, item.id(), reading, &document);
+    if !public_statements(&document, Definition::S3).is_empty() {
+        judged = blocked_by(judged, setting(estate, item, "restrict_public_buckets"));
+    }
+    if judged.possible == Class::Internal {
+        return judged;
+    }
+    let name = item.text("bucket").unwrap_or_default();
+    let bucket = estate
+        .of("aws.s3.bucket")
+        .find(|b| b.resource.name.as_ref() == name || b.id().ends_with(&format!(":::{name}")));
+    let Some(bucket) = bucket else {
+        judged.certain = Class::Internal;
+        judged.needs.push(estate.missing("aws.s3.bucket", name));
+        return judged;
+    };
+    let hands_over = |document: &Document| {
+        let names_points = |s: &Statement| s.conditions.iter().any(|c| c.key.starts_with("s3:dataaccesspoint"));
+        let allow = |s: &&Statement| s.effect == Effect::Allow && s.principals.as_ref().is_some_and(|p| p.is_open());
+        document.statements.iter().filter(allow).find(|s| names_points(s)).map(|s| s.label())
+    };
+    match policies::document(&bucket, "policy") {
+        Ok(Some(document)) => match hands_over(&document) {
+            Some(label) => {
+                let says = format!("{name} leaves the decision to its access points");
+                judged.proof.push(Step::new(bucket.id(), format!("policy.{label}"), says));
+                judged
+            }
+            None => Judged::sure(
+                Class::Internal,
+                vec![Step::new(bucket.id(), "policy", "hands nothing over to access points")],
+            ),
+        },
+        Ok(None) => {
+            Judged::sure(Class::Internal, vec![Step::new(bucket.id(), "policy", "hands nothing over to access points")])
+        }
+        Err(need) => {
+            judged.certain = Class::Internal;
+            judged.needs.push(need);
+            judged
         }
     }
 }

@@ -135,15 +135,30 @@ pub(crate) fn build(facts: &Facts<'_>) -> Graph {
     graph
 }
 
+/// Whether resources of a kind are ways in.
+pub fn is_entry(kind: &str) -> bool {
+    way_in(kind).is_some()
+}
+
+/// Whether resources of a kind hold data paths lead to.
+pub fn holds_data(kind: &str) -> bool {
+    matches!(kind, "aws.s3.bucket" | "aws.secretsmanager.secret")
+}
+
+/// What the first step into a kind is called and costs.
+fn way_in(kind: &str) -> Option<(&'static str, u32)> {
+    match kind {
+        "aws.ec2.instance" => Some(("NETWORK_REACH", 5)),
+        "aws.lambda.function" => Some(("INVOKE", 5)),
+        "aws.iam.role" => Some(("CAN_BECOME", 1)),
+        _ => None,
+    }
+}
+
 /// Ways in from outside.
 fn entries(facts: &Facts<'_>, graph: &mut Graph) {
     for e in facts.exposures {
-        let (kind, cost) = match e.kind.as_str() {
-            "aws.ec2.instance" => ("NETWORK_REACH", 5),
-            "aws.lambda.function" => ("INVOKE", 5),
-            "aws.iam.role" => ("CAN_BECOME", 1),
-            _ => continue,
-        };
+        let Some((kind, cost)) = way_in(&e.kind) else { continue };
         let unsigned = e.class == Class::Internet;
         if unsigned || e.class == Class::InternetAuthenticated {
             graph.add(edge(INTERNET, &e.resource, kind, cost + u32::from(!unsigned), e.proof.clone()));

@@ -16,7 +16,7 @@ mod graph;
 mod search;
 
 pub use draw::{dot, svg};
-pub use graph::{DataClasses, Facts, world};
+pub use graph::{DataClasses, Facts, holds_data, is_entry, world};
 pub use search::paths;
 
 use crate::exposure::Step;

@@ -2,9 +2,12 @@
 
 use crate::{AccountFacts, Explain, Helpers, RuleSet, Selection, Table, World};
 use plumb_catalog::{Catalog, Condition, Dialect, Example, Expect, Field, Kind, Problem, Rule, Type};
-use plumb_model::{Outcome, Reason, Region, Resource, Time, Unknown, Value, Verdict};
+use plumb_model::{KindId, Outcome, Reason, Region, Resource, Time, Unknown, Value, Verdict};
 use serde_json::Value as Json;
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// Reads an example in code into the resources it would make; none when this dialect cannot be read here.
 pub type ExampleReader<'a> = dyn Fn(Dialect, &str) -> Option<Result<Vec<Resource>, String>> + 'a;
@@ -137,20 +140,67 @@ fn json_outcome(
     text: &str,
     helpers: Helpers<'_>,
 ) -> Result<(Expect, Vec<Verdict>), String> {
+    let here = world_of_example(catalog, kind, text)?;
+    let mut selection = Selection { rules: Some(BTreeSet::from([rule.id.clone()])), ..Selection::default() };
+    selection.params.insert(rule.id.clone(), here.params);
+    let (set, problems) = RuleSet::compile(catalog, &selection);
+    if let Some(problem) = problems.first() {
+        return Err(problem.to_string());
+    }
+    let mut world = World::new(here.facts, helpers);
+    let mut tables = here.tables;
+    for (id, other) in catalog.kinds.iter().filter(|(id, _)| set.needs().asked.contains(*id)) {
+        let (resources, gap) = tables.remove(id).unwrap_or_default();
+        let indexes: Vec<String> = set.needs().indexes.get(id).into_iter().flatten().cloned().collect();
+        world.put(id.clone(), Table::new(Arc::new(other.clone()), resources, gap.map(Arc::new)), &indexes);
+    }
+    let mut verdicts = Vec::new();
+    set.judge(&here.resource, &world, here.now, Explain::Everything, |v| verdicts.push(v));
+    Ok((worst(&verdicts), verdicts))
+}
+
+/// Everything a JSON example says.
+#[derive(Debug, Clone)]
+pub struct ExampleWorld {
+    /// The account it is in.
+    pub facts: AccountFacts,
+    /// The instant it is judged at.
+    pub now: Time,
+    /// Parameters it sets.
+    pub params: BTreeMap<String, Value>,
+    /// The resource that is judged.
+    pub resource: Resource,
+    /// Other resources by kind, and why there may be more.
+    pub tables: BTreeMap<KindId, (Vec<Resource>, Option<Unknown>)>,
+}
+
+/// Reads a JSON example of a rule.
+///
+/// # Errors
+/// What is wrong with it: no JSON, a field the kind does not have, a value of another type, an unknown kind.
+pub fn example_world(catalog: &Catalog, rule: &Rule, example: &Example) -> Result<ExampleWorld, String> {
+    let kind = catalog.kinds.get(&rule.kind).ok_or_else(|| format!("there is no kind `{}`", rule.kind))?;
+    if example.dialect != Dialect::Json {
+        return Err("the example of a native page is written in json".into());
+    }
+    world_of_example(catalog, kind, &example.block.text)
+}
+
+/// The outcome an example shows: the worst of its verdicts.
+pub fn outcome_of(verdicts: &[Verdict]) -> Expect {
+    worst(verdicts)
+}
+
+fn world_of_example(catalog: &Catalog, kind: &Kind, text: &str) -> Result<ExampleWorld, String> {
     let json: Json = serde_json::from_str(text).map_err(|e| format!("the example is not JSON: {e}"))?;
     let Json::Object(members) = &json else { return Err("the example is not an object of fields".into()) };
     let special = |name: &str| members.get(name);
     let text_of = |name: &str, default: &str| special(name).and_then(Json::as_str).unwrap_or(default).to_owned();
     let now: Time = text_of("$now", "2026-01-01T00:00:00Z").parse().map_err(|e| format!("$now: {e}"))?;
-    let mut selection = Selection { rules: Some(BTreeSet::from([rule.id.clone()])), ..Selection::default() };
-    if let Some(Json::Object(params)) = special("$params") {
-        let given = params.iter().map(|(k, v)| (k.clone(), Value::from_json(v))).collect();
-        selection.params.insert(rule.id.clone(), given);
-    }
-    let (set, problems) = RuleSet::compile(catalog, &selection);
-    if let Some(problem) = problems.first() {
-        return Err(problem.to_string());
-    }
+    let params = match special("$params") {
+        Some(Json::Object(params)) => params.iter().map(|(k, v)| (k.clone(), Value::from_json(v))).collect(),
+        _ => BTreeMap::new(),
+    };
     let account_id = text_of("$account_id", "111122223333");
     let mut facts = AccountFacts { id: account_id.clone(), ..AccountFacts::default() };
     if let Some(account) = special("$account") {
@@ -169,32 +219,25 @@ fn json_outcome(
         facts.organization_accounts.sort();
         facts.regions = list("regions");
     }
-    let mut world = World::new(facts, helpers);
-    let with = special("$with").and_then(Json::as_object);
-    if let Some(unknown) = with.and_then(|w| w.keys().find(|k| !catalog.kinds.contains_key(k.as_str()))) {
-        return Err(format!("$with: there is no kind `{unknown}`"));
-    }
-    for (id, other) in catalog.kinds.iter().filter(|(id, _)| set.needs().asked.contains(*id)) {
-        let given = with.and_then(|w| w.get(id.as_str()));
-        let (items, incomplete): (Vec<&Json>, _) = match given {
-            None => (Vec::new(), None),
-            Some(Json::Array(items)) => {
+    let mut tables = BTreeMap::new();
+    for (id, given) in special("$with").and_then(Json::as_object).into_iter().flatten() {
+        let Some(other) = catalog.kinds.get(id.as_str()) else {
+            return Err(format!("$with: there is no kind `{id}`"));
+        };
+        let (items, gap): (Vec<&Json>, _) = match given {
+            Json::Array(items) => {
                 let gap = items.iter().find_map(unknown_marker);
                 (items.iter().filter(|i| unknown_marker(i).is_none()).collect(), gap)
             }
-            Some(marker) => match unknown_marker(marker) {
+            marker => match unknown_marker(marker) {
                 Some(unknown) => (Vec::new(), Some(unknown)),
                 None => return Err(format!("$with: `{id}` must be a list or an unknown")),
             },
         };
         let resources = items.into_iter().map(|item| resource(other, item, &account_id)).collect::<Result<_, _>>()?;
-        let indexes: Vec<String> = set.needs().indexes.get(id).into_iter().flatten().cloned().collect();
-        world.put(id.clone(), Table::new(Arc::new(other.clone()), resources, incomplete.map(Arc::new)), &indexes);
+        tables.insert(other.id.clone(), (resources, gap));
     }
-    let resource = resource(kind, &json, &account_id)?;
-    let mut verdicts = Vec::new();
-    set.judge(&resource, &world, now, Explain::Everything, |v| verdicts.push(v));
-    Ok((worst(&verdicts), verdicts))
+    Ok(ExampleWorld { facts, now, params, resource: resource(kind, &json, &account_id)?, tables })
 }
 
 fn unknown_marker(json: &Json) -> Option<Unknown> {

@@ -3,6 +3,7 @@
 use crate::{
     CompiledRule, RuleSet, World,
     here::{Here, Kept},
+    ruleset::Pass,
 };
 use plumb_cel::{CelLeaf, Decision, Frame, Program, Val};
 use plumb_model::{Leaf, Outcome, Reason, Region, Resource, Source, Time, Unknown, Value, Verdict};
@@ -121,7 +122,9 @@ struct At<'a> {
 }
 
 impl CompiledRule {
+    /// Gives at least one verdict; several when the rule judges parts, none when the page is native.
     fn judge(&self, at: &At<'_>, frame: &Frame<'_>, take: &mut impl FnMut(Verdict)) {
+        let Pass::Cel(pass) = &self.pass else { return };
         let At { resource, explain, .. } = *at;
         if let Some(when) = &self.when {
             match when.decide(frame) {
@@ -131,8 +134,8 @@ impl CompiledRule {
                 }
                 Decision::Unknown(needs) => {
                     // If the condition itself holds, it does not matter whether the rule applies.
-                    if self.parts.is_none() && self.pass.decide(frame) == Decision::True {
-                        let because = self.leaves(at, &self.pass, frame, explain == Explain::Everything);
+                    if self.parts.is_none() && pass.decide(frame) == Decision::True {
+                        let because = self.leaves(at, pass, frame, explain == Explain::Everything);
                         return take(self.verdict(resource, "", Outcome::Pass, Vec::new(), because));
                     }
                     let because = self.leaves(at, when, frame, explain.unknown());
@@ -142,14 +145,15 @@ impl CompiledRule {
             }
         }
         match &self.parts {
-            None => self.decide(at, "", frame, take),
-            Some((list, key)) => self.judge_parts(at, list, key, frame, take),
+            None => self.decide(at, pass, "", frame, take),
+            Some((list, key)) => self.judge_parts(at, pass, list, key, frame, take),
         }
     }
 
     fn judge_parts(
         &self,
         at: &At<'_>,
+        pass: &Program,
         list: &Program,
         key: &Program,
         frame: &Frame<'_>,
@@ -190,13 +194,13 @@ impl CompiledRule {
                     value => value.to_plain_json().to_string(),
                 },
             };
-            self.decide(at, &sub_key, &frame, take);
+            self.decide(at, pass, &sub_key, &frame, take);
         }
     }
 
-    fn decide(&self, at: &At<'_>, sub_key: &str, frame: &Frame<'_>, take: &mut impl FnMut(Verdict)) {
+    fn decide(&self, at: &At<'_>, pass: &Program, sub_key: &str, frame: &Frame<'_>, take: &mut impl FnMut(Verdict)) {
         let At { resource, explain, .. } = *at;
-        let (outcome, needs) = match self.pass.decide(frame) {
+        let (outcome, needs) = match pass.decide(frame) {
             Decision::True => (Outcome::Pass, Vec::new()),
             Decision::False => (Outcome::Fail, Vec::new()),
             Decision::Unknown(needs) => (Outcome::Unknown, needs),
@@ -208,7 +212,7 @@ impl CompiledRule {
             Explain::NotPass => outcome != Outcome::Pass,
             Explain::Everything => true,
         };
-        let because = self.leaves(at, &self.pass, frame, wanted);
+        let because = self.leaves(at, pass, frame, wanted);
         take(self.verdict(resource, sub_key, outcome, needs, because));
     }
 

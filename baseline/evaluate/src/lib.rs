@@ -15,11 +15,11 @@ mod secrets;
 mod table;
 mod world;
 
-pub use check::{Checked, ExampleReader, check_pages, example_outcome};
+pub use check::{Checked, ExampleReader, ExampleWorld, check_pages, example_outcome, example_world, outcome_of};
 pub use functions::{EndOfSupport, Helpers, NoHelpers};
 pub use judge::{Explain, Judging};
 pub use policies::{Policies, PolicyContext};
-pub use ruleset::{CompiledRule, Needs, RuleSet, Selection};
+pub use ruleset::{CompiledRule, Native, NativeFunction, Needs, RuleSet, Selection};
 pub use secrets::{redacted, secrets_in};
 pub use table::Table;
 pub use world::{AccountFacts, World};

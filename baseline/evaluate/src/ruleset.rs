@@ -18,6 +18,33 @@ pub struct Selection {
     pub rules: Option<BTreeSet<RuleId>>,
     /// Parameters by rule and name, in place of the pages' defaults.
     pub params: BTreeMap<RuleId, BTreeMap<String, Value>>,
+    /// The native functions there are; a page that names another is a problem. Empty: native pages are left out.
+    pub natives: &'static [NativeFunction],
+}
+
+/// A function outside the rule language that judges resources of a kind: reach, exposure, paths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NativeFunction {
+    /// The name pages write in their `native` block.
+    pub name: &'static str,
+    /// The kinds it looks into beside the one that is judged.
+    pub reads: &'static [&'static str],
+}
+
+/// What a native page asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Native {
+    /// The function.
+    pub function: &'static str,
+    /// The page's parameters as configured.
+    pub params: BTreeMap<String, Value>,
+}
+
+/// How a rule decides.
+#[derive(Debug)]
+pub(crate) enum Pass {
+    Cel(Arc<Program>),
+    Native(Native),
 }
 
 /// A rule ready to judge.
@@ -30,7 +57,22 @@ pub struct CompiledRule {
     pub(crate) kind: Arc<Kind>,
     pub(crate) when: Option<Arc<Program>>,
     pub(crate) parts: Option<(Arc<Program>, Arc<Program>)>,
-    pub(crate) pass: Arc<Program>,
+    pub(crate) pass: Pass,
+}
+
+impl CompiledRule {
+    /// The native function that judges instead of a condition; it is not called from here.
+    pub fn native(&self) -> Option<&Native> {
+        match &self.pass {
+            Pass::Cel(_) => None,
+            Pass::Native(native) => Some(native),
+        }
+    }
+
+    /// The kind it judges.
+    pub fn kind(&self) -> &Arc<Kind> {
+        &self.kind
+    }
 }
 
 /// What rules need to have read.
@@ -40,6 +82,8 @@ pub struct Needs {
     pub judged: BTreeSet<KindId>,
     /// Kinds that are asked about: through `all` and `link`.
     pub asked: BTreeSet<KindId>,
+    /// Kinds that native functions look into.
+    pub native: BTreeSet<KindId>,
     /// Fields by which kinds are looked up.
     pub indexes: BTreeMap<KindId, BTreeSet<String>>,
     /// Fields of a kind that some selected rule reads.
@@ -75,7 +119,9 @@ impl RuleSet {
                 continue;
             }
             let Some(kind) = set.kinds.get(&rule.kind).cloned() else { continue };
-            let Condition::Cel(_) = &rule.pass else { continue };
+            if matches!(rule.pass, Condition::Native(_)) && selection.natives.is_empty() {
+                continue;
+            }
             let (env, functions) =
                 compilers.entry(kind.id.clone()).or_insert_with(|| (env_of(&kind), functions(&base, &types, &kind)));
             let params = selection.params.get(&rule.id);
@@ -83,9 +129,16 @@ impl RuleSet {
                 digest.update(part);
                 digest.update([0]);
             }
-            match compile_rule(rule, &kind, env, functions, params, &mut set.shared) {
+            match compile_rule(rule, &kind, env, functions, params, selection.natives, &mut set.shared) {
                 Ok(compiled) => {
                     set.note(&compiled);
+                    if let Some(native) = compiled.native() {
+                        let reads =
+                            selection.natives.iter().filter(|f| f.name == native.function).flat_map(|f| f.reads);
+                        set.needs
+                            .native
+                            .extend(reads.map(|k| KindId::from(*k)).filter(|k| catalog.kinds.contains_key(k)));
+                    }
                     set.by_kind.entry(kind.id.clone()).or_default().push(compiled);
                 }
                 Err(wrong) => problems.extend(wrong),
@@ -137,7 +190,11 @@ impl RuleSet {
     fn note(&mut self, rule: &CompiledRule) {
         self.needs.judged.insert(rule.kind.id.clone());
         let parts = rule.parts.iter().flat_map(|(list, key)| [list, key]);
-        for program in rule.when.iter().chain(parts).chain([&rule.pass]) {
+        let pass = match &rule.pass {
+            Pass::Cel(program) => Some(program),
+            Pass::Native(_) => None,
+        };
+        for program in rule.when.iter().chain(parts).chain(pass) {
             let references = program.references();
             for (function, _, literal) in &references.calls {
                 let Some(literal) = literal else { continue };
@@ -206,6 +263,7 @@ fn compile_rule(
     env: &Env,
     functions: &plumb_cel::Functions,
     params: Option<&BTreeMap<String, Value>>,
+    natives: &'static [NativeFunction],
     shared: &mut Vec<(Arc<Program>, u32)>,
 ) -> Result<CompiledRule, Vec<Problem>> {
     let mut env = env.clone();
@@ -217,6 +275,7 @@ fn compile_rule(
             problems.push(Problem::new(&rule.file, 0, format!("the rule has no parameter `{name}`"), help));
         }
     }
+    let mut chosen = BTreeMap::new();
     for (name, param) in &rule.params {
         let value = params.and_then(|p| p.get(name)).unwrap_or(&param.default).clone();
         let (want, got) = (type_of_value(&param.default), type_of_value(&value));
@@ -228,7 +287,36 @@ fn compile_rule(
                 format!("it must be {want}"),
             ));
         }
+        chosen.insert(name.clone(), value.clone());
         env.constant(format!("params.{name}"), want, value);
+    }
+    if let Condition::Native(name) = &rule.pass {
+        let function = natives.iter().find(|f| f.name == name).map(|f| f.name);
+        if function.is_none() {
+            let known: Vec<&str> = natives.iter().map(|f| f.name).collect();
+            let help = format!("there is {}", known.join(", "));
+            problems.push(Problem::new(
+                &rule.file,
+                rule.body_line,
+                format!("there is no native function `{name}`"),
+                help,
+            ));
+        }
+        if rule.when.is_some() || rule.parts.is_some() {
+            let help = "a native function says itself what applies and which parts there are";
+            problems.push(Problem::new(&rule.file, rule.body_line, "a native page takes no `cel` block", help));
+        }
+        return match function.filter(|_| problems.is_empty()) {
+            Some(function) => Ok(CompiledRule {
+                id: rule.id.clone(),
+                severity: rule.severity,
+                kind: Arc::clone(kind),
+                when: None,
+                parts: None,
+                pass: Pass::Native(Native { function, params: chosen }),
+            }),
+            None => Err(problems),
+        };
     }
     let limits = Limits::default();
     let mut compile = |block: &plumb_catalog::Block, env: &Env, condition: bool| {
@@ -283,7 +371,7 @@ fn compile_rule(
                 kind: Arc::clone(kind),
                 when: when.map(&mut kept),
                 parts: parts.map(|(list, key)| (kept(list), kept(key))),
-                pass: kept(pass),
+                pass: Pass::Cel(kept(pass)),
             })
         }
         _ => Err(problems),

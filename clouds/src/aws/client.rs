@@ -4,7 +4,7 @@ use super::{
     decode, encode,
     endpoint::{Endpoints, Place},
     errors::{ApiError, Class},
-    health::Health,
+    health::{Health, Refusal},
     model::{Frame, Operation, Service, Table, table},
     pages::ModelPages,
     quotas,
@@ -166,10 +166,17 @@ impl Client {
             Ok(prepared) => prepared,
             Err(answer) => return answer,
         };
-        if let Some(problem) = self.health.refuse(&prepared.scope) {
-            return Answer::Disabled { code: "unreachable".into(), message: problem };
+        match self.health.refuse(&prepared.scope, &call.operation) {
+            Some(Refusal::Unreachable(problem)) => {
+                return Answer::Disabled { code: "unreachable".into(), message: problem };
+            }
+            Some(Refusal::Failing(problem)) => return Answer::broken("failing", problem),
+            None => {}
         }
         let until = self.health.deadline(&prepared.scope, self.config.service_deadline);
+        if Instant::now() >= until {
+            return Answer::ThrottledOut { message: self.out_of_time(call) };
+        }
         match tokio::time::timeout_at(until, self.attempts(account, target, call, &mut prepared, until)).await {
             Ok(answer) => answer,
             Err(_) => Answer::ThrottledOut { message: self.out_of_time(call) },
@@ -246,7 +253,7 @@ impl Client {
                     if (200..300).contains(&reply.status) {
                         budgets.answered(&prepared.scope, quota);
                         self.health.prove(&target.account);
-                        self.read(prepared, call, &reply, last)
+                        self.read(prepared, call, &reply, attempt)
                     } else {
                         let error = ApiError::read(prepared.service, &reply);
                         if error.class() == Class::Throttled {
@@ -294,13 +301,19 @@ impl Client {
         Ok(send)
     }
 
-    fn read(&self, prepared: &Prepared<'_>, call: &Call, reply: &Reply, last: bool) -> Next {
+    fn read(&self, prepared: &Prepared<'_>, call: &Call, reply: &Reply, attempt: u32) -> Next {
         let (service, frame) = (prepared.service, prepared.frame);
         match decode::answer(service, frame, &call.operation, prepared.operation, reply) {
-            Ok(page) => Next::Done(Answer::Page { page }),
-            // A body may be damaged under way.
-            Err(_) if !last => Next::Later,
-            Err(problem) => Next::Done(Answer::broken("malformed", format!("{}: {problem}", call.name()))),
+            Ok(page) => {
+                self.health.worked(&prepared.scope, &call.operation);
+                Next::Done(Answer::Page { page })
+            }
+            // A body may be damaged under way, but not time and again.
+            Err(_) if attempt < self.config.attempts.min(3) => Next::Later,
+            Err(problem) => {
+                self.health.failed(&prepared.scope, &call.operation, &problem);
+                Next::Done(Answer::broken("malformed", format!("{}: {problem}", call.name())))
+            }
         }
     }
 
@@ -317,11 +330,14 @@ impl Client {
             }
             Failure::Timeout { .. } if attempt < 2 && !last => Next::Later,
             Failure::Timeout { .. } => {
-                self.health.timed_out(&prepared.scope, &problem);
+                self.health.silent(&prepared.scope, &problem);
                 Next::Done(Answer::broken("timeout", problem))
             }
             Failure::Body { .. } if attempt < 4 && !last => Next::Later,
-            Failure::Body { .. } => Next::Done(Answer::broken("connection", problem)),
+            Failure::Body { .. } => {
+                self.health.silent(&prepared.scope, &problem);
+                Next::Done(Answer::broken("connection", problem))
+            }
             Failure::Request { .. } => Next::Done(Answer::broken("request", problem)),
         }
     }
@@ -355,7 +371,10 @@ impl Client {
             // The bucket pauses; the next turn comes after it.
             Class::Throttled => return Next::Again,
             Class::Transient if !last => return Next::Later,
-            Class::Transient => Answer::Broken { code, message },
+            Class::Transient => {
+                self.health.failed(&prepared.scope, &call.operation, &format!("{code}: {message}"));
+                Answer::Broken { code, message }
+            }
             Class::Denied => {
                 self.health.prove(&target.account);
                 let permission = prepared.service.operations.get(&*call.operation).cloned().unwrap_or_default();

@@ -96,8 +96,13 @@ fn rest_body(
         return Ok(Map::from_iter([(member.name.clone(), value)]));
     }
     let in_body = shape.members.iter().any(|member| member.location.is_none());
-    if !in_body || reply.body.iter().all(u8::is_ascii_whitespace) {
+    if !in_body {
         return Ok(Map::new());
+    }
+    if reply.body.iter().all(u8::is_ascii_whitespace) {
+        // To a list there is always something to say, if only that it is empty.
+        let lists = shape.members.iter().filter_map(|member| frame.shape(member.shape)).any(|s| s.kind == Kind::List);
+        return if lists && reply.status == 200 { Err("the answer is empty".into()) } else { Ok(Map::new()) };
     }
     if !xml {
         return json_body(frame, shape, &reply.body);

@@ -147,6 +147,14 @@ fn malformed_answers_are_told_and_never_empty() {
         ("kms:ListKeys", b"{\"Keys\": 7}"),
         ("iam:ListUsers", b"<a><b></a>"),
         ("iam:ListUsers", &[0xff, 0xfe]),
+        ("iam:ListUsers", b"<html><body>Please sign in</body></html>"),
+        ("ec2:DescribeInstances", b"<HTML><BODY/></HTML>"),
+        ("ec2:DescribeInstances", b"<Response><Errors><Error><Code>Unavailable</Code></Error></Errors></Response>"),
+        ("s3:ListBuckets", b"<html xmlns='http://www.w3.org/1999/xhtml'/>"),
+        ("s3:ListBuckets", b"<Error><Code>InternalError</Code></Error>"),
+        ("lambda:ListFunctions", b"<html><body>Please sign in</body></html>"),
+        ("lambda:ListFunctions", b""),
+        ("s3:ListBuckets", b""),
         ("s3:ListBuckets", b"<!DOCTYPE x [<!ENTITY e 'e'>]><x>&e;</x>"),
     ] {
         assert!(read(name, 200, &[], body).is_err(), "{name} {:?}", String::from_utf8_lossy(body));

@@ -16,6 +16,7 @@ pub(super) fn body(
 ) -> Result<Map<String, Value>, String> {
     let document = parse(text)?;
     let root = document.root_element();
+    foreign(root)?;
     let node = match wrapper {
         // An operation may answer with its wrapper as the root, or, having nothing to say, without it.
         Some(wrapper) if root.tag_name().name() != wrapper => child(root, wrapper),
@@ -26,7 +27,20 @@ pub(super) fn body(
 
 /// The root element as the value of a member.
 pub(super) fn payload(frame: &Frame, member: &Member, text: &str) -> Result<Value, String> {
-    value(frame, member, parse(text)?.root_element(), 0)
+    let document = parse(text)?;
+    foreign(document.root_element())?;
+    value(frame, member, document.root_element(), 0)
+}
+
+/// What is well-formed and still no answer: the page of a proxy that wants people to sign in, or an error under a status
+/// of success. Read as an answer it would be an empty one.
+fn foreign(root: Node<'_, '_>) -> Result<(), String> {
+    let name = root.tag_name().name();
+    let error = matches!(name, "Error" | "ErrorResponse") || (name == "Response" && child(root, "Errors").is_some());
+    if error || name.eq_ignore_ascii_case("html") {
+        return Err(format!("the answer is a document of `{name}`"));
+    }
+    Ok(())
 }
 
 /// The text of the root element.

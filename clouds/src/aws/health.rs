@@ -14,8 +14,11 @@ use tokio::time::Instant;
 
 /// Services that must be given up, without an answer of any other in between, before a region counts as out of reach.
 const SERVICES_TO_OPEN: usize = 3;
-/// Calls of a service that must time out, without an answer in between, before it is given up.
-const TIMEOUTS_TO_CLOSE: u32 = 3;
+/// Calls of a service that must stay without an answer, in a row, before it is given up.
+const SILENCES_TO_CLOSE: u32 = 3;
+/// Calls of an operation that must fail on the provider's side or come back damaged, retries included and in a row,
+/// before it is given up in an account and region.
+const FAILURES_TO_CLOSE: u32 = 3;
 
 #[derive(Debug, Default)]
 pub(super) struct Health {
@@ -23,12 +26,23 @@ pub(super) struct Health {
     regions: Mutex<HashMap<Region, Reach>>,
     buckets: Mutex<HashMap<String, String>>,
     proven: Mutex<HashSet<AccountId>>,
+    /// Failures in a row of an operation, with the last.
+    failures: Mutex<HashMap<(Scope, Arc<str>), (u32, String)>>,
+}
+
+/// Why a call is not even tried.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// Nobody answers there.
+    Unreachable(String),
+    /// The operation answers, and never well.
+    Failing(String),
 }
 
 #[derive(Debug, Default)]
 struct Reach {
-    /// Calls that timed out since the last answer of the service.
-    timeouts: HashMap<Arc<str>, u32>,
+    /// Calls without an answer since the last answer of the service.
+    silences: HashMap<Arc<str>, u32>,
     /// Services given up since the last answer of the region.
     failed: BTreeSet<Arc<str>>,
     /// Services given up, with what went wrong.
@@ -46,23 +60,44 @@ impl Health {
         started.checked_add(limit).unwrap_or_else(|| now + Duration::from_secs(86_400 * 365))
     }
 
-    /// Why not to try: the region or the service in it did not answer before.
-    pub fn refuse(&self, scope: &Scope) -> Option<String> {
-        let regions = lock(&self.regions);
-        let reach = regions.get(&scope.region)?;
-        reach.open.clone().or_else(|| reach.closed.get(&scope.service).cloned())
+    /// Why not to try: the region, the service in it or the operation did not answer before.
+    pub fn refuse(&self, scope: &Scope, operation: &Arc<str>) -> Option<Refusal> {
+        if let Some(reach) = lock(&self.regions).get(&scope.region)
+            && let Some(problem) = reach.open.as_ref().or_else(|| reach.closed.get(&scope.service))
+        {
+            return Some(Refusal::Unreachable(problem.clone()));
+        }
+        let failures = lock(&self.failures);
+        let (times, problem) = failures.get(&(scope.clone(), operation.clone()))?;
+        (*times >= FAILURES_TO_CLOSE).then(|| Refusal::Failing(format!("given up after {times} such calls: {problem}")))
     }
 
-    /// A call of a service was not answered in time, retries included. One slow call is not an outage.
-    pub fn timed_out(&self, scope: &Scope, problem: &str) {
-        let timeouts = {
+    /// A call came back damaged or failed on the provider's side, retries included.
+    pub fn failed(&self, scope: &Scope, operation: &Arc<str>, problem: &str) {
+        let mut failures = lock(&self.failures);
+        let (times, last) = failures.entry((scope.clone(), operation.clone())).or_default();
+        *times += 1;
+        problem.clone_into(last);
+    }
+
+    /// A call came back well.
+    pub fn worked(&self, scope: &Scope, operation: &Arc<str>) {
+        let mut failures = lock(&self.failures);
+        if !failures.is_empty() {
+            failures.remove(&(scope.clone(), operation.clone()));
+        }
+    }
+
+    /// A call of a service was not answered, retries included. One such call is not an outage.
+    pub fn silent(&self, scope: &Scope, problem: &str) {
+        let silences = {
             let mut regions = lock(&self.regions);
-            let timeouts = &mut regions.entry(scope.region.clone()).or_default().timeouts;
-            let timeouts = timeouts.entry(scope.service.clone()).or_default();
-            *timeouts += 1;
-            *timeouts
+            let silences = &mut regions.entry(scope.region.clone()).or_default().silences;
+            let silences = silences.entry(scope.service.clone()).or_default();
+            *silences += 1;
+            *silences
         };
-        if timeouts >= TIMEOUTS_TO_CLOSE {
+        if silences >= SILENCES_TO_CLOSE {
             self.unreachable(scope, problem);
         }
     }
@@ -83,7 +118,7 @@ impl Health {
     pub fn answered(&self, scope: &Scope) {
         if let Some(reach) = lock(&self.regions).get_mut(&scope.region) {
             reach.failed.clear();
-            reach.timeouts.remove(&scope.service);
+            reach.silences.remove(&scope.service);
         }
     }
 

@@ -371,6 +371,48 @@ pub fn audit_pack(a: &AuditPack<'_>) -> Doc {
     }
 }
 
+/// One lens by itself: what an auditor looks at, how much of each kind they would flag, and every flag.
+pub fn lens_report(scope: &str, period: &str, made_at: Time, view: &View) -> Doc {
+    let name = view.lens.name().replace('-', " ");
+    let mut kinds: std::collections::BTreeMap<&str, i64> = Default::default();
+    for f in &view.flags {
+        *kinds.entry(f.what.as_str()).or_default() += 1;
+    }
+    let mut kinds: Vec<_> = kinds.into_iter().collect();
+    kinds.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+    let mut blocks = vec![Block::Text(format!(
+        "Looked at {}. An auditor would flag {}.",
+        view.looked_at.join(", "),
+        match view.flags.len() {
+            0 => "nothing".to_owned(),
+            1 => "one thing".to_owned(),
+            n => format!("{n} things of {} kinds", kinds.len()),
+        }
+    ))];
+    if !kinds.is_empty() {
+        let bars =
+            kinds.iter().take(12).map(|(k, n)| bar(&k.replace('-', " "), *n, n.to_string(), Tone::Plain)).collect();
+        blocks.push(Block::Bars { title: "Flags by kind".into(), bars });
+    }
+    let rows = view
+        .flags
+        .iter()
+        .map(|f| vec![Cell::text(f.what.replace('-', " ")), Cell::text(&f.object), Cell::text(&f.why)])
+        .collect();
+    blocks.push(table(&[("Flag", 20), ("Object", 34), ("Why", 46)], rows, "Nothing to flag."));
+    let title = {
+        let mut chars = name.chars();
+        chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
+    };
+    Doc {
+        v: 1,
+        title: format!("{title}: {scope}"),
+        subtitle: format!("{period}. Made on {}.", made_at.date()),
+        footer: format!("{title}, {scope}, {period}"),
+        blocks,
+    }
+}
+
 fn finding_rows<'a>(findings: impl Iterator<Item = &'a Finding>, now: Time) -> Vec<Vec<Cell>> {
     findings
         .map(|f| {

@@ -1,7 +1,9 @@
 //! `cargo xtask bench NAME`: what is promised about speed and size, measured. Each bench is one file with a `run`, and
 //! prints its figures beside a limit or a peer measured in the same run. `docs/performance.md` keeps the figures.
 
+mod check;
 mod eval;
+mod scan;
 
 use crate::{Done, emulator::call, root};
 use std::{
@@ -19,11 +21,23 @@ struct Bench {
 }
 
 /// Every bench, one line each.
-const BENCHES: &[Bench] = &[Bench {
-    name: "eval",
-    about: "judging synthetic resources against 1 µs a verdict [--resources N]",
-    run: eval::run,
-}];
+const BENCHES: &[Bench] = &[
+    Bench {
+        name: "eval",
+        about: "judging synthetic resources against 1 µs a verdict [--resources N]",
+        run: eval::run,
+    },
+    Bench {
+        name: "scan",
+        about: "a whole scan beside the reference scanner [--bulk K] [--no-reference], or its memory --resources N [--accounts M]",
+        run: scan::run,
+    },
+    Bench {
+        name: "check",
+        about: "planted Terraform beside Checkov and Trivy [--resources N] [--peer-resources N] [--alone] [--plumb PATH]",
+        run: check::run,
+    },
+];
 
 /// Chooses the bench.
 pub fn run(args: &[String]) -> Done {
@@ -41,7 +55,6 @@ pub fn option(args: &[String], name: &str) -> Option<String> {
 }
 
 /// Builds `plumb` as it is shipped and says where it is.
-#[allow(dead_code, reason = "for benches of the whole program")]
 pub fn release_plumb() -> Result<PathBuf, String> {
     call(Command::new("cargo").args(["build", "--quiet", "--release", "-p", "plumb"]).current_dir(root()))?;
     Ok(crate::emulator::target().join("release/plumb"))

@@ -6,7 +6,7 @@ use crate::{
     context, out,
     out::Failure,
 };
-use plumb_catalog::Catalog;
+use plumb_catalog::{Catalog, Dialect, Expect};
 use plumb_evaluate::{Explain, RuleSet};
 use plumb_iac::Reading;
 use plumb_model::{Outcome, Severity, Source as From, Time};
@@ -49,6 +49,8 @@ pub struct Shown<'a> {
     pub rows: Vec<&'a CodeVerdict>,
     /// Everything that came out.
     pub checked: &'a CodeChecked,
+    /// The same findings on the record.
+    pub twins: &'a actions::Twins,
 }
 
 /// `plumb check`
@@ -89,14 +91,15 @@ pub fn run(globals: &Globals, mut args: CheckArgs) -> Result<u8, Failure> {
         return Ok(0);
     }
     let failing = checked.verdicts.iter().filter(open).any(|v| v.severity >= threshold);
-    print(globals, &args, &catalog, &source, &checked)?;
+    let twins = actions::live(&job, &checked)?;
+    print(globals, &args, &catalog, &source, &checked, &twins)?;
     for (place, message) in &checked.idle_skips {
         if !args.ignore_inline {
             out::note(globals, format!("{}:{}: {message}", source.printed_path(&place.file), place.line));
         }
     }
     let commented = match args.pr_comment {
-        Some(host) => actions::comment(&job, host, &checked),
+        Some(host) => actions::comment(&job, host, &checked, &twins),
         None => Ok(()),
     };
     match (failing, commented) {
@@ -201,6 +204,7 @@ fn print(
     catalog: &Catalog,
     source: &Source,
     checked: &CodeChecked,
+    twins: &actions::Twins,
 ) -> Result<(), Failure> {
     let wanted = |v: &&CodeVerdict| args.all || (v.verdict.outcome == Outcome::Fail && v.skipped.is_none());
     let mut rows: Vec<&CodeVerdict> = checked.verdicts.iter().filter(wanted).collect();
@@ -220,7 +224,7 @@ fn print(
             &b.verdict.resource,
         ))
     });
-    let shown = Shown { catalog, source, rows, checked };
+    let shown = Shown { catalog, source, rows, checked, twins };
     let format = out::format(globals);
     match args.form {
         Some(CheckForm::Sarif) => out::line(serde_json::to_string_pretty(&formats::sarif(&shown))?),
@@ -307,24 +311,30 @@ pub fn row(shown: &Shown<'_>, v: &CodeVerdict) -> Json {
         "because": verdicts::leaves(&because),
         "fingerprint": v.fingerprint().hex(),
         "finding": v.fingerprint().short(),
+        "live": shown.twins.get(&v.fingerprint().hex()),
         "skipped": v.skipped.as_ref().map(|s| json!({ "by": s.tool, "reason": &*s.reason, "file": shown.source.relative(&s.place.file), "line": s.place.line })),
     })
 }
 
-/// The part of a page's fix that is written in the language of the code, else its first lines.
+/// The page's fix in the language of the code, else its passing example, else the fix's first lines.
 pub fn fix_hint(shown: &Shown<'_>, v: &CodeVerdict) -> String {
     let Some(rule) = shown.catalog.rules.get(&v.verdict.rule) else { return String::new() };
+    let azure = rule.kind.as_str().starts_with("azure.");
+    let (fence, dialect) = match v.place.file.rsplit_once('.').map_or("", |(_, end)| end) {
+        "tf" | "tofu" => ("```hcl", Dialect::Hcl),
+        "bicep" => ("```bicep", Dialect::Bicep),
+        "json" if azure => ("```bicep", Dialect::Bicep),
+        _ => ("```cloudformation", Dialect::CloudFormation),
+    };
     let section = rule.section("How to fix");
-    let fence = if v.place.file.ends_with(".tf") { "```hcl" } else { "```cloudformation" };
-    match section.split_once(fence).or_else(|| section.split_once("```hcl")) {
-        Some((_, rest)) => rest.lines().skip(1).take_while(|l| !l.starts_with("```")).collect::<Vec<_>>().join("\n"),
-        None => section
-            .lines()
-            .filter(|l| !l.starts_with("```") && !l.trim().is_empty())
-            .take(3)
-            .collect::<Vec<_>>()
-            .join("\n"),
+    if let Some((_, rest)) = section.split_once(fence) {
+        return rest.lines().skip(1).take_while(|l| !l.starts_with("```")).collect::<Vec<_>>().join("\n");
     }
+    if let Some(example) = rule.examples.iter().find(|e| e.dialect == dialect && e.expect == Expect::Pass) {
+        return example.block.text.trim_end().to_owned();
+    }
+    let lines = section.lines().filter(|l| !l.starts_with("```") && !l.trim().is_empty());
+    lines.take(3).collect::<Vec<_>>().join("\n")
 }
 
 /// Why, in a line: what was found and what is wanted.
@@ -377,6 +387,12 @@ fn text(shown: &Shown<'_>, args: &CheckArgs) {
         }
         for need in &v.verdict.needs {
             out::line(format!("      = {}", need.describe()));
+        }
+        for twin in shown.twins.get(&v.fingerprint().hex()).into_iter().flatten() {
+            out::line(format!(
+                "      = deployed: {} in {} {} ({})",
+                twin.finding, twin.account, twin.region, twin.state
+            ));
         }
         if let Some(skip) = &v.skipped {
             out::line(format!(

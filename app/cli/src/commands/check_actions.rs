@@ -12,9 +12,12 @@ use crate::{
     out::Failure,
 };
 use plumb_model::Outcome;
-use plumb_run::{CodeChecked, CodeVerdict, FixInput, Fixes, Host, Posted, Review, fixes, govern, unified};
+use plumb_run::{CodeChecked, CodeVerdict, FixInput, Fixes, Host, Posted, Review, Twin, fixes, govern, twins, unified};
 use serde_json::{Value as Json, json};
-use std::{collections::BTreeSet, io::Write};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Write,
+};
 
 /// Works out the changes; writes them with `--fix`, shows them with `--diff`. Gives the exit code for `--diff`.
 pub fn fix(job: &Job<'_>) -> Result<u8, Failure> {
@@ -108,8 +111,20 @@ fn report(job: &Job<'_>, found: &Fixes) -> Result<(), Failure> {
     Ok(())
 }
 
+/// By fingerprint, the findings of the record that are the same thing, deployed.
+pub type Twins = BTreeMap<String, Vec<Twin>>;
+
+/// Looks the failing verdicts up on the record.
+pub fn live(job: &Job<'_>, checked: &CodeChecked) -> Result<Twins, Failure> {
+    if !job.args.live {
+        return Ok(Twins::new());
+    }
+    let rows = context::record_read_only(job.globals)?.findings(&plumb_record::Query::default())?;
+    Ok(twins(&rows, &checked.verdicts))
+}
+
 /// Posts or updates the comment.
-pub fn comment(job: &Job<'_>, host: ReviewHost, checked: &CodeChecked) -> Result<(), Failure> {
+pub fn comment(job: &Job<'_>, host: ReviewHost, checked: &CodeChecked, twins: &Twins) -> Result<(), Failure> {
     let host = match host {
         ReviewHost::Github => Host::Github,
         ReviewHost::Gitlab => Host::Gitlab,
@@ -126,7 +141,7 @@ pub fn comment(job: &Job<'_>, host: ReviewHost, checked: &CodeChecked) -> Result
             &b.verdict.rule,
         ))
     });
-    let shown = Shown { catalog: job.catalog, source: job.source, rows, checked };
+    let shown = Shown { catalog: job.catalog, source: job.source, rows, checked, twins };
     let markdown = formats::markdown(&shown);
     let part = if job.source.target.is_empty() { "." } else { &job.source.target };
     let posted = runtime()?.block_on(review.comment(part, &markdown))?;

@@ -119,7 +119,8 @@ fn check(globals: &Globals, dir: Option<&Path>) -> Result<u8, Failure> {
     let whole = own.iter().any(|(path, _)| path == "topics.toml");
     let (catalog, problems) = if whole { Catalog::from_files(files) } else { Catalog::load(files) };
     let helpers = Helpers { policies: &Engine, end_of_support: &EndOfLife };
-    let checked = check_pages(&catalog, problems, helpers, &plumb_run::read_example(&catalog));
+    let mut checked = check_pages(&catalog, problems, helpers, &plumb_run::read_example(&catalog));
+    plumb_run::check_native(&catalog, &mut checked);
     for problem in &checked.problems {
         out::line(problem);
     }

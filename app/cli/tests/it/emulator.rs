@@ -6,9 +6,11 @@
 use serde_json::Value as Json;
 use std::{
     collections::BTreeMap,
+    io::{Read, Write},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -25,9 +27,9 @@ pub fn python() -> Option<PathBuf> {
     Some(venv.join("bin/python")).filter(|path| path.exists())
 }
 
-/// A running emulator with an organisation in it; stopped when dropped.
+/// A running emulator with an organisation in it; stopped when dropped, or when this process ends.
 pub struct Emulator {
-    server: Child,
+    server: Option<Child>,
     pub endpoint: String,
     pub dir: PathBuf,
     pub id: String,
@@ -36,21 +38,24 @@ pub struct Emulator {
 
 impl Drop for Emulator {
     fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-        let _ = std::fs::remove_dir_all(&self.dir);
+        if let Some(mut server) = self.server.take() {
+            let _ = server.kill();
+            let _ = server.wait();
+            let _ = std::fs::remove_dir_all(&self.dir);
+        }
     }
 }
 
 impl Emulator {
     /// Starts `serve` on a free port and runs `seed` against it; `keys` reads the auditor's keys from what it wrote.
-    fn start(name: &str, serve: &[&str], seed: &[&str], keys: fn(&Path) -> (String, String)) -> Option<Self> {
+    pub fn start(name: &str, serve: &[&str], seed: &[&str], keys: fn(&Path) -> (String, String)) -> Option<Self> {
         let Some(python) = python() else {
             eprintln!("skipped: no emulator; make its environment with `cargo xtask venv`");
             return None;
         };
         let port = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("address").port();
-        let dir = std::env::temp_dir().join(format!("plumb-{name}-{}", std::process::id()));
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let _ = std::fs::remove_dir_all(&dir);
         std::fs::create_dir_all(&dir).expect("a folder");
         let server = Command::new(&python)
             .args(serve)
@@ -60,11 +65,12 @@ impl Emulator {
             .spawn()
             .expect("the emulator starts");
         let endpoint = format!("http://127.0.0.1:{port}");
-        let mut emulator = Self { server, endpoint, dir, id: String::new(), secret: String::new() };
+        let mut emulator = Self { server: Some(server), endpoint, dir, id: String::new(), secret: String::new() };
         let began = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             assert!(began.elapsed() < Duration::from_secs(120), "the emulator did not listen within two minutes");
-            assert!(emulator.server.try_wait().expect("status").is_none(), "the emulator ended");
+            let ended = emulator.server.as_mut().is_some_and(|server| server.try_wait().expect("status").is_some());
+            assert!(!ended, "the emulator ended");
             std::thread::sleep(Duration::from_millis(100));
         }
         let seeded = Command::new(&python)
@@ -78,13 +84,13 @@ impl Emulator {
         Some(emulator)
     }
 
-    /// `plumb` against the emulator with a record of its own, ready to run.
-    pub fn command(&self, args: &[&str]) -> Command {
+    /// `plumb` against the emulator, with a record named `db`.
+    pub fn command(&self, db: &str, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_plumb"));
         command
             .args(args)
             .arg("--db")
-            .arg(self.dir.join("record.db"))
+            .arg(self.dir.join(db))
             .env_clear()
             .envs(std::env::vars().filter(|(name, _)| !name.starts_with("AWS_") && !name.starts_with("PLUMB_")))
             .env("AWS_ENDPOINT_URL", &self.endpoint)
@@ -96,56 +102,101 @@ impl Emulator {
         command
     }
 
-    /// Runs it and returns exit code and output.
-    fn plumb(&self, args: &[&str]) -> (i32, String) {
-        let out = self.command(args).output().expect("plumb runs");
+    /// Runs `plumb`, which must end well or in part, and returns what it printed.
+    pub fn plumb(&self, db: &str, args: &[&str]) -> String {
+        let out = self.command(db, args).output().expect("plumb runs");
         let code = out.status.code().unwrap_or(-1);
-        assert!(code == 0 || code == 3, "plumb {args:?} ended with {code}: {}", String::from_utf8_lossy(&out.stderr));
-        (code, String::from_utf8(out.stdout).expect("text"))
+        // What `plumb check` finds is its exit code.
+        let ended = code == 0 || code == 3 || (code == 1 && args.first() == Some(&"check"));
+        assert!(ended, "plumb {args:?} ended with {code}: {}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8(out.stdout).expect("text")
     }
 
-    fn scan(&self, more: &[&str]) -> Json {
-        let (_, text) = self.plumb(&[&["scan", "aws", "--org", "--max-share", "0", "--format", "json"], more].concat());
+    /// Scans the whole organisation and returns the summary.
+    pub fn scan(&self, db: &str, more: &[&str]) -> Json {
+        let text = self.plumb(db, &[&SCAN[..], more].concat());
         let whole: Json = serde_json::from_str(&text).expect("a JSON summary");
         whole["summary"].clone()
     }
 
-    fn verdicts(&self) -> Vec<Json> {
-        lines(&self.plumb(&["verdicts", "--format", "jsonl"]).1)
+    /// The rows that a command prints.
+    pub fn plumb_rows(&self, db: &str, args: &[&str]) -> Vec<Json> {
+        lines(&self.plumb(db, args))
+    }
+
+    /// Every verdict of the latest scan.
+    pub fn verdicts(&self, db: &str) -> Vec<Json> {
+        lines(&self.plumb(db, &["verdicts", "--format", "jsonl"]))
+    }
+
+    /// Tells the emulator something that is not AWS.
+    pub fn tell(&self, path: &str, body: &Json) {
+        let address = self.endpoint.trim_start_matches("http://");
+        let mut stream = TcpStream::connect(address).expect("the emulator listens");
+        let body = body.to_string();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        assert!(answer.lines().next().is_some_and(|line| line.contains(" 200")), "{path} {body}: {answer}");
     }
 }
 
-fn lines(text: &str) -> Vec<Json> {
+/// A scan of everything the keys reach.
+pub const SCAN: [&str; 7] = ["scan", "aws", "--org", "--max-share", "0", "--format", "json"];
+
+/// The repository's own emulator with its own organisation: started once, and used by one test at a time. Whoever works
+/// on these tests can keep one running and name it: `PLUMB_EMULATOR=http://127.0.0.1:5900=FOLDER_OF_THE_SEED`.
+pub fn own() -> Option<MutexGuard<'static, Emulator>> {
+    static OWN: OnceLock<Option<Mutex<Emulator>>> = OnceLock::new();
+    let started = OWN.get_or_init(|| {
+        if let Ok(running) = std::env::var("PLUMB_EMULATOR") {
+            let (endpoint, dir) = running.split_once('=').expect("PLUMB_EMULATOR is an address, `=`, a folder");
+            let (id, secret) = own_keys(Path::new(dir));
+            return Some(Mutex::new(Emulator { server: None, endpoint: endpoint.into(), dir: dir.into(), id, secret }));
+        }
+        let tests = root().join("tests/aws");
+        let (serve, seed) = (tests.join("serve.py"), tests.join("seed.py"));
+        let (serve, seed) = (serve.to_string_lossy(), seed.to_string_lossy());
+        Some(Mutex::new(Emulator::start("own", &[&serve, "--with-parent"], &[&seed], own_keys)?))
+    });
+    let emulator = started.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
+    // Whatever the test before left behind, this one begins with an emulator that is well.
+    emulator.tell("/plumb/faults", &serde_json::json!({ "faults": [] }));
+    emulator.tell("/plumb/freeze", &serde_json::json!({ "on": false }));
+    Some(emulator)
+}
+
+pub fn lines(text: &str) -> Vec<Json> {
     text.lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect()
 }
 
-fn json(path: &Path) -> Json {
+pub fn json(path: &Path) -> Json {
     serde_json::from_str(&std::fs::read_to_string(path).expect("the seed's file")).expect("JSON")
 }
 
-fn text<'a>(row: &'a Json, name: &str) -> &'a str {
+pub fn text<'a>(row: &'a Json, name: &str) -> &'a str {
     row[name].as_str().unwrap_or_default()
 }
 
-fn own_keys(dir: &Path) -> (String, String) {
+pub fn own_keys(dir: &Path) -> (String, String) {
     let keys = json(&dir.join("keys.json"));
     (text(&keys, "id").into(), text(&keys, "secret").into())
 }
 
 #[test]
 fn an_organisation_is_read_judged_and_kept() {
-    let tests = root().join("tests/aws");
-    let (serve, seed) = (tests.join("serve.py"), tests.join("seed.py"));
-    let (serve, seed) = (serve.to_string_lossy(), seed.to_string_lossy());
-    let Some(emulator) = Emulator::start("own", &[&serve], &[&seed], own_keys) else {
-        return;
-    };
-    let first = emulator.scan(&[]);
+    let Some(emulator) = own() else { return };
+    let db = "whole.db";
+    let first = emulator.scan(db, &[]);
     assert_eq!(first["accounts"].as_array().map(Vec::len), Some(3), "{first}");
 
     // What was planted is what is said: a failure fails, what is fine passes, what is denied is unknown.
     let mut outcomes: BTreeMap<(String, String), Vec<Json>> = BTreeMap::new();
-    for verdict in emulator.verdicts() {
+    for verdict in emulator.verdicts(db) {
         // Kinds that only code can declare are not judged on accounts, and nothing is made up to judge.
         assert!(text(&verdict, "kind").starts_with("aws."), "{verdict}");
         assert!(!text(&verdict, "resource").contains("unidentified"), "{verdict}");
@@ -176,14 +227,14 @@ fn an_organisation_is_read_judged_and_kept() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 
     // The same again finds nothing new and closes nothing.
-    let again = emulator.scan(&[]);
+    let again = emulator.scan(db, &[]);
     for change in ["new", "reopened", "fixed", "gone"] {
         assert_eq!(again["findings"][change], 0, "{change} on an unchanged organisation: {}", again["findings"]);
     }
     assert_eq!(again["findings"]["open"], first["findings"]["open"]);
 
     // A narrow scan says nothing about what it did not look at.
-    let narrow = emulator.scan(&["--service", "s3"]);
+    let narrow = emulator.scan(db, &["--service", "s3"]);
     for change in ["new", "fixed", "gone"] {
         assert_eq!(narrow["findings"][change], 0, "{change} by a narrow scan: {}", narrow["findings"]);
     }
@@ -232,9 +283,10 @@ fn the_shared_organisation_agrees_with_what_was_planted() {
     let Some(emulator) = Emulator::start("public", &serve, &seed, public_keys) else {
         return;
     };
-    emulator.scan(&["--region", "us-east-1,eu-west-1"]);
+    let db = "public.db";
+    emulator.scan(db, &["--region", "us-east-1,eu-west-1"]);
     let mut failing: BTreeMap<(String, String), Vec<Json>> = BTreeMap::new();
-    for verdict in emulator.verdicts() {
+    for verdict in emulator.verdicts(db) {
         if text(&verdict, "outcome") == "fail" {
             failing.entry((text(&verdict, "account").into(), text(&verdict, "kind").into())).or_default().push(verdict);
         }

@@ -7,20 +7,20 @@ use std::{
 };
 
 /// A folder of one test, empty at its beginning.
-fn folder(name: &str) -> PathBuf {
+pub fn folder(name: &str) -> PathBuf {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = std::fs::remove_dir_all(&dir);
     std::fs::create_dir_all(&dir).unwrap();
     dir
 }
 
-fn write(dir: &Path, name: &str, text: &str) -> String {
+pub fn write(dir: &Path, name: &str, text: &str) -> String {
     let path = dir.join(name);
     std::fs::write(&path, text).unwrap();
     path.display().to_string()
 }
 
-fn plumb(dir: &Path, args: &[&str]) -> Output {
+pub fn plumb(dir: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_plumb"))
         .args(args)
         .env_remove("PLUMB_CONFIG")
@@ -32,7 +32,7 @@ fn plumb(dir: &Path, args: &[&str]) -> Output {
 }
 
 /// Runs and reads the lines of standard output as JSON; checks the exit code.
-fn lines(dir: &Path, args: &[&str], code: i32) -> Vec<Json> {
+pub fn lines(dir: &Path, args: &[&str], code: i32) -> Vec<Json> {
     let out = plumb(dir, args);
     let (stdout, stderr) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
     assert_eq!(out.status.code(), Some(code), "{args:?}\n{stdout}\n{stderr}");

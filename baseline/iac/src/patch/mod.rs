@@ -135,8 +135,8 @@ struct Host {
 impl Job<'_> {
     fn edits(&self, leaf: &Leaf) -> Result<Vec<Proposal>, String> {
         let field = self.field;
-        if field.replaces {
-            return Err(format!("changing `{}` replaces the resource with what it stores", field.name));
+        if !field.by_hand.is_empty() {
+            return Err(format!("`{}` is left to you: {}", field.name, field.by_hand));
         }
         let member = leaf.path.strip_prefix(&field.name).and_then(|rest| rest.strip_prefix('.'));
         let inner = member.filter(|_| matches!(field.ty, Type::Object(_))).map(|name| {
@@ -144,8 +144,8 @@ impl Job<'_> {
         });
         let inner = inner.transpose()?;
         let asked = inner.unwrap_or(field);
-        if asked.replaces {
-            return Err(format!("changing `{}` replaces the resource with what it stores", leaf.path));
+        if !asked.by_hand.is_empty() {
+            return Err(format!("`{}` is left to you: {}", leaf.path, asked.by_hand));
         }
         let takes = self.takes(inner);
         if takes.is_empty() {
@@ -156,7 +156,12 @@ impl Job<'_> {
         // Where it is written now, else where the page writes it, else where it can be written.
         let mut tried: Vec<(u8, usize)> = takes.iter().enumerate().map(|(i, t)| (self.rank(t), i)).collect();
         tried.sort_unstable();
-        for (_, i) in tried {
+        let best = tried.first().map_or(0, |(rank, _)| *rank);
+        for (rank, i) in tried {
+            // Where the page writes it elsewhere, an old or unusual place is no way out.
+            if rank > best.max(1) {
+                break;
+            }
             let Some(take) = takes.get(i) else { continue };
             match self.one_take(take, asked, want.as_ref()) {
                 Ok(edits) => return Ok(edits),
@@ -195,20 +200,27 @@ impl Job<'_> {
         }
     }
 
-    /// What the field must be: what the page's `[fix]` says, else what its passing example has, else for a truth value the other one.
+    /// What the field must be: what the page's `[fix]` says, else what its passing examples have. A truth value is
+    /// turned round only when an example or the field's default says so: not every `false` is there to be made `true`.
     fn wanted(&self, field: &Field, nested: bool, leaf: &Leaf) -> Option<Json> {
         if let Some(value) = self.rule.fix.get(&self.field.name).filter(|_| !nested) {
             return Some(value.to_plain_json());
         }
         let passing = self.rule.examples.iter().filter(|e| e.dialect == PageDialect::Json && e.expect == Expect::Pass);
-        let example = passing
+        let pointer = format!("/{}", leaf.path.replace('.', "/"));
+        let said: Vec<Json> = passing
             .filter_map(|e| serde_json::from_str::<Json>(&e.block.text).ok())
-            .find_map(|json| json.pointer(&format!("/{}", leaf.path.replace('.', "/"))).cloned());
-        if field.ty == Type::Bool {
-            let observed = leaf.observed.to_plain_json();
-            return observed.as_bool().map(|b| Json::Bool(!b)).or(example);
+            .filter_map(|json| json.pointer(&pointer).cloned())
+            .filter(|v| v.is_string() || v.is_number() || v.is_boolean())
+            .collect();
+        if field.ty == Type::Bool
+            && let Some(observed) = leaf.observed.to_plain_json().as_bool()
+        {
+            let other = Json::Bool(!observed);
+            let usual = said.is_empty() && field.default.to_plain_json() == other;
+            return (usual || said.contains(&other)).then_some(other);
         }
-        example.filter(|v| v.is_string() || v.is_number() || v.is_boolean())
+        said.into_iter().next()
     }
 
     fn rank(&self, take: &Take) -> u8 {
@@ -336,7 +348,10 @@ impl Job<'_> {
                 };
                 // A nested block brings what its example has beside the setting: it may not stand alone.
                 let nested = matches!(below.first(), Some(Step::Index(_) | Step::Each)) || objects;
-                let from_page = nested.then(|| self.example_at(take, steps.get(..=done)?)).flatten();
+                let from_page = match nested.then(|| self.on_page(take, steps.get(..=done)?)).flatten() {
+                    Some(None) => return Err(self.choose(field)),
+                    other => other.flatten(),
+                };
                 let single = || match below {
                     [] | [Step::Each] if objects => None,
                     _ => {
@@ -468,34 +483,41 @@ impl Job<'_> {
     }
 
     fn example_at(&self, take: &Take, steps: &[Step]) -> Option<Lit> {
-        self.page_code().iter().find_map(|text| {
-            let type_ = take.from.as_deref().unwrap_or(&self.code.type_);
-            let tree = match self.one_language() {
-                PageDialect::CloudFormation => tree::cloudformation_resource(text, None, type_)?,
-                PageDialect::Arm | PageDialect::Bicep => tree::bicep_resource(text, None, type_)?,
-                _ => tree::terraform_blocks(text).into_iter().find(|b| *b.0 == *type_)?.3,
-            };
-            // A step into the list of a block is a step to its blocks.
-            let (last, before) = steps.split_last()?;
-            match (last, reach(&tree, before, self.folded())) {
-                (Step::Member(name), Reach::At(container)) => {
-                    let found: Vec<&Tree> = tree::blocks(container, name).collect();
-                    if !found.is_empty() {
-                        let blocks = found.into_iter().map(|t| self.literal(t, text, None)).collect::<Option<Vec<_>>>();
-                        return blocks.map(Lit::Blocks);
-                    }
-                    match reach(container, std::slice::from_ref(last), self.folded()) {
-                        Reach::At(tree) => self.literal(tree, text, None),
-                        _ => None,
-                    }
-                }
-                (_, Reach::At(_)) => match reach(&tree, steps, self.folded()) {
-                    Reach::At(tree) => self.literal(tree, text, None),
-                    _ => None,
-                },
-                _ => None,
+        self.on_page(take, steps).flatten()
+    }
+
+    /// None when the page writes nothing there; `Some(None)` when what it writes is for the author to choose.
+    fn on_page(&self, take: &Take, steps: &[Step]) -> Option<Option<Lit>> {
+        let found: Vec<Option<Lit>> =
+            self.page_code().iter().filter_map(|t| self.on_one_page(t, take, steps)).collect();
+        if found.is_empty() { None } else { Some(found.into_iter().flatten().next()) }
+    }
+
+    fn on_one_page(&self, text: &str, take: &Take, steps: &[Step]) -> Option<Option<Lit>> {
+        let type_ = take.from.as_deref().unwrap_or(&self.code.type_);
+        let tree = match self.one_language() {
+            PageDialect::CloudFormation => tree::cloudformation_resource(text, None, type_)?,
+            PageDialect::Arm | PageDialect::Bicep => tree::bicep_resource(text, None, type_)?,
+            _ => tree::terraform_blocks(text).into_iter().find(|b| *b.0 == *type_)?.3,
+        };
+        let (last, before) = steps.split_last()?;
+        let container = match reach(&tree, before, self.folded()) {
+            Reach::At(container) => container,
+            Reach::Computed(_) => return Some(None),
+            _ => return None,
+        };
+        if let Step::Member(name) = last {
+            let found: Vec<&Tree> = tree::blocks(container, name).collect();
+            if !found.is_empty() {
+                let blocks = found.into_iter().map(|t| self.literal(t, text, None)).collect::<Option<Vec<_>>>();
+                return Some(blocks.map(Lit::Blocks));
             }
-        })
+        }
+        match reach(container, std::slice::from_ref(last), self.folded()) {
+            Reach::At(tree) => Some(self.literal(tree, text, None)),
+            Reach::Computed(_) => Some(None),
+            _ => None,
+        }
     }
 
     /// The code of the page in this language: the fix first, then the passing examples.

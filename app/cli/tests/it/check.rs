@@ -1,0 +1,430 @@
+//! `plumb check` and `plumb code show` from outside: exit codes, formats, what is new, skips, comments on requests.
+
+use crate::{
+    emulator::{python, root},
+    machine::{folder, lines, plumb, write},
+};
+use serde_json::{Value as Json, json};
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpListener,
+    path::Path,
+    process::{Command, Output},
+    sync::{Arc, Mutex},
+};
+
+const BUCKET: &str = "resource \"aws_s3_bucket\" \"data\" {\n  bucket = \"nw-data\"\n}\n";
+const KEEPS: &str = "\nresource \"aws_s3_bucket_versioning\" \"data\" {\n  bucket = aws_s3_bucket.data.id\n  versioning_configuration {\n    status = \"Enabled\"\n  }\n}\n";
+const RULE: &str = "aws.s3.bucket.versioning";
+
+fn text(out: &Output) -> String {
+    String::from_utf8_lossy(&out.stdout).into_owned()
+}
+
+fn said(out: &Output) -> String {
+    String::from_utf8_lossy(&out.stderr).into_owned()
+}
+
+#[track_caller]
+fn exits(dir: &Path, args: &[&str], code: i32) -> Output {
+    let out = plumb(dir, args);
+    assert_eq!(out.status.code(), Some(code), "{args:?}\n{}\n{}", text(&out), said(&out));
+    out
+}
+
+#[test]
+fn exit_codes_tell_clean_findings_usage_and_partial() {
+    let dir = folder("check-exit");
+    write(&dir, "main.tf", BUCKET);
+    exits(&dir, &["check", ".", "--check", RULE], 1);
+    exits(&dir, &["check", ".", "--check", RULE, "--fail-on", "high"], 0);
+    exits(&dir, &["check", ".", "--check", RULE, "--fail-on", "medium"], 1);
+    write(&dir, "main.tf", &format!("{BUCKET}{KEEPS}"));
+    exits(&dir, &["check", ".", "--check", RULE], 0);
+    exits(&dir, &["check", "main.tf", "--check", RULE], 0);
+    for wrong in [
+        &["check", "nowhere"] as &[&str],
+        &["check", ".", "--check", "no.such.rule"],
+        &["check", ".", "--fail-on", "terrible"],
+        &["check", ".", "--framework", "no-such"],
+        &["check", ".", "--baseline", "absent.json"],
+        &["check", ".", "--new-since", "main"],
+        &["check", ".", "--format", "yaml"],
+        &["check", "-", "--fix"],
+    ] {
+        exits(&dir, wrong, 2);
+    }
+    // A broken file: told with its place, everything else judged.
+    write(&dir, "broken.tf", "resource \"aws_s3_bucket\" \"x\" {\n  bucket = \n");
+    let out = exits(&dir, &["check", ".", "--check", RULE, "--all", "--format", "json"], 3);
+    let json: Json = serde_json::from_str(&text(&out)).unwrap();
+    assert!(json["verdicts"].as_array().unwrap().iter().any(|v| v["address"] == json!("aws_s3_bucket.data")));
+    let problem = &json["problems"][0];
+    assert_eq!((&problem["file"], &problem["partial"]), (&json!("broken.tf"), &json!(true)), "{json}");
+    assert!(said(&out).contains("broken.tf:2"), "{}", said(&out));
+    // What is known to be wrong outranks what is not known.
+    write(&dir, "main.tf", BUCKET);
+    exits(&dir, &["check", ".", "--check", RULE], 1);
+    // A module that is not there is never silent.
+    std::fs::remove_file(dir.join("broken.tf")).unwrap();
+    write(&dir, "main.tf", "module \"net\" {\n  source = \"terraform-aws-modules/vpc/aws\"\n}\n");
+    let out = exits(&dir, &["check", "."], 3);
+    assert!(said(&out).contains("vpc/aws"), "{}", said(&out));
+}
+
+#[test]
+fn every_verdict_has_the_members_of_the_contract() {
+    let dir = folder("check-contract");
+    write(&dir, "main.tf", "module \"m\" {\n  source = \"./m\"\n  for_each = toset([\"a\"])\n}\n");
+    std::fs::create_dir(dir.join("m")).unwrap();
+    write(&dir.join("m"), "b.tf", "resource \"aws_s3_bucket\" \"x\" {\n  count = 2\n}\n");
+    let rows = lines(&dir, &["check", ".", "--all", "--format", "jsonl"], 1);
+    let own: Vec<&Json> = rows.iter().filter(|r| r["rule"] == json!(RULE)).collect();
+    let addresses: Vec<&str> = own.iter().map(|r| r["address"].as_str().unwrap()).collect();
+    assert_eq!(addresses, ["module.m[\"a\"].aws_s3_bucket.x[0]", "module.m[\"a\"].aws_s3_bucket.x[1]"]);
+    let row = own[0];
+    assert_eq!((&row["file"], &row["line"], &row["end_line"]), (&json!("m/b.tf"), &json!(1), &json!(3)));
+    assert_eq!(row["module"], json!([{ "address": "module.m[\"a\"]", "file": "main.tf", "line": 1 }]));
+    assert_eq!((&row["kind"], &row["outcome"]), (&json!("aws.s3.bucket"), &json!("fail")));
+    assert!(row["aliases"]["checkov"].as_array().unwrap().contains(&json!("CKV_AWS_21")), "{row}");
+    assert!(row["because"][0]["path"] == json!("versioning") && row["needs"].is_array(), "{row}");
+    let mut outcomes: Vec<&str> = rows.iter().map(|r| r["outcome"].as_str().unwrap()).collect();
+    outcomes.sort_unstable();
+    outcomes.dedup();
+    assert!(outcomes.contains(&"pass") && outcomes.contains(&"fail"), "{outcomes:?}");
+    let keys: std::collections::BTreeSet<&str> = rows.iter().map(|r| r["fingerprint"].as_str().unwrap()).collect();
+    assert_eq!(keys.len(), rows.len(), "a fingerprint is one finding's");
+}
+
+#[test]
+fn code_show_prints_values_gaps_and_places() {
+    let dir = folder("check-code");
+    let source = "variable \"name\" {}\n\nvariable \"secret\" {\n  sensitive = true\n  default   = \"hush\"\n}\n\nresource \"aws_sqs_queue\" \"q\" {\n  name       = \"q-${1 + 1}\"\n  kms_master_key_id = var.name\n  policy = var.secret\n}\n";
+    write(&dir, "main.tf", source);
+    let rows = lines(&dir, &["code", "show", ".", "--format", "jsonl"], 0);
+    let row = &rows[0];
+    assert_eq!((&row["address"], &row["type"]), (&json!("aws_sqs_queue.q"), &json!("aws_sqs_queue")));
+    assert_eq!(row["values"]["name"], json!("q-2"));
+    assert_eq!(row["values"]["policy"], json!("(sensitive)"));
+    let gap = &row["unknown"][0];
+    assert_eq!((&gap["path"], &gap["expression"]), (&json!("kms_master_key_id"), &json!("var.name")), "{row}");
+    assert_eq!(
+        (&row["at"]["file"], &row["at"]["line"], &row["at"]["end_line"]),
+        (&json!("main.tf"), &json!(8), &json!(12))
+    );
+    let name = row["fields"].as_array().unwrap().iter().find(|f| f["path"] == json!("name")).unwrap();
+    assert_eq!((&name["at"]["line"], &name["at"]["column"]), (&json!(9), &json!(16)));
+    assert!(!text(&plumb(&dir, &["code", "show", "."])).contains("hush"));
+    let template =
+        "Resources:\n  Q:\n    Type: AWS::SQS::Queue\n    Properties:\n      QueueName: !Sub '${AWS::StackName}-q'\n";
+    write(&dir, "stack.yaml", template);
+    let rows = lines(&dir, &["code", "show", "stack.yaml", "--format", "jsonl"], 0);
+    assert_eq!((&rows[0]["address"], &rows[0]["dialect"]), (&json!("Q"), &json!("cloudformation")));
+    exits(&dir, &["code", "show", "nowhere"], 2);
+}
+
+#[test]
+fn formats_for_other_tools() {
+    let dir = folder("check-formats");
+    write(&dir, "a b.tf", &format!("# plumb:skip=aws.s3.bucket.tls-required only a test\n{BUCKET}"));
+    let sarif = text(&exits(&dir, &["check", ".", "--all", "--format", "sarif"], 1));
+    write(&dir, "out.sarif", &sarif);
+    let json: Json = serde_json::from_str(&sarif).unwrap();
+    let results = json["runs"][0]["results"].as_array().unwrap();
+    assert!(results.iter().any(|r| r["suppressions"][0]["justification"] == json!("only a test")));
+    let uri = &results[0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
+    assert_eq!(uri, &json!("a%20b.tf"));
+    let schema = root().join("../shared/schemas/sarif/sarif-2.1.0.schema.json");
+    match python().filter(|_| schema.exists()) {
+        None => eprintln!("skipped: SARIF against its schema (no Python environment or no ../shared/schemas)"),
+        Some(python) => {
+            let script = "import json, sys, jsonschema\nv = jsonschema.validators.validator_for(json.load(open(sys.argv[1])))(json.load(open(sys.argv[1])))\nerrors = [e.message[:300] for e in v.iter_errors(json.load(open(sys.argv[2])))]\nprint(errors)\nsys.exit(len(errors) > 0)";
+            let out =
+                Command::new(python).args(["-c", script]).arg(&schema).arg(dir.join("out.sarif")).output().unwrap();
+            assert!(out.status.success(), "{}{}", text(&out), said(&out));
+        }
+    }
+    // The fingerprints stay when lines move.
+    let prints = |sarif: &str| -> Vec<String> {
+        let json: Json = serde_json::from_str(sarif).unwrap();
+        let all = json["runs"][0]["results"].as_array().unwrap().clone();
+        let mut all: Vec<String> = all.iter().map(|r| r["partialFingerprints"].to_string()).collect();
+        all.sort();
+        all
+    };
+    write(&dir, "a b.tf", &format!("\n\n\n# plumb:skip=aws.s3.bucket.tls-required only a test\n{BUCKET}"));
+    assert_eq!(prints(&text(&exits(&dir, &["check", ".", "--all", "--format", "sarif"], 1))), prints(&sarif));
+
+    let junit = text(&exits(&dir, &["check", ".", "--check", RULE, "--format", "junit"], 1));
+    let doc = roxmltree::Document::parse(&junit).unwrap();
+    assert_eq!(doc.root_element().attribute("failures"), Some("1"));
+    let case = doc.descendants().find(|n| n.has_tag_name("testcase")).unwrap();
+    assert_eq!((case.attribute("name"), case.attribute("file")), (Some(RULE), Some("a b.tf")));
+    let github = text(&exits(&dir, &["check", ".", "--check", RULE, "--format", "github"], 1));
+    assert!(github.starts_with("::warning file=a b.tf,line=5,endLine=7,title=aws.s3.bucket.versioning::"), "{github}");
+    let gitlab: Json =
+        serde_json::from_str(&text(&exits(&dir, &["check", ".", "--check", RULE, "--format", "gitlab"], 1))).unwrap();
+    let one = &gitlab[0];
+    assert_eq!((&one["check_name"], &one["severity"]), (&json!(RULE), &json!("major")));
+    assert!(one["fingerprint"].as_str().unwrap().len() >= 32 && one["location"]["lines"]["begin"] == json!(5), "{one}");
+    let markdown = text(&exits(&dir, &["check", ".", "--check", RULE, "--format", "markdown"], 1));
+    assert!(markdown.contains("1 finding") && markdown.contains("`aws_s3_bucket.data`"), "{markdown}");
+    let compact = text(&exits(&dir, &["check", ".", "--check", RULE, "--compact", "--format", "text"], 1));
+    let first = compact.lines().next().unwrap();
+    assert_eq!(first, "a b.tf:5: medium: aws_s3_bucket.data: Buckets keep versions [aws.s3.bucket.versioning]");
+    let long = text(&exits(&dir, &["check", ".", "--check", RULE, "--format", "text"], 1));
+    assert!(long.contains("5 | resource \"aws_s3_bucket\" \"data\" {") && long.contains("^^^^"), "{long}");
+    assert!(long.contains("why: versioning is not set") || long.contains("why: versioning is false"), "{long}");
+}
+
+fn git(dir: &Path, args: &[&str]) {
+    let out = Command::new("git")
+        .args(["-c", "user.name=t", "-c", "user.email=t@example.org", "-C"])
+        .arg(dir)
+        .args(args)
+        .output()
+        .unwrap();
+    assert!(out.status.success(), "{}", said(&out));
+}
+
+#[test]
+fn only_what_a_change_introduces() {
+    let dir = folder("check-new");
+    git(&dir, &["init", "-q", "-b", "main"]);
+    write(&dir, "main.tf", BUCKET);
+    git(&dir, &["add", "-A"]);
+    git(&dir, &["commit", "-qm", "one"]);
+    exits(&dir, &["check", ".", "--check", RULE], 1);
+    exits(&dir, &["check", ".", "--check", RULE, "--new-since", "main"], 0);
+    // Moved down, and a second one beside it.
+    write(&dir, "main.tf", &format!("# a comment\n{BUCKET}{}", BUCKET.replace("data", "logs")));
+    let rows = lines(&dir, &["check", ".", "--check", RULE, "--new-since", "main", "--format", "jsonl"], 1);
+    let new: Vec<&Json> = rows.iter().map(|r| &r["address"]).collect();
+    assert_eq!(new, [&json!("aws_s3_bucket.logs")]);
+    // A baseline says the same without git.
+    exits(&dir, &["check", ".", "--check", RULE, "--create-baseline", "known.json"], 0);
+    exits(&dir, &["check", ".", "--check", RULE, "--baseline", "known.json"], 0);
+    write(&dir, "more.tf", &BUCKET.replace("data", "more"));
+    let rows = lines(&dir, &["check", ".", "--check", RULE, "--baseline", "known.json", "--format", "jsonl"], 1);
+    assert_eq!(rows.len(), 1);
+    exits(&dir, &["check", ".", "--new-since", "no-such-branch"], 2);
+}
+
+#[test]
+fn settings_come_from_a_file_and_frameworks_narrow() {
+    let dir = folder("check-config");
+    write(&dir, "main.tf", BUCKET);
+    write(
+        &dir,
+        "plumb.toml",
+        "[check]\nchecks = [\"aws.s3.bucket.versioning\"]\nfail_on = \"critical\"\ncompact = true\n",
+    );
+    let out = exits(&dir, &["check", ".", "--format", "text"], 0);
+    assert!(text(&out).starts_with("main.tf:1: medium"), "{}", text(&out));
+    exits(&dir, &["check", ".", "--fail-on", "low"], 1);
+    write(&dir, "plumb.toml", "[check]\nfail_onn = \"low\"\n");
+    let out = exits(&dir, &["check", "."], 2);
+    assert!(said(&out).contains("line 2: unknown field `fail_onn`"), "{}", said(&out));
+    std::fs::remove_file(dir.join("plumb.toml")).unwrap();
+    let all = lines(&dir, &["check", ".", "--all", "--format", "jsonl"], 1).len();
+    let some = lines(&dir, &["check", ".", "--all", "--framework", "cis_aws_6.0", "--format", "jsonl"], 1).len();
+    assert!(0 < some && some < all, "{some} of {all}");
+}
+
+#[test]
+fn a_plan_comes_through_standard_input() {
+    let dir = folder("check-plan");
+    let plan = json!({
+        "format_version": "1.2", "terraform_version": "1.11.0",
+        "planned_values": { "root_module": { "resources": [{
+            "address": "aws_sqs_queue.q", "mode": "managed", "type": "aws_sqs_queue", "name": "q",
+            "provider_name": "registry.terraform.io/hashicorp/aws", "values": { "name": "q", "sqs_managed_sse_enabled": false } }] } },
+        "resource_changes": [{ "address": "aws_sqs_queue.q", "mode": "managed", "type": "aws_sqs_queue", "name": "q",
+            "change": { "actions": ["create"], "before": null, "after": { "name": "q", "sqs_managed_sse_enabled": false },
+                        "after_unknown": { "arn": true }, "after_sensitive": {} } }],
+        "configuration": { "root_module": {} }
+    });
+    let run = |input: &str, code: i32| {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_plumb"))
+            .args(["check", "-", "--all", "--check", "aws.sqs.queue.encrypted", "--format", "jsonl"])
+            .current_dir(&dir)
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let out = child.wait_with_output().unwrap();
+        assert_eq!(out.status.code(), Some(code), "{}{}", text(&out), said(&out));
+        text(&out)
+    };
+    let row: Json = serde_json::from_str(run(&plan.to_string(), 1).trim()).unwrap();
+    assert_eq!((&row["address"], &row["outcome"]), (&json!("aws_sqs_queue.q"), &json!("fail")));
+    assert_eq!(run("not a plan", 2), "");
+}
+
+#[test]
+fn skips_need_a_reason_and_become_requests() {
+    let dir = folder("check-skips");
+    let skipped = |comment: &str| format!("{comment}\n{BUCKET}");
+    write(&dir, "main.tf", &skipped("#checkov:skip=CKV_AWS_21:rebuilt from source every night"));
+    let check: &[&str] = &["check", ".", "--check", RULE];
+    exits(&dir, check, 0);
+    exits(&dir, &[check, &["--ignore-inline"]].concat(), 1);
+    exits(&dir, &[check, &["--ignore-inline", "--record"]].concat(), 2);
+    let out = exits(&dir, &[check, &["--record"]].concat(), 0);
+    assert!(said(&out).contains("1 new exception request"), "{}", said(&out));
+    let drafts = lines(&dir, &["exceptions", "drafts", "--format", "jsonl"], 0);
+    assert_eq!(drafts.len(), 1);
+    let draft = &drafts[0]["draft"];
+    assert_eq!(draft["justification"], json!("rebuilt from source every night"));
+    assert!(draft.to_string().contains(RULE) && draft.to_string().contains("main.tf"), "{draft}");
+    // The same skip again is the same request; the log can be verified.
+    exits(&dir, &[check, &["--record"]].concat(), 0);
+    assert_eq!(lines(&dir, &["exceptions", "drafts", "--format", "jsonl"], 0).len(), 1);
+    exits(&dir, &["audit", "verify"], 0);
+    for (comment, want) in [
+        ("# plumb:skip=aws.s3.bucket.versioning", "gives no reason"),
+        ("# trivy:ignore:AVD-AWS-0090", "gives no reason"),
+        ("# kics-scan ignore-block", "gives no reason"),
+    ] {
+        write(&dir, "main.tf", &skipped(comment));
+        let out = exits(&dir, check, 1);
+        assert!(said(&out).contains(want), "{comment}: {}", said(&out));
+    }
+    write(&dir, "main.tf", &skipped("# plumb:skip=aws.s3.bucket.mfa-delete not here"));
+    let out = exits(&dir, check, 1);
+    assert!(
+        said(&out).contains("main.tf:1: the skip of aws.s3.bucket.mfa-delete matches no finding"),
+        "{}",
+        said(&out)
+    );
+}
+
+/// What a fake host of reviews holds, and what it was asked.
+#[derive(Default)]
+struct Held {
+    comments: Vec<(u64, String)>,
+    asked: Vec<(String, String, String)>,
+    refuse: bool,
+}
+
+/// A fake of the comment endpoints of GitHub and GitLab. It pages, and answers only to the right token.
+fn reviews(token: &'static str) -> (String, Arc<Mutex<Held>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let held = Arc::new(Mutex::new(Held::default()));
+    let shared = Arc::clone(&held);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let (mut first, mut length, mut allowed) = (String::new(), 0, false);
+            reader.read_line(&mut first).unwrap();
+            loop {
+                let mut line = String::new();
+                reader.read_line(&mut line).unwrap();
+                let Some((name, value)) = line.trim().split_once(": ") else { break };
+                match name.to_ascii_lowercase().as_str() {
+                    "content-length" => length = value.parse().unwrap(),
+                    "authorization" => allowed |= value == format!("Bearer {token}"),
+                    "private-token" => allowed |= value == token,
+                    _ => {}
+                }
+            }
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).unwrap();
+            let words: Vec<&str> = first.split(' ').collect();
+            let (method, path) = (words[0], words[1]);
+            let text = serde_json::from_slice::<Json>(&body).ok().and_then(|b| b["body"].as_str().map(str::to_owned));
+            let mut held = shared.lock().unwrap();
+            held.asked.push((method.to_owned(), path.to_owned(), text.clone().unwrap_or_default()));
+            let (status, answer) = if !allowed || held.refuse {
+                (403, json!({ "message": format!("token {token} may not write") }))
+            } else if method == "GET" {
+                let page: usize = path.rsplit("page=").next().unwrap().parse().unwrap();
+                let rows = held.comments.iter().skip((page - 1) * 100).take(100);
+                (200, rows.map(|(id, body)| json!({ "id": id, "body": body })).collect())
+            } else if method == "POST" {
+                let id = 1000 + held.comments.len() as u64;
+                held.comments.push((id, text.unwrap()));
+                (201, json!({ "id": id }))
+            } else {
+                let id: u64 = path.rsplit('/').next().unwrap().parse().unwrap();
+                match held.comments.iter_mut().find(|(known, _)| *known == id) {
+                    Some((_, body)) => {
+                        *body = text.unwrap();
+                        (200, json!({ "id": id }))
+                    }
+                    None => (404, json!({ "message": "Not Found" })),
+                }
+            };
+            let answer = answer.to_string();
+            let head = format!(
+                "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                answer.len()
+            );
+            stream.write_all((head + &answer).as_bytes()).unwrap();
+        }
+    });
+    (address, held)
+}
+
+#[test]
+fn a_request_gets_one_comment_that_is_updated() {
+    const TOKEN: &str = "s3cr3t-t0ken-of-nobody";
+    let dir = folder("check-comment");
+    let event = write(&dir, "event.json", "{\"pull_request\": {\"number\": 7}}");
+    for host in ["github", "gitlab"] {
+        let (address, held) = reviews(TOKEN);
+        // Others talk too: ours is on the second page.
+        held.lock().unwrap().comments = (0..130).map(|n| (n, format!("comment {n}"))).collect();
+        let run = |code: i32, token: &str| {
+            let out = Command::new(env!("CARGO_BIN_EXE_plumb"))
+                .args(["check", ".", "--check", RULE, "--pr-comment", host])
+                .current_dir(&dir)
+                .env_remove("GITHUB_REF")
+                .env("GITHUB_API_URL", &address)
+                .env("GITHUB_REPOSITORY", "northwind/infra")
+                .env("GITHUB_EVENT_PATH", &event)
+                .env("GITHUB_TOKEN", token)
+                .env("CI_API_V4_URL", format!("{address}/api/v4"))
+                .env("CI_PROJECT_ID", "42")
+                .env("CI_MERGE_REQUEST_IID", "7")
+                .env("GITLAB_TOKEN", token)
+                .output()
+                .unwrap();
+            assert_eq!(out.status.code(), Some(code), "{}{}", text(&out), said(&out));
+            assert!(!(text(&out) + &said(&out)).contains(TOKEN), "the token is shown: {}", said(&out));
+            said(&out)
+        };
+        write(&dir, "main.tf", BUCKET);
+        assert!(run(1, TOKEN).contains("commented on the request"));
+        let posted = held.lock().unwrap().asked.last().cloned().unwrap();
+        let want = match host {
+            "github" => "/repos/northwind/infra/issues/7/comments",
+            _ => "/api/v4/projects/42/merge_requests/7/notes",
+        };
+        assert_eq!((posted.0.as_str(), posted.1.as_str()), ("POST", want));
+        assert!(posted.2.contains("Buckets keep versions") && posted.2.contains("main.tf:1"), "{}", posted.2);
+        assert!(run(1, TOKEN).contains("says this already"));
+        write(&dir, "main.tf", &format!("{BUCKET}{KEEPS}"));
+        assert!(run(0, TOKEN).contains("updated the comment"));
+        let changed = held.lock().unwrap().asked.last().cloned().unwrap();
+        let (method, path) = if host == "github" {
+            ("PATCH", "/repos/northwind/infra/issues/comments/1130")
+        } else {
+            ("PUT", "/api/v4/projects/42/merge_requests/7/notes/1130")
+        };
+        assert_eq!((changed.0.as_str(), changed.1.as_str()), (method, path));
+        assert!(changed.2.contains("no findings"), "{}", changed.2);
+        assert_eq!(held.lock().unwrap().comments.len(), 131, "one comment of ours");
+        // A refusal is told with what would be right, and without the token even where the host echoes it.
+        held.lock().unwrap().refuse = true;
+        let refused = run(4, TOKEN);
+        assert!(refused.contains("403") && refused.contains("the token needs"), "{refused}");
+        write(&dir, "main.tf", BUCKET);
+        run(1, TOKEN);
+        assert!(run(1, "").contains("_TOKEN"), "an unset variable is named");
+    }
+}

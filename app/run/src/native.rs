@@ -1,0 +1,605 @@
+//! Native rules: pages whose condition is a function of the assessment instead of an expression.
+//!
+//! The table [`NATIVE`] is closed; a test holds that pages and functions name each other. Verdicts follow the same
+//! law as everywhere: a pass needs everything it hangs on to have been read, a failure needs positive evidence.
+
+use crate::exposure::{AnalysisError, Assessment};
+use plumb_assess::{
+    exposure::{Class, Estate, Exposure, Step, Table},
+    identity::aws::escalate::Admin,
+    paths::{Edge, Family},
+    policy,
+    principals::ORGANIZATION_KIND,
+};
+use plumb_catalog::{Catalog, Condition, Problem};
+use plumb_evaluate::{
+    AccountFacts, Checked, CompiledRule, NativeFunction, RuleSet, Selection, example_world, outcome_of,
+};
+use plumb_model::{Leaf, Outcome, Reason, Resource, RuleId, Severity, Source, Unknown, Value, Verdict};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// Kinds the network is read from.
+const NETWORK: &[&str] = &[
+    "aws.ec2.instance",
+    "aws.ec2.network-acl",
+    "aws.ec2.network-interface",
+    "aws.ec2.security-group",
+    "aws.vpc.route-table",
+    "aws.vpc.subnet",
+];
+/// Kinds principals are read from, with the organisation's policies.
+const IDENTITY: &[&str] = &["aws.iam.user", "aws.iam.group", "aws.iam.role", "aws.iam.policy", ORGANIZATION_KIND];
+/// Kinds whose own settings tell how they stand towards the outside, and what attack paths lead over or to.
+const RESOURCES: &[&str] = &[
+    "aws.apigateway.rest-api",
+    "aws.apigatewayv2.api",
+    "aws.cloudfront.distribution",
+    "aws.dynamodb.table",
+    "aws.ec2.account",
+    "aws.ec2.ebs-snapshot",
+    "aws.ec2.image",
+    "aws.ecr.registry",
+    "aws.ecr.repository",
+    "aws.ecs.service",
+    "aws.ecs.task-definition",
+    "aws.efs.file-system",
+    "aws.eks.cluster",
+    "aws.elbv2.load-balancer",
+    "aws.eventbridge.event-bus",
+    "aws.glacier.vault",
+    "aws.kinesis.stream",
+    "aws.kms.key",
+    "aws.lambda.function",
+    "aws.opensearch.domain",
+    "aws.backup.vault",
+    "aws.rds.cluster",
+    "aws.rds.cluster-snapshot",
+    "aws.rds.instance",
+    "aws.rds.snapshot",
+    "aws.redshift.cluster",
+    "aws.s3.access-point",
+    "aws.s3.account",
+    "aws.s3.bucket",
+    "aws.secretsmanager.secret",
+    "aws.sns.topic",
+    "aws.sqs.queue",
+    "aws.vpc.endpoint-service",
+];
+
+const fn function(name: &'static str, reads: &'static [&'static str]) -> NativeFunction {
+    NativeFunction { name, reads }
+}
+
+/// Every kind the assessment looks into.
+const EVERYTHING: &[&str] = &{
+    let mut all = [""; NETWORK.len() + IDENTITY.len() + RESOURCES.len()];
+    let mut at = 0;
+    while at < all.len() {
+        all[at] = if at < NETWORK.len() {
+            NETWORK[at]
+        } else if at < NETWORK.len() + IDENTITY.len() {
+            IDENTITY[at - NETWORK.len()]
+        } else {
+            RESOURCES[at - NETWORK.len() - IDENTITY.len()]
+        };
+        at += 1;
+    }
+    all
+};
+
+/// The functions native pages may name.
+pub const NATIVE: &[NativeFunction] = &[
+    function("exposure", EVERYTHING),
+    function("outside-sharing", EVERYTHING),
+    function("attack-paths", EVERYTHING),
+    function("admin-equivalent", IDENTITY),
+    function("can-become-admin", EVERYTHING),
+    function("external-trust", IDENTITY),
+    function("dormant", IDENTITY),
+];
+
+/// The kinds the assessment looks into.
+pub(crate) fn reads() -> impl Iterator<Item = &'static str> {
+    EVERYTHING.iter().copied()
+}
+
+/// Judges one table by a native rule; each verdict with its severity.
+pub(crate) fn judge(rule: &CompiledRule, facts: &AccountFacts, found: &Assessment) -> Vec<(Verdict, Severity)> {
+    let Some(native) = rule.native() else { return Vec::new() };
+    let Some(table) = found.estate.tables.get(rule.kind().id.as_str()) else { return Vec::new() };
+    let judge = Judge { rule, facts, found, table, out: Vec::new() };
+    match native.function {
+        "exposure" => judge.exposure(),
+        "outside-sharing" => judge.outside_sharing(),
+        "attack-paths" => judge.attack_paths(),
+        "admin-equivalent" => judge.admin_equivalent(),
+        "can-become-admin" => judge.can_become_admin(),
+        "external-trust" => judge.external_trust(),
+        "dormant" => judge.dormant(),
+        _ => Vec::new(),
+    }
+}
+
+/// What keeps the answer about attack paths open.
+pub(crate) fn path_needs(found: &Assessment) -> Vec<Arc<Unknown>> {
+    let mut needs = found.needs.clone();
+    needs.extend(found.estate.tables.values().filter_map(|t| t.gap.clone()));
+    let entry = |e: &&Exposure| plumb_assess::paths::is_entry(&e.kind) || plumb_assess::paths::holds_data(&e.kind);
+    for e in found.exposures.iter().filter(entry) {
+        if e.at_most.is_some_and(|most| most >= Class::InternetAuthenticated) {
+            needs.extend(e.missing.iter().cloned());
+        }
+    }
+    needs.sort_by_key(|n| n.describe());
+    needs.dedup();
+    needs
+}
+
+struct Judge<'a> {
+    rule: &'a CompiledRule,
+    facts: &'a AccountFacts,
+    found: &'a Assessment,
+    table: &'a Table,
+    out: Vec<(Verdict, Severity)>,
+}
+
+impl Judge<'_> {
+    #[allow(clippy::too_many_arguments)]
+    fn say(&mut self, r: &Resource, part: &str, outcome: Outcome, needs: Vec<Arc<Unknown>>, because: Vec<Leaf>) {
+        let verdict = Verdict {
+            rule: self.rule.id.clone(),
+            kind: r.kind.clone(),
+            account: r.account.clone(),
+            region: r.region.clone(),
+            resource: r.id.clone(),
+            name: Arc::clone(&r.name),
+            sub_key: part.into(),
+            outcome,
+            needs,
+            because,
+        };
+        self.out.push((verdict, self.rule.severity));
+    }
+
+    fn texts(&self, param: &str) -> Vec<String> {
+        let native = self.rule.native();
+        let value = native.and_then(|n| n.params.get(param)).and_then(Value::as_list);
+        value.unwrap_or_default().iter().filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+
+    fn number(&self, param: &str, default: i64) -> i64 {
+        self.rule.native().and_then(|n| n.params.get(param)).and_then(Value::as_int).unwrap_or(default)
+    }
+
+    /// Where a fact comes from: the call that fed the field.
+    fn source(&self, step: &Step) -> Source {
+        source_of(&self.found.estate, step)
+    }
+
+    fn leaf(&self, own: &str, step: &Step, expected: &str) -> Leaf {
+        let path = if step.resource == own { step.field.clone() } else { format!("{} {}", step.resource, step.field) };
+        Leaf { path, observed: Value::from(step.says.as_str()), expected: expected.into(), source: self.source(step) }
+    }
+
+    fn exposure(mut self) -> Vec<(Verdict, Severity)> {
+        let failing: Vec<Class> = self.texts("classes").iter().filter_map(|c| c.parse().ok()).collect();
+        let least = failing.iter().min().copied().unwrap_or(Class::InternetAuthenticated);
+        let exposures = by_resource(self.found);
+        for r in &self.table.resources {
+            let Some(e) = exposures.get(&(r.kind.as_str(), r.id.as_str())) else {
+                self.say(r, "", Outcome::NotApplicable, Vec::new(), Vec::new());
+                continue;
+            };
+            let expected = format!("nobody outside reaches it ({} is not wanted)", e.class.name());
+            let mut leaves: Vec<Leaf> = e.proof.iter().map(|s| self.leaf(&e.resource, s, &expected)).collect();
+            let class = Leaf {
+                path: "exposure".into(),
+                observed: Value::from(e.class.name()),
+                expected: format!("none of {}", self.texts("classes").join(", ")),
+                source: Source::Derived,
+            };
+            leaves.insert(0, class);
+            if failing.contains(&e.class) {
+                self.say(r, "", Outcome::Fail, Vec::new(), leaves);
+            } else if e.at_most.is_some_and(|most| most >= least) {
+                self.say(r, "", Outcome::Unknown, e.missing.clone(), leaves);
+            } else {
+                self.say(r, "", Outcome::Pass, Vec::new(), leaves);
+            }
+        }
+        self.out
+    }
+
+    fn outside_sharing(mut self) -> Vec<(Verdict, Severity)> {
+        let exposures = by_resource(self.found);
+        let known = self.texts("known_accounts");
+        for r in &self.table.resources {
+            let Some(e) = exposures.get(&(r.kind.as_str(), r.id.as_str())) else {
+                self.say(r, "", Outcome::NotApplicable, Vec::new(), Vec::new());
+                continue;
+            };
+            let strangers: Vec<&String> = e.outside_accounts.iter().filter(|a| !known.contains(a)).collect();
+            for account in &strangers {
+                let steps = e.proof.iter().filter(|s| s.says.contains(account.as_str()));
+                let leaves =
+                    steps.map(|s| self.leaf(&e.resource, s, "accounts of the organisation, or known ones")).collect();
+                self.say(r, account, Outcome::Fail, Vec::new(), leaves);
+            }
+            let open = e.at_most.is_some_and(|most| most >= Class::CrossAccount);
+            if open {
+                self.say(r, "", Outcome::Unknown, e.missing.clone(), Vec::new());
+            } else if strangers.is_empty() {
+                self.say(r, "", Outcome::Pass, Vec::new(), Vec::new());
+            }
+        }
+        self.out
+    }
+
+    fn attack_paths(mut self) -> Vec<(Verdict, Severity)> {
+        let goals = self.texts("goals");
+        let wanted = |f: &&Family| {
+            f.goals
+                .iter()
+                .any(|g| goals.iter().any(|w| w == if g.kind == "administration" { "administration" } else { "data" }))
+        };
+        let needs = path_needs(self.found);
+        let families: Vec<&Family> = self.found.report.families.iter().filter(wanted).collect();
+        for r in &self.table.resources {
+            for family in &families {
+                let leaves = self.steps(family);
+                let severity = family.severity.parse().unwrap_or(self.rule.severity);
+                if family.certain {
+                    self.say(r, &family.id, Outcome::Fail, Vec::new(), leaves);
+                } else {
+                    let open = family.steps.iter().flat_map(|e| &e.depends_on).map(|what| hangs_on(what)).collect();
+                    self.say(r, &family.id, Outcome::Unknown, open, leaves);
+                }
+                if let Some(last) = self.out.last_mut() {
+                    last.1 = severity;
+                }
+            }
+            if !needs.is_empty() {
+                self.say(r, "", Outcome::Unknown, needs.clone(), Vec::new());
+            } else if families.is_empty() {
+                self.say(r, "", Outcome::Pass, Vec::new(), Vec::new());
+            }
+        }
+        self.out
+    }
+
+    /// The steps of a family's path as leaves, what is at stake, and what to cut.
+    fn steps(&self, family: &Family) -> Vec<Leaf> {
+        let mut out = Vec::new();
+        for (n, edge) in family.steps.iter().enumerate() {
+            let at = format!("step {}: {} → {} ({})", n + 1, edge.from, edge.to, edge.kind);
+            for step in &edge.because {
+                out.push(Leaf {
+                    path: format!("{at}: {} {}", step.resource, step.field),
+                    observed: Value::from(step.says.as_str()),
+                    expected: "this step is not possible".into(),
+                    source: self.source(step),
+                });
+            }
+            if edge.because.is_empty() {
+                out.push(Leaf {
+                    path: at,
+                    observed: Value::from(edge.kind),
+                    expected: "this step is not possible".into(),
+                    source: Source::Derived,
+                });
+            }
+        }
+        for goal in family.goals.iter().take(5) {
+            let class =
+                if goal.data_class.is_empty() { String::new() } else { format!(", data class {}", goal.data_class) };
+            let tier =
+                if self.facts.tier.is_empty() { String::new() } else { format!(", account tier {}", self.facts.tier) };
+            out.push(Leaf {
+                path: "crown jewel".into(),
+                observed: Value::from(format!("{} ({}{class}{tier})", goal.node, goal.kind)),
+                expected: "no path from outside leads to it".into(),
+                source: Source::Derived,
+            });
+        }
+        let on_path = |c: &&plumb_assess::paths::Cut| {
+            family.steps.iter().any(|e: &Edge| e.from == c.from && e.to == c.to && e.kind == c.kind)
+        };
+        for cut in self.found.report.cuts.iter().filter(on_path).take(3) {
+            out.push(Leaf {
+                path: "cheapest cut".into(),
+                observed: Value::from(format!("{} → {} ({})", cut.from, cut.to, cut.kind)),
+                expected: format!("removed: {} of {} paths of the account die", cut.kills, cut.of),
+                source: Source::Derived,
+            });
+        }
+        out
+    }
+
+    fn admin_equivalent(mut self) -> Vec<(Verdict, Severity)> {
+        let allowed = self.texts("allowed");
+        let found = self.found;
+        for r in &self.table.resources {
+            let Some((principal, standing)) = standing_of(found, r.id.as_str()) else {
+                self.say(r, "", Outcome::Unknown, needs_or(found, r.id.as_str()), Vec::new());
+                continue;
+            };
+            if principal.is_service_linked() || allowed.iter().any(|a| *a == principal.name || *a == principal.arn) {
+                self.say(r, "", Outcome::NotApplicable, Vec::new(), Vec::new());
+            } else if standing.admin != Admin::No {
+                let says = if standing.admin == Admin::Full {
+                    "may do everything, or nearly"
+                } else {
+                    "may do everything in IAM, and so give itself the rest"
+                };
+                let leaves = principal.attachments.iter().map(|a| Leaf {
+                    path: format!("policy {}", a.policy.name),
+                    observed: Value::from(says),
+                    expected: "the permissions its work needs".into(),
+                    source: Source::Api("iam:GetAccountAuthorizationDetails".into()),
+                });
+                let leaves = leaves.collect();
+                self.say(r, "", Outcome::Fail, Vec::new(), leaves);
+            } else if found.needs.is_empty() {
+                self.say(r, "", Outcome::Pass, Vec::new(), Vec::new());
+            } else {
+                self.say(r, "", Outcome::Unknown, found.needs.clone(), Vec::new());
+            }
+        }
+        self.out
+    }
+
+    /// Judged on the account: each principal that can become an administrator is a part.
+    fn can_become_admin(mut self) -> Vec<(Verdict, Severity)> {
+        let allowed = self.texts("allowed");
+        let found = self.found;
+        for r in &self.table.resources {
+            let mut any = false;
+            for (principal, standing) in found.world.details.principals.iter().zip(&found.escalations.standings) {
+                let wanted = allowed.iter().any(|a| *a == principal.name || *a == principal.arn);
+                if standing.admin != Admin::No || !standing.can_become_admin || principal.is_service_linked() || wanted
+                {
+                    continue;
+                }
+                any = true;
+                let first = found.escalations.edges.iter().filter(|e| e.from == principal.arn && e.leads_to_admin);
+                let first = first
+                    .min_by_key(|e| standing.steps.first().is_none_or(|s| s.method != e.method || s.target != e.to));
+                let mut leaves: Vec<Leaf> = Vec::new();
+                for (n, step) in standing.steps.iter().enumerate() {
+                    leaves.push(Leaf {
+                        path: format!("step {}: {}", n + 1, step.method),
+                        observed: Value::from(format!("{} → {}", step.kind, step.target)),
+                        expected: "no way to administration".into(),
+                        source: Source::Api("iam:GetAccountAuthorizationDetails".into()),
+                    });
+                }
+                for evidence in first.into_iter().flat_map(|e| &e.because) {
+                    let by: Vec<String> = evidence
+                        .statements
+                        .iter()
+                        .map(|b| format!("{} {} {}", b.effect, b.policy, b.statement).trim_end().to_owned())
+                        .collect();
+                    leaves.push(Leaf {
+                        path: format!("{} on {}", evidence.what, evidence.on),
+                        observed: Value::from(by.join(", ")),
+                        expected: "denied, or narrowed to what the work needs".into(),
+                        source: Source::Api("iam:GetAccountAuthorizationDetails".into()),
+                    });
+                }
+                let assumed: Vec<Arc<Unknown>> =
+                    first.into_iter().flat_map(|e| &e.assumes).map(|what| hangs_on(what)).collect();
+                let certain = found
+                    .escalations
+                    .edges
+                    .iter()
+                    .any(|e| e.from == principal.arn && e.leads_to_admin && e.assumes.is_empty());
+                let outcome = if certain { Outcome::Fail } else { Outcome::Unknown };
+                let needs = if certain { Vec::new() } else { assumed };
+                self.say(r, &principal.arn, outcome, needs, leaves);
+            }
+            if !found.needs.is_empty() {
+                self.say(r, "", Outcome::Unknown, found.needs.clone(), Vec::new());
+            } else if !any {
+                self.say(r, "", Outcome::Pass, Vec::new(), Vec::new());
+            }
+        }
+        self.out
+    }
+
+    fn external_trust(mut self) -> Vec<(Verdict, Severity)> {
+        let known = self.texts("known_accounts");
+        let found = self.found;
+        let ours: Vec<&str> =
+            found.estate.organization.iter().map(String::as_str).chain(known.iter().map(String::as_str)).collect();
+        for r in &self.table.resources {
+            let Some((principal, _)) = standing_of(found, r.id.as_str()) else {
+                self.say(r, "", Outcome::Unknown, needs_or(found, r.id.as_str()), Vec::new());
+                continue;
+            };
+            let Some(trust) = &principal.trust else {
+                self.say(r, "", Outcome::Unknown, needs_or(found, r.id.as_str()), Vec::new());
+                continue;
+            };
+            let grants = policy::external_accounts(&trust.document, &principal.account, &ours);
+            let mut open: BTreeMap<String, Vec<Leaf>> = BTreeMap::new();
+            for grant in grants.iter().filter(|g| !g.external_id) {
+                let statements = trust.document.statements.iter().filter(|s| s.label() == grant.statement);
+                let tied = |s: &plumb_assess::identity::aws::document::Statement| {
+                    s.conditions.iter().any(|c| {
+                        policy::limits(c, policy::Definition::Reachable)
+                            || c.key.as_ref() == "aws:multifactorauthpresent"
+                    })
+                };
+                if statements.clone().count() > 0 && statements.clone().all(tied) {
+                    continue;
+                }
+                open.entry(grant.account.clone()).or_default().push(Leaf {
+                    path: format!("trust.{}", grant.statement),
+                    observed: Value::from(format!("account {} may assume it", grant.account)),
+                    expected: "an external id, or a condition that fixes who comes".into(),
+                    source: Source::Api("iam:GetAccountAuthorizationDetails".into()),
+                });
+            }
+            let none = open.is_empty();
+            for (account, leaves) in open {
+                self.say(r, &account, Outcome::Fail, Vec::new(), leaves);
+            }
+            if none {
+                let outside = if grants.is_empty() { Outcome::NotApplicable } else { Outcome::Pass };
+                self.say(r, "", outside, Vec::new(), Vec::new());
+            }
+        }
+        self.out
+    }
+
+    fn dormant(mut self) -> Vec<(Verdict, Severity)> {
+        let days = self.number("days", 90);
+        let entries = self.found.inventory(days);
+        for r in &self.table.resources {
+            let Some(entry) = entries.get(r.id.as_str()) else {
+                self.say(r, "", Outcome::Unknown, needs_or(self.found, r.id.as_str()), Vec::new());
+                continue;
+            };
+            let service_linked = entry.class == plumb_assess::identity::aws::inventory::Class::ServiceLinked;
+            let last = entry.last_active.map_or_else(|| "never".to_owned(), |t| t.to_string());
+            let leaf = Leaf {
+                path: "last sign of life".into(),
+                observed: Value::from(last),
+                expected: format!("within {days} days"),
+                source: Source::Api(
+                    if r.kind.as_str() == "aws.iam.user" {
+                        "iam:GetCredentialReport"
+                    } else {
+                        "iam:GetAccountAuthorizationDetails"
+                    }
+                    .into(),
+                ),
+            };
+            let unread: Vec<Arc<Unknown>> = r.fields.iter().filter_map(|f| f.first_unknown().cloned()).collect();
+            match entry.dormant {
+                _ if service_linked => self.say(r, "", Outcome::NotApplicable, Vec::new(), Vec::new()),
+                Some(false) => self.say(r, "", Outcome::Pass, Vec::new(), vec![leaf]),
+                Some(true) if unread.is_empty() => self.say(r, "", Outcome::Fail, Vec::new(), vec![leaf]),
+                _ => {
+                    let needs = if unread.is_empty() {
+                        vec![hangs_on("no answer tells when it was last used")]
+                    } else {
+                        unread
+                    };
+                    self.say(r, "", Outcome::Unknown, needs, vec![leaf]);
+                }
+            }
+        }
+        self.out
+    }
+}
+
+fn by_resource(found: &Assessment) -> BTreeMap<(&str, &str), &Exposure> {
+    found.exposures.iter().map(|e| ((e.kind.as_str(), e.resource.as_str()), e)).collect()
+}
+
+fn standing_of<'a>(
+    found: &'a Assessment,
+    arn: &str,
+) -> Option<(&'a plumb_assess::identity::aws::details::Principal, &'a plumb_assess::identity::aws::escalate::Standing)>
+{
+    let mut all = found.world.details.principals.iter().zip(&found.escalations.standings);
+    all.find(|(p, _)| p.arn == arn)
+}
+
+fn needs_or(found: &Assessment, what: &str) -> Vec<Arc<Unknown>> {
+    if found.needs.is_empty() { vec![hangs_on(&format!("`{what}` could not be read"))] } else { found.needs.clone() }
+}
+
+fn hangs_on(what: &str) -> Arc<Unknown> {
+    let mut unknown = Unknown::new(Reason::NotAsked, "assess");
+    unknown.detail = what.to_owned();
+    Arc::new(unknown)
+}
+
+fn source_of(estate: &Estate, step: &Step) -> Source {
+    let table = estate.tables.values().find(|t| t.resources.iter().any(|r| r.id.as_str() == step.resource));
+    let Some(table) = table else { return Source::Derived };
+    let root = step.field.split(['.', '[', ' ']).next().unwrap_or_default();
+    let field = table.kind.slot(root).and_then(|i| table.kind.fields.get(i));
+    let call = match field {
+        Some(field) => table.kind.source_of(field),
+        None => table.kind.list.as_ref().map_or_else(|| table.kind.id.to_string(), |l| l.call.name()),
+    };
+    Source::Api(call.into())
+}
+
+/// Runs the examples of native pages and adds what is wrong to what checking the other pages found.
+pub fn check_native(catalog: &Catalog, checked: &mut Checked) {
+    let selection = Selection { natives: NATIVE, ..Selection::default() };
+    let (set, problems) = RuleSet::compile(catalog, &selection);
+    let native = |file: &str| catalog.rules.values().any(|r| r.file == file && matches!(r.pass, Condition::Native(_)));
+    checked.problems.extend(problems.into_iter().filter(|p| native(&p.file)));
+    for rule in catalog.rules.values().filter(|r| matches!(r.pass, Condition::Native(_))) {
+        if !set.of_kind(&rule.kind).iter().any(|r| r.id == rule.id) {
+            continue;
+        }
+        for example in &rule.examples {
+            checked.run += 1;
+            let mut wrong = |message: String, help: String| {
+                checked.problems.push(Problem::new(&rule.file, example.block.line, message, help));
+            };
+            match example_verdicts(catalog, &rule.id, example) {
+                Err(message) => wrong(message, String::new()),
+                Ok(verdicts) => {
+                    let got = outcome_of(&verdicts);
+                    if got != example.expect {
+                        let why = verdicts.iter().flat_map(|v| v.needs.iter().map(|n| n.describe()));
+                        let says = verdicts.iter().flat_map(|v| {
+                            v.because.iter().map(|l| format!("{} {}", l.path, l.observed.to_plain_json()))
+                        });
+                        let message = format!("the example says {:?} and comes out {got:?}", example.expect);
+                        wrong(message, why.chain(says).collect::<Vec<_>>().join("; "));
+                    }
+                }
+            }
+        }
+    }
+    checked.problems.sort();
+    checked.problems.dedup();
+}
+
+/// What an example of a native page comes out as.
+///
+/// # Errors
+/// What is wrong with the example.
+pub fn example_verdicts(
+    catalog: &Catalog,
+    rule: &RuleId,
+    example: &plumb_catalog::Example,
+) -> Result<Vec<Verdict>, String> {
+    let page = catalog.rules.get(rule).ok_or("there is no such rule")?;
+    let here = example_world(catalog, page, example)?;
+    let selection = Selection {
+        rules: Some(BTreeSet::from([rule.clone()])),
+        params: BTreeMap::from([(rule.clone(), here.params)]),
+        natives: NATIVE,
+    };
+    let (set, problems) = RuleSet::compile(catalog, &selection);
+    if let Some(problem) = problems.first() {
+        return Err(problem.to_string());
+    }
+    let compiled = set.iter().next().ok_or("the rule does not compile")?;
+    let mut estate = Estate { account: here.facts.id.clone(), ..Estate::default() };
+    estate.organization = here.facts.organization_accounts.iter().filter(|a| **a != here.facts.id).cloned().collect();
+    for name in reads() {
+        let Some(kind) = catalog.kinds.get(name) else { continue };
+        let (resources, gap) = here.tables.get(&kind.id).cloned().unwrap_or_default();
+        estate.tables.insert(name.into(), Table { kind: Arc::new(kind.clone()), resources, gap: gap.map(Arc::new) });
+    }
+    let kind = Arc::clone(compiled.kind());
+    let table =
+        estate.tables.entry(kind.id.to_string()).or_insert_with(|| Table { kind, resources: Vec::new(), gap: None });
+    table.resources.push(here.resource.clone());
+    let found = Assessment::of(estate, here.now).map_err(|e: AnalysisError| e.to_string())?;
+    let verdicts = judge(compiled, &here.facts, &found).into_iter().map(|(v, _)| v);
+    Ok(verdicts.filter(|v| v.resource == here.resource.id).collect())
+}
