@@ -121,7 +121,8 @@ impl Touch {
     pub fn new(catalog: &Catalog, rules: &RuleSet) -> Self {
         let mut by_service: BTreeMap<String, BTreeSet<RuleId>> = BTreeMap::new();
         for rule in rules.iter() {
-            let one = Selection { rules: Some([rule.id.clone()].into()), params: BTreeMap::new(), natives: crate::NATIVE };
+            let one =
+                Selection { rules: Some([rule.id.clone()].into()), params: BTreeMap::new(), natives: crate::NATIVE };
             let (alone, _) = RuleSet::compile(catalog, &one);
             for kind in crate::scan::kinds_for(catalog, &alone) {
                 for call in kind.calls() {

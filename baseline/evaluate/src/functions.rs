@@ -82,8 +82,8 @@ pub(crate) fn kind_type(kind: &Kind) -> Type {
 }
 
 /// The functions a rule of `kind` may call.
-pub(crate) fn functions(base: &Functions, kinds: &Arc<BTreeMap<KindId, Type>>, kind: &Kind) -> Functions {
-    let mut functions = base.clone();
+pub(crate) fn functions(base: &Arc<Functions>, kinds: &Arc<BTreeMap<KindId, Type>>, kind: &Kind) -> Functions {
+    let mut functions = Functions::over(Arc::clone(base));
     let links: BTreeMap<String, (Type, bool)> = kind
         .links
         .iter()

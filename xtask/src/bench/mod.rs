@@ -23,9 +23,7 @@ struct Bench {
 /// Every bench, one line each.
 const BENCHES: &[Bench] = &[
     Bench {
-        name: "eval",
-        about: "judging synthetic resources against 1 µs a verdict [--resources N]",
-        run: eval::run,
+        name: "eval", about: "judging synthetic resources against 1 µs a verdict [--resources N]", run: eval::run
     },
     Bench {
         name: "scan",

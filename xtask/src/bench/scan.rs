@@ -159,7 +159,11 @@ fn compare(args: &[String]) -> Done {
         post(port, "/bench/stats/reset", &json!({}))?;
         let took = measure(command.stdout(log).stderr(also))?;
         if !took.status.success() {
-            return Err(format!("the reference ended with {}; see {}", took.status, work.join("reference.log").display()));
+            return Err(format!(
+                "the reference ended with {}; see {}",
+                took.status,
+                work.join("reference.log").display()
+            ));
         }
         let rows = read_json(&work.join("reference/reference.ocsf.json"))?;
         let rows = rows.as_array().cloned().unwrap_or_default();
@@ -259,7 +263,10 @@ fn memory(count: usize, args: &[String]) -> Done {
         let mut command = Command::new(&plumb);
         command.args(["scan", "aws", "--org", "--format", "json", "--no-progress", "--endpoint-url"]);
         command.arg(format!("http://127.0.0.1:{port}")).arg("--db").arg(&db);
-        command.env("AWS_ACCESS_KEY_ID", estate::KEY).env("AWS_SECRET_ACCESS_KEY", "secret").env("AWS_REGION", "us-east-1");
+        command
+            .env("AWS_ACCESS_KEY_ID", estate::KEY)
+            .env("AWS_SECRET_ACCESS_KEY", "secret")
+            .env("AWS_REGION", "us-east-1");
         command.env_remove("AWS_SESSION_TOKEN").env_remove("AWS_PROFILE");
         let summary = work.join("memory.json");
         let took = measure(command.stdout(std::fs::File::create(&summary).map_err(|e| e.to_string())?))?;

@@ -140,7 +140,11 @@ pub fn run(globals: &Globals, args: WatchArgs) -> Result<u8, Failure> {
                     partition: connected.partition.clone(),
                 };
                 let some = some.map(|wanted| {
-                    RuleSet::compile(&catalog, &Selection { rules: Some(wanted), params: params.clone(), natives: plumb_run::NATIVE }).0
+                    RuleSet::compile(
+                        &catalog,
+                        &Selection { rules: Some(wanted), params: params.clone(), natives: plumb_run::NATIVE },
+                    )
+                    .0
                 });
                 let rules = some.as_ref().unwrap_or(&rules);
                 let outcome =

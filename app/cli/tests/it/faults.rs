@@ -72,7 +72,8 @@ impl Verdicts {
     fn touched(&self, sound: &Self) -> BTreeSet<(String, String)> {
         let sound = sound.outcomes();
         let differs = |(about, now): &(&About, &str)| sound.get(about) != Some(now);
-        let place = |(about, _): (&About, &str)| self.0.get(about).map(|v| (about.0.clone(), text(v, "region").to_owned()));
+        let place =
+            |(about, _): (&About, &str)| self.0.get(about).map(|v| (about.0.clone(), text(v, "region").to_owned()));
         self.outcomes().into_iter().filter(differs).filter_map(place).collect()
     }
 }
@@ -153,7 +154,8 @@ fn trouble_makes_verdicts_unknown_and_nothing_else() {
 
     // Name, faults, further arguments, the places that may say something else than before: any region when empty.
     let every = |kind: &str, account: &str, region: &str| json!({ "kind": kind, "account": account, "region": region });
-    let service = |kind: &str, account: &str, service: &str| json!({ "kind": kind, "account": account, "service": service });
+    let service =
+        |kind: &str, account: &str, service: &str| json!({ "kind": kind, "account": account, "service": service });
     let cases: Vec<(&str, Json, Vec<&str>, Vec<(&str, &str)>)> = vec![
         (
             "denied",
@@ -170,7 +172,11 @@ fn trouble_makes_verdicts_unknown_and_nothing_else() {
         ("throttled now and then", json!([{ "kind": "throttled", "every": 7 }]), vec![], vec![]),
         (
             "throttled without end",
-            json!([service("throttled", one, "lambda"), service("throttled", one, "sqs"), service("throttled", other, "kms")]),
+            json!([
+                service("throttled", one, "lambda"),
+                service("throttled", one, "sqs"),
+                service("throttled", other, "kms")
+            ]),
             vec!["--service-deadline", "2"],
             vec![(one, ""), (other, "")],
         ),
@@ -247,7 +253,8 @@ fn a_scan_that_was_stopped_or_killed_is_taken_up_again() {
         let mut command = emulator.command(db, &[&SCAN[..], &now, &["--accounts-at-once", "1"]].concat());
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("plumb starts");
         let counted = || {
-            let mut query = emulator.command(db, &["query", "SELECT count(*) AS n FROM resources", "--format", "jsonl"]);
+            let mut query =
+                emulator.command(db, &["query", "SELECT count(*) AS n FROM resources", "--format", "jsonl"]);
             let out = query.output().expect("plumb runs").stdout;
             lines(&String::from_utf8_lossy(&out)).first().and_then(|row| row["n"].as_i64()).unwrap_or(0)
         };

@@ -5,9 +5,9 @@
 mod check;
 mod check_fix;
 mod emulator;
+mod faults;
 mod formats;
 mod machine;
-mod faults;
 mod plan;
 mod twin;
 mod watch;

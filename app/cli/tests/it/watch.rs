@@ -10,7 +10,10 @@ use std::{
 /// Makes a queue public, then takes that back, while watching; part of the emulator's test, whose organisation it uses.
 pub fn a_change_is_judged_in_the_next_round(emulator: &Emulator) {
     let mut child = emulator
-        .command("whole.db", &["watch", "aws", "--org", "--max-share", "0", "--every", "1s", "--rounds", "30", "--format", "jsonl"])
+        .command(
+            "whole.db",
+            &["watch", "aws", "--org", "--max-share", "0", "--every", "1s", "--rounds", "30", "--format", "jsonl"],
+        )
         .args(["--check", "aws.sqs.queue.not-public", "--region", "eu-west-1"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -118,7 +118,9 @@ impl Request {
         }
         let query = self.path.split_once('?').map_or("", |(_, query)| query);
         let mut pairs = self.body.split('&').chain(query.split('&')).filter_map(|pair| pair.split_once('='));
-        pairs.find(|(known, _)| *known == name).map_or_else(String::new, |(_, value)| value.replace("%3A", ":").replace("%2F", "/"))
+        pairs
+            .find(|(known, _)| *known == name)
+            .map_or_else(String::new, |(_, value)| value.replace("%3A", ":").replace("%2F", "/"))
     }
 
     fn account(&self) -> String {
@@ -146,17 +148,32 @@ fn answer(r: &Request) -> (u16, String) {
         _ => "",
     };
     let said = match operation {
-        "GetCallerIdentity" => xml_list(operation, &format!("<Account>{account}</Account><Arn>arn:aws:iam::{account}:user/auditor</Arn><UserId>A</UserId>")),
+        "GetCallerIdentity" => xml_list(
+            operation,
+            &format!("<Account>{account}</Account><Arn>arn:aws:iam::{account}:user/auditor</Arn><UserId>A</UserId>"),
+        ),
         "AssumeRole" => {
             let role = r.member("RoleArn");
             let into = role.split(':').nth(4).unwrap_or_default();
-            xml_list(operation, &format!("<Credentials><AccessKeyId>ASIA{into}</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>"))
+            xml_list(
+                operation,
+                &format!(
+                    "<Credentials><AccessKeyId>ASIA{into}</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>"
+                ),
+            )
         }
         "DescribeRegions" => {
-            let items: String = REGIONS.iter().map(|r| format!("<item><regionName>{r}</regionName><optInStatus>opt-in-not-required</optInStatus></item>")).collect();
+            let items: String = REGIONS
+                .iter()
+                .map(|r| {
+                    format!("<item><regionName>{r}</regionName><optInStatus>opt-in-not-required</optInStatus></item>")
+                })
+                .collect();
             format!("<DescribeRegionsResponse><regionInfo>{items}</regionInfo></DescribeRegionsResponse>")
         }
-        "DescribeOrganization" => json!({ "Organization": { "Id": "o-bench", "MasterAccountId": FIRST_ACCOUNT.to_string() } }).to_string(),
+        "DescribeOrganization" => {
+            json!({ "Organization": { "Id": "o-bench", "MasterAccountId": FIRST_ACCOUNT.to_string() } }).to_string()
+        }
         "ListAccounts" => {
             let one = |n: usize| json!({ "Id": (FIRST_ACCOUNT + n).to_string(), "Name": format!("team-{n:04}"), "Status": "ACTIVE" });
             json!({ "Accounts": (0..ACCOUNTS.load(Ordering::Relaxed)).map(one).collect::<Vec<_>>() }).to_string()
@@ -165,13 +182,25 @@ fn answer(r: &Request) -> (u16, String) {
             let (items, next) = page(operation, &r.member("NextToken"));
             ec2(operation, "securityGroupInfo", next, items, |n, out| {
                 let from = if n % 7 == 0 { "0.0.0.0/0" } else { "10.0.0.0/16" };
-                let _ = write!(out, "<ownerId>{account}</ownerId><groupId>sg-{n:017x}</groupId><groupName>service-{n}</groupName><groupDescription>managed by the platform team</groupDescription><vpcId>vpc-{:017x}</vpcId><ipPermissions><item><ipProtocol>tcp</ipProtocol><fromPort>{}</fromPort><toPort>{}</toPort><ipRanges><item><cidrIp>{from}</cidrIp><description>clients</description></item></ipRanges></item></ipPermissions><ipPermissionsEgress><item><ipProtocol>-1</ipProtocol><ipRanges><item><cidrIp>0.0.0.0/0</cidrIp></item></ipRanges></item></ipPermissionsEgress><tagSet><item><key>owner</key><value>team-{}</value></item></tagSet>", n / 200, 20 + n % 5000, 20 + n % 5000, n % 40);
+                let _ = write!(
+                    out,
+                    "<ownerId>{account}</ownerId><groupId>sg-{n:017x}</groupId><groupName>service-{n}</groupName><groupDescription>managed by the platform team</groupDescription><vpcId>vpc-{:017x}</vpcId><ipPermissions><item><ipProtocol>tcp</ipProtocol><fromPort>{}</fromPort><toPort>{}</toPort><ipRanges><item><cidrIp>{from}</cidrIp><description>clients</description></item></ipRanges></item></ipPermissions><ipPermissionsEgress><item><ipProtocol>-1</ipProtocol><ipRanges><item><cidrIp>0.0.0.0/0</cidrIp></item></ipRanges></item></ipPermissionsEgress><tagSet><item><key>owner</key><value>team-{}</value></item></tagSet>",
+                    n / 200,
+                    20 + n % 5000,
+                    20 + n % 5000,
+                    n % 40
+                );
             })
         }
         "DescribeVolumes" => {
             let (items, next) = page(operation, &r.member("NextToken"));
             ec2(operation, "volumeSet", next, items, |n, out| {
-                let _ = write!(out, "<volumeId>vol-{n:017x}</volumeId><size>100</size><snapshotId/><availabilityZone>{region}a</availabilityZone><status>in-use</status><createTime>2024-01-01T00:00:00.000Z</createTime><volumeType>gp3</volumeType><encrypted>{}</encrypted><attachmentSet><item><instanceId>i-{n:017x}</instanceId><device>/dev/sda1</device><status>attached</status></item></attachmentSet><tagSet><item><key>owner</key><value>team-{}</value></item></tagSet>", n % 3 > 0, n % 40);
+                let _ = write!(
+                    out,
+                    "<volumeId>vol-{n:017x}</volumeId><size>100</size><snapshotId/><availabilityZone>{region}a</availabilityZone><status>in-use</status><createTime>2024-01-01T00:00:00.000Z</createTime><volumeType>gp3</volumeType><encrypted>{}</encrypted><attachmentSet><item><instanceId>i-{n:017x}</instanceId><device>/dev/sda1</device><status>attached</status></item></attachmentSet><tagSet><item><key>owner</key><value>team-{}</value></item></tagSet>",
+                    n % 3 > 0,
+                    n % 40
+                );
             })
         }
         "DescribeLogGroups" => {
@@ -181,7 +210,8 @@ fn answer(r: &Request) -> (u16, String) {
         }
         "ListQueues" => {
             let (items, next) = page(operation, &r.member("NextToken"));
-            let queues: Vec<String> = items.map(|n| format!("https://sqs.{region}.amazonaws.com/{account}/queue-{n}")).collect();
+            let queues: Vec<String> =
+                items.map(|n| format!("https://sqs.{region}.amazonaws.com/{account}/queue-{n}")).collect();
             with_token(json!({ "QueueUrls": queues }), "NextToken", next)
         }
         "GetQueueAttributes" => {
@@ -206,9 +236,15 @@ fn answer(r: &Request) -> (u16, String) {
             let (items, next) = page(operation, &r.member("Marker"));
             let mut out = String::from("<RoleDetailList>");
             for n in items {
-                let _ = write!(out, "<member><Path>/</Path><RoleName>role-{n}</RoleName><RoleId>AROA{n:016}</RoleId><Arn>arn:aws:iam::{account}:role/role-{n}</Arn><CreateDate>2024-01-01T00:00:00Z</CreateDate><AssumeRolePolicyDocument>%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Effect%22%3A%22Allow%22%2C%22Principal%22%3A%7B%22Service%22%3A%22lambda.amazonaws.com%22%7D%2C%22Action%22%3A%22sts%3AAssumeRole%22%7D%5D%7D</AssumeRolePolicyDocument><RolePolicyList><member><PolicyName>inline</PolicyName><PolicyDocument>%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Effect%22%3A%22Allow%22%2C%22Action%22%3A%22s3%3AGetObject%22%2C%22Resource%22%3A%22arn%3Aaws%3As3%3A%3A%3Adata-{n}%2F%2A%22%7D%5D%7D</PolicyDocument></member></RolePolicyList><AttachedManagedPolicies/><InstanceProfileList/><Tags/></member>");
+                let _ = write!(
+                    out,
+                    "<member><Path>/</Path><RoleName>role-{n}</RoleName><RoleId>AROA{n:016}</RoleId><Arn>arn:aws:iam::{account}:role/role-{n}</Arn><CreateDate>2024-01-01T00:00:00Z</CreateDate><AssumeRolePolicyDocument>%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Effect%22%3A%22Allow%22%2C%22Principal%22%3A%7B%22Service%22%3A%22lambda.amazonaws.com%22%7D%2C%22Action%22%3A%22sts%3AAssumeRole%22%7D%5D%7D</AssumeRolePolicyDocument><RolePolicyList><member><PolicyName>inline</PolicyName><PolicyDocument>%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Effect%22%3A%22Allow%22%2C%22Action%22%3A%22s3%3AGetObject%22%2C%22Resource%22%3A%22arn%3Aaws%3As3%3A%3A%3Adata-{n}%2F%2A%22%7D%5D%7D</PolicyDocument></member></RolePolicyList><AttachedManagedPolicies/><InstanceProfileList/><Tags/></member>"
+                );
             }
-            let more = next.map_or_else(|| "<IsTruncated>false</IsTruncated>".to_owned(), |n| format!("<IsTruncated>true</IsTruncated><Marker>{n}</Marker>"));
+            let more = next.map_or_else(
+                || "<IsTruncated>false</IsTruncated>".to_owned(),
+                |n| format!("<IsTruncated>true</IsTruncated><Marker>{n}</Marker>"),
+            );
             xml_list(operation, &format!("{out}</RoleDetailList>{more}"))
         }
         "" if r.service == "lambda" && r.method == "GET" => return lambda(r, &account),
@@ -239,7 +275,13 @@ fn with_token(mut said: serde_json::Value, name: &str, next: Option<usize>) -> S
     said.to_string()
 }
 
-fn ec2(operation: &str, set: &str, next: Option<usize>, items: impl Iterator<Item = usize>, write: impl Fn(usize, &mut String)) -> String {
+fn ec2(
+    operation: &str,
+    set: &str,
+    next: Option<usize>,
+    items: impl Iterator<Item = usize>,
+    write: impl Fn(usize, &mut String),
+) -> String {
     let mut out = format!("<{operation}Response><{set}>");
     for n in items {
         out.push_str("<item>");
