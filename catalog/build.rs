@@ -1,4 +1,5 @@
-//! Packs the catalog's data files into one text that the crate embeds.
+//! Packs the catalog's data files into one text that the crate embeds. Frameworks, the largest, are packed as JSON: it
+//! is read several times faster than TOML, each time the program starts.
 
 use std::{fs, io, path::Path};
 
@@ -26,8 +27,15 @@ fn main() -> io::Result<()> {
     files.sort();
     let mut pack = String::new();
     for file in files {
-        let name = file.strip_prefix(root).unwrap_or(&file).to_string_lossy().replace('\\', "/");
-        let text = fs::read_to_string(&file)?;
+        let mut name = file.strip_prefix(root).unwrap_or(&file).to_string_lossy().replace('\\', "/");
+        let mut text = fs::read_to_string(&file)?;
+        if name.starts_with("frameworks/") {
+            // What is not TOML stays as it is, and is reported where it is read.
+            if let Ok(json) = toml::from_str::<serde_json::Value>(&text) {
+                text = json.to_string();
+                name = name.replace(".toml", ".json");
+            }
+        }
         // Record and unit separators cannot stand in a catalog file.
         if text.contains(['\u{1e}', '\u{1f}']) {
             return Err(io::Error::other(format!("{name} holds a control character")));

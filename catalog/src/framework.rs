@@ -95,13 +95,26 @@ impl Framework {
             let line = error.span().map_or(0, |span| line_of(text, span.start));
             vec![Problem::new(file, line, error.message(), "a framework holds title, version and [[control]] tables")]
         })?;
+        Self::read(file, raw)
+    }
+
+    /// Reads a framework as it is packed: the same members, as JSON.
+    pub(crate) fn parse_packed(file: &str, text: &str) -> Result<Self, Vec<Problem>> {
+        let raw: RawFramework = serde_json::from_str(text).map_err(|error| {
+            vec![Problem::new(file, 0, error.to_string(), "a framework holds title, version and [[control]] tables")]
+        })?;
+        Self::read(file, raw)
+    }
+
+    fn read(file: &str, raw: RawFramework) -> Result<Self, Vec<Problem>> {
         let mut seen = BTreeMap::new();
         for control in &raw.control {
             if seen.insert(control.id.as_str(), ()).is_some() {
                 return Err(vec![Problem::new(file, 0, format!("control `{}` stands twice", control.id), "")]);
             }
         }
-        let id = file.rsplit('/').next().unwrap_or(file).trim_end_matches(".toml").to_owned();
+        let name = file.rsplit('/').next().unwrap_or(file);
+        let id = name.trim_end_matches(".toml").trim_end_matches(".json").to_owned();
         Ok(Self { id, title: raw.title, version: raw.version, controls: raw.control })
     }
 }

@@ -80,6 +80,11 @@ impl Catalog {
                 Ok(framework) => drop(self.frameworks.insert(framework.id.clone(), framework)),
                 Err(wrong) => problems.extend(wrong),
             }
+        } else if file.path.starts_with("frameworks/") && name.ends_with(".json") {
+            match Framework::parse_packed(file.path, file.text) {
+                Ok(framework) => drop(self.frameworks.insert(framework.id.clone(), framework)),
+                Err(wrong) => problems.extend(wrong),
+            }
         } else if file.path == "topics.toml" {
             match toml::from_str::<BTreeMap<TopicId, String>>(file.text) {
                 Ok(topics) => self.topics.extend(topics),

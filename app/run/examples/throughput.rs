@@ -271,10 +271,11 @@ struct Totals {
 fn account(catalog: &Catalog, rules: &RuleSet, provider: &str, number: u64, wanted: u64, totals: &mut Totals) {
     let id = format!("{:012}", 100_000_000_000 + number);
     let kinds: Vec<&Kind> = catalog.kinds.values().filter(|k| k.id.provider() == provider).collect();
-    let single = |k: &Kind| k.list.as_ref().is_none_or(|l| l.items.is_none() && l.decode.is_none());
+    // Code knows no account's own settings: kinds that only it can read are counted like the others.
+    let single = |k: &Kind| k.list.as_ref().is_some_and(|l| l.items.is_none() && l.decode.is_none());
     let weight = |k: &Kind| WEIGHTS.iter().find(|(id, _)| *id == k.id.as_str()).map_or(12, |(_, w)| *w);
     let all: u64 = kinds.iter().filter(|k| !single(k)).map(|k| weight(k)).sum();
-    let count = |k: &Kind| if single(k) && provider == "aws" { 1 } else { (weight(k) * wanted).div_ceil(all.max(1)) };
+    let count = |k: &Kind| if single(k) { 1 } else { (weight(k) * wanted).div_ceil(all.max(1)) };
     let counts = kinds.iter().map(|k| (k.id.clone(), count(k))).collect();
     let maker = Maker { counts, documents: documents(&id), account: id.clone() };
     let mut resources: Vec<(&Kind, Vec<Resource>)> = Vec::new();

@@ -102,6 +102,9 @@ pub fn check(
     explain: Explain,
     skips: bool,
 ) -> CodeChecked {
+    // What is unknown is shown only with everything; explaining it otherwise would be for nothing.
+    let explain = if explain == Explain::NotPass { Explain::Failing } else { explain };
+    let files: HashMap<&str, u32> = reading.sources.files().iter().zip(0..).map(|(f, id)| (&*f.path, id)).collect();
     let mapped = map::resources(catalog, reading);
     let mut out = CodeChecked { resources: mapped.len(), problems: reading.problems.clone(), ..CodeChecked::default() };
     let mut known = vec![false; reading.resources.len()];
@@ -125,8 +128,13 @@ pub fn check(
             judging.judge(&one.resource, explain, |rule, mut verdict| {
                 hide(&mut verdict, one);
                 let skipped = comments.of(one, &verdict);
-                let severity = rule.severity;
-                out.verdicts.push(code_verdict(reading, one, verdict, severity, skipped.filter(|_| skips), explain));
+                let shown = match explain {
+                    Explain::Nothing => false,
+                    Explain::Failing => verdict.outcome == Outcome::Fail,
+                    _ => matches!(verdict.outcome, Outcome::Fail | Outcome::Unknown),
+                };
+                let frame = if shown { frame(reading, &files, one, &verdict) } else { String::new() };
+                out.verdicts.push(code_verdict(reading, one, verdict, rule.severity, skipped.filter(|_| skips), frame));
             });
         }
     }
@@ -140,11 +148,9 @@ fn code_verdict(
     verdict: Verdict,
     severity: Severity,
     skipped: Option<Skipped>,
-    explain: Explain,
+    frame: String,
 ) -> CodeVerdict {
     let code = reading.resources.get(one.code);
-    let shown = matches!(verdict.outcome, Outcome::Fail | Outcome::Unknown) && explain != Explain::Nothing;
-    let frame = if shown { frame(reading, one, &verdict) } else { String::new() };
     let calls = code.map(|c| c.module.iter().map(|m| (m.address.clone(), reading.sources.place(m.span))).collect());
     CodeVerdict {
         verdict,
@@ -158,7 +164,7 @@ fn code_verdict(
 }
 
 /// The source lines of the first value that decided, else of the block's header.
-fn frame(reading: &Reading, one: &Mapped, verdict: &Verdict) -> String {
+fn frame(reading: &Reading, files: &HashMap<&str, u32>, one: &Mapped, verdict: &Verdict) -> String {
     let Some(code) = reading.resources.get(one.code) else { return String::new() };
     let decided = verdict.because.iter().find_map(|leaf| match &leaf.source {
         plumb_model::Source::Code { file, line, end_line, column } if *column > 0 => {
@@ -170,15 +176,15 @@ fn frame(reading: &Reading, one: &Mapped, verdict: &Verdict) -> String {
     let Some((file, line, _, column)) = decided.filter(|(f, l, ..)| **f != header.file || *l != header.line) else {
         return reading.sources.frame(code.header);
     };
-    let Some((id, source)) = reading.sources.files().iter().enumerate().find(|(_, f)| f.path == *file) else {
+    let Some((id, source)) = files.get(&**file).and_then(|id| Some((*id, reading.sources.files().get(*id as usize)?)))
+    else {
         return String::new();
     };
-    let before: usize = source.text.split_inclusive('\n').take(line.saturating_sub(1) as usize).map(str::len).sum();
+    let before = source.offset(line).unwrap_or(source.text.len());
     let text = source.line(line).unwrap_or_default();
     let start = before + text.chars().take(column.saturating_sub(1) as usize).map(char::len_utf8).sum::<usize>();
     let end = before + text.len();
-    let id = plumb_iac::FileId(u32::try_from(id).unwrap_or(u32::MAX));
-    reading.sources.frame(plumb_iac::Span::new(id, start, end.max(start + 1)))
+    reading.sources.frame(plumb_iac::Span::new(plumb_iac::FileId(id), start, end.max(start + 1)))
 }
 
 /// Takes sensitive values and credentials out of what is shown.

@@ -418,7 +418,7 @@ impl Compiler<'_> {
         let help = nearest(&whole, known.iter().copied()).or_else(|| nearest(head, known.iter().copied()));
         let help = match help {
             Some(near) => format!("did you mean `{near}`?"),
-            None if self.functions.table.contains_key(head) => format!("`{head}` is a function: `{head}(…)`"),
+            None if self.functions.has(head) => format!("`{head}` is a function: `{head}(…)`"),
             None => format!("known names: {}", listed(known.iter().copied().filter(|n| !n.starts_with('@')))),
         };
         Err(self.error(first_span(e), format!("there is no `{head}` here"), Some(help)))
@@ -447,7 +447,7 @@ impl Compiler<'_> {
                 self.local(head, *absolute).is_none() && self.env.find(head, *absolute).is_none()
             });
             let qualified = qualified.map(|(names, _)| format!("{}.{name}", names.join(".")));
-            match qualified.filter(|q| self.functions.table.contains_key(q) || is_variadic(q)) {
+            match qualified.filter(|q| self.functions.has(q) || is_variadic(q)) {
                 Some(qualified) => full = qualified,
                 None => {
                     method = true;
@@ -458,7 +458,7 @@ impl Compiler<'_> {
                 }
             }
         }
-        if self.strict && !is_variadic(&full) && !self.functions.table.contains_key(&full) {
+        if self.strict && !is_variadic(&full) && !self.functions.has(&full) {
             return Err(self.no_function(e, name, method));
         }
         for arg in args {
@@ -470,7 +470,7 @@ impl Compiler<'_> {
             return self.extreme(e, full, nodes, types);
         }
         let functions = self.functions;
-        let Some(overloads) = functions.table.get(&full) else {
+        let Some(overloads) = functions.find(&full) else {
             let error = EvalError::Undeclared(format!("function `{name}`"));
             return Ok((Node::new(Op::Fail(Arc::new(error)), e.span), Type::Dyn));
         };
@@ -591,11 +591,11 @@ impl Compiler<'_> {
     }
 
     fn no_function(&self, e: &Expr, name: &str, method: bool) -> CompileError {
-        let names: Vec<&str> = self.functions.table.keys().map(|n| n.trim_start_matches('.')).collect();
+        let names: Vec<&str> = self.functions.names().into_iter().map(|n| n.trim_start_matches('.')).collect();
         let macros = ["all", "exists", "exists_one", "filter", "map", "has", "transformList", "transformMap"];
-        let help = if method && self.functions.table.contains_key(name) {
+        let help = if method && self.functions.has(name) {
             Some(format!("`{name}` is a function: `{name}(…)`"))
-        } else if !method && self.functions.table.contains_key(&format!(".{name}")) {
+        } else if !method && self.functions.has(&format!(".{name}")) {
             Some(format!("`{name}` is called on a value: `x.{name}(…)`"))
         } else if macros.contains(&name) {
             Some(format!("`{name}` is written like `list.exists(x, condition)`"))

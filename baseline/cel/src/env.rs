@@ -140,14 +140,16 @@ pub(crate) struct Overload {
 #[derive(Clone, Default)]
 pub struct Functions {
     /// By name; for methods the name starts with a dot: `.startsWith`.
-    pub(crate) table: HashMap<String, Vec<Overload>>,
+    table: HashMap<String, Vec<Overload>>,
+    /// More functions, shared; those of `table` come first.
+    base: Option<Arc<Functions>>,
     /// Host functions whose answer does not depend on the resource.
     pub(crate) same_for_all: BTreeSet<u16>,
 }
 
 impl std::fmt::Debug for Functions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} functions", self.table.len())
+        write!(f, "{} functions", self.names().len())
     }
 }
 
@@ -176,6 +178,27 @@ impl Functions {
         self.add(signature, Code::Host { id, result_of })
     }
 
+    /// The functions of `base`, to which others may be added. A name that is added hides what `base` has under it.
+    pub fn over(base: Arc<Functions>) -> Self {
+        Self { same_for_all: base.same_for_all.clone(), base: Some(base), ..Self::default() }
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<&[Overload]> {
+        match self.table.get(name) {
+            Some(found) => Some(found),
+            None => self.base.as_ref()?.find(name),
+        }
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.find(name).is_some()
+    }
+
+    pub(crate) fn names(&self) -> Vec<&str> {
+        let base = self.base.as_ref().map(|b| b.names()).unwrap_or_default();
+        self.table.keys().map(String::as_str).chain(base).collect()
+    }
+
     /// Says that the host's answer to `id` depends on nothing but the arguments: the same for every resource.
     pub fn same_for_all(&mut self, id: u16) -> &mut Self {
         self.same_for_all.insert(id);
@@ -196,6 +219,7 @@ impl Functions {
             format!("{receiver}{name}({}) -> {}", args.join(", "), o.result)
         };
         let mut all: Vec<String> = self.table.iter().flat_map(|(n, os)| os.iter().map(move |o| text(n, o))).collect();
+        all.extend(self.base.iter().flat_map(|b| b.signatures()));
         all.sort();
         all
     }

@@ -27,6 +27,10 @@ pub(crate) struct Sharing {
 
 /// Marks what can be kept; none when there is nothing.
 pub(crate) fn share(root: &Node, locals: u32, varies: &dyn Fn(u32) -> Varies) -> Option<Sharing> {
+    // Most conditions have neither a loop nor a question about the world.
+    if !worth_it(root) {
+        return None;
+    }
     let mut marker = Marker { varies, shared: Vec::new(), locals };
     let root = marker.mark(root, false);
     (!marker.shared.is_empty() || marker.locals > locals).then_some(Sharing {
@@ -34,6 +38,13 @@ pub(crate) fn share(root: &Node, locals: u32, varies: &dyn Fn(u32) -> Varies) ->
         shared: marker.shared,
         locals: marker.locals,
     })
+}
+
+fn worth_it(node: &Node) -> bool {
+    let mut found = matches!(&node.op, Op::Macro(_))
+        || matches!(&node.op, Op::Host(call) if call.same_for_all && !call.args.iter().any(|a| matches!(a.op, Op::Field(_))));
+    node.children(&mut |child| found = found || worth_it(child));
+    found
 }
 
 /// What an expression depends on.

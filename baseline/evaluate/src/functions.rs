@@ -2,7 +2,7 @@
 
 use crate::{policies::Policies, secrets_in};
 use plumb_catalog::{Kind, Scope};
-use plumb_cel::{Context, Functions, List, MapVal, ObjectType, Str, Type, Val};
+use plumb_cel::{Context, Functions, List, MapVal, ObjectType, Str, Type, Unknowns, Val};
 use plumb_model::{KindId, Time, Value};
 use std::{
     collections::BTreeMap,
@@ -83,8 +83,8 @@ pub(crate) fn kind_type(kind: &Kind) -> Type {
 }
 
 /// The functions a rule of `kind` may call.
-pub(crate) fn functions(base: &Functions, kinds: &Arc<BTreeMap<KindId, Type>>, kind: &Kind) -> Functions {
-    let mut functions = base.clone();
+pub(crate) fn functions(base: &Arc<Functions>, kinds: &Arc<BTreeMap<KindId, Type>>, kind: &Kind) -> Functions {
+    let mut functions = Functions::over(Arc::clone(base));
     let links: BTreeMap<String, (Type, bool)> = kind
         .links
         .iter()
@@ -155,11 +155,10 @@ pub(crate) fn base_functions() -> Functions {
             [from, to, Val::Int(port)] => Val::Bool(covers_port(from, to, *port)),
             _ => Val::no_overload("covers_port", args),
         }),
-        ("opens(dyn, int, string) -> bool", |cx, args| match openings(cx, args) {
-            Val::List(list) if list.rest().is_none() => Val::Bool(!list.is_empty()),
-            Val::List(list) if !list.is_empty() => Val::Bool(true),
-            Val::List(list) => list.rest().cloned().map_or(Val::Bool(false), Val::Unknown),
-            other => other,
+        ("opens(dyn, int, string) -> bool", |cx, args| match find_openings(cx, args, &mut |_| false) {
+            Ok(Openings { some: true, .. }) => Val::Bool(true),
+            Ok(Openings { rest, .. }) => rest.map_or(Val::Bool(false), Val::Unknown),
+            Err(other) => other,
         }),
         ("openings(dyn, int, string) -> list(string)", openings),
         ("secrets_in(string) -> list(string)", |cx, args| match args {
@@ -246,13 +245,83 @@ fn covers_port(from: &Val<'_>, to: &Val<'_>, port: i64) -> bool {
 /// The openings of `[{protocol, from_port, to_port, cidrs, ipv6_cidrs}]` to a port from public ranges, as texts like
 /// `tcp 22-22 from 0.0.0.0/0`. Members that are unknown make the list incomplete, not empty.
 fn openings<'a>(cx: &mut Context, args: &[Val<'a>]) -> Val<'a> {
-    let [rules, Val::Int(port), Val::Str(wanted)] = args else { return Val::no_overload("openings", args) };
+    let mut found = Vec::new();
+    let mut tell = |opening: Opening<'_, 'a>| {
+        found.push(Val::string(opening.text()));
+        true
+    };
+    match find_openings(cx, args, &mut tell) {
+        Ok(Openings { rest: Some(rest), .. }) => Val::List(List::incomplete(List::of(found), rest)),
+        Ok(_) => Val::list(found),
+        Err(other) => other,
+    }
+}
+
+/// What there is of openings.
+struct Openings<'a> {
+    /// Whether there is one for certain.
+    some: bool,
+    /// What keeps the rest from being decided.
+    rest: Option<Unknowns<'a>>,
+}
+
+/// One rule that opens the port.
+struct Opening<'r, 'a> {
+    all_protocols: bool,
+    protocol: &'r Val<'a>,
+    from: &'r Val<'a>,
+    to: &'r Val<'a>,
+    sources: &'r [Val<'a>; 2],
+}
+
+impl Opening<'_, '_> {
+    fn text(&self) -> String {
+        let mut public: Vec<String> = Vec::new();
+        each_source(self.sources, &mut |source| {
+            if let Val::Str(text) = source
+                && public_cidr(text)
+            {
+                public.push(text.to_string());
+            }
+        });
+        let ports = match (self.from, self.to) {
+            _ if self.all_protocols => "all ports".to_owned(),
+            (Val::Int(a), Val::Int(b)) if *a >= 0 => format!("{a}-{b}"),
+            _ => "all ports".to_owned(),
+        };
+        let protocol = self.protocol.as_str().filter(|_| !self.all_protocols).unwrap_or("all protocols");
+        format!("{protocol} {ports} from {}", public.join(", "))
+    }
+}
+
+/// Goes over the sources of a rule; what is not known of a list comes as an unknown.
+fn each_source<'a>(sources: &[Val<'a>; 2], take: &mut dyn FnMut(&Val<'a>)) {
+    for source in sources {
+        match source {
+            Val::List(list) => {
+                if let Some(rest) = list.rest() {
+                    take(&Val::Unknown(rest.clone()));
+                }
+                list.iter().for_each(|item| take(&item));
+            }
+            other => take(other),
+        }
+    }
+}
+
+/// Finds openings and hands each to `take` until it has enough (false).
+fn find_openings<'a>(
+    cx: &mut Context,
+    args: &[Val<'a>],
+    take: &mut dyn FnMut(Opening<'_, 'a>) -> bool,
+) -> Result<Openings<'a>, Val<'a>> {
+    let [rules, Val::Int(port), Val::Str(wanted)] = args else { return Err(Val::no_overload("openings", args)) };
     let rules = match rules {
         Val::List(rules) => rules,
-        Val::Null => return Val::list(Vec::new()),
-        _ => return Val::no_overload("openings", args),
+        Val::Null => return Ok(Openings { some: false, rest: None }),
+        _ => return Err(Val::no_overload("openings", args)),
     };
-    let mut found = Vec::new();
+    let mut some = false;
     let mut rest = rules.rest().cloned();
     for rule in rules.iter() {
         if !cx.charge(8) {
@@ -264,7 +333,6 @@ fn openings<'a>(cx: &mut Context, args: &[Val<'a>]) -> Val<'a> {
             _ => Val::Null,
         };
         let (protocol, from, to) = (member("protocol"), member("from_port"), member("to_port"));
-        let sources: Vec<Val<'_>> = ["cidrs", "ipv6_cidrs"].iter().map(|n| member(n)).collect();
         let all_protocols = matches!(protocol.as_str(), Some("-1" | "all" | "ALL" | "*" | "Any"));
         // Each part is decided (yes or no) or not; one decided "no" settles the rule whatever else is unknown.
         let protocol_fits = match &protocol {
@@ -281,37 +349,22 @@ fn openings<'a>(cx: &mut Context, args: &[Val<'a>]) -> Val<'a> {
         if matches!(protocol_fits, Ok(false)) || matches!(port_fits, Ok(false)) {
             continue;
         }
-        let (mut public, mut unsure) = (Vec::new(), None);
-        for source in &sources {
-            match source {
-                Val::Unknown(u) => unsure = Some(u.clone()),
-                Val::List(list) => {
-                    if let Some(u) = list.rest() {
-                        unsure = Some(u.clone());
-                    }
-                    for item in list.iter() {
-                        match &item {
-                            Val::Unknown(u) => unsure = Some(u.clone()),
-                            Val::Str(text) if public_cidr(text) => public.push(text.to_string()),
-                            _ => {}
-                        }
-                    }
+        let sources = [member("cidrs"), member("ipv6_cidrs")];
+        let (mut public, mut unsure) = (false, None);
+        each_source(&sources, &mut |source| match source {
+            Val::Unknown(u) => unsure = Some(u.clone()),
+            Val::Str(text) => public |= public_cidr(text),
+            _ => {}
+        });
+        match (protocol_fits, port_fits, public, unsure) {
+            (Ok(_), Ok(_), true, _) => {
+                some = true;
+                let (protocol, from, to) = (&protocol, &from, &to);
+                if !take(Opening { all_protocols, protocol, from, to, sources: &sources }) {
+                    break;
                 }
-                Val::Str(text) if public_cidr(text) => public.push(text.to_string()),
-                _ => {}
             }
-        }
-        match (protocol_fits, port_fits, public.is_empty(), unsure) {
-            (Ok(_), Ok(_), false, _) => {
-                let ports = match (&from, &to) {
-                    _ if all_protocols => "all ports".to_owned(),
-                    (Val::Int(a), Val::Int(b)) if *a >= 0 => format!("{a}-{b}"),
-                    _ => "all ports".to_owned(),
-                };
-                let name = if all_protocols { "all protocols" } else { protocol.as_str().unwrap_or("all protocols") };
-                found.push(Val::string(format!("{name} {ports} from {}", public.join(", "))));
-            }
-            (_, _, true, None) => {}
+            (_, _, false, None) => {}
             (Err(u), ..) | (_, Err(u), ..) | (_, _, _, Some(u)) => {
                 rest = Some(match rest {
                     Some(r) => r.merge(u),
@@ -320,21 +373,20 @@ fn openings<'a>(cx: &mut Context, args: &[Val<'a>]) -> Val<'a> {
             }
         }
     }
-    match rest {
-        Some(rest) => Val::List(List::incomplete(List::of(found), rest)),
-        None => Val::list(found),
-    }
+    Ok(Openings { some, rest })
 }
 
 /// Protocol numbers and names (IANA): 6 tcp, 17 udp, 1 icmp.
 fn same_protocol(a: &str, b: &str) -> bool {
-    let name = |p: &str| match p {
-        "6" => "tcp".to_owned(),
-        "17" => "udp".to_owned(),
-        "1" => "icmp".to_owned(),
-        other => other.to_ascii_lowercase(),
-    };
-    name(a) == name(b)
+    fn name(p: &str) -> &str {
+        match p {
+            "6" => "tcp",
+            "17" => "udp",
+            "1" => "icmp",
+            other => other,
+        }
+    }
+    name(a).eq_ignore_ascii_case(name(b))
 }
 
 /// A policy argument as a document value.

@@ -6,7 +6,8 @@ use plumb_cel::{Host, List, MapVal, Val};
 use plumb_model::{Reason, Resource, Unknown, Value};
 use std::{
     cell::{OnceCell, RefCell},
-    collections::HashMap,
+    collections::{HashMap, hash_map::DefaultHasher},
+    hash::{Hash, Hasher},
     sync::Arc,
 };
 
@@ -171,7 +172,7 @@ impl<'a, 'w: 'a> Here<'a, 'w> {
         if !self.resource.fields.iter().any(|field| holds(field, document)) {
             return self.world.call_policy(function, args);
         }
-        let answer = self.world.policy(function, args)?;
+        let answer = self.world.by_content(function, args, &question)?;
         self.answers.borrow_mut().insert(question, answer.clone());
         Some(answer)
     }
@@ -246,9 +247,64 @@ impl World<'_> {
         if let Some(answer) = self.answers.borrow().get(&question) {
             return Some(answer.clone());
         }
-        let answer = self.policy(function, args)?;
+        let answer = self.by_content(function, args, &question)?;
         self.answers.borrow_mut().insert(question, answer.clone());
         Some(answer)
+    }
+
+    /// Answers a question about a policy once for all equal documents: those of one account are often the same few.
+    fn by_content(&self, function: u16, args: &[Val<'_>], question: &Question) -> Option<Val<'static>> {
+        let Some(Val::Map(MapVal::Doc(map))) = args.first() else { return self.policy(function, args) };
+        let mut hasher = DefaultHasher::new();
+        (function, &question.about).hash(&mut hasher);
+        hash_map(map, &mut hasher);
+        let key = hasher.finish();
+        let same =
+            |known: &Answered| known.function == function && known.about == question.about && known.document == **map;
+        if let Some(known) = self.known.borrow().get(&key).filter(|known| same(known)) {
+            return Some(known.answer.clone());
+        }
+        let answer = self.policy(function, args)?;
+        let mut known = self.known.borrow_mut();
+        if known.len() < MOST_KNOWN {
+            let document = (*map).clone();
+            known.insert(key, Answered { function, about: question.about.clone(), document, answer: answer.clone() });
+        }
+        Some(answer)
+    }
+}
+
+/// How many answers are kept by content, so that an account of many different documents does not fill the memory.
+const MOST_KNOWN: usize = 4_096;
+
+/// A question with the document it was asked about, and its answer.
+pub(crate) struct Answered {
+    function: u16,
+    about: String,
+    document: plumb_model::Map,
+    answer: Val<'static>,
+}
+
+fn hash_map(map: &plumb_model::Map, hasher: &mut DefaultHasher) {
+    map.len().hash(hasher);
+    for (key, value) in map.iter() {
+        key.hash(hasher);
+        hash_value(value, hasher);
+    }
+}
+
+/// Equal values hash alike; values that are rare in policies need not differ.
+fn hash_value(value: &Value, hasher: &mut DefaultHasher) {
+    match value {
+        Value::Str(text) => text.hash(hasher),
+        Value::Bool(b) => b.hash(hasher),
+        Value::Int(i) => i.hash(hasher),
+        Value::List(items) => {
+            items.len().hash(hasher);
+            items.iter().for_each(|item| hash_value(item, hasher));
+        }
+        Value::Map(map) => hash_map(map, hasher),
+        Value::Null | Value::Double(_) | Value::Time(_) | Value::Unknown(_) => 0u8.hash(hasher),
     }
 }
 

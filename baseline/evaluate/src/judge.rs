@@ -14,10 +14,19 @@ use std::sync::Arc;
 pub enum Explain {
     /// None: for counting.
     Nothing,
+    /// What failed: for code, where nothing else is shown.
+    Failing,
     /// What failed or is unknown: for a scan.
     NotPass,
     /// Everything: for `plumb verdicts`.
     Everything,
+}
+
+impl Explain {
+    /// Whether what is unknown is explained.
+    fn unknown(self) -> bool {
+        matches!(self, Self::NotPass | Self::Everything)
+    }
 }
 
 /// The judgement of many resources of one world at one instant. What is the same for all of them is found out once.
@@ -129,7 +138,7 @@ impl CompiledRule {
                         let because = self.leaves(at, pass, frame, explain == Explain::Everything);
                         return take(self.verdict(resource, "", Outcome::Pass, Vec::new(), because));
                     }
-                    let because = self.leaves(at, when, frame, explain != Explain::Nothing);
+                    let because = self.leaves(at, when, frame, explain.unknown());
                     return take(self.verdict(resource, "", Outcome::Unknown, needs, because));
                 }
                 Decision::Error(error) => return take(self.broken(resource, "", &error.to_string())),
@@ -155,7 +164,7 @@ impl CompiledRule {
             Val::List(parts) => parts,
             Val::Null => return take(self.verdict(resource, "", Outcome::NotApplicable, Vec::new(), Vec::new())),
             Val::Unknown(unknowns) => {
-                let because = self.leaves(at, list, frame, explain != Explain::Nothing);
+                let because = self.leaves(at, list, frame, explain.unknown());
                 return take(self.verdict(resource, "", Outcome::Unknown, unknowns.list(), because));
             }
             Val::Error(error) => return take(self.broken(resource, "", &error.to_string())),
@@ -199,6 +208,7 @@ impl CompiledRule {
         };
         let wanted = match explain {
             Explain::Nothing => false,
+            Explain::Failing => outcome == Outcome::Fail,
             Explain::NotPass => outcome != Outcome::Pass,
             Explain::Everything => true,
         };

@@ -111,7 +111,7 @@ impl RuleSet {
         let mut problems = Vec::new();
         let types: Arc<BTreeMap<KindId, Type>> =
             Arc::new(catalog.kinds.iter().map(|(id, kind)| (id.clone(), kind_type(kind))).collect());
-        let base = base_functions();
+        let base = Arc::new(base_functions());
         let mut set = Self { kinds: shared_kinds(catalog), ..Self::default() };
         let mut digest = Sha256::new();
         let mut compilers: HashMap<KindId, (Env, plumb_cel::Functions)> = HashMap::new();

@@ -39,6 +39,10 @@ pub fn secrets_in(text: &str) -> Vec<&'static str> {
 /// matches a kind as a whole only is replaced entirely.
 pub fn redacted(text: &str) -> String {
     let mut out = text.to_owned();
+    // Nearly all texts hold none, and one look tells. Replacing only takes text away, and what it puts there is none.
+    if SET.as_ref().is_some_and(|set| !set.is_match(text)) {
+        return out;
+    }
     for ((name, _), pattern) in KINDS.iter().zip(EACH.iter()) {
         let Some(pattern) = pattern else { continue };
         if pattern.is_match(&out) {

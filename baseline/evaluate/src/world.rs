@@ -1,7 +1,11 @@
 //! What rules may ask about besides the resource at hand.
 
 use crate::functions::{Helpers, document, host};
-use crate::{here::Question, policies::PolicyContext, table::Table};
+use crate::{
+    here::{Answered, Question},
+    policies::PolicyContext,
+    table::Table,
+};
 use plumb_catalog::{Catalog, Kind};
 use plumb_cel::{Object, Val};
 use plumb_model::{KindId, Reason, ResourceId, Source, Unknown, Value};
@@ -68,6 +72,8 @@ pub struct World<'h> {
     pub(crate) helpers: Helpers<'h>,
     /// What was asked about policies in the tables.
     pub(crate) answers: RefCell<HashMap<Question, Val<'static>>>,
+    /// What was asked about policies, by content.
+    pub(crate) known: RefCell<HashMap<u64, Answered>>,
     /// Where each resource stands: its kind and row. Made when first asked for.
     places: OnceCell<HashMap<ResourceId, (KindId, u32)>>,
 }
@@ -75,8 +81,8 @@ pub struct World<'h> {
 impl<'h> World<'h> {
     /// An account with no other resources known; [`World::put`] adds them.
     pub fn new(account: AccountFacts, helpers: Helpers<'h>) -> Self {
-        let (tables, answers, places) = (BTreeMap::new(), RefCell::default(), OnceCell::new());
-        Self { account, tables, helpers, answers, places }
+        let (answers, known) = (RefCell::default(), RefCell::default());
+        Self { account, tables: BTreeMap::new(), helpers, answers, known, places: OnceCell::new() }
     }
 
     /// The account.

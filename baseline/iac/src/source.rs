@@ -130,6 +130,12 @@ impl SourceMap {
 }
 
 impl SourceFile {
+    /// Where a line starts, in bytes; lines count from 1. None beyond the end.
+    pub fn offset(&self, line: u32) -> Option<usize> {
+        let at = (line as usize).checked_sub(1)?;
+        self.starts().get(at).map(|start| *start as usize)
+    }
+
     fn starts(&self) -> &[u32] {
         self.lines.get_or_init(|| {
             let mut starts = vec![0];

@@ -5,8 +5,8 @@ mod check;
 mod discover;
 mod eval;
 mod identity;
-mod scan;
 mod record;
+mod scan;
 
 use crate::{Done, emulator::call, root};
 use std::{

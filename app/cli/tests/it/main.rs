@@ -11,8 +11,8 @@ mod identity;
 mod machine;
 mod paths;
 mod plan;
-mod twin;
 mod programme;
+mod twin;
 mod watch;
 
 mod accounts;

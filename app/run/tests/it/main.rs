@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod accounts;
-mod pipeline;
 mod killed;
+mod pipeline;
 mod programme;
 
 use plumb_catalog::{Catalog, File};
