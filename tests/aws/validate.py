@@ -6,15 +6,16 @@ import sys
 folder, schemas = map(pathlib.Path, sys.argv[1:3])
 wrong = 0
 
-schema = schemas / "ocsf/1.6.0_2003_compliance_finding.schema.json"
-rows = json.loads((folder / "ocsf.json").read_text())
 try:
     import jsonschema
 except ImportError:
     jsonschema = None
-if jsonschema is None or not schema.exists():
-    print("skipped: OCSF (no jsonschema package or no ../shared/schemas)")
-else:
+for file, name in [("ocsf.json", "1.6.0_2003_compliance_finding"), ("ocsf-iam.json", "1.6.0_2008_iam_analysis_finding")]:
+    schema = schemas / f"ocsf/{name}.schema.json"
+    rows = json.loads((folder / file).read_text())
+    if jsonschema is None or not schema.exists():
+        print("skipped: OCSF (no jsonschema package or no ../shared/schemas)")
+        continue
     document = json.loads(schema.read_text())
     validator = jsonschema.validators.validator_for(document)(document)
     # Every eighth row and all of the first hundred: rows of one rule are alike.

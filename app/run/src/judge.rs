@@ -192,6 +192,7 @@ pub(crate) fn judge_part<E: From<JudgeError> + From<RecordError>>(
             for (mut verdict, severity) in part.found().map(|f| native::judge(rule, facts, f)).unwrap_or_default() {
                 let wanted = match explain {
                     Explain::Nothing => false,
+                    Explain::Failing => verdict.outcome == Outcome::Fail,
                     Explain::NotPass => verdict.outcome != Outcome::Pass,
                     Explain::Everything => true,
                 };

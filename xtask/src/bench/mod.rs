@@ -2,6 +2,7 @@
 //! prints its figures beside a limit or a peer measured in the same run. `docs/performance.md` keeps the figures.
 
 mod check;
+mod discover;
 mod eval;
 mod scan;
 
@@ -34,6 +35,11 @@ const BENCHES: &[Bench] = &[
         name: "check",
         about: "planted Terraform beside Checkov and Trivy [--resources N] [--peer-resources N] [--alone] [--plumb PATH]",
         run: check::run,
+    },
+    Bench {
+        name: "discover",
+        about: "reading a bill of a million lines against 5 CPU-s and 100 MB [--lines N]",
+        run: discover::run,
     },
 ];
 

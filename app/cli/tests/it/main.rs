@@ -11,3 +11,5 @@ mod machine;
 mod plan;
 mod twin;
 mod watch;
+
+mod accounts;

@@ -25,6 +25,8 @@ pub struct World {
     resource_policies: HashMap<String, Arc<Policy>>,
     /// The account ids of `details` at the beginning, sorted.
     accounts: Vec<String>,
+    /// Owners of resources whose ARN names no account, by ARN.
+    owners: HashMap<String, String>,
 }
 
 /// A file of a policy directory cannot be used.
@@ -57,7 +59,7 @@ impl World {
         let account = details.principals.first().map(|p| p.account.clone()).unwrap_or_default();
         let resource_policies = inventory.map(|i| i.policies(&account)).unwrap_or_default();
         let accounts = details.accounts().into_iter().map(str::to_owned).collect();
-        Self { details, organization, resource_policies, accounts }
+        Self { details, organization, resource_policies, accounts, owners: HashMap::new() }
     }
 
     /// Reads the files of a directory, `(name, text)` each, recognising each by its shape: authorization details, an
@@ -120,6 +122,11 @@ impl World {
         self.resource_policies.insert(arn.to_owned(), Arc::new(policy));
     }
 
+    /// Says whose a resource is whose ARN names no account: a bucket.
+    pub fn add_owner(&mut self, arn: &str, account: &str) {
+        self.owners.insert(arn.to_owned(), account.to_owned());
+    }
+
     /// The policy of a resource: a role's trust policy, a bucket's policy for its objects too.
     pub fn resource_policy(&self, arn: &str) -> Option<&Arc<Policy>> {
         if let Some(policy) = self.resource_policies.get(arn) {
@@ -140,11 +147,16 @@ impl World {
         }
     }
 
-    /// The account that owns a resource: the ARN's, or that of a world with one account.
+    /// The account that owns a resource: the ARN's, that of a known bucket, or that of a world with one account.
     pub fn owner_of(&self, resource: &str) -> Option<String> {
         let account = Arn::parse(resource).map(|a| a.account()).unwrap_or_default();
         if !account.is_empty() {
             return Some(account.to_owned());
+        }
+        // Objects are their bucket's.
+        let named = resource.split('/').next().unwrap_or(resource);
+        if let Some(owner) = self.owners.get(named) {
+            return Some(owner.clone());
         }
         match self.accounts.as_slice() {
             [one] => Some(one.clone()),
@@ -222,7 +234,14 @@ impl World {
         let plain = data::actions().find(&lower).is_some_and(|a| a.types.is_empty());
         let resource_policy = if plain { None } else { self.resource_policy(resource) };
         let asked = if plain { "*" } else { resource };
-        let request = Request::new(caller, action, asked, owner.as_deref().filter(|_| !plain), keys);
+        let mut request = Request::new(caller, action, asked, owner.as_deref().filter(|_| !plain), keys);
+        let ownerless = !plain && owner.is_none() && Arn::parse(resource).is_some_and(|a| a.account().is_empty());
+        let unread = Unread { resource: ownerless && self.accounts.len() > 1, ..unread };
+        if unread.resource {
+            // Whose it is decides whether identity policies alone suffice; nobody said.
+            request.resource_account = "".into();
+            request.context.put("aws:resourceaccount", super::context::Fact::Unknown);
+        }
         let member = known.is_some();
         decide(
             &request,
@@ -231,8 +250,12 @@ impl World {
                 boundary: bound.as_deref(),
                 session: None,
                 resource: resource_policy.map(AsRef::as_ref),
-                scps: if member && !self.organization.management { &self.organization.scps } else { &[] },
-                rcps: if self.organization.management { &[] } else { &self.organization.rcps },
+                scps: if member || self.organization.accounts.contains_key(&request.caller.account) {
+                    self.organization.scps_of(&request.caller.account)
+                } else {
+                    &[]
+                },
+                rcps: self.organization.rcps_of(&request.resource_account),
                 endpoint: None,
                 grants: &[],
                 unread,
