@@ -284,7 +284,12 @@ fn run_tool(tool: &Tool, dir: &Path, out: &Path) -> Result<Took, String> {
         .env("BC_SKIP_MAPPING", "TRUE")
         .env("HTTPS_PROXY", "http://127.0.0.1:9")
         .env("HTTP_PROXY", "http://127.0.0.1:9");
-    measure(&mut command)
+    let took = measure(&mut command)?;
+    // Findings are 1 for all three; anything else but 0 means that nothing was judged.
+    match took.status.code() {
+        Some(0 | 1) => Ok(took),
+        other => Err(format!("{} ended with {other:?} on {}", tool.name, dir.display())),
+    }
 }
 
 fn show(tool: &Tool, shape: &str, truth: &Truth, took: &Took, out: &Path) -> f64 {
