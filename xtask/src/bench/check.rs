@@ -159,7 +159,7 @@ fn flat(dir: &Path, n: usize) -> Result<Truth, String> {
         let at = i % TRAITS.len();
         let Some(t) = TRAITS.get(at) else { break };
         // Not in step with the traits, so that each is good and bad.
-        let good = (i / TRAITS.len()) % 2 == 0;
+        let good = (i / TRAITS.len()).is_multiple_of(2);
         let name = format!("r{i}");
         text.push_str(&block(t, &name, if good { t.good } else { t.bad }, ""));
         truth.plant(at, format!("{}.{name}", t.type_), good);
@@ -194,7 +194,7 @@ fn modular(dir: &Path, calls: usize) -> Result<Truth, String> {
     )?;
     let mut main = String::new();
     for call in 0..calls {
-        let (good, on) = (call % 2 == 0, call % 4 < 2);
+        let (good, on) = (call.is_multiple_of(2), call % 4 < 2);
         let _ = write!(main, "module \"m{call}\" {{\n  source = \"./modules/outer\"\n  on = {on}\n");
         for (at, t) in TRAITS.iter().enumerate() {
             let _ = writeln!(main, "  v{at} = {}", if good { t.good } else { t.bad });
@@ -284,12 +284,27 @@ fn run_tool(tool: &Tool, dir: &Path, out: &Path) -> Result<Took, String> {
         .env("BC_SKIP_MAPPING", "TRUE")
         .env("HTTPS_PROXY", "http://127.0.0.1:9")
         .env("HTTP_PROXY", "http://127.0.0.1:9");
-    measure(&mut command)
+    let took = measure(&mut command)?;
+    // Findings are 1 for all three; anything else but 0 means that nothing was judged.
+    match took.status.code() {
+        Some(0 | 1) => Ok(took),
+        other => Err(format!("{} ended with {other:?} on {}", tool.name, dir.display())),
+    }
 }
 
 fn show(tool: &Tool, shape: &str, truth: &Truth, took: &Took, out: &Path) -> f64 {
-    let found = agreement(truth, &(tool.answers)(out));
+    let answers = (tool.answers)(out);
+    let found = agreement(truth, &answers);
     let cpu = took.cpu.as_secs_f64();
+    if !answers.is_empty() && found.missed == truth.bad.len() {
+        println!(
+            "  {:<8} {shape:<24} {cpu:>8.2} CPU-s  {:>10}  names instances otherwise: {} failures not compared",
+            tool.name,
+            megabytes(took.peak),
+            answers.len()
+        );
+        return cpu;
+    }
     println!(
         "  {:<8} {shape:<24} {cpu:>8.2} CPU-s  {:>10}  planted {}, missed {}, wrong {}",
         tool.name,
