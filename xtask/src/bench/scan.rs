@@ -255,7 +255,7 @@ fn member(python: &Path, bench: &Path, estate: &Path, endpoint: &str) -> Done<Ve
 fn memory(count: usize, args: &[String]) -> Done {
     let accounts = number("--accounts", &option(args, "--accounts").unwrap_or_else(|| "10".into()))?.max(1);
     let plumb = built(args)?;
-    let work = target().join("bench-scan");
+    let work = target().join("bench-memory");
     std::fs::create_dir_all(&work).map_err(|e| format!("cannot make {}: {e}", work.display()))?;
     let port = free_port()?;
     estate::serve(port).map_err(|e| format!("cannot serve on {port}: {e}"))?;
