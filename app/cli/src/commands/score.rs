@@ -176,7 +176,7 @@ pub(super) struct Facts {
     joins: Joins,
     /// Of accounts: what makes them critical, and their data classes.
     accounts: BTreeMap<String, (AccountFacts, Vec<String>)>,
-    /// Of resources: how far they are open, by which finding's rule.
+    /// Of resources: how far they are open, and what says so.
     exposed: BTreeMap<String, (Exposure, String)>,
     /// Users and roles that are administrators or can become one.
     admins: BTreeMap<String, bool>,
@@ -199,11 +199,25 @@ impl Facts {
         });
         let accounts = accounts.collect();
         let mut exposed: BTreeMap<String, (Exposure, String)> = BTreeMap::new();
+        let mut open = |resource: String, level: Exposure, source: String| match exposed.get(&resource) {
+            Some((known, _)) if *known >= level => {}
+            _ => drop(exposed.insert(resource, (level, source))),
+        };
+        for found in record.exposures(None)?.into_iter().filter(|e| !e.stale) {
+            let level = match found.row.class.as_str() {
+                "internet" => Exposure::InternetOpen,
+                "internet-authenticated" => Exposure::InternetAuth,
+                "limited" => Exposure::Limited,
+                "cross-account" => Exposure::Org,
+                "internal" => Exposure::None,
+                _ => continue,
+            };
+            let proof = found.row.proof.len();
+            open(found.row.resource, level, format!("exposure analysis: {} ({proof} steps of proof)", found.row.class));
+        }
         for finding in record.findings(&Query::default())? {
-            let Some(level) = proves(&finding) else { continue };
-            let slot = exposed.entry(finding.resource).or_insert((level, finding.rule.clone()));
-            if level > slot.0 {
-                *slot = (level, finding.rule);
+            if let Some(level) = proves(&finding) {
+                open(finding.resource, level, format!("rule {} fails for it", finding.rule));
             }
         }
         let known = super::known::identities(record, None)?;
@@ -264,9 +278,9 @@ pub(super) fn signals(
             format!("{} {}: {} (end-of-support data {edition})", found.product, found.version, said(&found.support)),
         );
     }
-    if let Some((level, rule)) = known.exposed.get(&finding.resource) {
+    if let Some((level, source)) = known.exposed.get(&finding.resource) {
         s.exposure = *level;
-        say(Signal::Exposure, format!("rule {rule} fails for it"));
+        say(Signal::Exposure, source.clone());
     }
     if let Some(already) = known.admins.get(&finding.resource) {
         s.identity = IdentityReach::Admin;

@@ -220,6 +220,8 @@ fn one_baseline_stands_for_each_tier() {
             severity: None,
             hard: true,
         }],
+        only: false,
+        values: Vec::new(),
         status: Status::Active,
         author: "ada".into(),
         approved_by: approved_by.iter().map(|p| (*p).into()).collect(),
