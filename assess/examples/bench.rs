@@ -1,6 +1,8 @@
 //! Measures the identity engine: one decision, the corpus of managed policies, reach of a large account.
 //!
-//! `cargo run --release -p plumb-assess --example bench -- [principals] [resources]`
+//! `cargo run --release -p plumb-assess --example bench -- [principals] [resources]`; `account N FILE` writes the
+//! authorization details of an account with N principals, `assess FILE` assesses such a file, `lint FOLDER` lints the
+//! policy documents of a folder, `corpus FOLDER` writes the managed policies there.
 
 use plumb_assess::identity::aws::{
     Caller, Details, Document, Organization, Policies, Policy, Request, World, action_sets::ActionSets,
@@ -37,6 +39,15 @@ fn timed<T>(what: &str, work: impl FnOnce() -> T) -> T {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["account", count, file] => return Ok(std::fs::write(file, account(count.parse()?).to_string())?),
+        ["assess", file] => return assess_file(file),
+        ["corpus", folder] => return write_corpus(folder),
+        ["lint", folder] => return lint_folder(folder),
+        _ => {}
+    }
     let mut args = std::env::args().skip(1).map(|a| a.parse::<usize>());
     let principals = args.next().transpose()?.unwrap_or(10_000);
     let resources = args.next().transpose()?.unwrap_or(100_000);
@@ -44,6 +55,81 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     corpus();
     decisions()?;
     reach(principals, resources)?;
+    Ok(())
+}
+
+/// An account of users and roles of which some can become administrators: by passing roles, by trust, by their own keys.
+fn account(count: usize) -> Value {
+    let arn = |kind: &str, i: usize| format!("arn:aws:iam::{ACCOUNT}:{kind}/{}{i}", &kind[..1]);
+    let (mut users, mut roles) = (Vec::new(), Vec::new());
+    for i in 0..count {
+        let statement = match i % 10 {
+            0 => {
+                json!({"Effect": "Allow", "Action": ["iam:PassRole", "lambda:CreateFunction", "lambda:InvokeFunction"], "Resource": "*"})
+            }
+            1 => json!({"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": arn("role", i + 1)}),
+            2 => json!({"Effect": "Allow", "Action": ["ec2:Describe*", "ssm:StartSession"], "Resource": "*"}),
+            3 => json!({"Effect": "Allow", "Action": "iam:CreateAccessKey", "Resource": arn("user", i + 7)}),
+            4 => {
+                json!([{"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Deny", "Action": "iam:*", "Resource": "*"}])
+            }
+            _ => {
+                json!({"Effect": "Allow", "Action": ["s3:Get*", "s3:List*"], "Resource": format!("arn:aws:s3:::corp-{i}/*")})
+            }
+        };
+        let inline = json!([{"PolicyName": "p", "PolicyDocument": {"Version": "2012-10-17", "Statement": statement}}]);
+        if i % 2 == 0 {
+            let service = ["ec2", "lambda", "glue"][i / 2 % 3];
+            let mut role = json!({"RoleName": format!("r{i}"), "RoleId": format!("AROA{i}"), "Path": "/", "Arn": arn("role", i), "RolePolicyList": inline,
+                "InstanceProfileList": [], "AttachedManagedPolicies": [], "Tags": [], "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [
+                    {"Effect": "Allow", "Principal": {"Service": format!("{service}.amazonaws.com")}, "Action": "sts:AssumeRole"},
+                    {"Effect": "Allow", "Principal": {"AWS": arn("user", i + 1)}, "Action": "sts:AssumeRole"}]}});
+            if i % 50 == 2 {
+                role["AttachedManagedPolicies"] = json!([{"PolicyName": "AdministratorAccess", "PolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess"}]);
+            }
+            roles.push(role);
+        } else {
+            users.push(json!({"UserName": format!("u{i}"), "UserId": format!("AIDA{i}"), "Path": "/", "Arn": arn("user", i), "UserPolicyList": inline,
+                "GroupList": [], "AttachedManagedPolicies": [], "Tags": []}));
+        }
+    }
+    let admin = json!({"PolicyName": "AdministratorAccess", "Arn": "arn:aws:iam::aws:policy/AdministratorAccess", "DefaultVersionId": "v1",
+        "PolicyVersionList": [{"VersionId": "v1", "IsDefaultVersion": true, "Document": {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}}]});
+    json!({"UserDetailList": users, "RoleDetailList": roles, "GroupDetailList": [], "Policies": [admin]})
+}
+
+fn assess_file(file: &str) -> Result<(), Box<dyn std::error::Error>> {
+    let text = std::fs::read_to_string(file)?;
+    let rows = plumb_assess::identity::aws::assess(&text, None, None)?;
+    let admins = rows.iter().filter(|r| r["admin"] == true).count();
+    let become_admin = rows.iter().filter(|r| r["can_become_admin"] == true && r["admin"] == false).count();
+    let edges = rows.iter().filter(|r| r["from"].is_string()).count();
+    println!("{admins} administrators, {become_admin} who can become one, {edges} edges; peak {} MB", memory_mb());
+    Ok(())
+}
+
+fn write_corpus(folder: &str) -> Result<(), Box<dyn std::error::Error>> {
+    std::fs::create_dir_all(folder)?;
+    for arn in data::managed_policy_arns() {
+        let Some(text) = data::managed_policy_text(&arn) else { continue };
+        let name = arn.rsplit('/').next().unwrap_or_default();
+        std::fs::write(format!("{folder}/{name}.json"), text)?;
+    }
+    Ok(())
+}
+
+fn lint_folder(folder: &str) -> Result<(), Box<dyn std::error::Error>> {
+    use plumb_assess::identity::aws::lint::{Use, lint};
+    let mut found: std::collections::BTreeMap<&str, usize> = std::collections::BTreeMap::new();
+    let (mut documents, mut remarked) = (0, 0);
+    for entry in std::fs::read_dir(folder)? {
+        let text = std::fs::read_to_string(entry?.path())?;
+        let remarks = lint(&Document::parse(text)?, Use::Identity);
+        documents += 1;
+        remarked += usize::from(!remarks.is_empty());
+        remarks.iter().for_each(|r| *found.entry(r.code).or_default() += 1);
+    }
+    println!("{documents} documents, {remarked} with remarks: {found:?}; peak {} MB", memory_mb());
     Ok(())
 }
 

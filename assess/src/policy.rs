@@ -6,13 +6,151 @@
 pub use crate::identity::aws::document::{Document, DocumentError, Effect, Problem, Statement};
 use crate::identity::aws::{
     arn::{Arn, is_account_id},
-    condition::{Condition, Operator, Quantifier, network},
+    condition::{Condition, Operator, Order, Quantifier, network},
     context::Context,
-    glob::ResourceText,
+    glob::{ResourceText, glob},
     principal::PrincipalEntry,
     tri::Tri,
 };
 use std::net::IpAddr;
+
+/// The document behind a rule's question; none when it is no policy at all.
+///
+/// A principal ARN whose account is `*` (`arn:aws:iam::*:root`), as some services write `*` back, means everyone here.
+pub fn document(mut policy: serde_json::Value) -> Option<Document> {
+    fn everyone(name: &mut serde_json::Value) {
+        match name {
+            serde_json::Value::Array(names) => names.iter_mut().for_each(everyone),
+            serde_json::Value::String(text) if text.starts_with("arn:") && text.split(':').nth(4) == Some("*") => {
+                *text = "*".into();
+            }
+            _ => {}
+        }
+    }
+    let statements = match policy.get_mut("Statement") {
+        Some(serde_json::Value::Array(items)) => items.iter_mut().collect(),
+        Some(one) => vec![one],
+        None => Vec::new(),
+    };
+    for statement in statements {
+        if let Some(aws) = statement.get_mut("Principal").and_then(|p| p.get_mut("AWS")) {
+            everyone(aws);
+        }
+    }
+    Document::parse(policy).ok()
+}
+
+/// A statement in a line: `statement Sid: * may s3:GetObject`.
+pub fn shown(statement: &Statement) -> String {
+    let name = match &statement.sid {
+        Some(sid) if !sid.is_empty() => format!("statement {sid}"),
+        _ => format!("statement {}", statement.index),
+    };
+    let list = statement.actions.texts.join(", ");
+    let actions = if statement.actions.inverted { format!("everything but {list}") } else { list };
+    let who = match &statement.principals {
+        // A NotPrincipal in an Allow lets in everybody it does not name.
+        Some(principals) if principals.inverted => "* may ".to_owned(),
+        Some(principals) => {
+            let names: Vec<&str> = principals.entries.iter().map(PrincipalEntry::text).collect();
+            format!("{} may ", names.join(", "))
+        }
+        None => String::new(),
+    };
+    format!("{name}: {who}{actions}")
+}
+
+/// The places of statements that were left out because they cannot be read, and that seem to let anyone in.
+pub fn lost_open(document: &Document) -> Vec<usize> {
+    document.problems.iter().filter(|p| p.may_be_open).filter_map(|p| p.statement).collect()
+}
+
+/// Whether a statement's action element and `pattern` (`s3:Get*`) have an action in common, as far as one covering the
+/// other tells.
+pub fn speaks_of(statement: &Statement, pattern: &str) -> bool {
+    let wanted = pattern.to_ascii_lowercase();
+    let covered = |text: &str| glob(&text.to_ascii_lowercase(), &wanted);
+    let texts = &statement.actions.texts;
+    if statement.actions.inverted {
+        return !texts.iter().any(|t| covered(t));
+    }
+    texts.iter().any(|t| covered(t) || glob(&wanted, &t.to_ascii_lowercase()))
+}
+
+/// Whether a statement is about every resource, or every one but some.
+fn on_everything(statement: &Statement) -> bool {
+    statement.resources.as_ref().is_some_and(|r| r.inverted || r.is_everything())
+}
+
+/// The Allow statements that give every action on every resource, or on all but some, without a condition; none when a
+/// Deny in the document takes it back.
+pub fn admin_statements(document: &Document) -> Vec<&Statement> {
+    let unconditional = |s: &&Statement| s.actions.is_everything() && s.conditions.is_empty();
+    let denied = document.statements.iter().filter(|s| s.effect == Effect::Deny).filter(unconditional);
+    if denied.into_iter().any(|s| s.resources.as_ref().is_some_and(|r| r.is_everything())) {
+        return Vec::new();
+    }
+    allows_of(document).filter(unconditional).filter(|s| on_everything(s)).collect()
+}
+
+/// The `service:*` that Allow statements give on every resource, as written, sorted.
+pub fn service_wildcards(document: &Document) -> Vec<String> {
+    let mut found: Vec<String> = allows_of(document)
+        .filter(|s| on_everything(s) && !s.actions.inverted)
+        .flat_map(|s| s.actions.texts.iter())
+        .filter(|a| a.ends_with(":*") && !a.starts_with('*'))
+        .map(ToString::to_string)
+        .collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// Whether the document allows an action on some resource, and no unconditional Deny takes it back on all of them.
+pub fn gives(document: &Document, action: &str) -> bool {
+    let lower = action.to_ascii_lowercase();
+    let denied = document.statements.iter().any(|s| {
+        s.effect == Effect::Deny
+            && s.conditions.is_empty()
+            && s.resources.as_ref().is_none_or(|r| r.is_everything())
+            && s.actions.matches(&lower)
+    });
+    !denied && allows_of(document).any(|s| speaks_of(s, action))
+}
+
+/// Actions that together give more privilege than they seem to, wherever they stand. Sources: Rhino Security Labs' list
+/// and pathfinding.cloud.
+const ESCALATIONS: [&[&str]; 22] = [
+    &["iam:CreatePolicyVersion"],
+    &["iam:SetDefaultPolicyVersion"],
+    &["iam:CreateAccessKey"],
+    &["iam:CreateLoginProfile"],
+    &["iam:UpdateLoginProfile"],
+    &["iam:AttachUserPolicy"],
+    &["iam:AttachGroupPolicy"],
+    &["iam:AttachRolePolicy"],
+    &["iam:PutUserPolicy"],
+    &["iam:PutGroupPolicy"],
+    &["iam:PutRolePolicy"],
+    &["iam:AddUserToGroup"],
+    &["iam:UpdateAssumeRolePolicy"],
+    &["iam:PassRole", "ec2:RunInstances"],
+    &["iam:PassRole", "lambda:CreateFunction"],
+    &["iam:PassRole", "glue:CreateDevEndpoint"],
+    &["iam:PassRole", "cloudformation:CreateStack"],
+    &["iam:PassRole", "datapipeline:CreatePipeline", "datapipeline:PutPipelineDefinition"],
+    &["iam:PassRole", "codebuild:CreateProject"],
+    &["iam:PassRole", "sagemaker:CreateNotebookInstance"],
+    &["iam:PassRole", "ecs:RegisterTaskDefinition", "ecs:RunTask"],
+    &["lambda:UpdateFunctionCode"],
+];
+
+/// The ways to more privilege a document gives by itself, as `action + action`; whether the account lets one walk them
+/// is the business of [`crate::identity::aws::escalations`].
+pub fn escalations(document: &Document) -> Vec<String> {
+    let held = |needed: &&&[&str]| needed.iter().all(|action| gives(document, action));
+    ESCALATIONS.iter().filter(held).map(|needed| needed.join(" + ")).collect()
+}
 
 /// Which definition of "public" applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -168,16 +306,25 @@ pub fn allows(document: &Document, action: &str, resource: &str) -> Tri {
 }
 
 /// Whether the document denies every caller without TLS: a Deny for everyone, of `service:*` or more, on nothing but
-/// `aws:SecureTransport` being false.
+/// `aws:SecureTransport` being false, or `s3:TlsVersion` being too old or absent (`NumericLessThanIfExists`).
 pub fn denies_insecure_transport(document: &Document) -> bool {
+    let plain = |c: &Condition| {
+        c.operator == Operator::Bool
+            && !c.values.is_empty()
+            && c.key.as_ref() == "aws:securetransport"
+            && c.values.iter().all(|v| v.eq_ignore_ascii_case("false"))
+    };
+    let old = |c: &Condition| {
+        matches!(c.operator, Operator::Numeric(Order::Less | Order::LessOrEqual))
+            && c.if_exists
+            && c.key.as_ref() == "s3:tlsversion"
+    };
     document.statements.iter().any(|s| {
         s.effect == Effect::Deny
             && s.principals.as_ref().is_some_and(|p| p.is_open() && !p.inverted)
             && !s.actions.inverted
             && s.actions.texts.iter().any(|t| &**t == "*" || t.ends_with(":*"))
-            && matches!(s.conditions.as_ref(), [c] if c.operator == Operator::Bool
-                && c.key.as_ref() == "aws:securetransport"
-                && c.values.iter().all(|v| v.eq_ignore_ascii_case("false")))
+            && matches!(s.conditions.as_ref(), [c] if plain(c) || old(c))
     })
 }
 
@@ -299,9 +446,19 @@ fn names_someone(value: &str, operator: Operator) -> bool {
     if fixed.len() == value.len() {
         return !value.is_empty();
     }
-    match fixed.rsplit_once(':') {
-        Some((_, tail)) => tail.contains('/') || (fixed.matches(':').count() >= 2 && !tail.is_empty()),
-        None => fixed.contains('/') || fixed.len() >= 8,
+    // All segments but the last are complete; the last was cut by the wildcard.
+    let segments: Vec<&str> = fixed.split(':').collect();
+    match segments.as_slice() {
+        [alone] => alone.contains('/') || alone.len() >= 8,
+        // A service account of a cluster: the namespace must be whole.
+        ["system", "serviceaccount", namespace, _, ..] => !namespace.is_empty(),
+        ["system", ..] => false,
+        // An owner with a slash behind it is whole, wherever it stands.
+        segments if segments.iter().any(|s| s.split_once('/').is_some_and(|(owner, _)| !owner.is_empty())) => true,
+        [first, last] => last.is_empty() && first.len() >= 8,
+        // `organization:acme:project:*`: a word, then a whole name.
+        [_, name, ..] => !name.is_empty(),
+        [] => false,
     }
 }
 
@@ -382,8 +539,14 @@ pub struct Deputy {
 /// The service principals a resource policy admits without `aws:SourceArn`, `aws:SourceAccount`, `aws:SourceOrgID`
 /// or `aws:SourceOrgPaths`: anyone could make the service call.
 pub fn confused_deputy(document: &Document) -> Vec<Deputy> {
-    const SOURCES: &[&str] =
-        &["aws:sourcearn", "aws:sourceaccount", "aws:sourceorgid", "aws:sourceorgpaths", "aws:sourceowner"];
+    const SOURCES: &[&str] = &[
+        "aws:sourcearn",
+        "aws:sourceaccount",
+        "aws:sourceorgid",
+        "aws:sourceorgpaths",
+        "aws:sourceowner",
+        "aws:principalorgid",
+    ];
     let mut out = Vec::new();
     for statement in allows_of(document) {
         let tied = statement.conditions.iter().any(|c| {
@@ -478,6 +641,14 @@ mod tests {
             (r#"{"StringEquals":{"token.actions.githubusercontent.com:aud":"sts.amazonaws.com"}}"#.into(), false),
             (sub("StringEquals", "repo:acme/app:ref:refs/heads/main"), true),
             (sub("StringLike", "repo:acme/*"), true),
+            (sub("StringLike", "repo:acme/app:*"), true),
+            (sub("StringLike", "repo:acme/app:ref:refs/heads/*"), true),
+            (sub("StringLike", "organization:acme:project:*"), true),
+            (sub("StringLike", "system:serviceaccount:shop:*"), true),
+            (sub("StringLike", "system:serviceaccount:*"), false),
+            (sub("StringLike", "system:*"), false),
+            (sub("StringLike", "repo:acme*"), false),
+            (sub("StringLike", "repo:*/app:*"), false),
             (sub("StringLike", "repo:*"), false),
             (sub("StringLike", "*"), false),
             (sub("StringLikeIfExists", "repo:acme/*"), false),

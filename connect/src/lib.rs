@@ -5,6 +5,7 @@
 
 mod asff;
 mod html;
+pub mod iam;
 mod ocsf;
 mod ocsf_paths;
 mod text;

@@ -71,12 +71,13 @@ named!(Standing, "standing", {
 });
 
 impl Standing {
-    /// The one word of a table: pass, fail, unknown, manual or exception.
+    /// The one word of a table: pass, fail, unknown, manual, attested or exception.
     pub fn word(self) -> &'static str {
         match self {
             Self::NotSatisfied => "fail",
             Self::NotAssessed => "unknown",
-            Self::NeedsAttestation | Self::Attested => "manual",
+            Self::NeedsAttestation => "manual",
+            Self::Attested => "attested",
             Self::SatisfiedWithException => "exception",
             Self::Satisfied => "pass",
         }

@@ -6,7 +6,7 @@ use crate::ids::{HumanId, TeamId, named};
 use crate::people::{Act, Actor, Directory};
 use crate::policy::{DataClass, Policy, Tier};
 use crate::refusal::{Problem, Refusal};
-use plumb_model::{AccountId, Region, ResourceId, RuleId, Time};
+use plumb_model::{AccountId, Outcome, Region, ResourceId, RuleId, Severity, Time};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How far the reach goes. Ordered from least to most.
@@ -101,6 +101,12 @@ pub struct Warrant {
     /// What else carries the risk.
     #[serde(default)]
     pub compensation: Option<String>,
+    /// Rules that prove it; each run asks them again.
+    #[serde(default)]
+    pub controls: Vec<RuleId>,
+    /// Where it was discussed: a pull request, a ticket.
+    #[serde(default)]
+    pub reference: String,
     /// What makes one look again, besides the end.
     pub trigger: String,
     /// Its end.
@@ -145,6 +151,8 @@ impl Warrant {
         Ok(Self {
             justification: justification.trim().into(),
             compensation: None,
+            controls: Vec::new(),
+            reference: String::new(),
             trigger: trigger.trim().into(),
             expires_at,
             requested_by: human,
@@ -327,6 +335,44 @@ impl Exposure {
         Ok(Self { confirmed_at: Some(now), ..self.clone() })
     }
 
+    /// Whoever needed it says that it is not needed any more: what allowed it ends now, and the next run that does not
+    /// reach it retires the entry. Nobody retires one by hand.
+    ///
+    /// # Errors
+    /// Retired already; not somebody who may ask; a note shorter than 20 characters.
+    pub fn give_up(&self, actor: &Actor, note: &str, now: Time) -> Result<Self, Refusal> {
+        self.not_retired()?;
+        guard::may(actor, Act::Request, "give an exposure up")?;
+        guard::note(note)?;
+        let human = guard::human(actor, "give an exposure up")?;
+        Ok(Self {
+            state: ExposureState::NotApproved,
+            since: now,
+            reason: format!("given up by {human}: {}", note.trim()),
+            warrant: None,
+            asked: None,
+            ..self.clone()
+        })
+    }
+
+    /// What is wrong with how the entry stands, as a finding of its own: how bad, and in words. What is open to everybody
+    /// and that nobody approved is one at once, and a worse one when the days policy gives have passed; what is open to
+    /// few is one only then. Refused and still there is one always.
+    pub fn grievance(&self, policy: &Policy, now: Time) -> Option<(Severity, String)> {
+        let late = now.seconds() - self.since.seconds() > i64::from(policy.exposure_undecided_days) * 86_400;
+        let public = self.seen.reach >= Reach::OpenAuthenticated;
+        let severity = match self.state {
+            ExposureState::NotApproved if public => Severity::High,
+            ExposureState::NotApproved => Severity::Medium,
+            ExposureState::Detected if public && late => Severity::High,
+            ExposureState::Detected if public => Severity::Medium,
+            ExposureState::Detected if late => Severity::Low,
+            _ => return None,
+        };
+        let since = if self.reason.is_empty() { String::new() } else { format!(": {}", self.reason) };
+        Some((severity, format!("{} since {}{since}", self.state, self.since.date())))
+    }
+
     fn not_retired(&self) -> Result<(), Refusal> {
         if self.state != ExposureState::Retired {
             return Ok(());
@@ -433,12 +479,13 @@ pub struct LedgerChange {
     pub returned: Vec<String>,
 }
 
-/// Takes what a run saw. `complete` names the accounts that were read in full: only there can an entry retire, because
-/// what nobody looked at is not gone.
+/// Takes what a run saw. `complete` names the accounts that were read, and `untold` the entries about which the run could
+/// not tell: an entry retires only where somebody looked and could see, because what nobody looked at is not gone.
 pub fn observe(
     ledger: &mut BTreeMap<String, Exposure>,
     seen: Vec<Seen>,
     complete: &BTreeSet<AccountId>,
+    untold: &BTreeSet<String>,
     plans: &[PreApproval],
     policy: &Policy,
     now: Time,
@@ -481,7 +528,7 @@ pub fn observe(
         (entry.seen, entry.last_seen) = (s, now);
     }
     for (id, entry) in ledger.iter_mut() {
-        let gone = !present.contains(id) && complete.contains(&entry.seen.account);
+        let gone = !present.contains(id) && !untold.contains(id) && complete.contains(&entry.seen.account);
         if gone && entry.state != ExposureState::Retired {
             (entry.state, entry.since, entry.retired_at) = (ExposureState::Retired, now, Some(now));
             entry.reason = "not reachable any more".into();
@@ -491,30 +538,37 @@ pub fn observe(
     change
 }
 
-/// Approvals whose end came, that nobody confirmed in time, or whose requester left, go back to detected. Idempotent.
+/// Approvals whose end came, that nobody confirmed in time, whose requester left or whose compensating control fails, go
+/// back to detected. `controls` is what the run says about rules. Idempotent.
 pub fn sweep(
     ledger: &mut BTreeMap<String, Exposure>,
     directory: &Directory,
+    controls: &BTreeMap<RuleId, Outcome>,
     policy: &Policy,
     now: Time,
 ) -> Vec<String> {
     let mut out = Vec::new();
     for entry in ledger.values_mut().filter(|e| e.state == ExposureState::Approved) {
         let left = |w: &Warrant| directory.person(&w.requested_by).is_none_or(|p| !p.active);
+        let failing =
+            |w: &Warrant| w.controls.iter().find(|c| controls.get(*c) == Some(&Outcome::Fail)).map(ToString::to_string);
         let why = match &entry.warrant {
-            None => "no approval on record",
-            Some(w) if w.expires_at <= now => "its approval ran out",
-            Some(w) if left(w) => "whoever asked for it has left",
+            None => "no approval on record".to_owned(),
+            Some(w) if w.expires_at <= now => "its approval ran out".to_owned(),
+            Some(w) if left(w) => "whoever asked for it has left".to_owned(),
+            Some(w) if failing(w).is_some() => {
+                format!("its compensating control {} fails", failing(w).unwrap_or_default())
+            }
             Some(_)
                 if entry
                     .confirmed_at
                     .is_none_or(|at| now.days_since(at) >= i64::from(policy.exposure_confirm_days)) =>
             {
-                "nobody confirmed it in time"
+                "nobody confirmed it in time".to_owned()
             }
             Some(_) => continue,
         };
-        entry.back_to_detected(why.into(), now);
+        entry.back_to_detected(why, now);
         out.push(entry.id.clone());
     }
     out

@@ -118,6 +118,28 @@ pub struct Query {
 
 /// States that a finding does not leave by itself.
 const CLOSED: [&str; 3] = ["fixed", "resource-gone", "superseded"];
+/// Every state of the lifecycle.
+const STATES: [&str; 14] = [
+    "open",
+    "triaged",
+    "in-remediation",
+    "fixed-claimed",
+    "retest-pending",
+    "fixed",
+    "exception-requested",
+    "accepted",
+    "deferral-requested",
+    "deferred",
+    "fp-requested",
+    "false-positive",
+    "resource-gone",
+    "superseded",
+];
+/// When a finding was last seen failing: as long as it is judged, when its rule was last judged there.
+const LAST_SEEN: &str = "CASE WHEN f.unknown_since IS NULL AND f.state NOT IN ('fixed', 'resource-gone')
+    THEN coalesce((SELECT s.judged_at FROM coverage c JOIN scan s ON s.id = c.scan
+                   WHERE c.account = f.account AND c.region = f.region AND c.kind = f.kind AND c.rule = f.rule), f.last_seen)
+    ELSE f.last_seen END";
 /// States in which a passing verdict closes.
 const WORKED_ON: [&str; 5] = ["open", "triaged", "in-remediation", "fixed-claimed", "retest-pending"];
 /// Who acts when a scan decides.
@@ -229,26 +251,45 @@ impl Record {
         let quoted = |items: &[String]| {
             items.iter().map(|s| format!("'{}'", s.replace('\'', "''"))).collect::<Vec<_>>().join(",")
         };
-        let mut filter = if query.states.is_empty() {
-            format!("state NOT IN ({})", quoted(&CLOSED.map(str::to_owned)))
+        let states: Vec<&str> = if query.states.is_empty() {
+            STATES.into_iter().filter(|s| !CLOSED.contains(s)).collect()
         } else {
-            format!("state IN ({})", quoted(&query.states))
+            STATES.into_iter().filter(|s| query.states.iter().any(|q| q == s)).collect()
         };
+        if states.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut filter = String::new();
         if let Some(severity) = query.at_least {
             let at_least: Vec<String> =
                 Severity::ALL.iter().filter(|s| **s >= severity).map(|s| s.name().to_owned()).collect();
-            filter += &format!(" AND severity IN ({})", quoted(&at_least));
+            filter += &format!(" AND severity_now IN ({})", quoted(&at_least));
         }
         if !query.rules.is_empty() {
             let rules: Vec<String> = query.rules.iter().map(ToString::to_string).collect();
             filter += &format!(" AND rule IN ({})", quoted(&rules));
         }
+        if query.region.is_some() {
+            filter += " AND region = ?2";
+        }
+        // An account's findings lie together; everybody's are read in the order of the page's index, state by state,
+        // so that a page costs what it shows.
+        let column = if query.account.is_some() { "+state" } else { "state" };
+        if query.account.is_some() {
+            filter += " AND account = ?1";
+        }
+        const ORDER: &str = "ORDER BY rank, rule, account, resource, sub_key LIMIT ?3";
+        let parts: Vec<String> = states
+            .iter()
+            .map(|s| format!("SELECT * FROM (SELECT * FROM finding WHERE {column} = '{s}'{filter} {ORDER})"))
+            .collect();
         let sql = format!(
-            "SELECT id, key, rule, coalesce(title, rule), severity, severity_open, severity_closed, state, account, region, kind, resource,
-                    name, sub_key, first_seen, last_seen, unknown_since, occurrences, coalesce(topic, ''), because
-             FROM findings WHERE {filter} AND (?1 IS NULL OR account = ?1) AND (?2 IS NULL OR region = ?2)
-             ORDER BY CASE severity WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 WHEN 'low' THEN 3 ELSE 4 END,
-                      rule, account, resource, sub_key LIMIT ?3"
+            "SELECT f.short, lower(hex(f.key)), f.rule, coalesce(r.title, f.rule), f.severity_now, f.severity_open, f.severity_closed,
+                    f.state, f.account, f.region, f.kind, f.resource, f.name, f.sub_key, f.first_seen,
+                    {LAST_SEEN}, f.unknown_since, f.occurrences, coalesce(r.topic, ''), f.because
+             FROM (SELECT * FROM ({}) {ORDER}) f LEFT JOIN rule r ON r.id = f.rule
+             ORDER BY f.rank, f.rule, f.account, f.resource, f.sub_key",
+            parts.join(" UNION ALL ")
         );
         let limit = query.limit.map_or(-1, |l| i64::try_from(l).unwrap_or(i64::MAX));
         let mut statement = self.db.prepare_cached(&sql).doing("reading findings")?;
@@ -269,22 +310,21 @@ impl Record {
         if !is_key && (short.len() < 6 || !short.bytes().skip(2).all(|b| b.is_ascii_alphanumeric())) {
             return Err(RecordError::Missing(format!("`{id}` is not a finding id; they look like F-3K2Q9ZJX41")));
         }
-        let (column, from, to) = if is_key {
-            ("key", id.to_ascii_lowercase(), id.to_ascii_lowercase())
-        } else {
-            ("id", short.clone(), format!("{short}~"))
-        };
         let sql = format!(
-            "SELECT id, key, rule, coalesce(title, rule), severity, severity_open, severity_closed, state, account, region, kind, resource,
-                    name, sub_key, first_seen, last_seen, unknown_since, occurrences, coalesce(topic, ''), because
-             FROM findings WHERE {column} >= ?1 AND {column} <= ?2 LIMIT 3"
+            "SELECT f.short, lower(hex(f.key)), f.rule, coalesce(r.title, f.rule), f.severity_now, f.severity_open, f.severity_closed,
+                    f.state, f.account, f.region, f.kind, f.resource, f.name, f.sub_key, f.first_seen,
+                    {LAST_SEEN}, f.unknown_since, f.occurrences, coalesce(r.topic, ''), f.because
+             FROM finding f LEFT JOIN rule r ON r.id = f.rule WHERE {} LIMIT 3",
+            if is_key { "f.key = ?1 AND ?2 <> ''" } else { "f.short >= ?1 AND f.short <= ?2" }
         );
         let mut statement = self.db.prepare_cached(&sql).doing("reading a finding")?;
-        let rows: Vec<FindingRow> = statement
-            .query_map([&from, &to], finding_row)
-            .doing("reading a finding")?
-            .collect::<Result<_, _>>()
-            .doing("reading a finding")?;
+        let found = if is_key {
+            statement.query_map(params![key_bytes(id), "key"], finding_row)
+        } else {
+            statement.query_map(params![short, format!("{short}~")], finding_row)
+        };
+        let rows: Vec<FindingRow> =
+            found.doing("reading a finding")?.collect::<Result<_, _>>().doing("reading a finding")?;
         let several = rows.len() > 1;
         match rows.into_iter().next() {
             Some(row) if !several => Ok(row),
@@ -301,11 +341,11 @@ impl Record {
         let mut statement = self
             .db
             .prepare_cached(
-                "SELECT at, event, from_state, to_state, actor, reason, scan FROM transition WHERE lower(hex(key)) = ?1 ORDER BY id",
+                "SELECT at, event, from_state, to_state, actor, reason, scan FROM transition WHERE key = ?1 ORDER BY id",
             )
             .doing("reading a finding's history")?;
         let rows = statement
-            .query_map([key], |r| {
+            .query_map([key_bytes(key)], |r| {
                 Ok(TransitionRow {
                     at: r.get(0)?,
                     event: r.get(1)?,
@@ -328,7 +368,7 @@ impl Record {
         let mut statement = self
             .db
             .prepare_cached(
-                "SELECT severity_now, count(*) FROM finding WHERE state NOT IN ('fixed', 'resource-gone', 'superseded') GROUP BY 1",
+                "SELECT severity, sum(n) FROM finding_count WHERE n > 0 AND state NOT IN ('fixed', 'resource-gone', 'superseded') GROUP BY 1",
             )
             .doing("counting findings")?;
         let rows = statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?))).doing("counting findings")?;
@@ -347,18 +387,14 @@ impl Record {
 
 /// See [`Record::move_finding`]; for use inside [`Record::atomically`].
 pub fn move_finding(db: &Connection, key: &str, step: &TransitionRow) -> Result<(), RecordError> {
-    let bytes: Option<Vec<u8>> = db
-        .query_row(
-            "SELECT key FROM finding WHERE lower(hex(key)) = ?1 AND state = ?2",
-            [key, step.from.as_str()],
-            |r| r.get(0),
-        )
-        .optional()
-        .doing("reading a finding")?;
-    let Some(bytes) = bytes else {
+    let bytes = key_bytes(key);
+    let moved = db
+        .prepare_cached("UPDATE finding SET state = ?2 WHERE key = ?1 AND state = ?3")
+        .and_then(|mut s| s.execute(params![bytes, step.to, step.from]))
+        .doing("moving a finding")?;
+    if moved != 1 {
         return Err(RecordError::Missing(format!("the finding is not `{}` any more; read it again", step.from)));
-    };
-    db.execute("UPDATE finding SET state = ?2 WHERE key = ?1", params![bytes, step.to]).doing("moving a finding")?;
+    }
     db.execute(
         "INSERT INTO transition (key, at, event, from_state, to_state, actor, reason, scan) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         params![bytes, step.at, step.event, step.from, step.to, step.actor, step.reason, step.scan],
@@ -607,6 +643,11 @@ impl Ingest<'_> {
         self.tx.commit().doing("committing findings")?;
         Ok(self.changes)
     }
+}
+
+/// A key's bytes from its hexadecimal digits; what is none names no finding.
+fn key_bytes(hex: &str) -> Vec<u8> {
+    (0..hex.len()).step_by(2).filter_map(|i| u8::from_str_radix(hex.get(i..i + 2)?, 16).ok()).collect()
 }
 
 fn finding_row(r: &rusqlite::Row<'_>) -> rusqlite::Result<FindingRow> {

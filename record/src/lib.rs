@@ -6,15 +6,20 @@
 //! because the resources they judged are kept, with their versions.
 
 mod assessed;
+mod digest;
 mod findings;
+mod identities;
 mod open;
 mod query;
 mod resources;
 mod scans;
+mod whole;
 
 pub use assessed::{CutRow, ExposureChange, ExposureRow, PathRow, StoredExposure};
 pub use findings::{Change, FindingRow, Ingest, Query, RuleRow, TransitionRow, move_finding};
 pub use open::{FORMAT, Record, RecordError, append_activity, put_document};
 pub use query::Table;
 pub use resources::{ResourceRow, StoredResource};
+pub use rusqlite::Connection;
 pub use scans::{AccountRow, CoverageRow, NewScan, ScanId, ScanRow, Unit, UnitState};
+pub use whole::{Disposable, TABLES, dispose, restore};

@@ -4,7 +4,10 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use std::path::{Path, PathBuf};
 
 /// The format this build writes. A file of an older format is migrated when it is opened; a newer one is refused.
-pub const FORMAT: i64 = 1;
+pub const FORMAT: i64 = 2;
+
+/// What brings a record of the format before to the one named.
+const MIGRATIONS: [(i64, &str); 1] = [(2, include_str!("to-2.sql"))];
 
 /// A record: one SQLite file, or memory.
 pub struct Record {
@@ -135,6 +138,7 @@ impl Record {
                 .map_err(|_| not_a_record("it is a database of something else".into()))?;
             match format.and_then(|f| f.parse::<i64>().ok()) {
                 Some(FORMAT) => {}
+                Some(older) if (1..FORMAT).contains(&older) => Self::migrate(&db, older)?,
                 Some(newer) if newer > FORMAT => {
                     let why = format!("its format is {newer}, this version writes {FORMAT}; use a newer plumb");
                     return Err(not_a_record(why));
@@ -143,7 +147,34 @@ impl Record {
             }
         }
         crate::assessed::prepare(&db)?;
+        crate::identities::prepare(&db)?;
         Ok(Self { db, path: path.map(Path::to_path_buf) })
+    }
+
+    /// Brings an older record to this format, all steps in one transaction.
+    fn migrate(db: &Connection, from: i64) -> Result<(), RecordError> {
+        db.execute_batch("BEGIN IMMEDIATE").doing("beginning its migration")?;
+        let work = || -> Result<(), RecordError> {
+            // Somebody else may have done it while this one waited for the lock.
+            let now: String = db
+                .query_row("SELECT value FROM meta WHERE key = 'format'", [], |r| r.get(0))
+                .doing("reading its format")?;
+            let from = now.parse::<i64>().unwrap_or(from);
+            for (to, sql) in MIGRATIONS.iter().filter(|(to, _)| *to > from) {
+                db.execute_batch(sql).doing("migrating it")?;
+                db.execute("UPDATE meta SET value = ?1 WHERE key = 'format'", [to.to_string()])
+                    .doing("writing its format")?;
+            }
+            Ok(())
+        };
+        match work() {
+            Ok(()) => db.execute_batch("COMMIT").doing("committing its migration"),
+            Err(error) => {
+                // The first error says what went wrong; closing the connection takes everything back.
+                let _ = db.execute_batch("ROLLBACK");
+                Err(error)
+            }
+        }
     }
 
     /// Runs `work` in one transaction: all of it is kept, or nothing.
@@ -161,6 +192,18 @@ impl Record {
         let out = work(&tx)?;
         tx.commit().doing("committing a transaction")?;
         Ok(out)
+    }
+
+    /// As [`Record::atomically`], and on the disk itself before it returns: what people were told is kept survives a loss
+    /// of power too.
+    ///
+    /// # Errors
+    /// As [`Record::atomically`].
+    pub fn durably<T>(&mut self, work: impl FnOnce(&Connection) -> Result<T, RecordError>) -> Result<T, RecordError> {
+        self.db.pragma_update(None, "synchronous", "FULL").doing("making a write durable")?;
+        let out = self.atomically(work);
+        self.db.pragma_update(None, "synchronous", "NORMAL").doing("making a write durable")?;
+        out
     }
 
     /// A document of the govern layer, with its version.
@@ -188,18 +231,26 @@ impl Record {
     /// # Errors
     /// When SQLite fails or a document is damaged.
     pub fn documents(&self, collection: &str) -> Result<Vec<(String, serde_json::Value)>, RecordError> {
+        Ok(self.versioned(collection)?.into_iter().map(|(id, _, doc)| (id, doc)).collect())
+    }
+
+    /// All documents of a collection with their versions, by id.
+    ///
+    /// # Errors
+    /// When SQLite fails or a document is damaged.
+    pub fn versioned(&self, collection: &str) -> Result<Vec<(String, i64, serde_json::Value)>, RecordError> {
         let mut statement = self
             .db
-            .prepare_cached("SELECT id, doc FROM document WHERE collection = ?1 ORDER BY id")
+            .prepare_cached("SELECT id, version, doc FROM document WHERE collection = ?1 ORDER BY id")
             .doing("reading documents")?;
         let rows = statement
-            .query_map([collection], |r| Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?)))
+            .query_map([collection], |r| Ok((r.get::<_, String>(0)?, r.get::<_, i64>(1)?, r.get::<_, String>(2)?)))
             .doing("reading documents")?;
         rows.map(|row| {
-            let (id, text) = row.doing("reading documents")?;
+            let (id, version, text) = row.doing("reading documents")?;
             let doc =
                 serde_json::from_str(&text).map_err(|_| RecordError::Damaged { what: format!("{collection} {id}") })?;
-            Ok((id, doc))
+            Ok((id, version, doc))
         })
         .collect()
     }

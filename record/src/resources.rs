@@ -213,6 +213,33 @@ impl Record {
         expand(&bytes.ok_or_else(|| RecordError::Missing(format!("there is no {kind} `{id}` on the record")))?)
     }
 
+    /// A resource's tags, as far as its kind has them; none when it is not on the record.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn tags(&self, account: &str, kind: &str, id: &str) -> Result<Vec<(String, String)>, RecordError> {
+        let tags: Option<Option<String>> = self
+            .db
+            .prepare_cached(
+                "SELECT json_extract(doc, '$.tags') FROM resource WHERE account = ?1 AND kind = ?2 AND id = ?3",
+            )
+            .and_then(|mut s| s.query_row([account, kind, id], |r| r.get(0)).optional())
+            .doing("reading a resource")?;
+        let parsed = tags.flatten().and_then(|t| serde_json::from_str::<serde_json::Value>(&t).ok());
+        let text = |v: &serde_json::Value| v.as_str().unwrap_or_default().to_owned();
+        Ok(match parsed {
+            Some(serde_json::Value::Object(map)) => map.iter().map(|(k, v)| (k.clone(), text(v))).collect(),
+            Some(serde_json::Value::Array(list)) => list
+                .iter()
+                .filter_map(|t| {
+                    let get = |names: [&str; 2]| names.iter().find_map(|n| t.get(*n)).map(text);
+                    Some((get(["key", "Key"])?, get(["value", "Value"]).unwrap_or_default()))
+                })
+                .collect(),
+            _ => Vec::new(),
+        })
+    }
+
     /// The kinds an account has resources or findings of, or was asked for, as of `scan`.
     ///
     /// # Errors
@@ -228,12 +255,12 @@ impl Record {
     }
 }
 
-fn compress(text: &str) -> Result<Vec<u8>, RecordError> {
+pub(crate) fn compress(text: &str) -> Result<Vec<u8>, RecordError> {
     zstd::bulk::compress(text.as_bytes(), 1)
         .map_err(|_| RecordError::Damaged { what: "document (it cannot be compressed)".into() })
 }
 
-fn expand(bytes: &[u8]) -> Result<String, RecordError> {
+pub(crate) fn expand(bytes: &[u8]) -> Result<String, RecordError> {
     let damaged = || RecordError::Damaged { what: "compressed document".into() };
     let out = zstd::stream::decode_all(bytes).map_err(|_| damaged())?;
     String::from_utf8(out).map_err(|_| damaged())

@@ -1,4 +1,4 @@
--- The record, format 1. `plumb query` reads the views at the end; the tables behind them may change between formats.
+-- The record, format 2. `plumb query` reads the views at the end; the tables behind them may change between formats.
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE scan (
@@ -78,11 +78,33 @@ CREATE TABLE finding (
   unknown_since TEXT,               -- set while the finding cannot be judged
   occurrences INTEGER NOT NULL DEFAULT 1,
   because TEXT NOT NULL,            -- JSON list of leaves
+  rank INTEGER GENERATED ALWAYS AS  -- worst first
+    (CASE severity_now WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 WHEN 'low' THEN 3 ELSE 4 END) VIRTUAL,
   PRIMARY KEY (account, kind, resource, rule, sub_key)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX finding_key ON finding (key);
 CREATE INDEX finding_short ON finding (short);
-CREATE INDEX finding_queue ON finding (state, severity_now);
+CREATE INDEX finding_page ON finding (state, rank, rule, account, resource, sub_key);
+
+-- How many findings stand how: kept by triggers, so that roll-ups need not read two million rows.
+CREATE TABLE finding_count (
+  account TEXT NOT NULL, rule TEXT NOT NULL, state TEXT NOT NULL, severity TEXT NOT NULL,
+  n INTEGER NOT NULL,
+  PRIMARY KEY (account, rule, state, severity)
+) WITHOUT ROWID;
+CREATE TRIGGER finding_opened AFTER INSERT ON finding BEGIN
+  INSERT INTO finding_count VALUES (NEW.account, NEW.rule, NEW.state, NEW.severity_now, 1) ON CONFLICT DO UPDATE SET n = n + 1;
+END;
+CREATE TRIGGER finding_moved AFTER UPDATE OF state, severity_now ON finding
+  WHEN OLD.state <> NEW.state OR OLD.severity_now <> NEW.severity_now BEGIN
+  UPDATE finding_count SET n = n - 1
+    WHERE account = OLD.account AND rule = OLD.rule AND state = OLD.state AND severity = OLD.severity_now;
+  INSERT INTO finding_count VALUES (NEW.account, NEW.rule, NEW.state, NEW.severity_now, 1) ON CONFLICT DO UPDATE SET n = n + 1;
+END;
+CREATE TRIGGER finding_disposed AFTER DELETE ON finding BEGIN
+  UPDATE finding_count SET n = n - 1
+    WHERE account = OLD.account AND rule = OLD.rule AND state = OLD.state AND severity = OLD.severity_now;
+END;
 
 CREATE TABLE transition (
   id INTEGER PRIMARY KEY,
@@ -119,6 +141,8 @@ SELECT account, region, kind, id, name, doc AS fields,
        (SELECT judged_at FROM scan WHERE id = seen_scan) AS last_seen,
        misses > 0 AS missing
 FROM resource;
+
+CREATE VIEW rollups AS SELECT account, rule, state, severity, n AS findings FROM finding_count WHERE n > 0;
 
 CREATE VIEW coverages AS
 SELECT c.account, c.region, c.kind, c.rule, s.judged_at AS at, c.pass, c.fail, c.unknown, c.not_applicable, c.reasons

@@ -6,27 +6,29 @@ import sys
 folder, schemas = map(pathlib.Path, sys.argv[1:3])
 wrong = 0
 
-schema = schemas / "ocsf/1.6.0_2003_compliance_finding.schema.json"
-rows = json.loads((folder / "ocsf.json").read_text())
 try:
     import jsonschema
 except ImportError:
     jsonschema = None
-if jsonschema is None or not schema.exists():
+known = {"2003": "compliance_finding", "2004": "detection_finding", "2008": "iam_analysis_finding"}
+files = {number: schemas / f"ocsf/1.6.0_{number}_{name}.schema.json" for number, name in known.items()}
+if jsonschema is None or not all(file.exists() for file in files.values()):
     print("skipped: OCSF (no jsonschema package or no ../shared/schemas)")
 else:
     validators = {}
-    for file in (schema, schemas / "ocsf/1.6.0_2004_detection_finding.schema.json"):
+    for number, file in files.items():
         document = json.loads(file.read_text())
-        validators[int(file.name.split("_")[1])] = jsonschema.validators.validator_for(document)(document)
-    # Every eighth row and all of the first hundred: rows of one rule are alike. All attack paths, which are few.
-    sample = rows[:100] + rows[100::8] + [row for row in rows[100:] if row["class_uid"] == 2004]
-    for row in sample:
-        for error in validators[row["class_uid"]].iter_errors(row):
-            wrong += 1
-            print("ocsf", list(error.path), error.message[:200])
-    paths = sum(row["class_uid"] == 2004 for row in sample)
-    print(f"ocsf: {len(sample)} of {len(rows)} rows held against 1.6.0, {paths} of them attack paths")
+        validators[int(number)] = jsonschema.validators.validator_for(document)(document)
+    for file in ("ocsf.json", "ocsf-iam.json"):
+        rows = json.loads((folder / file).read_text())
+        # Every eighth row and all of the first hundred: rows of one rule are alike. All attack paths, which are few.
+        sample = rows[:100] + rows[100::8] + [row for row in rows[100:] if row["class_uid"] == 2004]
+        for row in sample:
+            for error in validators[row["class_uid"]].iter_errors(row):
+                wrong += 1
+                print("ocsf", list(error.path), error.message[:200])
+        paths = sum(row["class_uid"] == 2004 for row in sample)
+        print(f"ocsf: {len(sample)} of {len(rows)} rows of {file} held against 1.6.0, {paths} of them attack paths")
 
 import botocore.session
 from botocore.validate import ParamValidator

@@ -77,7 +77,7 @@ pub enum Command {
     /// Show a rule's page
     Explain(RuleArgs),
     /// List the accounts on the record
-    Accounts(crate::commands::estate::AccountsArgs),
+    Accounts(crate::commands::accounts::AccountsArgs),
     /// Show what was judged, and what could not be and why
     Coverage(CoverageArgs),
     /// Ask the record in SQL (views: findings, resources, coverages, accounts, scans, transitions)
@@ -125,7 +125,7 @@ pub enum Command {
     Cadence(crate::commands::cadence::CadenceArgs),
     /// Ask for, decide, end and list exceptions, deferrals and false positives
     Exceptions(crate::commands::exceptions::ExceptionsArgs),
-    /// Turn other tools' mute lists and baselines into requests
+    /// Turn other tools' mute lists and baselines into requests, or restore a whole record
     Import(crate::commands::exceptions::ImportArgs),
     /// Show what can be reached from outside, with the proof
     Exposed(ExposedArgs),
@@ -135,8 +135,20 @@ pub enum Command {
     Check(CheckArgs),
     /// Show what infrastructure as code declares
     Code(CodeArgs),
+    /// Write, approve and put in force the standing baseline of each tier of accounts
+    Baseline(crate::commands::baseline::BaselineArgs),
+    /// Show what changed: since the last scan, from approved values, from the code that declares it
+    Drift(crate::commands::drift::DriftArgs),
     /// Scan, then follow the activity log and judge again what changed
     Watch(WatchArgs),
+    /// Show how much of each resource each principal reaches: read, write, admin; buckets by prefix
+    Reach(crate::commands::identity::ReachArgs),
+    /// The ledger of what can be reached from outside: ask, approve, renew, retire, compare
+    Exposure(crate::commands::exposure::ExposureArgs),
+    /// Access reviews: open, decide, verify, close
+    Reviews(crate::commands::reviews::ReviewsArgs),
+    /// How long everything is kept; legal holds; disposal with certificates
+    Retention(crate::commands::retention::RetentionArgs),
 }
 
 /// Which rules.
@@ -234,6 +246,9 @@ pub struct ScanArgs {
     /// Keep every answer in this file, for replaying
     #[arg(long, value_name = "FILE", hide = true)]
     pub record_answers: Option<PathBuf>,
+    /// With --org: do not ask CloudTrail who signed in lately
+    #[arg(long)]
+    pub no_sign_ins: bool,
 }
 
 /// The providers that can be read live.
@@ -433,7 +448,7 @@ pub struct ExportArgs {
     #[arg(value_enum)]
     pub to: ExportFormat,
     /// Where to; default standard output
-    #[arg(long, short, value_name = "FILE")]
+    #[arg(long, short, visible_alias = "out", value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// With passing verdicts too (OCSF, ASFF, JSON, JSONL and CSV)
     #[arg(long)]
@@ -460,6 +475,8 @@ pub enum ExportFormat {
     Markdown,
     /// One self-contained HTML page
     Html,
+    /// The whole record: every table as JSON lines and CSV, and the log, into an empty folder or a .zip
+    Record,
 }
 
 /// `plumb demo`

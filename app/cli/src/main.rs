@@ -36,7 +36,7 @@ fn run(cli: Cli) -> Result<u8, out::Failure> {
         Command::Why(args) => commands::why::run(&globals, args),
         Command::Rules(args) => commands::rules::run(&globals, args),
         Command::Explain(args) => commands::rules::explain(&globals, &args.rule),
-        Command::Accounts(args) => commands::estate::accounts(&globals, args),
+        Command::Accounts(args) => commands::accounts::run(&globals, args),
         Command::Coverage(args) => commands::listing::coverage(&globals, args),
         Command::Query(args) => commands::listing::query(&globals, args),
         Command::Export(args) => commands::export::run(&globals, args),
@@ -64,6 +64,12 @@ fn run(cli: Cli) -> Result<u8, out::Failure> {
         Command::Paths(args) => commands::exposed::paths(&globals, args),
         Command::Check(args) => commands::check::run(&globals, args),
         Command::Code(args) => commands::code::run(&globals, args),
+        Command::Baseline(args) => commands::baseline::run(&globals, args),
+        Command::Drift(args) => commands::drift::run(&globals, args),
         Command::Watch(args) => commands::watch::run(&globals, args),
+        Command::Reach(args) => commands::identity::reach(&globals, args),
+        Command::Exposure(args) => commands::exposure::run(&globals, args),
+        Command::Reviews(args) => commands::reviews::run(&globals, args),
+        Command::Retention(args) => commands::retention::run(&globals, args),
     }
 }

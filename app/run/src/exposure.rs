@@ -197,6 +197,9 @@ impl Assessment {
     }
 }
 
+/// Days without a sign of life that make a principal on the record dormant; `plumb principals` takes others.
+const DORMANT_DAYS: i64 = 90;
+
 /// Puts an assessment on the record.
 ///
 /// # Errors
@@ -216,5 +219,16 @@ pub(crate) fn keep(record: &mut Record, scan: ScanId, found: &Assessment) -> Res
     let cuts = found.report.cuts.iter().take(50).map(same).collect::<Result<Vec<_>, _>>()?;
     let known = crate::native::path_needs(found).is_empty();
     record.put_paths(scan, account, &families, &cuts, known, &found.report.limits)?;
+    let ways: BTreeMap<&str, _> =
+        found.world.details.principals.iter().map(|p| p.arn.as_str()).zip(&found.escalations.standings).collect();
+    let mut principals = Vec::new();
+    for (arn, entry) in found.inventory(DORMANT_DAYS) {
+        let mut doc: serde_json::Value = same(&entry)?;
+        if let (Some(doc), Some(way)) = (doc.as_object_mut(), ways.get(arn.as_str())) {
+            doc.insert("steps".into(), same(&way.steps)?);
+        }
+        principals.push((arn, doc));
+    }
+    record.put_principals(scan, account, &principals)?;
     Ok(())
 }

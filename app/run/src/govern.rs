@@ -4,23 +4,49 @@
 //! Every change is one transaction: the documents, the findings' moves and the log's entries are kept together or not
 //! at all. Refused attempts are logged too.
 
+mod attest;
 mod evidence;
 mod exceptions;
+mod inventory;
+mod keep;
+mod ledger;
 mod life;
+mod own;
 mod people;
 mod picture;
+mod reviews;
 mod seal;
 mod skips;
+mod whole;
 mod work;
 
-pub use evidence::{Report, report, write_bundle};
+pub use attest::{ATTACH_MOST, NewAttestation, NewFile, agree, attachment, attest, attestations};
+pub use evidence::{Report, report, worst_paths, write_bundle};
 pub use exceptions::{Ask, MuteFormat, Verb, decide, decision, drafts, end_of, import, request, sweep};
+pub use inventory::{Profile, Surroundings, profiles, route_words, routing, set_routing};
+pub use keep::{
+    HoldVerb, approve_disposal, disposable, disposals, hold, holds, propose_disposal, retention, set_retention,
+};
+pub use ledger::{
+    ExposureAsk, ExposureAskFields, ExposureVerb, LedgerStep, PlanAsk, approve_plan, decide_exposure,
+    entries_of_ledger, entry, ledger_steps, observe, plan_exposure, plans, request_exposure, short,
+};
 pub use life::{Life, astray, lives, load as load_life};
 pub use people::{Identity, NewPerson, Session, add_person, directory, identify};
-pub use picture::{Picture, controls};
+pub use picture::{Picture, cadences, controls};
+pub use reviews::{
+    NewReview, PeopleImported, ReviewRow, ReviewSaid, assign_review, campaign, campaigns, close_review, decide_review,
+    import_people, item_code, mark, open_review, verify_reviews,
+};
 pub use seal::{LogState, Seal, SealError, Verified, checkpoints, entries, log_state, verify_log};
 pub use skips::keep_skips;
-pub use work::{Change, commit, log_denied, log_scan_end, log_scan_start, note_done, transition};
+pub use whole::{Whole, export_record, import_record};
+pub use work::{
+    BulkSaid, BulkStep, Change, bulk, commit, link, log_denied, log_scan_end, log_scan_start, note_done, transition,
+};
+
+use exceptions::rule_outcomes;
+use work::guarded;
 
 use plumb_govern::{Refusal, log::HeadError, people::PeopleError};
 use plumb_record::RecordError;
@@ -46,6 +72,9 @@ pub enum GovernError {
     /// A finding's state does not follow from its steps.
     #[error("{0}")]
     Diverged(String),
+    /// What the ledger is fed from cannot be computed.
+    #[error(transparent)]
+    Analysis(#[from] crate::AnalysisError),
     /// Wrong input.
     #[error("{0}")]
     Input(String),

@@ -7,8 +7,10 @@
 mod aws;
 mod check;
 mod code_files;
+mod code_policies;
 mod collect;
 mod exposure;
+mod guardrails;
 mod judge;
 mod plan;
 mod policies;
@@ -20,6 +22,7 @@ mod watch;
 
 pub use aws::{AccountTarget, AwsOptions, Connected, EnterError, connect, discover};
 pub use collect::{Event, Gathered, Progress};
+pub use guardrails::organization;
 pub use judge::{JudgeError, judge_account};
 pub use plan::{PermissionPolicy, Plan, PlanRow, permissions, plan};
 pub use policies::Engine;
@@ -31,9 +34,18 @@ pub use support::EndOfLife;
 pub mod govern;
 pub use check::{CodeChecked, CodeVerdict, Skipped, check, is_partial};
 pub use code_files::{DiskFiles, GitFiles, PipedFile, read_code};
+pub use code_policies::{CodePolicy, LATER, policies_in_code};
 pub use exposure::{AnalysisError, Assessment, Kinds, analysed_accounts, attack_paths, estate, exposed};
 mod native;
 pub use native::{NATIVE, check_native, example_verdicts};
+
+pub mod accounts;
+pub mod baselines;
+mod organization;
+pub use organization::{Surroundings, survey};
+
+pub mod drift;
+pub mod scores;
 pub use watch::{Change, DELIVERY, Looked, SeenEvents, Touch, changes};
 
 mod fix;

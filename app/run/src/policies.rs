@@ -1,4 +1,5 @@
-//! Answers rules' questions about policy documents.
+//! Answers rules' questions about policy documents: each is put to [`plumb_assess::policy`], the reading of statements
+//! that decides requests too.
 
 use plumb_assess::policy::{self, Definition, Document};
 use plumb_evaluate::{Policies, PolicyContext};
@@ -8,325 +9,81 @@ use plumb_model::Value;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Engine;
 
-struct Statement<'a> {
-    value: &'a Value,
-    position: usize,
-}
-
-fn list(value: Option<&Value>) -> Vec<&Value> {
-    match value {
-        None | Some(Value::Null) => Vec::new(),
-        Some(Value::List(items)) => items.iter().collect(),
-        Some(one) => vec![one],
-    }
-}
-
-fn texts(value: Option<&Value>) -> Vec<&str> {
-    list(value).into_iter().filter_map(Value::as_str).collect()
-}
-
-fn statements(policy: &Value) -> Vec<Statement<'_>> {
-    list(policy.get("Statement"))
-        .into_iter()
-        .enumerate()
-        .map(|(position, value)| Statement { value, position })
-        .collect()
-}
-
-/// `*` and `?` as in policies; case matters to nobody here.
-fn glob(pattern: &str, text: &str) -> bool {
-    let (p, t): (Vec<u8>, Vec<u8>) = (pattern.to_ascii_lowercase().into(), text.to_ascii_lowercase().into());
-    let (mut i, mut j, mut star, mut mark) = (0, 0, None, 0);
-    while j < t.len() {
-        if i < p.len() && (p[i] == b'?' || p[i] == t[j]) && p[i] != b'*' {
-            i += 1;
-            j += 1;
-        } else if i < p.len() && p[i] == b'*' {
-            star = Some(i);
-            mark = j;
-            i += 1;
-        } else if let Some(s) = star {
-            i = s + 1;
-            mark += 1;
-            j = mark;
-        } else {
-            return false;
-        }
-    }
-    p[i..].iter().all(|b| *b == b'*')
-}
-
-/// Whether two patterns can match a common text, as far as one covering the other tells.
-fn overlap(a: &str, b: &str) -> bool {
-    glob(a, b) || glob(b, a)
-}
-
-impl Statement<'_> {
-    fn effect(&self, want: &str) -> bool {
-        self.value.get("Effect").and_then(Value::as_str).is_some_and(|e| e.eq_ignore_ascii_case(want))
-    }
-
-    /// Whom the statement names, as (type, name); `("*", "*")` for anybody.
-    fn principals(&self) -> Vec<(String, String)> {
-        match self.value.get("Principal") {
-            Some(Value::Str(text)) => vec![("*".into(), text.to_string())],
-            Some(Value::Map(map)) => map
-                .iter()
-                .flat_map(|(kind, names)| texts(Some(names)).into_iter().map(move |n| (kind.to_owned(), n.to_owned())))
-                .collect(),
-            // A NotPrincipal in an Allow lets in everybody it does not name.
-            _ if self.value.get("NotPrincipal").is_some() => vec![("*".into(), "*".into())],
-            _ => Vec::new(),
-        }
-    }
-
-    fn anyone(&self) -> bool {
-        self.principals().iter().any(|(kind, name)| name == "*" && matches!(kind.as_str(), "*" | "AWS"))
-    }
-
-    fn grants(&self, action: &str) -> bool {
-        let named = texts(self.value.get("Action"));
-        if !named.is_empty() {
-            return named.iter().any(|a| overlap(a, action));
-        }
-        let excluded = texts(self.value.get("NotAction"));
-        !excluded.is_empty() && !excluded.iter().any(|a| glob(a, action))
-    }
-
-    fn on_everything(&self) -> bool {
-        texts(self.value.get("Resource")).contains(&"*") || self.value.get("NotResource").is_some()
-    }
-
-    fn name(&self) -> String {
-        match self.value.get("Sid").and_then(Value::as_str).filter(|s| !s.is_empty()) {
-            Some(sid) => format!("statement {sid}"),
-            None => format!("statement {}", self.position),
-        }
-    }
-
-    fn shown(&self) -> String {
-        let who: Vec<String> = self.principals().into_iter().map(|(_, name)| name).collect();
-        let actions = texts(self.value.get("Action")).join(", ");
-        let actions = if actions.is_empty() {
-            format!("everything but {}", texts(self.value.get("NotAction")).join(", "))
-        } else {
-            actions
-        };
-        let who = if who.is_empty() { String::new() } else { format!("{} may ", who.join(", ")) };
-        format!("{}: {who}{actions}", self.name())
-    }
-
-    /// Each condition as (operator, key, values), the first two in lower case.
-    fn conditions(&self) -> Vec<(String, String, Vec<String>)> {
-        let Some(Value::Map(operators)) = self.value.get("Condition") else { return Vec::new() };
-        let mut out = Vec::new();
-        for (operator, keys) in operators.iter() {
-            if let Value::Map(keys) = keys {
-                for (key, values) in keys.iter() {
-                    let values = list(Some(values))
-                        .into_iter()
-                        .map(|v| match v {
-                            Value::Str(s) => s.to_string(),
-                            other => other.to_plain_json().to_string(),
-                        })
-                        .collect();
-                    out.push((operator.to_ascii_lowercase(), key.to_ascii_lowercase(), values));
-                }
-            }
-        }
-        out
-    }
-}
-
 /// The document as the assessing engine reads it; none when it is no policy at all.
 fn document(policy: &Value) -> Option<Document> {
-    (!policy.is_null()).then(|| Document::parse(with_everyone(policy.to_plain_json())).ok()).flatten()
+    if policy.is_null() { None } else { policy::document(policy.to_plain_json()) }
+}
+
+/// What `question` says of the document; nothing of one that cannot be read.
+fn ask<T: Default>(policy: &Value, question: impl FnOnce(&Document) -> T) -> T {
+    document(policy).map(|d| question(&d)).unwrap_or_default()
+}
+
+fn sorted(mut names: Vec<String>) -> Vec<String> {
+    names.sort();
+    names.dedup();
+    names
 }
 
 impl Policies for Engine {
     fn public_statements(&self, policy: &Value, actions: Option<&[String]>) -> Vec<String> {
-        let all = statements(policy);
-        let wanted = |s: &Statement<'_>| actions.is_none_or(|wanted| wanted.iter().any(|a| s.grants(a)));
-        let document = document(policy);
-        let read = |at: usize| document.iter().flat_map(|d| &d.statements).any(|s| s.index == at);
-        let open: Vec<usize> =
-            document.iter().flat_map(|d| policy::open_statements(d, Definition::Reachable)).map(|s| s.index).collect();
-        // A statement that cannot be read for certain is taken at its widest.
-        let lost = |s: &Statement<'_>| !read(s.position) && s.effect("Allow") && s.anyone();
-        all.iter().filter(|s| (open.contains(&s.position) || lost(s)) && wanted(s)).map(Statement::shown).collect()
-    }
-
-    fn external_accounts(&self, policy: &Value, context: PolicyContext<'_>) -> Vec<String> {
-        let Some(document) = document(policy) else { return Vec::new() };
-        let trusted: Vec<&str> = context.organization_accounts.iter().map(String::as_str).collect();
-        let mut found: Vec<String> =
-            policy::external_accounts(&document, context.account, &trusted).into_iter().map(|g| g.account).collect();
-        found.sort();
-        found.dedup();
-        found
-    }
-
-    fn admin_statements(&self, policy: &Value) -> Vec<String> {
-        statements(policy)
-            .iter()
-            .filter(|s| s.effect("Allow") && s.on_everything() && s.conditions().is_empty())
-            .filter(|s| texts(s.value.get("Action")).iter().any(|a| matches!(*a, "*" | "*:*")))
-            .map(Statement::shown)
-            .collect()
-    }
-
-    fn service_wildcards(&self, policy: &Value) -> Vec<String> {
-        let mut found: Vec<String> = statements(policy)
-            .iter()
-            .filter(|s| s.effect("Allow") && s.on_everything())
-            .flat_map(|s| texts(s.value.get("Action")))
-            .filter(|a| a.ends_with(":*") && !a.starts_with('*'))
-            .map(str::to_owned)
-            .collect();
-        found.sort();
-        found.dedup();
-        found
-    }
-
-    fn allows_action(&self, policy: &Value, action: &str) -> bool {
-        let all = statements(policy);
-        let denied = all.iter().any(|s| {
-            s.effect("Deny")
-                && s.on_everything()
-                && s.conditions().is_empty()
-                && texts(s.value.get("Action")).iter().any(|a| glob(a, action))
-        });
-        !denied && all.iter().any(|s| s.effect("Allow") && s.grants(action))
-    }
-
-    fn requires_tls(&self, policy: &Value) -> bool {
-        statements(policy).iter().any(|s| {
-            let everything = texts(s.value.get("Action")).iter().any(|a| *a == "*" || a.ends_with(":*"));
-            s.effect("Deny")
-                && s.anyone()
-                && everything
-                && s.conditions().iter().any(|(operator, key, values)| {
-                    let tls = key == "aws:securetransport"
-                        && operator.starts_with("bool")
-                        && values.iter().any(|v| v.eq_ignore_ascii_case("false"));
-                    let version = key == "s3:tlsversion" && operator.starts_with("numericless");
-                    tls || version
-                })
+        ask(policy, |document| {
+            let mut found: Vec<(usize, String)> = policy::open_statements(document, Definition::Reachable)
+                .filter(|s| actions.is_none_or(|wanted| wanted.iter().any(|a| policy::speaks_of(s, a))))
+                .map(|s| (s.index, policy::shown(s)))
+                .collect();
+            // A statement that cannot be read for certain is taken at its widest.
+            let lost = policy::lost_open(document);
+            found.extend(lost.into_iter().map(|at| (at, format!("statement {at}: * may what cannot be read"))));
+            found.sort();
+            found.into_iter().map(|(_, text)| text).collect()
         })
     }
 
+    fn external_accounts(&self, policy: &Value, context: PolicyContext<'_>) -> Vec<String> {
+        let trusted: Vec<&str> = context.organization_accounts.iter().map(String::as_str).collect();
+        ask(policy, |document| {
+            let grants = policy::external_accounts(document, context.account, &trusted);
+            sorted(grants.into_iter().map(|g| g.account).collect())
+        })
+    }
+
+    fn admin_statements(&self, policy: &Value) -> Vec<String> {
+        ask(policy, |document| policy::admin_statements(document).into_iter().map(policy::shown).collect())
+    }
+
+    fn service_wildcards(&self, policy: &Value) -> Vec<String> {
+        ask(policy, policy::service_wildcards)
+    }
+
+    fn allows_action(&self, policy: &Value, action: &str) -> bool {
+        ask(policy, |document| policy::gives(document, action))
+    }
+
+    fn requires_tls(&self, policy: &Value) -> bool {
+        ask(policy, policy::denies_insecure_transport)
+    }
+
     fn unbound_oidc(&self, policy: &Value) -> Vec<String> {
-        statements(policy)
-            .iter()
-            .filter(|s| {
-                s.effect("Allow")
-                    && s.principals().iter().any(|(kind, name)| kind == "Federated" && name.contains("oidc-provider/"))
-            })
-            .filter(|s| {
-                !s.conditions().iter().any(|(operator, key, values)| {
-                    let operator = operator.trim_start_matches("foranyvalue:").trim_start_matches("forallvalues:");
-                    let subject =
-                        key.ends_with(":sub") || key.ends_with(":repository") || key.ends_with(":repository_owner");
-                    let bound = |v: &String| {
-                        let scope = v.strip_prefix("repo:").unwrap_or(v);
-                        // The owner must be fixed: `repo:northwind/*` names somebody, `repo:*` does not.
-                        !scope.is_empty()
-                            && !scope.starts_with('*')
-                            && !scope.starts_with('?')
-                            && !scope.split('/').next().unwrap_or_default().contains('*')
-                    };
-                    subject
-                        && matches!(operator, "stringequals" | "stringlike" | "stringequalsignorecase")
-                        && values.iter().all(bound)
-                })
-            })
-            .map(Statement::shown)
-            .collect()
+        ask(policy, |document| {
+            let loose: Vec<String> =
+                policy::oidc_trusts(document).into_iter().filter(|t| !t.subject_bound).map(|t| t.statement).collect();
+            let provider = |s: &policy::Statement| {
+                let named = s.principals.as_ref();
+                named.is_some_and(|p| p.entries.iter().any(|e| e.text().contains(":oidc-provider/")))
+            };
+            let statements = document.statements.iter().filter(|s| loose.contains(&s.label()) && provider(s));
+            statements.map(policy::shown).collect()
+        })
     }
 
     fn unbound_services(&self, policy: &Value) -> Vec<String> {
-        let mut found: Vec<String> = statements(policy)
-            .iter()
-            .filter(|s| s.effect("Allow"))
-            .filter(|s| {
-                !s.conditions().iter().any(|(operator, key, values)| {
-                    matches!(
-                        key.as_str(),
-                        "aws:sourcearn"
-                            | "aws:sourceaccount"
-                            | "aws:sourceorgid"
-                            | "aws:sourceorgpaths"
-                            | "aws:principalorgid"
-                    ) && !operator.contains("not")
-                        && values.iter().all(|v| v != "*")
-                })
-            })
-            .flat_map(Statement::principals)
-            .filter(|(kind, _)| kind == "Service")
-            .map(|(_, name)| name)
-            .collect();
-        found.sort();
-        found.dedup();
-        found
+        ask(policy, |document| sorted(policy::confused_deputy(document).into_iter().map(|d| d.service).collect()))
     }
 
     fn escalations(&self, policy: &Value) -> Vec<String> {
-        ESCALATIONS
-            .iter()
-            .filter(|needed| needed.iter().all(|action| self.allows_action(policy, action)))
-            .map(|needed| needed.join(" + "))
-            .collect()
+        ask(policy, policy::escalations)
     }
-}
-
-/// Actions that together give more privilege than they seem to. Sources: Rhino Security Labs' list and pathfinding.cloud.
-const ESCALATIONS: [&[&str]; 22] = [
-    &["iam:CreatePolicyVersion"],
-    &["iam:SetDefaultPolicyVersion"],
-    &["iam:CreateAccessKey"],
-    &["iam:CreateLoginProfile"],
-    &["iam:UpdateLoginProfile"],
-    &["iam:AttachUserPolicy"],
-    &["iam:AttachGroupPolicy"],
-    &["iam:AttachRolePolicy"],
-    &["iam:PutUserPolicy"],
-    &["iam:PutGroupPolicy"],
-    &["iam:PutRolePolicy"],
-    &["iam:AddUserToGroup"],
-    &["iam:UpdateAssumeRolePolicy"],
-    &["iam:PassRole", "ec2:RunInstances"],
-    &["iam:PassRole", "lambda:CreateFunction"],
-    &["iam:PassRole", "glue:CreateDevEndpoint"],
-    &["iam:PassRole", "cloudformation:CreateStack"],
-    &["iam:PassRole", "datapipeline:CreatePipeline", "datapipeline:PutPipelineDefinition"],
-    &["iam:PassRole", "codebuild:CreateProject"],
-    &["iam:PassRole", "sagemaker:CreateNotebookInstance"],
-    &["iam:PassRole", "ecs:RegisterTaskDefinition", "ecs:RunTask"],
-    &["lambda:UpdateFunctionCode"],
-];
-
-/// A principal ARN whose account is `*` (`arn:aws:iam::*:root`) means everyone, as some services write it back.
-fn with_everyone(mut policy: serde_json::Value) -> serde_json::Value {
-    fn everyone(name: &mut serde_json::Value) {
-        match name {
-            serde_json::Value::Array(names) => names.iter_mut().for_each(everyone),
-            serde_json::Value::String(text) if text.starts_with("arn:") && text.split(':').nth(4) == Some("*") => {
-                *text = "*".into();
-            }
-            _ => {}
-        }
-    }
-    let statements = match policy.get_mut("Statement") {
-        Some(serde_json::Value::Array(items)) => items.iter_mut().collect(),
-        Some(one) => vec![one],
-        None => Vec::new(),
-    };
-    for statement in statements {
-        if let Some(aws) = statement.get_mut("Principal").and_then(|p| p.get_mut("AWS")) {
-            everyone(aws);
-        }
-    }
-    policy
 }
 
 #[cfg(test)]
@@ -391,6 +148,19 @@ mod tests {
         let tls = policy(
             json!({"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*", "Condition": {"Bool": {"aws:SecureTransport": "false"}}}),
         );
+        let tls_if = |condition: serde_json::Value| {
+            policy(json!({"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*", "Condition": condition}))
+        };
+        assert!(Engine.requires_tls(&tls_if(json!({"NumericLessThanIfExists": {"s3:TlsVersion": "1.2"}}))));
+        // Without TLS the request has no version, so this spares it.
+        assert!(!Engine.requires_tls(&tls_if(json!({"NumericLessThan": {"s3:TlsVersion": "1.2"}}))));
+        // Two conditions must both hold: most requests pass.
+        let both = json!({"Bool": {"aws:SecureTransport": "false"}, "StringEquals": {"aws:PrincipalOrgID": "o-1"}});
+        assert!(!Engine.requires_tls(&tls_if(both)));
+        let lost = policy(
+            json!({"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*", "Conditions": {}}),
+        );
+        assert_eq!(Engine.public_statements(&lost, None).len(), 1, "an element nobody knows does not make it private");
         assert!(Engine.requires_tls(&tls) && !Engine.requires_tls(&trust) && !Engine.requires_tls(&Value::Null));
         let oidc = |condition: serde_json::Value| {
             let federated = "arn:aws:iam::1:oidc-provider/token.actions.githubusercontent.com";

@@ -7,6 +7,8 @@ mod decide;
 mod escalate;
 mod exposure;
 mod inventory;
+mod limits;
+mod machine;
 mod path_laws;
 mod paths;
 mod properties;

@@ -74,3 +74,46 @@ fn files_that_are_nothing_are_refused() {
     let error = World::from_files([("x.json", "{\"a\": 1}")]).expect_err("the file is nothing");
     assert!(error.to_string().starts_with("x.json: neither"), "{error}");
 }
+
+#[test]
+fn prefixes_are_reached_apart() {
+    use plumb_assess::identity::aws::{
+        prefixes::prefixes,
+        reach::{Access, Evaluator},
+    };
+    let details = r#"{"UserDetailList": [{"UserName": "ann", "Arn": "arn:aws:iam::111111111111:user/ann", "UserPolicyList":
+      [{"PolicyName": "p", "PolicyDocument": {"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::data/team/*"},
+        {"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"], "Resource": "arn:aws:s3:::d*/own/ann/*"},
+        {"Effect": "Allow", "Action": "s3:PutObjectAcl", "Resource": "arn:aws:s3:::data/shared.txt"},
+        {"Effect": "Deny", "Action": "s3:*", "Resource": "arn:aws:s3:::data/team/secret/*"}]}}]}]}"#;
+    let world = World::from_files([("details.json", details)]).expect("the file is read");
+    let found = prefixes(&world, "arn:aws:s3:::data");
+    let witnesses: Vec<String> = found.iter().map(|p| p.witness.clone()).collect();
+    let reach = Evaluator::new(&world, witnesses).reach();
+    let access: Vec<(&str, Access)> =
+        found.iter().map(|p| (p.shown.trim_start_matches("arn:aws:s3:::"), reach.access(0, &p.witness))).collect();
+    let want = [
+        ("data/*", Access::None),
+        ("data/own/ann/*", Access::Write),
+        ("data/shared.txt", Access::Admin),
+        ("data/team/*", Access::Read),
+        ("data/team/secret/*", Access::None),
+    ];
+    assert_eq!(access, want);
+}
+
+#[test]
+fn a_bucket_of_nobody_known_is_granted_to_nobody_for_certain() {
+    let two = r#"{"UserDetailList": [
+      {"UserName": "ann", "Arn": "arn:aws:iam::111111111111:user/ann", "AttachedManagedPolicies": [{"PolicyArn": "arn:aws:iam::aws:policy/AmazonS3FullAccess"}]},
+      {"UserName": "bob", "Arn": "arn:aws:iam::222222222222:user/bob", "AttachedManagedPolicies": [{"PolicyArn": "arn:aws:iam::aws:policy/AmazonS3FullAccess"}]}]}"#;
+    let mut world = World::from_files([("details.json", two)]).expect("the file is read");
+    let ask = |world: &World| -> Vec<(String, &str)> {
+        world.who_can("s3:GetObject", "arn:aws:s3:::data/k").into_iter().map(|h| (h.principal, h.access)).collect()
+    };
+    let (ann, bob) = ("arn:aws:iam::111111111111:user/ann".to_owned(), "arn:aws:iam::222222222222:user/bob".to_owned());
+    assert_eq!(ask(&world), [(ann.clone(), "Conditional"), (bob, "Conditional")]);
+    world.add_owner("arn:aws:s3:::data", "111111111111");
+    assert_eq!(ask(&world), [(ann, "Allowed")]);
+}

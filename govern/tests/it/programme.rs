@@ -11,7 +11,7 @@ use plumb_govern::log::{Event as Happened, Log, SealKey};
 use plumb_govern::policy::{DataClass, Tier};
 use plumb_govern::retention::{self, Class, Hold, Retention, Row};
 use plumb_govern::review::{self, Access, Campaign, Judgement, Opening, Outcome, ReviewerRule};
-use plumb_model::RuleId;
+use plumb_model::{Outcome as Verdict, RuleId, Severity};
 use std::collections::{BTreeMap, BTreeSet};
 
 fn seen(name: &str) -> Seen {
@@ -46,7 +46,7 @@ fn approved_exposure(e: &Exposure) -> Exposure {
 #[test]
 fn the_ledger_takes_note_grows_and_shrinks() {
     let mut book = BTreeMap::new();
-    let c = ledger::observe(&mut book, vec![seen("a"), seen("b")], &here(), &[], &policy(), now());
+    let c = ledger::observe(&mut book, vec![seen("a"), seen("b")], &here(), &BTreeSet::new(), &[], &policy(), now());
     assert_eq!(c.unannounced.len(), 2);
     let a = seen("a").id();
     book.insert(a.clone(), approved_exposure(&book[&a]));
@@ -55,15 +55,15 @@ fn the_ledger_takes_note_grows_and_shrinks() {
     assert_eq!(ledger::undecided(&book, &policy(), now().plus_days(4)).len(), 1, "b has no decision");
     // A partial run retires nothing; a complete one does.
     let later = now().plus_days(5);
-    let c = ledger::observe(&mut book, vec![seen("a")], &BTreeSet::new(), &[], &policy(), later);
+    let c = ledger::observe(&mut book, vec![seen("a")], &BTreeSet::new(), &BTreeSet::new(), &[], &policy(), later);
     assert_eq!(c.retired, Vec::<String>::new());
-    let c = ledger::observe(&mut book, vec![seen("a")], &here(), &[], &policy(), later);
+    let c = ledger::observe(&mut book, vec![seen("a")], &here(), &BTreeSet::new(), &[], &policy(), later);
     assert_eq!(c.retired, [seen("b").id()]);
     let net = ledger::net_change(&book, now().plus_days(1), now().plus_days(10));
     assert_eq!((net.before, net.added, net.retired, net.after, net.net()), (2, 0, 1, 1, -1));
     // More reach than was approved ends the approval.
     let wider = Seen { reach: Reach::OpenAnonymous, ..seen("a") };
-    let c = ledger::observe(&mut book, vec![wider, seen("b")], &here(), &[], &policy(), later);
+    let c = ledger::observe(&mut book, vec![wider, seen("b")], &here(), &BTreeSet::new(), &[], &policy(), later);
     assert_eq!((c.grown.len(), c.returned.len()), (1, 1));
     assert_eq!(book[&a].state, ExposureState::Detected);
 }
@@ -72,7 +72,7 @@ fn the_ledger_takes_note_grows_and_shrinks() {
 fn an_exposure_is_approved_by_others_for_a_time_and_confirmed() {
     let mut book = BTreeMap::new();
     let delicate = Seen { reach: Reach::OpenAnonymous, data: DataClass::RegulatedPayment, ..seen("a") };
-    ledger::observe(&mut book, vec![delicate, seen("b")], &here(), &[], &policy(), now());
+    ledger::observe(&mut book, vec![delicate, seen("b")], &here(), &BTreeSet::new(), &[], &policy(), now());
     let e = &book[&seen("a").id()];
     let ask = |days| e.request(&actor("erin"), WHY, "front live", now().plus_days(days), &policy(), now());
     assert_eq!(ask(31).unwrap_err().code(), "incomplete", "regulated data: at most thirty days");
@@ -86,11 +86,41 @@ fn an_exposure_is_approved_by_others_for_a_time_and_confirmed() {
     assert_eq!(yes(e, "anna").unwrap_err().code(), "incomplete", "nobody asked");
     let b = seen("b").id();
     book.insert(b.clone(), approved_exposure(&book[&b]));
-    let sweep = |book: &mut BTreeMap<_, _>, days| ledger::sweep(book, &directory(), &policy(), now().plus_days(days));
+    let sweep = |book: &mut BTreeMap<_, _>, days| {
+        ledger::sweep(book, &directory(), &BTreeMap::new(), &policy(), now().plus_days(days))
+    };
     assert_eq!(sweep(&mut book, 59), Vec::<String>::new());
     assert_eq!(sweep(&mut book, 60), std::slice::from_ref(&b));
     assert_eq!(sweep(&mut book, 61), Vec::<String>::new());
     assert_eq!(book[&b].reason, "its approval ran out");
+}
+
+#[test]
+fn an_exposure_lives_by_its_compensating_control_and_ends_when_it_is_given_up() {
+    let mut book = BTreeMap::new();
+    ledger::observe(&mut book, vec![seen("a")], &here(), &BTreeSet::new(), &[], &policy(), now());
+    let id = seen("a").id();
+    assert_eq!(book[&id].grievance(&policy(), now()).unwrap().0, Severity::Medium, "not approved: a finding at once");
+    assert_eq!(book[&id].grievance(&policy(), now().plus_days(4)).unwrap().0, Severity::High, "and a worse one later");
+    let mut asked =
+        book[&id].request(&actor("erin"), WHY, "front live", now().plus_days(60), &policy(), now()).unwrap();
+    asked.asked.as_mut().unwrap().controls.push("aws.wafv2.web-acl.has-rules".into());
+    book.insert(id.clone(), asked.approve(&actor("adam"), &BTreeSet::new(), "", &policy(), now()).unwrap());
+    assert_eq!(book[&id].grievance(&policy(), now()), None);
+    let says = |o| BTreeMap::from([("aws.wafv2.web-acl.has-rules".into(), o)]);
+    let sweep = |book: &mut BTreeMap<_, _>, o| ledger::sweep(book, &directory(), &says(o), &policy(), now()).len();
+    assert_eq!((sweep(&mut book, Verdict::Pass), sweep(&mut book, Verdict::Unknown)), (0, 0));
+    assert_eq!((sweep(&mut book, Verdict::Fail), sweep(&mut book, Verdict::Fail)), (1, 0));
+    assert_eq!(book[&id].reason, "its compensating control aws.wafv2.web-acl.has-rules fails");
+    assert_eq!(book[&id].give_up(&actor("erin"), "short", now()).unwrap_err().code(), "incomplete");
+    let gone = book[&id].give_up(&actor("erin"), "the campaign is over, it comes down", now()).unwrap();
+    assert_eq!((gone.state, gone.grievance(&policy(), now()).unwrap().0), (ExposureState::NotApproved, Severity::High));
+    // What a run could not tell about stays; what it saw gone retires.
+    book.insert(id.clone(), gone);
+    let untold = BTreeSet::from([id.clone()]);
+    assert!(ledger::observe(&mut book, vec![], &here(), &untold, &[], &policy(), now()).retired.is_empty());
+    let later = now().plus_days(1);
+    assert_eq!(ledger::observe(&mut book, vec![], &here(), &BTreeSet::new(), &[], &policy(), later).retired, [id]);
 }
 
 #[test]
@@ -104,7 +134,15 @@ fn a_planned_exposure_enters_as_approved_inside_its_window_only() {
     let ready = plan("erin").approve(&actor("adam"), "", &policy(), now()).unwrap();
     let first = |plan: &PreApproval, s: Seen, days| {
         let mut book = BTreeMap::new();
-        ledger::observe(&mut book, vec![s], &here(), std::slice::from_ref(plan), &policy(), now().plus_days(days));
+        ledger::observe(
+            &mut book,
+            vec![s],
+            &here(),
+            &BTreeSet::new(),
+            std::slice::from_ref(plan),
+            &policy(),
+            now().plus_days(days),
+        );
         book.into_values().next().unwrap().state
     };
     assert_eq!(first(&ready, seen("shop-1"), 3), ExposureState::Approved);
@@ -301,7 +339,7 @@ fn the_lenses_flag_what_an_auditor_would() {
     assert_eq!(flags, [("never-scanned", "aws:3"), ("not-in-organization", "aws:2"), ("ownership-lapsed", "aws:3")]);
     let skip = plumb_govern::decision::import::inline_skip("r", "main.tf", 3, "later", "");
     let mut book = BTreeMap::new();
-    ledger::observe(&mut book, vec![seen("a")], &here(), &[], &policy(), now());
+    ledger::observe(&mut book, vec![seen("a")], &here(), &BTreeSet::new(), &[], &policy(), now());
     let d = lens::Decisions {
         register: &[approved(plumb_govern::decision::Kind::Exception)],
         drafts: &[skip],

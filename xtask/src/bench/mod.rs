@@ -2,8 +2,11 @@
 //! prints its figures beside a limit or a peer measured in the same run. `docs/performance.md` keeps the figures.
 
 mod check;
+mod discover;
 mod eval;
+mod identity;
 mod scan;
+mod record;
 
 use crate::{Done, emulator::call, root};
 use std::{
@@ -34,6 +37,21 @@ const BENCHES: &[Bench] = &[
         name: "check",
         about: "planted Terraform beside Checkov and Trivy [--resources N] [--peer-resources N] [--alone] [--plumb PATH]",
         run: check::run,
+    },
+    Bench {
+        name: "discover",
+        about: "reading a bill of a million lines against 5 CPU-s and 100 MB [--lines N]",
+        run: discover::run,
+    },
+    Bench {
+        name: "record",
+        about: "the store against its limits: upsert, page, roll-ups, log [--findings N] [--resources N] [--entries N]",
+        run: record::run,
+    },
+    Bench {
+        name: "identity",
+        about: "reach of 10,000 principals; escalation beside PMapper, lint beside Parliament [--pmapper PYTHON] [--parliament PYTHON] [--principals N] [--limit SECONDS]",
+        run: identity::run,
     },
 ];
 

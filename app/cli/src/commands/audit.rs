@@ -95,8 +95,11 @@ pub fn scan_ended(
         "verdicts": outcome.verdicts, "accounts": outcome.accounts.len(),
     });
     govern::log_scan_end(record, key, outcome.scan, summary, context::now())?;
-    let session = govern::Session::system("expiry", key.cloned(), context::now());
-    govern::sweep(record, catalog, &session)?;
+    let system = |component| govern::Session::system(component, key.cloned(), context::now());
+    govern::sweep(record, catalog, &system("expiry"))?;
+    let scan = plumb_record::ScanId(outcome.scan);
+    govern::observe(record, catalog, &system("ledger"), scan)?;
+    super::reviews::after_scan(record, &system("reviews"), scan)?;
     Ok(())
 }
 

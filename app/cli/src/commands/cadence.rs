@@ -3,7 +3,7 @@
 use super::people::{refused, session};
 use crate::{args::Globals, context, out, out::Failure};
 use clap::{Args, Subcommand};
-use plumb_run::govern::{self, Picture};
+use plumb_run::govern;
 
 /// `plumb cadence`
 #[derive(Debug, Args)]
@@ -43,8 +43,7 @@ pub fn run(globals: &Globals, args: CadenceArgs) -> Result<u8, Failure> {
         return Ok(0);
     }
     let record = context::record_read_only(globals)?;
-    let catalog = context::catalog(globals)?;
-    let mut rows = Picture::read(&record, &catalog, context::now()).map_err(refused)?.cadence;
+    let mut rows = govern::cadences(&record, context::now()).map_err(refused)?;
     if args.overdue {
         rows.retain(|r| r.overdue);
     }

@@ -147,14 +147,46 @@ pub enum FrameworksCommand {
     Show {
         /// Its id
         id: String,
-        /// Only controls that stand so: pass, fail, unknown, manual, exception
+        /// Only controls that stand so: pass, fail, unknown, manual, attested, exception
         #[arg(long, value_name = "WORD")]
         only: Option<String>,
+    },
+    /// Attest a control only a person can, with papers, for a time; counts once another person agrees
+    Attest(super::attest::AttestArgs),
+    /// Agree to an attestation; never to one's own
+    Agree {
+        /// Its number: AT-000001
+        number: String,
+    },
+    /// List attestations
+    Attestations {
+        /// Only of this framework
+        #[arg(long, value_name = "ID")]
+        framework: Option<String>,
+    },
+    /// Write an attached file
+    Attachment {
+        /// Its SHA-256
+        digest: String,
+        /// Where to; default standard output
+        #[arg(long, short, value_name = "FILE")]
+        out: Option<PathBuf>,
     },
 }
 
 /// `plumb frameworks`
 pub fn frameworks(globals: &Globals, args: FrameworksArgs) -> Result<u8, Failure> {
+    let args = match args.command {
+        Some(FrameworksCommand::Attest(args)) => return super::attest::attest(globals, args),
+        Some(FrameworksCommand::Agree { number }) => return super::attest::agree(globals, &number),
+        Some(FrameworksCommand::Attestations { framework }) => {
+            return super::attest::list(globals, framework.as_deref());
+        }
+        Some(FrameworksCommand::Attachment { digest, out }) => {
+            return super::attest::attachment(globals, &digest, out.as_deref());
+        }
+        other => FrameworksArgs { command: other },
+    };
     let record = context::record_read_only(globals)?;
     let catalog = context::catalog(globals)?;
     let picture = Picture::read(&record, &catalog, context::now()).map_err(refused)?;
@@ -165,21 +197,21 @@ pub fn frameworks(globals: &Globals, args: FrameworksArgs) -> Result<u8, Failure
         FrameworksCommand::List => {
             let mut rows = Vec::new();
             for (id, framework) in &catalog.frameworks {
-                let Some(a) = picture.align(&catalog, &[], id) else { continue };
+                let Some(a) = picture.align(&catalog, id) else { continue };
                 let n = |w: &str| {
                     Standing::ALL.iter().filter(|s| s.word() == w).filter_map(|s| a.counts.get(s)).sum::<usize>()
                 };
                 rows.push(json!({
                     "framework": id, "title": framework.title, "controls": a.rows.len(), "pass": n("pass"), "fail": n("fail"),
-                    "unknown": n("unknown"), "manual": n("manual"), "exception": n("exception"), "hygiene_percent": a.hygiene_percent,
+                    "unknown": n("unknown"), "manual": n("manual"), "attested": n("attested"), "exception": n("exception"), "hygiene_percent": a.hygiene_percent,
                 }));
             }
-            let head = ["framework", "controls", "pass", "fail", "unknown", "manual", "exception", "title"];
+            let head = ["framework", "controls", "pass", "fail", "unknown", "manual", "attested", "exception", "title"];
             out::rows(globals, &rows, &head, |v| head.iter().map(|k| word(v, k)).collect())?;
         }
         FrameworksCommand::Show { id, only } => {
             let id = id.to_ascii_lowercase();
-            let a = picture.align(&catalog, &[], &id).ok_or_else(|| {
+            let a = picture.align(&catalog, &id).ok_or_else(|| {
                 let known: Vec<&str> = catalog.frameworks.keys().map(String::as_str).collect();
                 Failure::usage(format!("there is no framework `{id}`; there is {}", known.join(", ")))
             })?;
@@ -191,13 +223,14 @@ pub fn frameworks(globals: &Globals, args: FrameworksArgs) -> Result<u8, Failure
                     json!({
                         "control": r.control.id, "standing": r.standing.word(), "detail": r.standing.name(), "pass": r.tally.pass,
                         "fail": r.tally.fail, "unknown": r.tally.unknown, "exception": r.tally.decided, "why": r.why,
-                        "title": r.control.title, "rules": r.control.rules, "related": r.control.related, "silent": r.silent,
+                        "title": r.control.title, "rules": r.control.rules, "related": r.control.related, "silent": r.silent, "attestation": r.attestation,
                     })
                 })
                 .collect();
             let head = ["control", "standing", "pass", "fail", "unknown", "exception", "why"];
             out::rows(globals, &rows, &head, |v| head.iter().map(|k| word(v, k)).collect())?;
         }
+        _ => {}
     }
     Ok(0)
 }

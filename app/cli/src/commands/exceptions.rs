@@ -195,17 +195,7 @@ fn request(globals: &Globals, args: RequestArgs) -> Result<u8, Failure> {
     let session = session(globals, &record)?;
     let catalog = context::catalog(globals)?;
     let asks: Vec<Ask> = match &args.file {
-        Some(path) => {
-            let text = if path.as_os_str() == "-" {
-                std::io::read_to_string(std::io::stdin())?
-            } else {
-                std::fs::read_to_string(path)?
-            };
-            let parse = |(i, l): (usize, &str)| {
-                serde_json::from_str(l).map_err(|e| Failure::usage(format!("line {}: {e}", i + 1)))
-            };
-            text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()).map(parse).collect::<Result<_, _>>()?
-        }
+        Some(path) => super::json_lines(path)?,
         None => vec![Ask {
             findings: args.findings,
             draft: args.draft,
@@ -234,10 +224,10 @@ fn request(globals: &Globals, args: RequestArgs) -> Result<u8, Failure> {
 /// `plumb import`
 #[derive(Debug, Args)]
 pub struct ImportArgs {
-    /// The list's format
+    /// What it is
     #[arg(value_enum)]
     pub from: ImportFrom,
-    /// The file
+    /// The file, or a record's folder
     pub file: PathBuf,
 }
 
@@ -252,10 +242,35 @@ pub enum ImportFrom {
     Trivyignore,
     /// ScoutSuite's exceptions
     Scoutsuite,
+    /// A whole record that `plumb export record` wrote: a folder or a .zip, into a record that does not exist yet
+    Record,
+}
+
+/// Restores a whole record.
+fn import_record(globals: &Globals, from: &std::path::Path) -> Result<u8, Failure> {
+    let to = context::db_path(globals)?;
+    if let Some(folder) = to.parent().filter(|f| !f.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder)?;
+    }
+    let whole = govern::import_record(from, &to, &[]).map_err(refused)?;
+    let rows: usize = whole.rows.values().sum();
+    match out::format(globals) {
+        Format::Text => out::line(format!(
+            "restored {rows} rows and {} log entries to {}; everything verifies\ndigest {}",
+            whole.log_entries,
+            to.display(),
+            whole.digest
+        )),
+        _ => out::line(serde_json::to_string(&whole)?),
+    }
+    Ok(0)
 }
 
 /// `plumb import`
 pub fn import(globals: &Globals, args: ImportArgs) -> Result<u8, Failure> {
+    if args.from == ImportFrom::Record {
+        return import_record(globals, &args.file);
+    }
     let text = std::fs::read_to_string(&args.file)
         .map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", args.file.display())))?;
     let mut record = context::record(globals)?;
@@ -264,7 +279,7 @@ pub fn import(globals: &Globals, args: ImportArgs) -> Result<u8, Failure> {
         ImportFrom::Mutelist => MuteFormat::Mutelist,
         ImportFrom::CheckovBaseline => MuteFormat::CheckovBaseline,
         ImportFrom::Trivyignore => MuteFormat::Trivyignore,
-        ImportFrom::Scoutsuite => MuteFormat::Scoutsuite,
+        ImportFrom::Scoutsuite | ImportFrom::Record => MuteFormat::Scoutsuite,
     };
     let made = govern::import(&mut record, &session, format, &text).map_err(refused)?;
     let rows: Vec<_> = made.iter().map(|(id, d)| json!({ "id": id, "missing": d.problems(), "draft": d })).collect();

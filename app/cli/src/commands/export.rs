@@ -2,7 +2,7 @@
 
 use super::verdicts::each_verdict;
 use crate::{
-    args::{ExportArgs, ExportFormat, FindingArgs, Globals},
+    args::{ExportArgs, ExportFormat, FindingArgs, Format, Globals},
     context, out,
     out::Failure,
 };
@@ -14,6 +14,21 @@ use std::io::Write;
 /// `plumb export FORMAT`
 pub fn run(globals: &Globals, args: ExportArgs) -> Result<u8, Failure> {
     let record = context::record_read_only(globals)?;
+    if args.to == ExportFormat::Record {
+        let to = args.output.ok_or_else(|| Failure::usage("say where to with --out FOLDER or --out FILE.zip"))?;
+        let whole = plumb_run::govern::export_record(&record, &to).map_err(super::people::refused)?;
+        let rows: usize = whole.rows.values().sum();
+        match out::format(globals) {
+            Format::Text => out::line(format!(
+                "wrote {rows} rows and {} log entries to {}\ndigest {}",
+                whole.log_entries,
+                to.display(),
+                whole.digest
+            )),
+            _ => out::line(serde_json::to_string(&whole)?),
+        }
+        return Ok(0);
+    }
     let catalog = context::catalog(globals)?;
     let scan = record.scan(None)?;
     let query = super::findings::query(
@@ -111,6 +126,7 @@ pub fn run(globals: &Globals, args: ExportArgs) -> Result<u8, Failure> {
         ExportFormat::Asff => serde_json::to_string_pretty(&asff(&rows, &report))? + "\n",
         ExportFormat::Markdown => markdown(&rows, &report),
         ExportFormat::Html => html(&rows, &report),
+        ExportFormat::Record => String::new(),
     };
     match &args.output {
         Some(path) => {

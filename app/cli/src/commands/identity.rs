@@ -12,8 +12,10 @@ use plumb_assess::identity::aws::{
     decide::{Because, Residual},
     document::Effect,
     escalations,
-    inventory::{Entry, inventory},
+    inventory::{Entry, Usage, admin_assumers, inventory, last_accessed, right_sized},
     lint::{Use, lint},
+    prefixes::prefixes,
+    reach::{Access, Evaluator},
 };
 use serde_json::{Value as Json, json};
 use std::{
@@ -92,12 +94,40 @@ pub struct PrincipalArgs {
     /// Judge ages as of this instant; default the last scan's
     #[arg(long, value_name = "RFC3339")]
     pub now: Option<String>,
+    /// What was used: answers of iam:GetServiceLastAccessedDetails, `{ARN: answer}`; gives unused services and a
+    /// right-sized policy for each principal in it
+    #[arg(long, value_name = "FILE")]
+    pub usage: Option<PathBuf>,
+    /// Print OCSF IAM Analysis Findings (class 2008) of those who hold or reach administration, are dormant, or hold
+    /// more than they use
+    #[arg(long)]
+    pub ocsf: bool,
+    /// With each way to administration, step by step, and who may assume administrators' roles
+    #[arg(long)]
+    pub explain: bool,
+}
+
+/// `plumb reach`
+#[derive(Debug, Args)]
+pub struct ReachArgs {
+    /// Only of this principal (ARN)
+    #[arg(long, value_name = "ARN")]
+    pub principal: Option<String>,
+    /// Only on resources whose ARN this pattern covers: `arn:aws:s3:::data*`
+    #[arg(long, value_name = "PATTERN")]
+    pub resource: Option<String>,
+    /// Only this much or more: read, write, admin
+    #[arg(long, value_name = "LEVEL", default_value = "read")]
+    pub least: String,
+    /// Answer from the policy files of this folder, not from the record; then --resource names the resources
+    #[arg(long, value_name = "DIR")]
+    pub policies: Option<PathBuf>,
 }
 
 /// `plumb lint`
 #[derive(Debug, Args)]
 pub struct LintArgs {
-    /// A policy document, or a folder of them
+    /// A policy document, infrastructure as code, or a folder of them
     pub path: PathBuf,
     /// What kind of policy they are; default by what they say
     #[arg(long = "as", value_enum)]
@@ -315,7 +345,10 @@ pub fn assess_files(globals: &Globals, args: AssessArgs) -> Result<u8, Failure> 
 /// `plumb principals`
 pub fn principals(globals: &Globals, args: PrincipalArgs) -> Result<u8, Failure> {
     let record = context::record_read_only(globals)?;
-    let known = known::identities(&record, None)?;
+    let mut known = known::identities(&record, None)?;
+    if let Some(path) = &args.usage {
+        known.activity.usage = usage(path)?;
+    }
     let now = match (&args.now, known.as_of) {
         (None, Some(at)) => at,
         (given, _) => context::instant(given.as_deref())?,
@@ -325,6 +358,23 @@ pub fn principals(globals: &Globals, args: PrincipalArgs) -> Result<u8, Failure>
     let entries = inventory(details, &found, &known.activity, now, args.dormant_days);
     let ours: BTreeSet<String> = record.accounts()?.into_iter().map(|a| a.id).collect();
     let standing: BTreeMap<&str, _> = details.principals.iter().map(|p| p.arn.as_str()).zip(&found.standings).collect();
+    if args.ocsf {
+        let version = env!("CARGO_PKG_VERSION");
+        let ours = |e: &&Entry| args.account.as_ref().is_none_or(|a| *a == e.account);
+        let found: Vec<Json> = entries
+            .iter()
+            .filter(ours)
+            .filter_map(|e| {
+                plumb_connect::iam::finding(&analysed(e, standing.get(e.arn.as_str()).copied()), now, version)
+            })
+            .collect();
+        out::line(serde_json::to_string_pretty(&found)?);
+        return Ok(0);
+    }
+    let mut assumers: BTreeMap<String, Vec<Json>> = BTreeMap::new();
+    for one in admin_assumers(details, &found) {
+        assumers.entry(one.role).or_default().push(json!({ "principal": one.principal, "external": one.external }));
+    }
     let mut rows: Vec<Json> = Vec::new();
     let mut outside: BTreeMap<String, BTreeMap<String, (bool, bool)>> = BTreeMap::new();
     for entry in entries.iter().filter(|e| args.account.as_ref().is_none_or(|a| *a == e.account)) {
@@ -345,6 +395,17 @@ pub fn principals(globals: &Globals, args: PrincipalArgs) -> Result<u8, Failure>
                 json!(details.principal(&entry.arn).map(|p| p.unread.clone()).unwrap_or_default()),
             );
             object.insert("keys".into(), keys(entry, now));
+            if entry.admin {
+                // Who can assume this owner-like role.
+                object.insert("assumed_by".into(), json!(assumers.remove(&entry.arn).unwrap_or_default()));
+            }
+            let used = known.activity.usage.get(&entry.arn);
+            if let Some(fit) = used.and_then(|u| right_sized(details.principal(&entry.arn)?, u)) {
+                object.insert(
+                    "right_sized".into(),
+                    json!({ "actions_before": fit.before, "actions_after": fit.after, "policy": fit.document }),
+                );
+            }
             let trust = details.principal(&entry.arn).and_then(|p| p.trust.as_ref());
             let allows = |s: &&plumb_assess::identity::aws::document::Statement| s.effect == Effect::Allow;
             let open = trust.into_iter().flat_map(|t| t.document.statements.iter().filter(allows));
@@ -374,6 +435,26 @@ pub fn principals(globals: &Globals, args: PrincipalArgs) -> Result<u8, Failure>
         Some(Json::Bool(b)) => (if *b { "yes" } else { "no" }).into(),
         _ => String::new(),
     };
+    if args.explain && out::format(globals) == Format::Text {
+        let list = |v: &Json, name: &str| v.get(name).and_then(Json::as_array).cloned().unwrap_or_default();
+        for row in &rows {
+            out::line(format!("{}  {}", cell(row, "arn"), cell(row, "class")));
+            if cell(row, "admin") == "yes" {
+                out::line("    is an administrator");
+            }
+            for step in list(row, "steps") {
+                out::line(format!("    then      {} on {}", cell(&step, "method"), cell(&step, "target")));
+            }
+            for one in list(row, "assumed_by") {
+                out::line(format!("    assumed   by {}", cell(&one, "principal")));
+            }
+            for service in list(row, "unused_services") {
+                out::line(format!("    unused    {}", service.as_str().unwrap_or_default()));
+            }
+        }
+        known.gaps.iter().for_each(|g| out::note(globals, format!("plumb: {g}")));
+        return Ok(0);
+    }
     out::rows(
         globals,
         &rows,
@@ -413,6 +494,103 @@ pub fn principals(globals: &Globals, args: PrincipalArgs) -> Result<u8, Failure>
     Ok(0)
 }
 
+/// Answers of `iam:GetServiceLastAccessedDetails` by the principal's ARN.
+fn usage(path: &Path) -> Result<std::collections::HashMap<String, Usage>, Failure> {
+    let wrong = |what: &str| Failure::usage(format!("--usage {}: {what}", path.display()));
+    let json: Json = serde_json::from_str(&read_text(path)?).map_err(|e| wrong(&format!("not JSON: {e}")))?;
+    let Json::Object(map) = &json else { return Err(wrong("it must be an object of answers by principal ARN")) };
+    if let Some(other) = map.keys().find(|k| !k.starts_with("arn:")) {
+        return Err(wrong(&format!("`{other}` is no ARN; say {{\"arn:aws:iam::…:role/x\": the answer}}")));
+    }
+    Ok(map.iter().map(|(arn, answer)| (arn.clone(), last_accessed(answer))).collect())
+}
+
+/// A principal as the OCSF export takes it.
+fn analysed(
+    entry: &Entry,
+    standing: Option<&plumb_assess::identity::aws::escalate::Standing>,
+) -> plumb_connect::iam::Analysed {
+    let steps = standing.map(|s| s.steps.iter().map(|s| format!("{} on {}", s.method, s.target)).collect());
+    plumb_connect::iam::Analysed {
+        arn: entry.arn.clone(),
+        account: entry.account.clone(),
+        class: serde_json::to_value(entry.class).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default(),
+        admin: entry.admin,
+        steps: steps.unwrap_or_default(),
+        can_become_admin: entry.can_become_admin,
+        dormant: entry.dormant == Some(true),
+        last_active: entry.last_active,
+        mfa: entry.mfa,
+        keys: entry.keys.iter().filter(|k| k.active).map(|k| (k.slot, k.rotated, k.used)).collect(),
+        granted: entry.granted_actions,
+        used: entry.used_actions,
+        unused_services: entry.unused_services.clone(),
+    }
+}
+
+/// `plumb reach`
+pub fn reach(globals: &Globals, args: ReachArgs) -> Result<u8, Failure> {
+    let least = match args.least.as_str() {
+        "read" => Access::Read,
+        "write" => Access::Write,
+        "admin" => Access::Admin,
+        other => return Err(Failure::usage(format!("--least {other}: say read, write or admin"))),
+    };
+    let (world, mut gaps) = world(globals, args.policies.as_deref())?;
+    let wanted = |arn: &str| args.resource.as_ref().is_none_or(|p| plumb_assess::identity::aws::glob::glob(p, arn));
+    // What is shown for each resource that is asked about; a bucket's objects by the prefixes policies tell apart.
+    let mut asked: BTreeMap<String, String> = BTreeMap::new();
+    let mut add = |arn: &str| {
+        if arn.contains(":s3:::") && !arn.contains('/') {
+            for part in prefixes(&world, arn) {
+                if wanted(arn) || wanted(&part.shown) {
+                    asked.insert(part.witness, part.shown);
+                }
+            }
+        }
+        if wanted(arn) {
+            asked.insert(arn.to_owned(), arn.to_owned());
+        }
+    };
+    match (&args.policies, &args.resource) {
+        (Some(_), Some(one)) => add(one.trim_end_matches("/*")),
+        (Some(_), None) => {
+            return Err(Failure::usage("with --policies, say --resource ARN: the files name no resources"));
+        }
+        (None, _) => {
+            let record = context::record_read_only(globals)?;
+            let sql = "SELECT DISTINCT id FROM resource WHERE id LIKE 'arn:%' AND misses = 0 \
+                       AND kind NOT IN ('aws.iam.policy', 'aws.iam.user', 'aws.iam.group') ORDER BY id";
+            known::rows(&record, sql)?.iter().for_each(|row| add(known::text(row, "id")));
+        }
+    }
+    let mut evaluator = Evaluator::new(&world, asked.keys().cloned());
+    let found = evaluator.reach();
+    let mut rows: Vec<Json> = Vec::new();
+    for (at, principal) in world.details.principals.iter().enumerate() {
+        if args.principal.as_ref().is_some_and(|p| *p != principal.arn) || principal.is_service_linked() {
+            continue;
+        }
+        if !principal.unread.is_empty() {
+            gaps.push(format!("{} was not read completely: nothing is said of it", principal.arn));
+            continue;
+        }
+        for (witness, shown) in &asked {
+            let access = found.access(at, witness);
+            if access >= least && access != Access::None {
+                let access = format!("{access:?}").to_lowercase();
+                rows.push(json!({ "principal": principal.arn, "access": access, "resource": shown }));
+            }
+        }
+    }
+    let cell = |v: &Json, name: &str| v.get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
+    out::rows(globals, &rows, &["principal", "access", "resource"], |v| {
+        ["principal", "access", "resource"].map(|n| cell(v, n)).to_vec()
+    })?;
+    gaps.iter().for_each(|g| out::note(globals, format!("plumb: {g}")));
+    Ok(0)
+}
+
 /// The keys of a principal with their age.
 fn keys(entry: &Entry, now: plumb_model::Time) -> Json {
     let key = |k: &plumb_assess::identity::aws::inventory::AccessKey| {
@@ -428,7 +606,34 @@ fn keys(entry: &Entry, now: plumb_model::Time) -> Json {
 pub fn lint_files(globals: &Globals, args: LintArgs) -> Result<u8, Failure> {
     let mut rows: Vec<Json> = Vec::new();
     let mut seen = 0_usize;
-    for (file, content) in json_files(&args.path)? {
+    let is_code = |path: &Path| {
+        let name = path.file_name().map(|n| n.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+        [".tf", ".tf.json", ".tofu", ".yaml", ".yml", ".template"].iter().any(|ext| name.ends_with(ext))
+    };
+    if args.path.is_dir() || is_code(&args.path) {
+        for one in policies_of_code(globals, &args.path)? {
+            // JSON is walked below, documents of any origin in it.
+            if one.file.ends_with(".json") && !one.file.ends_with(".tf.json") {
+                continue;
+            }
+            seen += 1;
+            let place = format!("{}:{} {} {}", one.file, one.line, one.resource, one.field);
+            let kind = args.kind.map_or(one.attached, used_as);
+            match Document::parse(&one.document) {
+                Ok(document) => rows.extend(
+                    lint(&document, kind)
+                        .into_iter()
+                        .filter(|r| !r.what.contains(plumb_run::LATER))
+                        .map(|r| json!({ "file": place, "code": r.code, "statement": r.statement, "what": r.what })),
+                ),
+                Err(e) => {
+                    rows.push(json!({ "file": place, "code": "invalid", "statement": "", "what": e.to_string() }))
+                }
+            }
+        }
+    }
+    let files = if is_code(&args.path) { Vec::new() } else { json_files(&args.path)? };
+    for (file, content) in files.into_iter().filter(|(f, _)| !f.ends_with(".tf.json")) {
         let parsed: Json = match serde_json::from_str(&content) {
             Ok(json) => json,
             Err(e) => {
@@ -462,6 +667,22 @@ pub fn lint_files(globals: &Globals, args: LintArgs) -> Result<u8, Failure> {
         return Err(Failure::usage(format!("there is no policy document in `{}`", args.path.display())));
     }
     Ok(u8::from(!rows.is_empty()))
+}
+
+/// The policies that infrastructure as code declares.
+fn policies_of_code(globals: &Globals, path: &Path) -> Result<Vec<plumb_run::CodePolicy>, Failure> {
+    let (root, target) = if path.is_dir() {
+        (path.to_path_buf(), String::new())
+    } else {
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        (folder.to_path_buf(), path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default())
+    };
+    let files = plumb_run::DiskFiles::new(&root)
+        .map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", root.display())))?;
+    let readings =
+        plumb_run::read_code(&files, &target, !target.is_empty(), &Default::default()).map_err(Failure::usage)?;
+    let catalog = context::catalog(globals)?;
+    Ok(readings.iter().flat_map(|r| plumb_run::policies_in_code(&catalog, r)).collect())
 }
 
 /// Every policy document inside a JSON value, with its place.

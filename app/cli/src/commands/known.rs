@@ -3,7 +3,7 @@
 
 use crate::out::Failure;
 use plumb_assess::identity::aws::{
-    Document, Organization, Policy, World, data,
+    Document, Policy, World, data,
     inventory::{AccessKey, Activity, Credentials},
 };
 use plumb_model::Time;
@@ -84,28 +84,14 @@ pub fn identities(record: &Record, account: Option<&str>) -> Result<Known, Failu
         plumb_assess::identity::aws::Details::from_json(&json!(lists))?
     };
     gaps.extend(details.problems.iter().cloned());
-    let mut world = World::new(details, Organization::default(), None);
+    let organization = plumb_run::organization(record, &mut gaps)?;
+    let mut world = World::new(details, organization, None);
     resource_policies(record, &mut world, &mut gaps)?;
-    if !guardrails_allow_all(record)? {
-        gaps.push("service and resource control policies are not taken into account".into());
+    for row in rows(record, "SELECT account, id FROM resource WHERE id LIKE 'arn:%:s3:::%' AND misses = 0")? {
+        world.add_owner(text(&row, "id"), text(&row, "account"));
     }
     let as_of = record.scan(None).ok().and_then(|s| s.judged_at.parse().ok());
     Ok(Known { world, activity, gaps, as_of })
-}
-
-/// Whether the organisation's policies, as far as they are on the record, are only those by which AWS allows everything.
-fn guardrails_allow_all(record: &Record) -> Result<bool, Failure> {
-    let sql = "SELECT json_extract(doc, '$.scp_policies') AS scp, json_extract(doc, '$.rcp_targets') AS rcp FROM resource \
-               WHERE kind = 'aws.organizations.organization' AND misses = 0";
-    let found = rows(record, sql)?;
-    let plain = |text: &str, id: &str| {
-        let list = serde_json::from_str::<Vec<Json>>(text).unwrap_or_default();
-        !list.is_empty() && list.iter().all(|p| p.get("policy_id").and_then(Json::as_str) == Some(id))
-    };
-    Ok(!found.is_empty()
-        && found
-            .iter()
-            .all(|r| plain(text(r, "scp"), "p-FullAWSAccess") && plain(text(r, "rcp"), "p-RCPFullAWSAccess")))
 }
 
 /// Lists of identities that were not read completely when they were read last.

@@ -29,8 +29,43 @@ pub mod score;
 pub mod transition;
 pub mod watch;
 
+pub mod accounts;
+pub mod attest;
+pub mod baseline;
+pub mod drift;
+pub mod exposure;
+pub mod retention;
+pub mod reviews;
+pub mod score_policy;
+pub mod work;
+
 use crate::{args::Cli, out, out::Failure};
 use clap::CommandFactory;
+
+/// The JSON objects of a file of lines, or of standard input for `-`.
+pub fn json_lines<T: serde::de::DeserializeOwned>(path: &std::path::Path) -> Result<Vec<T>, Failure> {
+    let parse =
+        |(i, l): (usize, &str)| serde_json::from_str(l).map_err(|e| Failure::usage(format!("line {}: {e}", i + 1)));
+    file_or_stdin(path)?.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()).map(parse).collect()
+}
+
+/// The text of a file, or of standard input for `-`.
+pub fn file_or_stdin(path: &std::path::Path) -> Result<String, Failure> {
+    if path.as_os_str() == "-" {
+        return Ok(std::io::read_to_string(std::io::stdin())?);
+    }
+    std::fs::read_to_string(path).map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", path.display())))
+}
+
+/// The same failure, naming the row it came from when there are several.
+pub fn in_row(failure: Failure, many: bool, row: &str) -> Failure {
+    if !many {
+        return failure;
+    }
+    let mut named = Failure::new(format!("{row}: {failure}; the rows before it are kept"));
+    named.code = failure.code;
+    named
+}
 
 /// `plumb completions`
 pub fn completions(shell: clap_complete::Shell) -> Result<u8, Failure> {

@@ -3,6 +3,7 @@
 use super::{audit, people::refused};
 use crate::{args::Globals, context, out, out::Failure};
 use clap::{Args, ValueEnum};
+use plumb_govern::lens::Lens;
 use plumb_run::govern::{self, Picture, Report};
 use std::{io::Write, path::PathBuf};
 
@@ -21,7 +22,7 @@ pub struct ReportArgs {
     /// The team of `team` and `queue`
     #[arg(long)]
     pub team: Option<String>,
-    /// The frameworks of `audit-pack`
+    /// The frameworks of `audit-pack` and `alignment`
     #[arg(long = "framework", value_name = "ID", num_args = 1.., value_delimiter = ',')]
     pub frameworks: Vec<String>,
     /// The organization's name
@@ -43,6 +44,12 @@ pub enum Which {
     Team,
     /// What to do next
     Queue,
+    /// The coverage lens: is everything on the list, owned, and looked at
+    Coverage,
+    /// The decision durability lens: does every decision have a basis, an owner, an end and a trigger
+    Durability,
+    /// The framework alignment lens: does the record satisfy the controls
+    Alignment,
 }
 
 /// Forms of a report.
@@ -62,15 +69,23 @@ pub fn run(globals: &Globals, args: ReportArgs) -> Result<u8, Failure> {
     let catalog = context::catalog(globals)?;
     let now = context::now();
     let picture = Picture::read(&record, &catalog, now).map_err(refused)?;
+    let frameworks = || args.frameworks.iter().map(|f| f.to_ascii_lowercase()).collect();
     let which = match args.which {
         Which::Leadership => Report::Leadership,
-        Which::AuditPack => Report::AuditPack(args.frameworks.iter().map(|f| f.to_ascii_lowercase()).collect()),
+        Which::AuditPack => Report::AuditPack(frameworks()),
         Which::Team => Report::Team(args.team.unwrap_or_else(|| "nobody".into())),
         Which::Queue => Report::Queue(args.team),
+        Which::Coverage => Report::Lens(Lens::Coverage, frameworks()),
+        Which::Durability => Report::Lens(Lens::DecisionDurability, frameworks()),
+        Which::Alignment => Report::Lens(Lens::FrameworkAlignment, frameworks()),
     };
     let from = super::evidence::begin(args.from.as_deref(), now)?;
     let key = if args.which == Which::AuditPack { audit::key(globals)?.public().fingerprint() } else { String::new() };
-    let doc = govern::report(&picture, &catalog, &which, &args.organization, from, &key).map_err(refused)?;
+    let paths = match which {
+        Report::Leadership => govern::worst_paths(&record, &catalog).map_err(refused)?,
+        _ => Vec::new(),
+    };
+    let doc = govern::report(&picture, &catalog, &which, &args.organization, from, &key, &paths).map_err(refused)?;
     let ending = args.out.as_ref().and_then(|p| p.extension()).and_then(|e| e.to_str()).unwrap_or_default();
     let form = args.form.unwrap_or(match ending {
         "html" => Form::Html,

@@ -29,6 +29,20 @@ pub struct FindingsArgs {
 pub enum FindingsAction {
     /// Move a finding: triage, start, claim-fixed, merge
     Transition(TransitionArgs),
+    /// Move many findings from a CSV file: id, event, reason, and a column for each field
+    Bulk(super::work::BulkArgs),
+    /// Say that a finding is a duplicate of another, caused by it, of the same root, or a step of its path
+    Link(super::work::LinkArgs),
+    /// What is related to a finding: links, the same resource, the same cause
+    Related(super::work::RelatedArgs),
+    /// Clocks: due dates, pauses, breaches, by team, lane, tier and data
+    Sla(super::work::SlaArgs),
+    /// Which few rules and causes make most of the work, for everybody or per team
+    Patterns(super::work::PatternArgs),
+    /// What moved the risk carried in a period: arrived, burned, decided, gone
+    Burned(super::work::BurnedArgs),
+    /// Show or set who gets which findings
+    Routing(super::work::RoutingArgs),
 }
 
 /// `plumb findings transition`
@@ -55,6 +69,13 @@ pub fn findings(globals: &Globals, args: FindingsArgs) -> Result<u8, Failure> {
     match args.action {
         None => super::findings::run(globals, args.list),
         Some(FindingsAction::Transition(args)) => transition(globals, args),
+        Some(FindingsAction::Bulk(args)) => super::work::bulk(globals, args),
+        Some(FindingsAction::Link(args)) => super::work::link(globals, args),
+        Some(FindingsAction::Related(args)) => super::work::related(globals, args),
+        Some(FindingsAction::Sla(args)) => super::work::sla(globals, args),
+        Some(FindingsAction::Patterns(args)) => super::work::patterns(globals, args),
+        Some(FindingsAction::Burned(args)) => super::work::burned(globals, args),
+        Some(FindingsAction::Routing(args)) => super::work::routing(globals, args),
     }
 }
 

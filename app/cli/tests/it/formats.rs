@@ -29,6 +29,9 @@ fn exports_validate_against_the_official_schemas() {
         plumb(&db, &args);
         assert!(std::fs::metadata(&path).expect("written").len() > 1000, "{format} is empty");
     }
+    let identities = plumb(&db, &["--quiet", "principals", "--ocsf"]);
+    assert!(identities.contains("\"class_uid\": 2008"), "{identities}");
+    std::fs::write(dir.join("ocsf-iam.json"), identities).expect("written");
     let csv = std::fs::read_to_string(dir.join("findings.csv")).expect("CSV");
     assert!(csv.lines().skip(1).all(|l| !l.starts_with(['=', '+', '@'])), "a cell would run as a formula");
     match python() {

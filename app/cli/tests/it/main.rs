@@ -7,8 +7,12 @@ mod check_fix;
 mod emulator;
 mod faults;
 mod formats;
+mod identity;
 mod machine;
 mod paths;
 mod plan;
 mod twin;
+mod programme;
 mod watch;
+
+mod accounts;

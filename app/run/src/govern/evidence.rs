@@ -1,6 +1,6 @@
 //! Evidence bundles and reports from the record.
 
-use super::{GovernError, Picture, checkpoints, entries, log_state};
+use super::{GovernError, Picture, Profile, checkpoints, entries, log_state};
 use plumb_catalog::Catalog;
 use plumb_govern::{
     bundle::{self, BundleError, File, Input, LogPart, Manifest, Population},
@@ -23,6 +23,8 @@ pub enum Report {
     AuditPack(Vec<String>),
     /// A team's week; `nobody` for what no team owns.
     Team(String),
+    /// One lens by itself, over the frameworks named (all when none is).
+    Lens(plumb_govern::lens::Lens, Vec<String>),
     /// What an engineer does next; everything when no team is named.
     Queue(Option<String>),
 }
@@ -37,8 +39,7 @@ fn accounts(p: &Picture) -> Accounts {
     let outside = |a: &&plumb_record::AccountRow| a.state != "active";
     Accounts {
         known: p.accounts.len(),
-        // Nobody has yet said who owns an account and what for; saying otherwise would be a guess.
-        governed: 0,
+        governed: p.accounts.iter().filter(|a| p.profiles.get(&a.id).is_some_and(Profile::is_governed)).count(),
         scanned: p.accounts.iter().filter(|a| a.state == "active").count(),
         outside: p
             .accounts
@@ -55,7 +56,7 @@ fn accounts(p: &Picture) -> Accounts {
 fn alignments(p: &Picture, catalog: &Catalog, ids: &[String]) -> Result<Vec<Alignment>, GovernError> {
     ids.iter()
         .map(|id| {
-            p.align(catalog, &[], id).ok_or_else(|| {
+            p.align(catalog, id).ok_or_else(|| {
                 let known: Vec<&str> = catalog.frameworks.keys().map(String::as_str).collect();
                 GovernError::Input(format!("there is no framework `{id}`; there is {}", known.join(", ")))
             })
@@ -63,7 +64,48 @@ fn alignments(p: &Picture, catalog: &Catalog, ids: &[String]) -> Result<Vec<Alig
         .collect()
 }
 
-/// Makes a report of the period that ends now.
+/// Risk carried at the period's beginning, at five moments in it, and now.
+fn history(p: &Picture, from: Time, risk: &plumb_govern::finding::RiskMove) -> Vec<(String, i64)> {
+    let span = p.now.seconds() - from.seconds();
+    let mut out = vec![(from.date(), risk.before)];
+    for i in 1..6 {
+        let at = Time::from_seconds(from.seconds() + span / 6 * i);
+        out.push((at.date(), risk_moves(&p.findings, &p.steps, from, at).after));
+    }
+    out.push((p.now.date(), risk.after));
+    out
+}
+
+/// The worst ways in from outside, in words, worst first, over every account the last scan read.
+///
+/// # Errors
+/// The record fails, or what IAM answered makes no sense.
+pub fn worst_paths(record: &Record, catalog: &Catalog) -> Result<Vec<String>, GovernError> {
+    let Ok(scan) = record.scan(None) else { return Ok(Vec::new()) };
+    let names: std::collections::BTreeMap<String, String> =
+        record.accounts()?.into_iter().map(|a| (a.id, a.name)).collect();
+    let mut found = Vec::new();
+    for account in crate::analysed_accounts(record, scan.id, None)? {
+        for family in crate::attack_paths(record, catalog, scan.id, &account)?.families {
+            let rank = ["critical", "high", "medium", "low"].iter().position(|s| *s == family.severity).unwrap_or(4);
+            let name = names.get(&account).filter(|n| !n.is_empty()).map_or(account.as_str(), String::as_str);
+            let more = match family.paths.len() {
+                0 | 1 => String::new(),
+                n => format!(" ({n} ways alike)"),
+            };
+            let sure = if family.certain { "" } else { "; not certain, something could not be read" };
+            found.push((
+                rank,
+                !family.certain,
+                format!("{}: {}, in {name}{more}{sure}.", family.severity, family.title),
+            ));
+        }
+    }
+    found.sort();
+    Ok(found.into_iter().map(|(_, _, words)| words).collect())
+}
+
+/// Makes a report of the period that ends now. `paths` are the worst ways in, for the leadership read.
 ///
 /// # Errors
 /// A framework is not known.
@@ -74,6 +116,7 @@ pub fn report(
     organization: &str,
     from: Time,
     key: &str,
+    paths: &[String],
 ) -> Result<Doc, GovernError> {
     let to = Time::from_seconds(p.now.seconds() + 1);
     let period = format!("{} to {}", from.date(), p.now.date());
@@ -89,8 +132,8 @@ pub fn report(
                 period: &period,
                 made_at: p.now,
                 risk: &risk,
-                history: &[(from.date(), risk.before), (p.now.date(), risk.after)],
-                paths: &[],
+                history: &history(p, from, &risk),
+                paths,
                 ledger: net_change(&p.ledger, from, to),
                 teams: &sla_by_team(&p.findings, from, to),
                 accounts: &accounts(p),
@@ -112,6 +155,17 @@ pub fn report(
                 limits: &p.limits(),
                 key,
             })
+        }
+        Report::Lens(lens, frameworks) => {
+            let all: Vec<String> = catalog.frameworks.keys().map(ToString::to_string).collect();
+            let wanted = match lens {
+                plumb_govern::lens::Lens::FrameworkAlignment if frameworks.is_empty() => &all,
+                _ => frameworks,
+            };
+            let alignments = alignments(p, catalog, wanted)?;
+            let view = p.lenses(&alignments).into_iter().find(|v| v.lens == *lens);
+            let view = view.ok_or_else(|| GovernError::Input(format!("there is no lens `{lens}`")))?;
+            plumb_report::lens_report(organization, &period, p.now, &view)
         }
         Report::Team(name) => {
             let sla = sla_by_team(&p.findings, from, to).into_iter().find(|t| t.team == *name).unwrap_or_default();
@@ -153,9 +207,10 @@ pub fn write_bundle(
     let to = Time::from_seconds(now.seconds() + 1);
     let alignments = alignments(&p, catalog, frameworks)?;
     let fingerprint = key.public().fingerprint();
+    let paths = worst_paths(record, catalog)?;
     let mut files = Vec::new();
     for (name, which) in [("leadership", Report::Leadership), ("audit-pack", Report::AuditPack(frameworks.to_vec()))] {
-        let doc = report(&p, catalog, &which, organization, from, &fingerprint)?;
+        let doc = report(&p, catalog, &which, organization, from, &fingerprint, &paths)?;
         let file = |ending: &str, media: &str, bytes| File {
             path: format!("reports/{name}.{ending}"),
             media: media.into(),
@@ -169,6 +224,14 @@ pub fn write_bundle(
         Population::all("accounts/accounts", "Accounts, those that could not be entered too", &p.accounts)?,
         Population::all("coverage/coverage", "What was judged, per account, region, kind and rule", &p.coverage)?,
         Population::all("exposure/ledger", "The public exposure ledger", &ledger)?,
+        Population::all("exposure/plans", "Exposures planned before they were deployed", &super::plans(record)?)?,
+        Population::all("controls/attestations", "What people attested", &p.attestations)?,
+        Population::all("retention/holds", "Legal holds", &super::holds(record)?)?,
+        Population::all(
+            "retention/certificates",
+            "What was disposed of, and who agreed",
+            &super::disposals(record)?.into_iter().filter_map(|(_, _, c)| c).collect::<Vec<_>>(),
+        )?,
         Population::all("reviews/campaigns", "Access reviews", &p.campaigns)?,
         Population::all("decisions/drafts", "Requests that are not complete", &p.drafts)?,
         Population::all("programme/cadence", "What was promised, and what is overdue", &p.cadence)?,

@@ -1,7 +1,9 @@
 //! Exceptions, deferrals and false positives: asked for, decided by others, ended.
 
 use super::{
-    Change, GovernError, Life, Picture, Session, commit, load_life, log_denied,
+    Change, GovernError, Life, Picture, Session, Surroundings, commit, guarded,
+    life::load_in,
+    log_denied,
     picture::{DECISIONS, DRAFTS, collection},
     work::step,
 };
@@ -100,19 +102,28 @@ fn tallies(record: &Record) -> Result<BTreeMap<RuleId, Tally>, GovernError> {
     Ok(out)
 }
 
+fn outcome(t: &Tally) -> Option<Outcome> {
+    match (t.pass, t.fail, t.unknown) {
+        (_, f, _) if f > 0 => Some(Outcome::Fail),
+        (p, _, 0) if p > 0 => Some(Outcome::Pass),
+        _ => None,
+    }
+}
+
+/// What rules say over everything they were last asked about: fail where it fails anywhere, pass where it passes
+/// everywhere; nothing where somebody could not look.
+pub(super) fn rule_outcomes(record: &Record) -> Result<BTreeMap<RuleId, Outcome>, GovernError> {
+    Ok(tallies(record)?.into_iter().filter_map(|(rule, t)| Some((rule, outcome(&t)?))).collect())
+}
+
 /// The worst of what is covered, as triggers compare it.
 fn situation(covered: &[&Finding], tallies: &BTreeMap<RuleId, Tally>) -> Situation {
     let mut digests: Vec<String> = covered.iter().map(|f| format!("{} {}", f.id, f.facts.value_digest)).collect();
     digests.sort();
-    let outcome = |t: &Tally| match (t.pass, t.fail, t.unknown) {
-        (_, f, _) if f > 0 => Some(Outcome::Fail),
-        (p, _, 0) if p > 0 => Some(Outcome::Pass),
-        _ => None,
-    };
     Situation {
         severity: covered.iter().map(|f| f.facts.severity).max(),
         lane: covered.iter().map(|f| f.facts.lane()).min(),
-        tier: Some(Tier::Unknown),
+        tier: covered.iter().map(|f| f.facts.terms.tier).max(),
         value_digest: log::digest(&json!(digests)),
         controls: tallies.iter().filter_map(|(r, t)| Some((r.clone(), outcome(t)?))).collect(),
         ..Situation::default()
@@ -166,7 +177,7 @@ impl Known {
         Context {
             directory: &self.directory,
             lane: self.lane,
-            tier: Tier::Unknown,
+            tier: self.situation.tier.unwrap_or(Tier::Unknown),
             owners: &self.owners,
             points: self.points,
             frameworks: &self.frameworks,
@@ -222,29 +233,12 @@ fn request_event(kind: Kind, brief: plumb_govern::decision::Brief) -> Event {
     }
 }
 
-/// Does the work; a refusal is put on the log before it is returned.
-fn guarded<T>(
-    record: &mut Record,
-    session: &Session,
-    action: &str,
-    object: &str,
-    work: impl FnOnce(&mut Record) -> Result<T, GovernError>,
-) -> Result<T, GovernError> {
-    match work(record) {
-        Err(GovernError::Refused(refusal)) => {
-            log_denied(record, session, action, ("decision", object), &refusal)?;
-            Err(refusal.into())
-        }
-        other => other,
-    }
-}
-
 /// Asks for a decision: the request is numbered, the findings wait for it, all in one transaction.
 ///
 /// # Errors
 /// Something is missing (everything is named at once), the person may not ask, or the record fails.
 pub fn request(record: &mut Record, catalog: &Catalog, session: &Session, ask: &Ask) -> Result<Decision, GovernError> {
-    guarded(record, session, "decision.request", ask.draft.as_deref().unwrap_or("new"), |record| {
+    guarded(record, session, "decision.request", ("decision", ask.draft.as_deref().unwrap_or("new")), |record| {
         let kind: Option<Kind> = ask.kind.as_deref().map(str::parse).transpose().map_err(GovernError::Input)?;
         let mut keys: BTreeSet<String> = BTreeSet::new();
         for id in &ask.findings {
@@ -290,10 +284,11 @@ pub fn request(record: &mut Record, catalog: &Catalog, session: &Session, ask: &
         draft.expected_value = ask.expected_value.clone().or(draft.expected_value);
         draft.allowed_value = ask.allowed_value.clone().or(draft.allowed_value);
 
+        let around = Surroundings::read(record, catalog, &session.policy)?;
         let mut lives: Vec<(i64, Life)> = Vec::new();
         for key in &keys {
             let row = record.finding(key)?;
-            lives.push(load_life(record, catalog, &row, &session.policy)?);
+            lives.push(load_in(record, &around, &row)?);
         }
         let covered: Vec<&Finding> = lives.iter().map(|(_, l)| &l.finding).collect();
         let known = Known::about(record, &covered, draft.renews.as_ref())?;
@@ -339,10 +334,11 @@ fn under(
     decision: &Decision,
 ) -> Result<Vec<(i64, Life)>, GovernError> {
     let (Subject::Findings(set) | Subject::Selector { matched: set, .. }) = &decision.draft.subject;
+    let around = Surroundings::read(record, catalog, &session.policy)?;
     let mut out = Vec::new();
     for id in set {
         let row = record.finding(id.as_str())?;
-        let life = load_life(record, catalog, &row, &session.policy)?;
+        let life = load_in(record, &around, &row)?;
         if life.1.finding.decision() == Some(&decision.number) {
             out.push(life);
         }
@@ -386,7 +382,7 @@ pub fn decide(
     verb: Verb,
     note: &str,
 ) -> Result<Decision, GovernError> {
-    guarded(record, session, verb.name(), number, |record| {
+    guarded(record, session, verb.name(), ("decision", number), |record| {
         let (version, before) = decision(record, number)?;
         let (policy, now) = (&session.policy, session.now);
         let lives = under(record, catalog, session, &before)?;

@@ -3,18 +3,18 @@
 //! What people do is kept as a document per finding; what scans do is kept by the store as rows. Both are folded here,
 //! in order, so that the state follows from its steps or the difference is named.
 
-use super::{GovernError, work::state};
-use plumb_catalog::{Catalog, Confidence};
+use super::{GovernError, Surroundings, work::state};
+use plumb_catalog::Catalog;
 use plumb_govern::{
     finding::{Event, EvidenceRef, Facts, Finding, Look, Pass, Transition, machine},
     log,
     people::Actor,
-    policy::{Lane, Policy, Tier},
+    policy::{Lane, Policy},
     sla::Terms,
 };
-use plumb_model::{Outcome, Severity, Time};
+use plumb_model::{Outcome, RuleId, Severity, Time};
 use plumb_record::{FindingRow, Query, Record, TransitionRow};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The collection lives are kept in.
 pub(super) const COLLECTION: &str = "life";
@@ -44,23 +44,25 @@ fn lane(severity: Severity) -> Lane {
     }
 }
 
-fn facts(catalog: &Catalog, row: &FindingRow) -> Result<Facts, GovernError> {
+fn facts(around: &Surroundings<'_>, row: &FindingRow) -> Result<Facts, GovernError> {
     let severity: Severity = row.severity.parse().map_err(GovernError::Diverged)?;
-    let rule = catalog.rules.get(row.rule.as_str());
+    let rule: RuleId = row.rule.as_str().into();
     let why = row
         .because
         .iter()
         .map(|l| format!("{} is {}; wanted {}", l.path, l.observed.to_plain_json(), l.expected))
         .collect::<Vec<_>>()
         .join("; ");
-    let controls = rule.map(|r| {
-        let named = catalog.controls_of(r).into_iter().filter(|c| c.confidence > Confidence::Low);
-        named.map(|c| format!("{}/{}", c.framework, c.control)).collect()
-    });
     let points = plumb_score::score(&plumb_score::Signals::of(severity), &plumb_score::Policy::default()).points;
-    let terms = Terms { reachable: row.topic.starts_with("exposure."), ..Terms::new(lane(severity), Tier::Unknown) };
+    let profile = around.profile(&row.account);
+    let tags = around.record.tags(&row.account, &row.kind, &row.resource)?;
+    let routed = around.route(row, &tags);
+    let terms = Terms {
+        reachable: row.topic.starts_with("exposure."),
+        regulated: profile.data.iter().any(|d| d.is_regulated()),
+        ..Terms::new(lane(severity), profile.tier)
+    };
     Ok(Facts {
-        rule: row.rule.as_str().into(),
         rule_version: 1,
         account: row.account.as_str().into(),
         region: row.region.as_str().into(),
@@ -71,12 +73,13 @@ fn facts(catalog: &Catalog, row: &FindingRow) -> Result<Facts, GovernError> {
         severity,
         points: points.into(),
         terms,
-        data: BTreeSet::new(),
-        team: None,
-        person: None,
+        data: profile.data,
+        team: routed.team,
+        person: routed.person,
         value_digest: log::digest(&serde_json::to_value(&row.because)?),
-        controls: controls.unwrap_or_default(),
-        cause: String::new(),
+        controls: around.of_rule(&rule).0,
+        cause: super::inventory::cause(&tags),
+        rule,
     })
 }
 
@@ -94,20 +97,29 @@ fn evidence(row: &FindingRow, step: &TransitionRow, digest: &str, at: Time) -> E
 /// # Errors
 /// The record fails, or the state on record is not where the steps lead.
 pub fn load(record: &Record, catalog: &Catalog, row: &FindingRow, policy: &Policy) -> Result<(i64, Life), GovernError> {
+    load_in(record, &Surroundings::read(record, catalog, policy)?, row)
+}
+
+/// As [`load`], with what many findings share read before.
+pub(super) fn load_in(
+    record: &Record,
+    around: &Surroundings<'_>,
+    row: &FindingRow,
+) -> Result<(i64, Life), GovernError> {
     let (version, doc) = record.document(COLLECTION, &row.key)?.map_or((0, None), |(v, doc)| (v, Some(doc)));
     let history = record.history(&row.key)?;
-    Ok((version, assemble(catalog, row, policy, doc, &history)?))
+    Ok((version, assemble(around, row, doc, &history)?))
 }
 
 /// Folds what people did and what scans did into one life.
 fn assemble(
-    catalog: &Catalog,
+    around: &Surroundings<'_>,
     row: &FindingRow,
-    policy: &Policy,
     doc: Option<serde_json::Value>,
     history: &[TransitionRow],
 ) -> Result<Life, GovernError> {
-    let facts = facts(catalog, row)?;
+    let policy = &around.policy;
+    let facts = facts(around, row)?;
     let wrong = |what: String| GovernError::Diverged(format!("{}: {what}", row.id));
     let mut life = match doc {
         Some(doc) => serde_json::from_value::<Life>(doc)?,
@@ -227,13 +239,14 @@ pub fn lives(record: &Record, catalog: &Catalog, policy: &Policy) -> Result<Vec<
             scan: row.get(7).and_then(serde_json::Value::as_i64),
         });
     }
+    let around = Surroundings::read(record, catalog, policy)?;
     let query = Query { states: machine::State::ALL.iter().map(|s| s.name().to_owned()).collect(), ..Query::default() };
     record
         .findings(&query)?
         .into_iter()
         .map(|row| {
             let history = histories.remove(&row.key).unwrap_or_default();
-            let life = assemble(catalog, &row, policy, docs.remove(&row.key), &history)?;
+            let life = assemble(&around, &row, docs.remove(&row.key), &history)?;
             Ok((row, life))
         })
         .collect()

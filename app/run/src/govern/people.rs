@@ -41,18 +41,28 @@ pub struct Session {
     pub key: Option<SealKey>,
     /// How the identity was established: `cli/code`, `cli/asserted`, `system`.
     pub session: String,
+    /// The bulk request everything belongs to; empty for single actions.
+    pub request: String,
 }
 
 impl Session {
     /// The product itself.
     pub fn system(component: &str, key: Option<SealKey>, now: Time) -> Self {
-        Self { actor: Actor::system(component), policy: Policy::default(), now, key, session: "system".into() }
+        Self {
+            actor: Actor::system(component),
+            policy: Policy::default(),
+            now,
+            key,
+            session: "system".into(),
+            request: String::new(),
+        }
     }
 
     /// The entry with this session's marks.
-    pub(super) fn mark(&self, mut event: log::Event) -> log::Event {
+    pub(crate) fn mark(&self, mut event: log::Event) -> log::Event {
         event.session.clone_from(&self.session);
         event.policy.clone_from(&self.policy.version);
+        event.request.clone_from(&self.request);
         event
     }
 }
@@ -102,7 +112,7 @@ pub fn identify(
         (Some(_), None) => (None, "cli/no-code"),
     };
     let actor = directory.actor(&Credential { login, token: false, mfa_at }, &Place::default())?;
-    Ok(Session { actor, policy: Policy::default(), now, key, session: session.into() })
+    Ok(Session { actor, policy: Policy::default(), now, key, session: session.into(), request: String::new() })
 }
 
 /// Somebody to be added, or given more roles.

@@ -1,6 +1,6 @@
 //! Everything the record knows, read once: what reports, bundles and alignments are made from.
 
-use super::{GovernError, directory, lives};
+use super::{GovernError, Profile, directory, lives, profiles};
 use plumb_catalog::{Catalog, Confidence};
 use plumb_govern::{
     bundle::Limit,
@@ -17,7 +17,10 @@ use plumb_govern::{
 };
 use plumb_model::{RuleId, Time};
 use plumb_record::{AccountRow, CoverageRow, Record};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// Collections of documents.
 pub(super) const DECISIONS: &str = "decision";
@@ -25,6 +28,7 @@ pub(super) const DRAFTS: &str = "draft";
 pub(super) const LEDGER: &str = "exposure";
 pub(super) const CAMPAIGNS: &str = "campaign";
 pub(super) const CADENCE: &str = "cadence";
+pub(super) const ATTESTATIONS: &str = "attestation";
 
 /// Reads a whole collection.
 pub(super) fn collection<T: serde::de::DeserializeOwned>(record: &Record, name: &str) -> Result<Vec<T>, GovernError> {
@@ -54,12 +58,19 @@ pub struct Picture {
     pub campaigns: Vec<Campaign>,
     /// Accounts.
     pub accounts: Vec<AccountRow>,
+    /// What is known about them beside that.
+    pub profiles: BTreeMap<String, Profile>,
+    /// What people attested.
+    pub attestations: Vec<Attestation>,
     /// What was judged.
     pub coverage: Vec<CoverageRow>,
     /// When the programme began: the first scan.
     pub begun: Time,
     /// Where its promises stand.
     pub cadence: Vec<Due>,
+    // Asked once a framework, the same for all of them.
+    named: OnceCell<Named>,
+    tallied: OnceCell<BTreeMap<RuleId, Tally>>,
 }
 
 impl Picture {
@@ -77,12 +88,8 @@ impl Picture {
         let ledger: Vec<Exposure> = collection(record, LEDGER)?;
         let accounts = record.accounts()?;
         let (done, begun) = kept(record, now)?;
-        let subjects: Vec<Subject> = accounts
-            .iter()
-            .filter(|a| a.state != "closed" && a.state != "suspended")
-            .map(|a| Subject { account: a.id.clone(), tier: Tier::Unknown, since: begun })
-            .collect();
-        let cadence = cadence::standing(&cadence::default_promises(), &done, &subjects, begun, now);
+        let profiles = profiles(record)?;
+        let cadence = standing(&accounts, &profiles, &done, begun, now);
         Ok(Self {
             now,
             policy,
@@ -94,9 +101,13 @@ impl Picture {
             ledger: ledger.into_iter().map(|e| (e.id.clone(), e)).collect(),
             campaigns: collection(record, CAMPAIGNS)?,
             accounts,
+            profiles,
+            attestations: collection(record, ATTESTATIONS)?,
             coverage: record.coverage(None)?,
             begun,
             cadence,
+            named: OnceCell::new(),
+            tallied: OnceCell::new(),
         })
     }
 
@@ -130,10 +141,12 @@ impl Picture {
         out
     }
 
-    /// A framework's controls against the record.
-    pub fn align(&self, catalog: &Catalog, attestations: &[Attestation], id: &str) -> Option<Alignment> {
-        let controls = controls(catalog, id)?;
-        Some(framework::align(id, &controls, &self.tallies(), attestations, self.now))
+    /// A framework's controls against the record and what people attested.
+    pub fn align(&self, catalog: &Catalog, id: &str) -> Option<Alignment> {
+        let named = self.named.get_or_init(|| Named::read(catalog));
+        let controls = named.of(catalog, id)?;
+        let tallies = self.tallied.get_or_init(|| self.tallies());
+        Some(framework::align(id, &controls, tallies, &self.attestations, self.now))
     }
 
     /// What the record does not know, said aloud.
@@ -181,29 +194,43 @@ impl Picture {
         let of_org = |a: &AccountRow| {
             a.doc.pointer("/target/organization").and_then(|o| o.as_str()).is_some_and(|o| !o.is_empty())
         };
+        let none = Profile::default();
+        let profile = |a: &AccountRow| self.profiles.get(&a.id).unwrap_or(&none);
+        let person = |owner: &String| {
+            self.directory.human(owner).cloned().unwrap_or_else(|| plumb_govern::ids::HumanId::from(owner.as_str()))
+        };
         let rows: Vec<lens::AccountRow> = self
             .accounts
             .iter()
             .map(|a| lens::AccountRow {
                 account: format!("{}:{}", a.provider, a.id),
                 name: a.name.clone(),
-                sources: if of_org(a) { ["org-root".to_owned()].into() } else { BTreeSet::new() },
-                owner: None,
-                team: None,
-                purpose: String::new(),
-                tier: Tier::Unknown,
-                data: BTreeSet::new(),
+                sources: {
+                    let mut known = profile(a).sources.clone();
+                    if of_org(a) {
+                        known.insert("org-root".into());
+                    }
+                    known
+                },
+                owner: profile(a).owner.as_ref().map(person),
+                team: profile(a).team.as_deref().map(Into::into),
+                purpose: profile(a).purpose.clone(),
+                tier: profile(a).tier,
+                data: profile(a).data.clone(),
                 scan: match a.state.as_str() {
                     "active" if self.coverage.iter().any(|c| c.account == a.id && c.unknown > 0) => ScanState::Partial,
                     "active" => ScanState::Ok,
                     "unreachable" => ScanState::Blocked,
                     _ => ScanState::Never,
                 },
-                reviewed_at: None,
+                reviewed_at: profile(a).reviewed_at,
                 closed: matches!(a.state.as_str(), "closed" | "suspended"),
             })
             .collect();
-        let read = if self.accounts.iter().any(of_org) { ["org-root".to_owned()].into() } else { BTreeSet::new() };
+        let mut read: BTreeSet<String> = self.profiles.values().flat_map(|p| p.sources.iter().cloned()).collect();
+        if self.accounts.iter().any(of_org) {
+            read.insert("org-root".into());
+        }
         let live: BTreeSet<FindingId> =
             self.findings.iter().filter(|f| !f.state().is_final()).map(|f| f.id.clone()).collect();
         let idle = unmatched(&self.decisions, &live, &|_| false, self.now);
@@ -223,29 +250,68 @@ impl Picture {
     }
 }
 
+/// Which rules speak to which controls, surely or only related, of every framework.
+#[derive(Debug)]
+struct Named(BTreeMap<(String, String), (Vec<RuleId>, Vec<RuleId>)>);
+
+impl Named {
+    fn read(catalog: &Catalog) -> Self {
+        let mut named: BTreeMap<(String, String), (Vec<RuleId>, Vec<RuleId>)> = BTreeMap::new();
+        for rule in catalog.rules.values() {
+            for c in catalog.controls_of(rule) {
+                let sure = c.confidence > Confidence::Low;
+                let slot = named.entry((c.framework.to_string(), c.control.to_string())).or_default();
+                if sure { slot.0.push(rule.id.clone()) } else { slot.1.push(rule.id.clone()) }
+            }
+        }
+        Self(named)
+    }
+
+    fn of(&self, catalog: &Catalog, id: &str) -> Option<Vec<Control>> {
+        let framework = catalog.frameworks.get(id)?;
+        let control = |c: &plumb_catalog::Control| {
+            let (rules, related) = self.0.get(&(id.to_owned(), c.id.to_string())).cloned().unwrap_or_default();
+            Control {
+                framework: id.into(),
+                id: c.id.clone(),
+                title: c.title.clone(),
+                manual: c.assessment == "manual",
+                rules,
+                related,
+            }
+        };
+        Some(framework.controls.iter().map(control).collect())
+    }
+}
+
 /// A framework's controls with the rules that speak to them.
 pub fn controls(catalog: &Catalog, id: &str) -> Option<Vec<Control>> {
-    let framework = catalog.frameworks.get(id)?;
-    let mut named: BTreeMap<&str, (Vec<RuleId>, Vec<RuleId>)> = BTreeMap::new();
-    let refs: Vec<_> = catalog.rules.values().map(|r| (r, catalog.controls_of(r))).collect();
-    for (rule, controls) in &refs {
-        for c in controls.iter().filter(|c| c.framework == id) {
-            let slot = named.entry(c.control.as_str()).or_default();
-            if c.confidence > Confidence::Low { slot.0.push(rule.id.clone()) } else { slot.1.push(rule.id.clone()) }
-        }
-    }
-    let control = |c: &plumb_catalog::Control| {
-        let (rules, related) = named.get(c.id.as_str()).cloned().unwrap_or_default();
-        Control {
-            framework: id.into(),
-            id: c.id.clone(),
-            title: c.title.clone(),
-            manual: c.assessment == "manual",
-            rules,
-            related,
-        }
-    };
-    Some(framework.controls.iter().map(control).collect())
+    Named::read(catalog).of(catalog, id)
+}
+
+fn standing(
+    accounts: &[AccountRow],
+    profiles: &BTreeMap<String, Profile>,
+    done: &[Done],
+    begun: Time,
+    now: Time,
+) -> Vec<Due> {
+    let tier = |a: &AccountRow| profiles.get(&a.id).map_or(Tier::Unknown, |p| p.tier);
+    let subjects: Vec<Subject> = accounts
+        .iter()
+        .filter(|a| a.state != "closed" && a.state != "suspended")
+        .map(|a| Subject { account: a.id.clone(), tier: tier(a), since: begun })
+        .collect();
+    cadence::standing(&cadence::default_promises(), done, &subjects, begun, now)
+}
+
+/// Where the programme's promises stand; without reading a single finding.
+///
+/// # Errors
+/// The record fails.
+pub fn cadences(record: &Record, now: Time) -> Result<Vec<Due>, GovernError> {
+    let (done, begun) = kept(record, now)?;
+    Ok(standing(&record.accounts()?, &profiles(record)?, &done, begun, now))
 }
 
 /// What the programme did: scans from the record, everything else as people noted it. And when it began.

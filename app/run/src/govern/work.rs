@@ -1,6 +1,6 @@
 //! Changes: documents, moves and log entries, kept together.
 
-use super::{GovernError, Life, Session, load_life, seal};
+use super::{GovernError, Life, Session, Surroundings, load_life, seal};
 use plumb_catalog::Catalog;
 use plumb_govern::{
     Refusal,
@@ -22,6 +22,8 @@ pub struct Change {
     pub moves: Vec<(String, TransitionRow)>,
     /// What goes on the log.
     pub events: Vec<log::Event>,
+    /// Rows that go for good; see [`super::approve_disposal`].
+    pub disposals: Vec<plumb_record::Disposable>,
 }
 
 impl Change {
@@ -66,13 +68,14 @@ pub fn commit(record: &mut Record, key: Option<&SealKey>, change: &Change, now: 
             }
             state.checkpoint = Some(point);
         }
-        let done = record.atomically(|db| {
+        let done = record.durably(|db| {
             for (key, step) in &change.moves {
                 move_finding(db, key, step)?;
             }
             for (collection, id, version, doc) in &change.documents {
                 put_document(db, collection, id, *version, doc)?;
             }
+            super::keep::carry_out(db, &change.disposals)?;
             append_activity(db, &lines)?;
             if let (Some(_), Some(point)) = (kept, &state.checkpoint) {
                 let doc =
@@ -105,6 +108,23 @@ pub fn log_denied(
 ) -> Result<(), GovernError> {
     let event = session.mark(log::Event::denied(&session.actor, action, object, refusal, session.now));
     commit(record, session.key.as_ref(), &Change { events: vec![event], ..Change::default() }, session.now)
+}
+
+/// Does the work; a refusal is put on the log before it is returned.
+pub(super) fn guarded<T>(
+    record: &mut Record,
+    session: &Session,
+    action: &str,
+    object: (&str, &str),
+    work: impl FnOnce(&mut Record) -> Result<T, GovernError>,
+) -> Result<T, GovernError> {
+    match work(record) {
+        Err(GovernError::Refused(refusal)) => {
+            log_denied(record, session, action, object, &refusal)?;
+            Err(refusal.into())
+        }
+        other => other,
+    }
 }
 
 /// Puts a scan's beginning on the log.
@@ -162,7 +182,8 @@ pub(super) fn step(
     let (version, life) = life;
     let name = event.kind().name();
     let policy = &session.policy;
-    let step = life.finding.transition(event, &session.actor, reason, policy, session.now)?;
+    let mut step = life.finding.transition(event, &session.actor, reason, policy, session.now)?;
+    step.request = Some(session.request.clone()).filter(|r| !r.is_empty());
     let before = serde_json::to_value(&life.finding)?;
     let id = life.finding.id.to_string();
     let finding = life.finding.apply(&step, policy).map_err(|e| GovernError::Diverged(e.to_string()))?;
@@ -195,6 +216,180 @@ pub(super) fn step(
     Ok(life)
 }
 
+/// The event somebody names, with what its guard asks for.
+fn event_by_hand(
+    record: &Record,
+    row: &plumb_record::FindingRow,
+    event: &str,
+    reason: &str,
+    fields: &BTreeMap<String, String>,
+) -> Result<Event, GovernError> {
+    if event == "merge" {
+        let into =
+            fields.get("into").ok_or_else(|| GovernError::Input("`merge` needs `--field into=FINDING`".into()))?;
+        let other = record.finding(into)?;
+        return Ok(Event::Merge { same_account: other.account == row.account, exists: true, into: other.key.into() });
+    }
+    let mut fields = fields.clone();
+    if !reason.is_empty() {
+        fields.entry("reason".into()).or_insert_with(|| reason.to_owned());
+    }
+    Event::by_hand(event, &fields).map_err(GovernError::Input)
+}
+
+/// One row of a bulk action.
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BulkStep {
+    /// The finding.
+    pub id: String,
+    /// The event.
+    pub event: String,
+    /// In the actor's words.
+    #[serde(default)]
+    pub reason: String,
+    /// What the step asks for.
+    #[serde(default)]
+    pub fields: BTreeMap<String, String>,
+}
+
+/// What became of one row of a bulk action.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct BulkSaid {
+    /// The finding, as it was named.
+    pub finding: String,
+    /// The event.
+    pub event: String,
+    /// Whether it was done.
+    pub ok: bool,
+    /// From.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<&'static str>,
+    /// To.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<&'static str>,
+    /// Why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+    /// The request all rows belong to.
+    pub request: String,
+}
+
+/// Many steps as one request: each is guarded by itself, those that are allowed are kept together in one transaction, the
+/// refused ones are logged in it.
+///
+/// # Errors
+/// More rows than one request may have, or the record fails; then nothing is kept.
+pub fn bulk(
+    record: &mut Record,
+    catalog: &Catalog,
+    session: &Session,
+    rows: &[BulkStep],
+) -> Result<Vec<BulkSaid>, GovernError> {
+    use plumb_govern::finding::{BULK_LIMIT, BulkError};
+    if rows.len() > BULK_LIMIT {
+        return Err(GovernError::Input(BulkError { asked: rows.len() }.to_string()));
+    }
+    let request = format!("bulk-{}-{}", session.now, seal::log_state(record)?.1.head.size);
+    let session = Session { request: request.clone(), ..session.clone() };
+    let mut change = Change::default();
+    let mut said = Vec::with_capacity(rows.len());
+    {
+        let around = Surroundings::read(record, catalog, &session.policy)?;
+        let mut named = std::collections::BTreeSet::new();
+        for row in rows {
+            let one = |change: &mut Change, named: &mut std::collections::BTreeSet<String>| {
+                let found = record.finding(&row.id)?;
+                let event = event_by_hand(record, &found, &row.event, &row.reason, &row.fields)?;
+                if !named.insert(found.key.clone()) {
+                    return Err(GovernError::Input("the finding is named twice in one request".into()));
+                }
+                let life = super::life::load_in(record, &around, &found)?;
+                let name = format!("finding.{}", event.kind().name());
+                let from = life.1.finding.state();
+                match step(change, &session, life, event, &row.reason) {
+                    Err(GovernError::Refused(refusal)) => {
+                        let object = ("finding", found.key.as_str());
+                        let event = log::Event::denied(&session.actor, &name, object, &refusal, session.now);
+                        change.events.push(session.mark(event));
+                        Err(refusal.into())
+                    }
+                    other => Ok((from, other?.finding.state())),
+                }
+            };
+            let done = one(&mut change, &mut named);
+            let blank = BulkSaid {
+                finding: row.id.clone(),
+                event: row.event.clone(),
+                ok: done.is_ok(),
+                from: None,
+                to: None,
+                refused: None,
+                request: request.clone(),
+            };
+            said.push(match done {
+                Ok((from, to)) => BulkSaid { from: Some(from.name()), to: Some(to.name()), ..blank },
+                Err(error) => BulkSaid { refused: Some(error.to_string()), ..blank },
+            });
+        }
+    }
+    if !change.events.is_empty() {
+        commit(record, session.key.as_ref(), &change, session.now)?;
+    }
+    Ok(said)
+}
+
+/// Says how one finding is related to another. The link is part of its life, and logged.
+///
+/// # Errors
+/// There is no such finding, the person may not, the link would close a circle, or the record fails.
+pub fn link(
+    record: &mut Record,
+    catalog: &Catalog,
+    session: &Session,
+    id: &str,
+    relation: &str,
+    to: &str,
+) -> Result<Life, GovernError> {
+    use plumb_govern::{
+        finding::{Finding, Link},
+        ids::FindingId,
+        people::Act,
+    };
+    super::inventory::allowed(record, session, Act::Work, "relate findings", ("finding", id))?;
+    let kind = relation.parse().map_err(GovernError::Input)?;
+    let (version, mut life, other, all) = {
+        let around = Surroundings::read(record, catalog, &session.policy)?;
+        let row = record.finding(id)?;
+        let (version, life) = super::life::load_in(record, &around, &row)?;
+        let other = record.finding(to)?;
+        // Only what can be reached from the other end can close a circle.
+        let mut all: BTreeMap<FindingId, Finding> = BTreeMap::new();
+        let mut next = vec![other.key.clone()];
+        while let Some(key) = next.pop() {
+            if all.contains_key(&FindingId::from(key.as_str())) {
+                continue;
+            }
+            let (_, found) = super::life::load_in(record, &around, &record.finding(&key)?)?;
+            next.extend(found.finding.links.iter().map(|l| l.to.to_string()));
+            all.insert(found.finding.id.clone(), found.finding);
+        }
+        (version, life, other, all)
+    };
+    let before = serde_json::to_value(&life.finding)?;
+    let new = Link { kind, to: other.key.as_str().into() };
+    plumb_govern::finding::link(&mut life.finding, new, &all).map_err(GovernError::Input)?;
+    let after = serde_json::to_value(&life.finding)?;
+    let key = life.finding.id.to_string();
+    let what = json!({ "relation": relation, "with": other.key });
+    let event = log::Event::done(&session.actor, "finding.link", ("finding", &key), what, session.now);
+    let mut change =
+        Change { events: vec![session.mark(event.with_states(Some(&before), Some(&after)))], ..Change::default() };
+    change.put(super::life::COLLECTION, &key, version, &life)?;
+    commit(record, session.key.as_ref(), &change, session.now)?;
+    Ok(life)
+}
+
 /// A person's step of one finding, guarded, logged and kept. A refused one is logged and returned as the error.
 ///
 /// # Errors
@@ -209,18 +404,7 @@ pub fn transition(
     fields: &BTreeMap<String, String>,
 ) -> Result<Life, GovernError> {
     let row = record.finding(id)?;
-    let event = if event == "merge" {
-        let into =
-            fields.get("into").ok_or_else(|| GovernError::Input("`merge` needs `--field into=FINDING`".into()))?;
-        let other = record.finding(into)?;
-        Event::Merge { same_account: other.account == row.account, exists: true, into: other.key.into() }
-    } else {
-        let mut fields = fields.clone();
-        if !reason.is_empty() {
-            fields.entry("reason".into()).or_insert_with(|| reason.to_owned());
-        }
-        Event::by_hand(event, &fields).map_err(GovernError::Input)?
-    };
+    let event = event_by_hand(record, &row, event, reason, fields)?;
     let life = load_life(record, catalog, &row, &session.policy)?;
     let name = format!("finding.{}", event.kind().name());
     let mut change = Change::default();

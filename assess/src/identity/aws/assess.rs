@@ -3,10 +3,11 @@
 use super::{
     batch::levels,
     details::{Details, DetailsError, Kind},
-    escalate::{Admin, Escalations, Organization, escalations},
+    escalate::{Admin, Chain, Escalations, Organization, escalations},
     workloads::{Inventory, ResourcesError},
 };
 use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
 
 /// What was given cannot be assessed.
 #[derive(Debug, thiserror::Error)]
@@ -23,8 +24,12 @@ pub enum AssessError {
 }
 
 impl Organization {
-    /// Reads `{"scps": [{orgIdentifier, policies}], "rcps": […], "management_account": bool, "organization_id": …}`;
-    /// every member may be missing.
+    /// Reads `{"scps": [{orgIdentifier, policies}], "rcps": […], "management_account": bool, "organization_id": …,
+    /// "accounts": {ID: {"scps": […], "rcps": […], "management_account": bool, "path": "o-…/r-…/ou-…/"}}}`; every member
+    /// may be missing.
+    ///
+    /// `management_account` may also name the management account. An account under `accounts` is bound by what stands
+    /// there alone.
     pub fn parse(json: &str) -> Result<Self, AssessError> {
         let wrong = |what: String| AssessError::Organization(what);
         let json: Json = serde_json::from_str(json).map_err(|e| wrong(format!("it is not JSON: {e}")))?;
@@ -33,14 +38,26 @@ impl Organization {
         let mut unread = false;
         let scps = levels(find(&["scps", "serviceControlPolicies"]), "scp", &mut unread).map_err(wrong)?;
         let rcps = levels(find(&["rcps", "resourceControlPolicies"]), "rcp", &mut unread).map_err(wrong)?;
+        let told = find(&["management_account", "managementAccount"]);
+        let management = told.and_then(Json::as_bool).unwrap_or(false);
+        let mut accounts = BTreeMap::new();
+        for (account, chain) in find(&["accounts"]).and_then(Json::as_object).into_iter().flatten() {
+            let scps = levels(chain.get("scps"), "scp", &mut unread).map_err(wrong)?;
+            let rcps = levels(chain.get("rcps"), "rcp", &mut unread).map_err(wrong)?;
+            let management = chain.get("management_account").and_then(Json::as_bool).unwrap_or(false);
+            let path = chain.get("path").and_then(Json::as_str).map(str::to_owned);
+            accounts.insert(account.clone(), Chain { scps, rcps, management, path });
+        }
+        if let Some(account) = told.and_then(Json::as_str) {
+            accounts.entry(account.to_owned()).or_insert_with(Chain::default).management = true;
+        }
         if unread {
             return Err(AssessError::Organization(
                 "a level is marked unknown; leave it out or give its policies".into(),
             ));
         }
-        let management = find(&["management_account", "managementAccount"]).and_then(Json::as_bool).unwrap_or(false);
         let id = find(&["organization_id", "organizationId", "org_id"]).and_then(Json::as_str).map(str::to_owned);
-        Ok(Self { scps, rcps, management, id })
+        Ok(Self { scps, rcps, management, id, accounts })
     }
 }
 

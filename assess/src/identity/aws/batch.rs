@@ -135,11 +135,20 @@ fn caller(json: Option<&Json>) -> Result<Caller, String> {
         Json::Null => Ok(Caller::anonymous()),
         Json::String(text) => Caller::parse(text).ok_or_else(|| unknown(text)),
         Json::Object(object) => {
-            let name = object
+            // `{type, arn}`, `{AWS: arn}`, `{type, value, accountId}`: the ARN says most, then what is named as the
+            // identity, then whatever else is said.
+            let said: Vec<(&str, Box<str>)> = object
                 .iter()
-                .filter(|(key, _)| !key.eq_ignore_ascii_case("type"))
-                .find_map(|(_, value)| strings(value).into_iter().next());
-            let name = name.as_deref().unwrap_or_default();
+                .filter(|(key, _)| !key.eq_ignore_ascii_case("type") && !key.eq_ignore_ascii_case("kind"))
+                .filter_map(|(key, value)| Some((key.as_str(), strings(value).into_iter().next()?)))
+                .collect();
+            let about_account = |key: &str| key.to_ascii_lowercase().contains("account");
+            let name = said
+                .iter()
+                .find(|(_, value)| value.starts_with("arn:"))
+                .or_else(|| said.iter().find(|(key, _)| !about_account(key)))
+                .or_else(|| said.first());
+            let name = name.map(|(_, value)| value.as_ref()).unwrap_or_default();
             let kind = member(object, &["type", "kind"]).and_then(Json::as_str).map(str::to_ascii_lowercase);
             let kind = kind.or_else(|| {
                 let key = object.keys().next()?;
@@ -148,13 +157,13 @@ fn caller(json: Option<&Json>) -> Result<Caller, String> {
             let given = |kind| Caller { kind, arn: name.into(), account: String::new(), role: None };
             match kind.as_deref() {
                 Some("anonymous" | "public" | "unauthenticated") => Ok(Caller::anonymous()),
-                Some("service" | "awsservice") => Ok(given(CallerKind::Service)),
+                Some("service" | "awsservice") if !name.is_empty() => Ok(given(CallerKind::Service)),
                 Some("federated" | "webidentity" | "saml" | "oidc") if !name.contains(":federated-user/") => {
                     let mut caller = given(CallerKind::Provider);
                     caller.account = super::arn::Arn::parse(name).map(|a| a.account().to_owned()).unwrap_or_default();
                     Ok(caller)
                 }
-                Some("canonicaluser" | "canonical") => Ok(given(CallerKind::Canonical)),
+                Some("canonicaluser" | "canonical") if !name.is_empty() => Ok(given(CallerKind::Canonical)),
                 _ => Caller::parse(name).filter(|_| !name.is_empty()).ok_or_else(|| unknown(name)),
             }
         }
@@ -282,15 +291,15 @@ fn grants(json: Option<&Json>) -> Vec<Grant> {
         let grantee = member(object, &["grantee", "grantee_principal"])?.as_str()?;
         let operations = member(object, &["operations"]).map(strings).unwrap_or_default();
         let constraints = member(object, &["constraints"]).and_then(Json::as_object);
-        let subset = constraints
-            .and_then(|c| member(c, &["encryption_context_subset", "encryption_context_equals"]))
-            .and_then(Json::as_object);
+        let equals = constraints.and_then(|c| member(c, &["encryption_context_equals"])).and_then(Json::as_object);
+        let subset = equals
+            .or_else(|| constraints.and_then(|c| member(c, &["encryption_context_subset"])).and_then(Json::as_object));
         let context_subset = subset
             .into_iter()
             .flatten()
             .filter_map(|(key, value)| Some((key.as_str().into(), value.as_str()?.into())))
             .collect();
-        Some(Grant { grantee: grantee.into(), operations, context_subset })
+        Some(Grant { grantee: grantee.into(), operations, context_subset, context_exact: equals.is_some() })
     };
     list.iter().filter_map(grant).collect()
 }

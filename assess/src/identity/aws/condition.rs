@@ -174,7 +174,7 @@ impl Condition {
         let mut any = Tri::No;
         match self.operator {
             Operator::Numeric(order) => {
-                let Ok(number) = value.trim().parse::<f64>() else { return Tri::No };
+                let Some(number) = number(value) else { return Tri::No };
                 return self.ordered(order, |v| match v {
                     Value::Number(n) => number.partial_cmp(n),
                     _ => None,
@@ -285,7 +285,7 @@ impl Value {
                 }
             }
             Operator::StringLike => Value::Text(Pattern::from_pieces(all())),
-            Operator::Numeric(_) => text.trim().parse().map_or(Value::Unreadable, Value::Number),
+            Operator::Numeric(_) => number(text).map_or(Value::Unreadable, Value::Number),
             Operator::Date(_) => date(text).map_or(Value::Unreadable, Value::Date),
             Operator::Bool | Operator::Null => match text.trim().to_ascii_lowercase().as_str() {
                 "true" => Value::Truth(true),
@@ -316,6 +316,11 @@ fn colons(text: &str) -> usize {
             depth == 0 && *c == ':'
         })
         .count()
+}
+
+/// A decimal number; `inf` and `nan` are none.
+fn number(text: &str) -> Option<f64> {
+    text.trim().parse().ok().filter(|n: &f64| n.is_finite())
 }
 
 /// An ISO 8601 instant, a bare date, or epoch seconds.

@@ -92,6 +92,11 @@ impl Context {
         }
     }
 
+    /// Whether a key (lower case) has more than one value, so that it cannot stand in a policy variable.
+    pub(crate) fn has_several(&self, lower: &str) -> bool {
+        matches!(self.look(lower), Looked::Values([_, _, ..]))
+    }
+
     /// The keys that were set, in order of their lower-case names.
     pub fn keys(&self) -> impl Iterator<Item = &str> + '_ {
         self.entries.iter().map(|(key, _)| key.as_ref())

@@ -272,11 +272,19 @@ const GLOBAL_KEYS: &[(&str, &str)] = &[
 
 /// The newest document of an AWS managed policy by its ARN.
 pub fn managed_policy(arn: &str) -> Option<Document> {
+    Document::parse(managed().get(arn)?).ok()
+}
+
+/// The same as JSON text.
+pub fn managed_policy_text(arn: &str) -> Option<String> {
+    managed().get(arn).map(ToString::to_string)
+}
+
+fn managed() -> &'static HashMap<String, serde_json::Value> {
     static POLICIES: OnceLock<HashMap<String, serde_json::Value>> = OnceLock::new();
-    let policies = POLICIES.get_or_init(|| {
+    POLICIES.get_or_init(|| {
         rows::<ManagedRow>(packed!("managed_policies.jsonl.zst")).into_iter().map(|r| (r.arn, r.document)).collect()
-    });
-    Document::parse(policies.get(arn)?).ok()
+    })
 }
 
 /// The ARNs of the AWS managed policies the data knows, sorted.

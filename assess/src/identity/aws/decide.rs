@@ -6,42 +6,10 @@ use super::{
     document::{Effect, Policy},
     glob::ResourceText,
     principal::{Caller, CallerKind, PrincipalMatch},
+    rcp,
     tri::Tri,
 };
 use std::sync::Arc;
-
-/// Services whose resources resource control policies bind, by IAM prefix.
-///
-/// From the AWS Organizations user guide, "List of AWS services that support RCPs" (2026).
-pub const RCP_SERVICES: &[&str] = &[
-    "aoss",
-    "appconfig",
-    "appstream",
-    "autoscaling",
-    "codebuild",
-    "codecommit",
-    "cognito-identity",
-    "cognito-idp",
-    "cognito-sync",
-    "comprehend",
-    "comprehendmedical",
-    "dax",
-    "dynamodb",
-    "ecr",
-    "health",
-    "kinesisvideo",
-    "kms",
-    "logs",
-    "s3",
-    "secretsmanager",
-    "signin",
-    "sqs",
-    "sts",
-    "support",
-    "textract",
-    "transcribe",
-    "translate",
-];
 
 /// What is asked.
 #[derive(Debug, Clone)]
@@ -125,6 +93,7 @@ fn derive(caller: &Caller, resource_account: &str, context: &mut Context) {
             CallerKind::Provider => context.fill("aws:federatedprovider", &caller.arn),
             CallerKind::Anonymous => {
                 context.fill("aws:principaltype", "Anonymous");
+                context.fill("aws:principalaccount", "anonymous");
                 context.fill("aws:principalisawsservice", "false");
             }
             _ => {}
@@ -144,6 +113,8 @@ pub struct Grant {
     pub operations: Vec<Box<str>>,
     /// Pairs the encryption context must contain.
     pub context_subset: Vec<(Box<str>, Box<str>)>,
+    /// Whether the encryption context must hold nothing else.
+    pub context_exact: bool,
 }
 
 /// The policies that bear on a request.
@@ -494,7 +465,9 @@ fn evaluate(request: &Request, policies: &Policies<'_>, wanted: bool) -> Decisio
         }
     }
     let service = request.action.split(':').next().unwrap_or_default();
-    if RCP_SERVICES.contains(&service) && !caller.is_service_linked() {
+    // Retiring a grant is the one action of these services the user guide exempts.
+    let exempt = caller.is_service_linked() || request.action.as_ref() == "kms:retiregrant";
+    if rcp::binds(service) && !exempt {
         for level in policies.rcps {
             let mut result = SetResult::default();
             for policy in &level.policies {
@@ -675,6 +648,10 @@ fn core(request: &Request, policies: &Policies<'_>, identity: Tri, limit: Tri, r
         }
         _ => {}
     }
+    if !super::arn::is_account_id(&caller.account) {
+        // An identity AWS keeps in an account of its own (a CloudFront origin access identity) has no policies.
+        return resource.principal.or(resource.session).or(resource.wildcard);
+    }
     let identity = if caller.kind == CallerKind::Root { Tri::Yes } else { identity };
     let own = identity.and(limit);
     if !same {
@@ -788,8 +765,13 @@ fn granted(grant: &Grant, request: &Request) -> bool {
     let Some(operation) = request.action.strip_prefix("kms:") else { return false };
     let caller = &request.caller;
     let named = *grant.grantee == *caller.arn || caller.role.as_deref() == Some(&*grant.grantee);
+    let exact = || {
+        let given = request.context.keys().filter(|k| k.starts_with("kms:encryptioncontext:")).count();
+        !grant.context_exact || given == grant.context_subset.len()
+    };
     named
         && grant.operations.iter().any(|o| o.eq_ignore_ascii_case(operation))
+        && exact()
         && grant.context_subset.iter().all(|(key, value)| {
             let key = format!("kms:encryptioncontext:{}", key.to_lowercase());
             matches!(request.context.single(&key), Ok(Some(found)) if found == &**value)

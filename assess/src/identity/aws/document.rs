@@ -30,6 +30,8 @@ pub struct Problem {
     pub statement: Option<usize>,
     /// What is wrong and what would be right.
     pub what: String,
+    /// Whether the statement was left out although, as far as it can be read, it lets anyone in.
+    pub may_be_open: bool,
 }
 
 /// The text is not a policy document at all.
@@ -336,7 +338,10 @@ impl Document {
         for (index, json) in raw.iter().enumerate() {
             match statement(index, json, variables, &mut problems) {
                 Ok(statement) => statements.push(statement),
-                Err(what) => problems.push(Problem { statement: Some(index), what }),
+                Err(what) => {
+                    let may_be_open = seems_open(json);
+                    problems.push(Problem { statement: Some(index), what, may_be_open });
+                }
             }
         }
         Ok(Self { version, statements: statements.into(), problems })
@@ -357,6 +362,18 @@ fn kind(json: &Json) -> &'static str {
         Json::Array(_) => "a list",
         Json::Object(_) => "an object",
     }
+}
+
+/// Whether a statement that cannot be read for certain says Allow and anyone.
+fn seems_open(json: &Json) -> bool {
+    let member = |name: &str| {
+        let found = json.as_object()?.iter().find(|(k, _)| k.eq_ignore_ascii_case(name));
+        found.map(|(_, v)| v)
+    };
+    let allows = member("effect").and_then(Json::as_str).is_some_and(|e| e.eq_ignore_ascii_case("allow"));
+    let names = |inverted: bool, json: &Json| Principals::parse(inverted, json).is_ok_and(|p| p.is_open());
+    let anyone = member("principal").is_some_and(|p| names(false, p)) || member("notprincipal").is_some();
+    allows && anyone
 }
 
 /// A string or a list of strings; numbers and booleans are taken as their text.
@@ -410,7 +427,7 @@ fn statement(index: usize, json: &Json, variables: bool, problems: &mut Vec<Prob
                         let condition = Condition::compile(operator, key, strings(values), variables);
                         if condition.operator == super::condition::Operator::Unsupported {
                             let what = format!("`{operator}` is not a condition operator; the statement never applies");
-                            problems.push(Problem { statement: Some(index), what });
+                            problems.push(Problem { statement: Some(index), what, may_be_open: false });
                         }
                         conditions.push(condition);
                     }

@@ -218,8 +218,9 @@ fn expand(pieces: &[Piece], context: &Context, wildcards: bool) -> Expansion {
             Piece::Variable { key, default } => match context.single(key) {
                 Ok(Some(value)) => out.push(value, false),
                 Ok(None) => match default {
-                    Some(value) => out.push(value, false),
-                    None => return Expansion::Missing,
+                    // A default stands in for an absent key, not for one with several values.
+                    Some(value) if !context.has_several(key) => out.push(value, false),
+                    _ => return Expansion::Missing,
                 },
                 Err(()) => return Expansion::Unknown,
             },
@@ -378,6 +379,8 @@ mod tests {
         assert_eq!(pattern.matches(&"arn:aws:s3:::b/abc/k".into(), &context), Tri::No);
         let fallback = ResourcePattern::compile("arn:aws:s3:::b/${aws:PrincipalTag/team, 'none'}", true);
         assert_eq!(fallback.matches(&"arn:aws:s3:::b/none".into(), &context), Tri::Yes);
+        context.set("aws:principaltag/team", ["a", "b"]);
+        assert_eq!(fallback.matches(&"arn:aws:s3:::b/none".into(), &context), Tri::No, "several values are none");
         let literal = ResourcePattern::compile("arn:aws:s3:::b/${*}", true);
         assert_eq!(literal.matches(&"arn:aws:s3:::b/*".into(), &context), Tri::Yes);
         assert_eq!(literal.matches(&"arn:aws:s3:::b/x".into(), &context), Tri::No);

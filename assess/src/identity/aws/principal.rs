@@ -72,6 +72,8 @@ impl Caller {
                 let role = format!("arn:{}:iam::{}:role/{name}", arn.partition(), arn.account());
                 (CallerKind::Session, Some(role))
             }
+            // A session of `sts:AssumeRoot`.
+            ("sts", "assumed-root") => (CallerKind::Root, None),
             ("sts", "federated-user") => (CallerKind::FederatedUser, None),
             ("iam", "oidc-provider" | "saml-provider") => (CallerKind::Provider, None),
             _ => return None,
@@ -239,7 +241,10 @@ impl PrincipalEntry {
             (Self::Service(name), CallerKind::Service) if **name == *caller.arn || &**name == "*" => {
                 PrincipalMatch::Principal
             }
-            (Self::Federated(name), CallerKind::Provider) if **name == *caller.arn || &**name == "*" => {
+            // Some providers are named like services (`cognito-identity.amazonaws.com`).
+            (Self::Federated(name), CallerKind::Provider | CallerKind::Service)
+                if **name == *caller.arn || &**name == "*" =>
+            {
                 PrincipalMatch::Principal
             }
             (Self::Canonical(id), CallerKind::Canonical) if **id == *caller.arn => PrincipalMatch::Principal,

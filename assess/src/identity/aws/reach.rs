@@ -11,13 +11,14 @@ use super::{
     condition::Condition,
     context::Context,
     data::{self, Level as ActionLevel},
-    decide::{RCP_SERVICES, unchangeable},
+    decide::unchangeable,
     details::{Kind, Principal},
     document::{Effect, Policy, Statement},
     escalate::open_context,
     glob::{Pattern, ResourcePattern, ResourceText},
     principal::{Caller, CallerKind, PrincipalEntry, PrincipalMatch},
     ranges::Ranges,
+    rcp,
     tri::Tri,
     world::World,
 };
@@ -420,9 +421,10 @@ impl<'w> Evaluator<'w> {
         policies.sort_unstable();
         policies.dedup();
         let own = principal.attachments.iter().map(|a| &a.policy).chain(boundary);
-        let levels = if self.world.organization.management { &[][..] } else { &self.world.organization.scps };
-        let rcps = if self.world.organization.management { &[][..] } else { &self.world.organization.rcps };
-        let organization = levels.iter().chain(rcps).flat_map(|l| l.policies.iter());
+        let organization = &self.world.organization;
+        let levels = organization.scps_of(&principal.account).iter().chain(&organization.rcps);
+        let levels = levels.chain(organization.accounts.values().flat_map(|c| &c.rcps));
+        let organization = levels.flat_map(|l| l.policies.iter());
         let apart = |policy: &Arc<Policy>| {
             policy.document.statements.iter().any(|s| {
                 s.conditions.iter().any(is_personal)
@@ -563,16 +565,12 @@ impl<'w> Evaluator<'w> {
         let boundary = principal.boundary.as_ref().and_then(|b| b.policy.as_ref());
         self.layer(0, identity, &members, &who, &service, &mut out);
         self.layer(1, boundary.into_iter().collect(), &members, &who, &service, &mut out);
-        if !world.organization.management {
-            for (i, level) in world.organization.scps.iter().enumerate() {
-                if !principal.is_service_linked() {
-                    self.layer(3 + i, level.policies.iter().collect(), &members, &who, &service, &mut out);
-                }
+        if !principal.is_service_linked() {
+            for (i, level) in world.organization.scps_of(&principal.account).iter().enumerate() {
+                self.layer(3 + i, level.policies.iter().collect(), &members, &who, &service, &mut out);
             }
-            if !principal.is_service_linked() {
-                for level in &world.organization.rcps {
-                    self.layer(2, level.policies.iter().collect(), &members, &who, &service, &mut out);
-                }
+            for level in world.organization.rcps_of(&account) {
+                self.layer(2, level.policies.iter().collect(), &members, &who, &service, &mut out);
             }
         }
         out
@@ -681,16 +679,13 @@ impl<'w> Evaluator<'w> {
     fn yes(&self, class: usize, at: usize, principal: &Principal, signature: &Signature, pieces: &[Piece]) -> Ranges {
         let Some(class) = self.classes.get(class) else { return Ranges::default() };
         let Some(action) = class.actions.get(at) else { return Ranges::default() };
-        let levels = if self.world.organization.management || principal.is_service_linked() {
-            0
-        } else {
-            self.world.organization.scps.len()
-        };
+        let levels =
+            if principal.is_service_linked() { 0 } else { self.world.organization.scps_of(&principal.account).len() };
         let mut allows: Vec<Ranges> = vec![Ranges::default(); 3 + levels];
         let mut denied = Ranges::default();
         let service = action.lower.split(':').next().unwrap_or_default();
         for piece in pieces.iter().filter(|p| p.matches(action)) {
-            if piece.layer == 2 && !RCP_SERVICES.contains(&service) {
+            if piece.layer == 2 && !(rcp::binds(service) && &*action.lower != "kms:retiregrant") {
                 continue;
             }
             if piece.deny {

@@ -79,7 +79,7 @@ impl Inventory {
         let mut found = Vec::new();
         for (key, value) in &workload.attrs {
             if !ignore.iter().any(|i| i == key) {
-                self.collect(key, value, ignore, roles, &mut found, unclear);
+                self.collect(key, value, ignore, roles, &mut found, unclear, 0);
             }
         }
         found.sort();
@@ -87,6 +87,7 @@ impl Inventory {
         found
     }
 
+    #[allow(clippy::too_many_arguments, reason = "one walk, its borders and its findings")]
     fn collect(
         &self,
         key: &str,
@@ -95,14 +96,21 @@ impl Inventory {
         roles: &RoleIndex<'_>,
         found: &mut Vec<String>,
         unclear: &mut bool,
+        hops: u8,
     ) {
         match value {
-            Json::Array(list) => list.iter().for_each(|v| self.collect(key, v, ignore, roles, found, unclear)),
+            Json::Array(list) => list.iter().for_each(|v| self.collect(key, v, ignore, roles, found, unclear, hops)),
             Json::Object(map) => {
+                // `{name, value}` and `{key, string_value}` are settings: the value is about what the name says.
+                let said = ["name", "key"].iter().find_map(|n| map.get(*n)).and_then(Json::as_str);
                 for (inner, value) in map {
                     if !ignore.contains(inner) {
-                        let key = if matches!(inner.as_str(), "name" | "arn") { key } else { inner };
-                        self.collect(key, value, ignore, roles, found, unclear);
+                        let key = match (inner.as_str(), said) {
+                            ("value" | "string_value", Some(said)) => said,
+                            ("name" | "arn" | "id", _) => key,
+                            _ => inner,
+                        };
+                        self.collect(key, value, ignore, roles, found, unclear, hops);
                     }
                 }
             }
@@ -116,18 +124,40 @@ impl Inventory {
                 } else if text.starts_with('{') && text.contains("arn:") {
                     // Embedded JSON (container properties of a batch job).
                     if let Ok(inner) = serde_json::from_str::<Json>(text) {
-                        self.collect(key, &inner, ignore, roles, found, unclear);
+                        self.collect(key, &inner, ignore, roles, found, unclear, hops);
                     }
-                } else if let Some((_, address)) = text.split_once("aws_launch_template.")
-                    && let Some(template) = self.referenced("aws_launch_template", address)
-                {
+                } else if let Some(template) = self.template(&lower, text).filter(|_| hops < MOST_HOPS) {
                     for (inner, value) in &template.attrs {
-                        self.collect(inner, value, ignore, roles, found, unclear);
+                        if !ignore.contains(inner) && !TEMPLATES.iter().any(|(word, _)| inner.contains(word)) {
+                            self.collect(inner, value, ignore, roles, found, unclear, hops + 1);
+                        }
                     }
                 }
             }
             _ => {}
         }
+    }
+
+    /// The template an attribute `key` names: by a reference, an id, a name, an ARN, or `family:revision`.
+    fn template(&self, key: &str, text: &str) -> Option<&Workload> {
+        TEMPLATES.iter().find_map(|(word, kind)| {
+            if let Some((_, address)) = text.split_once(&format!("{kind}.")) {
+                return self.referenced(kind, address);
+            }
+            if !key.contains(word) {
+                return None;
+            }
+            let plain = text.rsplit_once(':').map_or(text, |(family, _)| family);
+            self.items.iter().find(|w| {
+                w.kind == *kind
+                    && ["id", "name", "arn", "family"].iter().any(|n| {
+                        let held = w.attrs.get(*n).and_then(Json::as_str);
+                        held == Some(text)
+                            || held == Some(plain)
+                            || held.is_some_and(|h| h == plain.rsplit('/').next().unwrap_or(plain))
+                    })
+            })
+        })
     }
 
     fn referenced(&self, kind: &str, address: &str) -> Option<&Workload> {
@@ -143,10 +173,8 @@ impl Inventory {
             let profile = self.referenced("aws_iam_instance_profile", address)?;
             return self.profile_role(profile, roles);
         }
-        if let Some((_, address)) = text.split_once("aws_iam_role.") {
-            let role = self.referenced("aws_iam_role", address)?;
-            let name = role.attrs.get("arn").or_else(|| role.attrs.get("name")).and_then(Json::as_str);
-            return roles.by_name(name.unwrap_or(&role.name));
+        if text.contains("aws_iam_role.") {
+            return self.role_named(text, roles);
         }
         if !about_roles {
             return None;
@@ -163,10 +191,16 @@ impl Inventory {
     fn profile_role(&self, profile: &Workload, roles: &RoleIndex<'_>) -> Option<String> {
         let role = profile.attrs.get("role").or_else(|| profile.attrs.get("roles"))?;
         let role = role.as_str().or_else(|| role.get(0).and_then(Json::as_str))?;
-        if role.contains("aws_iam_instance_profile.") {
-            return None;
-        }
-        self.resolve(role, true, roles)
+        // A profile often bears its role's name: here only roles are meant.
+        self.role_named(role, roles)
+    }
+
+    /// The role an ARN, a name or a reference names.
+    fn role_named(&self, text: &str, roles: &RoleIndex<'_>) -> Option<String> {
+        let Some((_, address)) = text.split_once("aws_iam_role.") else { return roles.by_name(text) };
+        let role = self.referenced("aws_iam_role", address)?;
+        let name = role.attrs.get("arn").or_else(|| role.attrs.get("name")).and_then(Json::as_str);
+        roles.by_name(name.unwrap_or(&role.name))
     }
 
     /// The instance profile roles the inventory itself declares.
@@ -174,33 +208,35 @@ impl Inventory {
         self.of("aws_iam_instance_profile").filter_map(|p| self.profile_role(p, roles)).collect()
     }
 
+    /// The policies resources carry themselves, by their place in [`Inventory::items`]: in their own attributes or by a
+    /// resource that attaches one. A KMS key without one has the default, which delegates to its account.
+    pub fn own_policies(&self, account: &str) -> HashMap<usize, Arc<Policy>> {
+        let mut out = HashMap::new();
+        let attached: Vec<&Workload> =
+            self.items.iter().filter(|w| w.kind.contains("policy") && policy_of(w).is_some()).collect();
+        let default = Document::parse(&serde_json::json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow",
+            "Principal": {"AWS": account}, "Action": "kms:*", "Resource": "*"}}));
+        let default = default.ok().map(|d| Arc::new(Policy::new("the default key policy", d)));
+        for (at, item) in self.items.iter().enumerate() {
+            let holder = attached.iter().find(|w| w.kind.starts_with(&item.kind) && names(w, item));
+            let holder = if policy_of(item).is_some() { Some(item) } else { holder.copied() };
+            if let Some((holder, document)) = holder.and_then(|h| Some((h, policy_of(h)?))) {
+                let place = format!("{} {}", holder.kind, holder.name);
+                out.insert(at, Arc::new(Policy::new(place, document)));
+            } else if let (Some(policy), "aws_kms_key") = (&default, item.kind.as_str()) {
+                out.insert(at, Arc::clone(policy));
+            }
+        }
+        out
+    }
+
     /// The resource policies in the inventory by the ARN of the resource.
     pub fn policies(&self, account: &str) -> HashMap<String, Arc<Policy>> {
         let mut out = HashMap::new();
         for item in &self.items {
-            let Some(document) = ["policy", "access_policy", "resource_policy", "policy_text"]
-                .iter()
-                .find_map(|name| item.attrs.get(*name))
-                .and_then(|json| Document::parse(json).ok())
-                .filter(|d| d.statements.iter().any(|s| s.principals.is_some()))
-            else {
-                continue;
-            };
-            let owner = [
-                "bucket",
-                "queue_url",
-                "arn",
-                "secret_arn",
-                "key_id",
-                "repository",
-                "resource_arn",
-                "domain_name",
-                "function_name",
-                "name",
-                "id",
-            ];
+            let Some(document) = policy_of(item) else { continue };
             let owner =
-                owner.iter().filter_map(|name| item.attrs.get(*name).and_then(Json::as_str)).find(|t| !t.is_empty());
+                OWNERS.iter().filter_map(|name| item.attrs.get(*name).and_then(Json::as_str)).find(|t| !t.is_empty());
             let owner = match owner {
                 Some(text) if text.contains("aws_") => self.follow(text).unwrap_or_else(|| text.to_owned()),
                 Some(text) => text.to_owned(),
@@ -225,6 +261,52 @@ impl Inventory {
             .find_map(|name| target.attrs.get(*name).and_then(Json::as_str))
             .map(str::to_owned)
     }
+}
+
+/// Templates that name templates, followed this far.
+const MOST_HOPS: u8 = 3;
+
+/// Attributes that say which resource a policy belongs to.
+const OWNERS: &[&str] = &[
+    "bucket",
+    "queue_url",
+    "arn",
+    "secret_arn",
+    "key_id",
+    "repository",
+    "resource_arn",
+    "domain_name",
+    "function_name",
+    "name",
+    "id",
+];
+
+/// Attributes by whose name a resource refers to a template that names the role, and the template's type.
+const TEMPLATES: &[(&str, &str)] = &[
+    ("launch_template", "aws_launch_template"),
+    ("launch_configuration", "aws_launch_configuration"),
+    ("task_definition", "aws_ecs_task_definition"),
+];
+
+/// Whether a resource that attaches something says it attaches it to `item`.
+fn names(attachment: &Workload, item: &Workload) -> bool {
+    let address = format!("{}.{}", item.kind, item.name);
+    let text = |w: &Workload, name: &str| w.attrs.get(name).and_then(Json::as_str).map(str::to_owned);
+    OWNERS.iter().filter_map(|n| text(attachment, n)).any(|said| {
+        let said = said.trim_start_matches("${");
+        let refers = said.strip_prefix(address.as_str());
+        refers.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '}', '[']))
+            || OWNERS.iter().any(|n| text(item, n).as_deref() == Some(said))
+    })
+}
+
+/// The resource policy in a resource's attributes.
+fn policy_of(item: &Workload) -> Option<Document> {
+    ["policy", "access_policy", "resource_policy", "policy_text"]
+        .iter()
+        .find_map(|name| item.attrs.get(*name))
+        .and_then(|json| Document::parse(json).ok())
+        .filter(|d| d.statements.iter().any(|s| s.principals.is_some()))
 }
 
 /// The ARNs a resource named `owner` can have.

@@ -25,6 +25,8 @@ pub struct World {
     resource_policies: HashMap<String, Arc<Policy>>,
     /// The account ids of `details` at the beginning, sorted.
     accounts: Vec<String>,
+    /// Owners of resources whose ARN names no account, by ARN.
+    owners: HashMap<String, String>,
 }
 
 /// A file of a policy directory cannot be used.
@@ -57,7 +59,7 @@ impl World {
         let account = details.principals.first().map(|p| p.account.clone()).unwrap_or_default();
         let resource_policies = inventory.map(|i| i.policies(&account)).unwrap_or_default();
         let accounts = details.accounts().into_iter().map(str::to_owned).collect();
-        Self { details, organization, resource_policies, accounts }
+        Self { details, organization, resource_policies, accounts, owners: HashMap::new() }
     }
 
     /// Reads the files of a directory, `(name, text)` each, recognising each by its shape: authorization details, an
@@ -120,6 +122,11 @@ impl World {
         self.resource_policies.insert(arn.to_owned(), Arc::new(policy));
     }
 
+    /// Says whose a resource is whose ARN names no account: a bucket.
+    pub fn add_owner(&mut self, arn: &str, account: &str) {
+        self.owners.insert(arn.to_owned(), account.to_owned());
+    }
+
     /// The policy of a resource: a role's trust policy, a bucket's policy for its objects too.
     pub fn resource_policy(&self, arn: &str) -> Option<&Arc<Policy>> {
         if let Some(policy) = self.resource_policies.get(arn) {
@@ -140,11 +147,16 @@ impl World {
         }
     }
 
-    /// The account that owns a resource: the ARN's, or that of a world with one account.
+    /// The account that owns a resource: the ARN's, that of a known bucket, or that of a world with one account.
     pub fn owner_of(&self, resource: &str) -> Option<String> {
         let account = Arn::parse(resource).map(|a| a.account()).unwrap_or_default();
         if !account.is_empty() {
             return Some(account.to_owned());
+        }
+        // Objects are their bucket's.
+        let named = resource.split('/').next().unwrap_or(resource);
+        if let Some(owner) = self.owners.get(named) {
+            return Some(owner.clone());
         }
         match self.accounts.as_slice() {
             [one] => Some(one.clone()),
@@ -157,7 +169,8 @@ impl World {
     /// `principal` is the ARN of a user, role, session or root, an account id, a service name, or `*`. Keys in
     /// `context` are known with their values; of the others, what the caller shapes itself (regions, request tags,
     /// request parameters) is taken to its advantage, and what it cannot shape (address, second factor, time) is
-    /// unknown. An identity outside the world has unknown identity policies.
+    /// unknown. An identity outside the world has unknown identity policies. A bucket nobody knows is taken to be the
+    /// principal's own.
     pub fn can(
         &self,
         principal: &str,
@@ -175,9 +188,10 @@ impl World {
                 .find(|p| p.kind == Kind::Role && p.account == caller.account && p.name == caller.name()),
             _ => None,
         };
-        Some(self.decide(caller, known, action, resource, context))
+        Some(self.decide(caller, known, action, resource, context, false))
     }
 
+    /// With `certain`, a resource of which nobody says whose it is gives nothing for certain.
     fn decide(
         &self,
         mut caller: Caller,
@@ -185,6 +199,7 @@ impl World {
         action: &str,
         resource: &str,
         context: &[(String, Vec<String>)],
+        certain: bool,
     ) -> Decision {
         let mut keys = match known {
             Some(principal) => open_context(principal, &self.organization),
@@ -222,7 +237,14 @@ impl World {
         let plain = data::actions().find(&lower).is_some_and(|a| a.types.is_empty());
         let resource_policy = if plain { None } else { self.resource_policy(resource) };
         let asked = if plain { "*" } else { resource };
-        let request = Request::new(caller, action, asked, owner.as_deref().filter(|_| !plain), keys);
+        let mut request = Request::new(caller, action, asked, owner.as_deref().filter(|_| !plain), keys);
+        let ownerless = !plain && owner.is_none() && Arn::parse(resource).is_some_and(|a| a.account().is_empty());
+        let unread = Unread { resource: certain && ownerless && self.accounts.len() > 1, ..unread };
+        if unread.resource {
+            // Whose it is decides whether identity policies alone suffice; nobody said.
+            request.resource_account = "".into();
+            request.context.put("aws:resourceaccount", super::context::Fact::Unknown);
+        }
         let member = known.is_some();
         decide(
             &request,
@@ -231,8 +253,12 @@ impl World {
                 boundary: bound.as_deref(),
                 session: None,
                 resource: resource_policy.map(AsRef::as_ref),
-                scps: if member && !self.organization.management { &self.organization.scps } else { &[] },
-                rcps: if self.organization.management { &[] } else { &self.organization.rcps },
+                scps: if member || self.organization.accounts.contains_key(&request.caller.account) {
+                    self.organization.scps_of(&request.caller.account)
+                } else {
+                    &[]
+                },
+                rcps: self.organization.rcps_of(&request.resource_account),
                 endpoint: None,
                 grants: &[],
                 unread,
@@ -253,7 +279,7 @@ impl World {
                 account: principal.account.clone(),
                 role: (principal.kind == Kind::Role).then(|| principal.arn.clone()),
             };
-            let decision = self.decide(caller, Some(principal), action, resource, &[]);
+            let decision = self.decide(caller, Some(principal), action, resource, &[], true);
             out.extend(holder(&principal.arn, decision));
         }
         let Some(policy) = self.resource_policy(resource) else { return out };
@@ -285,7 +311,7 @@ impl World {
             }) else {
                 continue;
             };
-            let decision = self.decide(caller, None, action, resource, &[]);
+            let decision = self.decide(caller, None, action, resource, &[], true);
             out.extend(holder(entry.text(), decision));
         }
         out

@@ -12,19 +12,61 @@ use super::super::{
     principal::{Caller, CallerKind},
     tri::Tri,
 };
-use std::{rc::Rc, sync::Arc};
+use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
 /// What holds for every request in the account.
 #[derive(Debug, Clone, Default)]
 pub struct Organization {
-    /// Service control policies by level.
+    /// Service control policies by level, for every account without a chain of its own.
     pub scps: Vec<Level>,
-    /// Resource control policies by level.
+    /// Resource control policies by level, likewise.
     pub rcps: Vec<Level>,
     /// Whether the account is the management account, which service control policies do not bind.
     pub management: bool,
     /// The organization's id, when known.
     pub id: Option<String>,
+    /// Accounts whose place in the tree is known, by account id.
+    pub accounts: BTreeMap<String, Chain>,
+}
+
+/// What binds one account: the policies from the root over its units down to itself.
+#[derive(Debug, Clone, Default)]
+pub struct Chain {
+    /// Service control policies by level, the root first.
+    pub scps: Vec<Level>,
+    /// Resource control policies by level, the root first.
+    pub rcps: Vec<Level>,
+    /// Whether it is the management account, which neither binds.
+    pub management: bool,
+    /// `o-…/r-…/ou-…/`, what `aws:PrincipalOrgPaths` says.
+    pub path: Option<String>,
+}
+
+impl Organization {
+    /// The service control policies that bind the principals of an account.
+    pub fn scps_of(&self, account: &str) -> &[Level] {
+        match self.accounts.get(account) {
+            Some(chain) if chain.management => &[],
+            Some(chain) => &chain.scps,
+            None if self.management => &[],
+            None => &self.scps,
+        }
+    }
+
+    /// The resource control policies that bind the resources of an account.
+    pub fn rcps_of(&self, account: &str) -> &[Level] {
+        match self.accounts.get(account) {
+            Some(chain) if chain.management => &[],
+            Some(chain) => &chain.rcps,
+            None if self.management => &[],
+            None => &self.rcps,
+        }
+    }
+
+    /// Whether an account is the management account.
+    pub fn is_management(&self, account: &str) -> bool {
+        self.accounts.get(account).map_or(self.management, |chain| chain.management)
+    }
 }
 
 /// How much of an administrator a principal is.
@@ -130,6 +172,9 @@ pub(crate) fn base_context(principal: &Principal, organization: &Organization) -
     if let Some(id) = &organization.id {
         context.set("aws:principalorgid", [id.as_str()]);
     }
+    if let Some(path) = organization.accounts.get(&principal.account).and_then(|c| c.path.as_deref()) {
+        context.set("aws:principalorgpaths", [path]);
+    }
     context
 }
 
@@ -187,14 +232,20 @@ impl Actor {
         self.unread.boundary = false;
     }
 
-    pub(crate) fn policies<'a>(&'a self, organization: &'a Organization, resource: Option<&'a Policy>) -> Policies<'a> {
+    /// The policies that bear on a request about something in account `owner`.
+    pub(crate) fn policies<'a>(
+        &'a self,
+        organization: &'a Organization,
+        owner: &str,
+        resource: Option<&'a Policy>,
+    ) -> Policies<'a> {
         Policies {
             identity: &self.identity,
             boundary: self.boundary.as_deref(),
             session: None,
             resource,
-            scps: if organization.management { &[] } else { &organization.scps },
-            rcps: if organization.management { &[] } else { &organization.rcps },
+            scps: organization.scps_of(&self.caller.account),
+            rcps: organization.rcps_of(owner),
             endpoint: None,
             grants: &[],
             unread: self.unread,
@@ -220,12 +271,25 @@ impl Actor {
 
     /// Whether it certainly may; `action` in lower case.
     pub(crate) fn can(&self, org: &Organization, action: &str, resource: &str, extra: &[(&str, Fact)]) -> bool {
-        allowed(&self.request(action, resource, extra), &self.policies(org, None)).is_yes()
+        self.can_with(org, action, resource, extra, None)
+    }
+
+    /// Whether it certainly may, given the resource's own policy.
+    pub(crate) fn can_with(
+        &self,
+        org: &Organization,
+        action: &str,
+        resource: &str,
+        extra: &[(&str, Fact)],
+        policy: Option<&Policy>,
+    ) -> bool {
+        let request = self.request(action, resource, extra);
+        allowed(&request, &self.policies(org, &request.resource_account, policy)).is_yes()
     }
 
     /// Whether it certainly may assume a role with this trust policy.
     pub(crate) fn can_assume(&self, org: &Organization, role: &str, trust: &Policy) -> bool {
-        allowed(&self.request("sts:assumerole", role, &[]), &self.policies(org, Some(trust))).is_yes()
+        self.can_with(org, "sts:assumerole", role, &[], Some(trust))
     }
 
     /// The decision with its reasons.
@@ -237,7 +301,8 @@ impl Actor {
         extra: &[(&str, Fact)],
         trust: Option<&Policy>,
     ) -> Decision {
-        decide(&self.request(action, resource, extra), &self.policies(org, trust))
+        let request = self.request(action, resource, extra);
+        decide(&request, &self.policies(org, &request.resource_account, trust))
     }
 
     /// Whether some Allow statement names the action, given in lower case.
@@ -316,7 +381,7 @@ impl AdminRule {
             return Admin::No;
         }
         let limits = actor.boundary.iter().map(Vec::as_slice);
-        let levels = org.scps.iter().filter(|_| !org.management).map(|l| l.policies.as_slice());
+        let levels = org.scps_of(&actor.caller.account).iter().map(|l| l.policies.as_slice());
         for policies in limits.chain(levels) {
             let set = self.effective(policies, actor, sets);
             if !self.critical.is_subset(&set) || set.count() * 5 < self.universe * 4 {

@@ -11,7 +11,7 @@ mod graph;
 mod search;
 mod witness;
 
-pub use actor::{Admin, Organization};
+pub use actor::{Admin, Chain, Organization};
 pub(crate) use actor::{base_context as open_context, open as open_fact};
 pub use edge::{Edge, Evidence};
 pub use graph::{Escalations, Standing, Step, escalations};

@@ -1,5 +1,6 @@
 //! The search for edges: each method of the data, tried for one actor.
 
+mod reachable;
 mod services;
 
 use super::{
@@ -51,6 +52,8 @@ pub(crate) struct Search<'a> {
     changed: HashMap<(usize, String), Node>,
     regions: Vec<String>,
     profiled: HashSet<String>,
+    /// The policies of the inventory's resources, by place.
+    own_policies: HashMap<usize, Arc<Policy>>,
     /// Roles by who may assume them at all: those naming an account or anyone, and those naming principals.
     by_account: Vec<usize>,
     by_name: HashMap<String, Vec<usize>>,
@@ -79,6 +82,8 @@ impl<'a> Search<'a> {
             .collect();
         let roles = RoleIndex::new(&details.principals);
         let profiled = inventory.map(|i| i.profiled_roles(&roles).into_iter().collect()).unwrap_or_default();
+        let account = details.principals.first().map_or("", |p| p.account.as_str());
+        let own_policies = inventory.map(|i| i.own_policies(account)).unwrap_or_default();
         let mut search = Self {
             details,
             org,
@@ -94,6 +99,7 @@ impl<'a> Search<'a> {
             changed: HashMap::new(),
             regions: regions(details, inventory),
             profiled,
+            own_policies,
             by_account: Vec::new(),
             by_name: HashMap::new(),
         };
@@ -171,6 +177,8 @@ impl<'a> Search<'a> {
                 "pass" => self.pass(&step),
                 "workload" => self.workload(&step),
                 "resource" => self.resource(&step),
+                "poison" => self.poison(&step),
+                "member" => self.member(&step),
                 _ => {}
             }
         }
@@ -522,6 +530,7 @@ impl<'a> Search<'a> {
                 "free-key" => self.keys_of(target).is_none_or(|n| n < 2),
                 "no-password" => self.has_password(target) != Some(true),
                 "password" => self.has_password(target) != Some(false),
+                "inactive-key" => self.has_inactive_key(target),
                 _ => true,
             };
             if !fits {
@@ -544,6 +553,12 @@ impl<'a> Search<'a> {
     fn keys_of(&self, user: &Principal) -> Option<usize> {
         let count = self.inventory?.of("aws_iam_access_key").filter(|w| names(w, &user.name)).count();
         (count > 0).then_some(count)
+    }
+
+    /// Whether the inventory shows a key of the user that is switched off.
+    fn has_inactive_key(&self, user: &Principal) -> bool {
+        let status = |w: &Workload| w.attrs.get("status").and_then(serde_json::Value::as_str) == Some("Inactive");
+        self.inventory.is_some_and(|i| i.of("aws_iam_access_key").any(|w| names(w, &user.name) && status(w)))
     }
 
     fn has_password(&self, user: &Principal) -> Option<bool> {
@@ -704,7 +719,7 @@ impl<'a> Search<'a> {
     }
 
     fn guardrail(&mut self, step: &Step<'_>) {
-        if !self.org.management {
+        if !self.org.is_management(&step.principal.account) {
             return;
         }
         let actions: Vec<(&str, Extra)> = step.actions.iter().map(|a| (a.as_str(), Vec::new())).collect();

@@ -103,6 +103,23 @@ fn concrete(pattern: &str, account: &str, region: &str) -> Option<String> {
     ))
 }
 
+/// Calls that AWS checks on several kinds of resources at once, which all must be allowed.
+const TOGETHER: &[(&str, &[&str])] = &[
+    ("ec2:runinstances", &[":image/", ":instance/", ":network-interface/", ":security-group/", ":subnet/", ":volume/"]),
+    ("ssm:sendcommand", &[":document/"]),
+    ("batch:submitjob", &[":job-definition/", ":job-queue/"]),
+];
+
+/// Whether an action that is checked on several kinds of resources is allowed on some resource of each.
+pub(crate) fn complete(actor: &Actor, org: &Organization, action: &str, regions: &[String]) -> bool {
+    let Some((_, kinds)) = TOGETHER.iter().find(|(a, _)| *a == action) else { return true };
+    let candidates = witnesses(actor, action, regions);
+    kinds.iter().all(|kind| {
+        let mut of_kind = candidates.iter().filter(|c| c.contains(kind) || c.as_str() == "*");
+        of_kind.any(|c| actor.can(org, action, c, &[]))
+    })
+}
+
 /// Whether the actor may do all `actions` (lower case); those on the same kind of resource must share one.
 ///
 /// Answers with one resource for each action.
@@ -117,6 +134,9 @@ pub(crate) fn joint<'m>(
         let service = action.split(':').next().unwrap_or_default().to_owned();
         data::actions().find(action).and_then(|a| a.types.first()).map(|(t, _)| (service, t.clone()))
     };
+    if !actions.iter().all(|(action, _)| complete(actor, org, action, regions)) {
+        return None;
+    }
     let mut done: Vec<usize> = Vec::new();
     for (at, (action, _)) in actions.iter().enumerate() {
         if done.contains(&at) {
@@ -158,22 +178,24 @@ pub(crate) fn workload_arns(actor: &Actor, action: &str, item: &Workload, region
     if known.types.is_empty() {
         return vec!["*".into()];
     }
-    let formats: Vec<&str> = known
+    let mut formats: Vec<&str> = known
         .types
         .iter()
         .filter_map(|(t, _)| data::resource_types(service).iter().find(|(name, _)| name == &**t))
         .map(|(_, arn)| arn.as_str())
         .collect();
+    if MACHINES.contains(&item.kind.as_str()) {
+        let machines: Vec<&str> =
+            formats.iter().copied().filter(|f| f.contains(":ec2:") && f.contains(":instance/")).collect();
+        if machines.is_empty() {
+            return witnesses(actor, action, regions);
+        }
+        formats = machines;
+    }
     if let Some(arn) = text("arn").filter(|a| a.starts_with("arn:"))
         && formats.iter().any(|f| f.split(':').nth(2) == arn.split(':').nth(2))
     {
         return vec![arn.to_owned()];
-    }
-    let names =
-        ["function_name", "project_name", "name", "family", "cluster_identifier", "bucket", "instance_id", "id"];
-    let Some(name) = names.iter().find_map(|n| text(n)) else { return witnesses(actor, action, regions) };
-    if item.kind == "aws_instance" && !name.starts_with("i-") {
-        return witnesses(actor, action, regions);
     }
     let all = regions.to_vec();
     let regions: Vec<&str> = match text("region") {
@@ -183,8 +205,7 @@ pub(crate) fn workload_arns(actor: &Actor, action: &str, item: &Workload, region
     let (partition, account) = (actor.caller.partition(), actor.caller.account.as_str());
     let mut out: Vec<String> = Vec::new();
     for format in &formats {
-        // Only a variable that takes a name can be filled; ids are not known before the thing exists.
-        let Some(named) = named(format, name) else { continue };
+        let Some(named) = named(format, item) else { continue };
         for region in &regions {
             out.push(fill(&named, partition, region, account, "any").replace('*', "any"));
         }
@@ -195,14 +216,79 @@ pub(crate) fn workload_arns(actor: &Actor, action: &str, item: &Workload, region
     out
 }
 
-/// The format with `name` in its first variable that takes a name.
-fn named(format: &str, name: &str) -> Option<String> {
-    let start = format.match_indices("${").map(|(i, _)| i).find(|i| {
-        let variable = format.get(i + 2..).and_then(|r| r.split('}').next()).unwrap_or_default();
-        variable.ends_with("Name")
-    })?;
-    let end = start + format.get(start..)?.find('}')?;
-    Some(format!("{}{name}{}", format.get(..start)?, format.get(end + 1..)?))
+/// Types that stand for instances, which have an id only once they run.
+const MACHINES: &[&str] = &["aws_instance", "aws_spot_instance_request", "aws_autoscaling_group"];
+
+/// The format with the variables filled that the item's attributes know; none when they know none of them.
+fn named(format: &str, item: &Workload) -> Option<String> {
+    let mut out = String::with_capacity(format.len());
+    let mut rest = format;
+    let mut known = false;
+    while let Some((before, after)) = rest.split_once("${") {
+        out.push_str(before);
+        let (variable, tail) = after.split_once('}')?;
+        match variable_of(variable, item) {
+            Some(text) => {
+                known = true;
+                out.push_str(&text);
+            }
+            None => {
+                out.push_str("${");
+                out.push_str(variable);
+                out.push('}');
+            }
+        }
+        rest = tail;
+    }
+    out.push_str(rest);
+    known.then_some(out)
+}
+
+/// What an item's attributes say for a variable of an ARN format: `FunctionName`, `KeyId`, `ApplicationName`.
+fn variable_of(variable: &str, item: &Workload) -> Option<String> {
+    if matches!(variable, "Partition" | "Region" | "Account") {
+        return None;
+    }
+    let text = |name: &str| {
+        let held = item.attrs.get(name).and_then(serde_json::Value::as_str);
+        held.filter(|t| !t.is_empty() && !t.contains("${") && !t.starts_with("aws_"))
+    };
+    if variable == "SecretId" {
+        // Six characters AWS adds to the name.
+        return text("name").map(|name| format!("{name}-AbCdEf"));
+    }
+    if variable == "ParameterNameWithoutLeadingSlash" {
+        return text("name").map(|name| name.trim_start_matches('/').to_owned());
+    }
+    let snake: String = variable
+        .char_indices()
+        .flat_map(|(i, c)| {
+            let gap = (c.is_ascii_uppercase() && i > 0).then_some('_');
+            gap.into_iter().chain(c.to_lowercase())
+        })
+        .collect();
+    let subject = snake.strip_suffix("_name").or_else(|| snake.strip_suffix("_id")).unwrap_or(&snake);
+    let about_it = item.kind.ends_with(subject) || item.kind.ends_with(&format!("{subject}s"));
+    // An ARN or an address ends in the name; a name may hold slashes itself.
+    let plain = |text: &str| {
+        let long = text.starts_with("arn:") || text.contains("://");
+        if long { text.rsplit([':', '/']).next().unwrap_or(text) } else { text }.to_owned()
+    };
+    if MACHINES.contains(&item.kind.as_str()) {
+        return text(&snake).or_else(|| text("id")).filter(|t| t.starts_with("i-")).map(str::to_owned);
+    }
+    if let Some(found) = text(&snake).or_else(|| text(subject)) {
+        return Some(plain(found));
+    }
+    if !about_it {
+        return None;
+    }
+    let by_name = ["name", "identifier"].map(|n| format!("{subject}_{n}"));
+    if let Some((_, id)) = item.attrs.iter().find(|(k, _)| k.ends_with(&format!("{subject}_identifier"))) {
+        return id.as_str().map(str::to_owned);
+    }
+    let others: &[&str] = if snake.ends_with("_id") { &["id"] } else { &["name", "id"] };
+    by_name.iter().map(String::as_str).chain(others.iter().copied()).find_map(text).map(plain)
 }
 
 /// A workload's tags as context.

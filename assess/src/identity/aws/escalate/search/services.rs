@@ -7,13 +7,14 @@ use super::{
             decide::{Policies, Request, allowed},
             details::Principal,
             principal::{Caller, CallerKind},
-            workloads::Workload,
         },
         actor::{Actor, open},
         edge::{Evidence, Node},
-        witness::{joint, tags, witnesses, workload_arns},
+        witness::{joint, witnesses},
     },
-    Extra, Search, Step, value,
+    Extra, Search, Step,
+    reachable::fits,
+    value,
 };
 
 impl Search<'_> {
@@ -160,6 +161,9 @@ impl Search<'_> {
         };
         for kind in &how.types {
             for item in inventory.of(kind) {
+                if !fits(item, &how.needs) {
+                    continue;
+                }
                 let mut unclear = false;
                 let named = inventory.roles(item, &how.ignore, &self.roles, &mut unclear);
                 let mut roles: Vec<usize> = hosts
@@ -182,36 +186,6 @@ impl Search<'_> {
                     if guessed {
                         self.assume_last("the resource runs as this role; its reference leads out of the inventory");
                     }
-                }
-            }
-        }
-    }
-
-    /// Whether the actor may do all of a method's calls on a workload.
-    fn on_workload(&self, step: &Step<'_>, item: &Workload) -> Option<Vec<Evidence>> {
-        let mut because = Vec::new();
-        for action in step.actions {
-            let service = action.split(':').next().unwrap_or_default();
-            let context = tags(item, service);
-            let extra: Vec<(&str, Fact)> = context.iter().map(|(k, f)| (k.as_str(), f.clone())).collect();
-            let mut on = workload_arns(step.actor, action, item, &self.regions);
-            let new = step.method.requires.iter().any(|(p, on)| p.eq_ignore_ascii_case(action) && on == "new");
-            if new {
-                on = witnesses(step.actor, action, &self.regions);
-            }
-            let found = on.into_iter().find(|r| step.actor.can(self.org, action, r, &extra))?;
-            because.push(self.why(step.actor, action, &found, &extra));
-        }
-        Some(because)
-    }
-
-    pub(super) fn resource(&mut self, step: &Step<'_>) {
-        let Some(inventory) = self.inventory else { return };
-        for kind in &step.method.how.types {
-            for item in inventory.of(kind) {
-                if let Some(because) = self.on_workload(step, item) {
-                    let to = item.attrs.get("arn").and_then(serde_json::Value::as_str).unwrap_or(&item.name).to_owned();
-                    self.link(step, &to, Node::End, because, false);
                 }
             }
         }
