@@ -25,7 +25,7 @@ pub(crate) fn as_detection(row: &Exported, mut finding: Json) -> Json {
         "type": "attack path",
         "is_directed": true,
         "nodes": nodes.iter().map(|n| json!({ "uid": n })).collect::<Vec<_>>(),
-        "edges": edges.iter().map(|(from, to, kind)| json!({ "source": from, "target": to, "relation": kind, "is_directed": true })).collect::<Vec<_>>(),
+        "edges": edges.iter().map(|(from, to, kind)| json!({ "name": kind, "source": from, "target": to, "relation": kind, "is_directed": true })).collect::<Vec<_>>(),
     });
     if let Some(info) = object.get_mut("finding_info").and_then(Json::as_object_mut) {
         info.insert("attack_graph".into(), graph);

@@ -17,7 +17,7 @@ use plumb_evaluate::RuleSet;
 use plumb_model::{AccountId, KindId, Time, Unknown};
 use plumb_record::{Record, RecordError, ResourceRow, ScanId, Unit, UnitState};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -154,6 +154,17 @@ pub struct Assessment {
     pub report: Report,
     /// The instant it is about.
     pub now: Time,
+    /// Where things are.
+    pub(crate) places: Places,
+}
+
+/// Where things of an assessment are.
+#[derive(Default)]
+pub(crate) struct Places {
+    /// The kind of each resource, by its id.
+    pub kinds: HashMap<String, Arc<Kind>>,
+    /// The position of each principal, by its ARN.
+    pub principals: HashMap<String, usize>,
 }
 
 impl Assessment {
@@ -172,7 +183,11 @@ impl Assessment {
             Facts { estate: &estate, exposures: &exposures, world: &world, escalations: &escalations, data: &data };
         let mut report = paths::paths(&facts);
         report.limits.extend(needs.iter().map(|n| format!("{}: {}", estate.account, n.describe())));
-        Ok(Self { estate, exposures, world, escalations, activity, needs, report, now })
+        let ids =
+            estate.tables.values().flat_map(|t| t.resources.iter().map(|r| (r.id.to_string(), Arc::clone(&t.kind))));
+        let arns = world.details.principals.iter().enumerate().map(|(at, p)| (p.arn.clone(), at));
+        let places = Places { kinds: ids.collect(), principals: arns.collect() };
+        Ok(Self { estate, exposures, world, escalations, activity, needs, report, now, places })
     }
 
     /// The inventory of principals; `window_days` without a sign of life make one dormant.

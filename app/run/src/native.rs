@@ -6,7 +6,10 @@
 use crate::exposure::{AnalysisError, Assessment};
 use plumb_assess::{
     exposure::{Class, Estate, Exposure, Step, Table},
-    identity::aws::escalate::Admin,
+    identity::aws::{
+        details::Principal,
+        escalate::{Admin, Standing},
+    },
     paths::{Edge, Family},
     policy,
     principals::ORGANIZATION_KIND,
@@ -177,7 +180,14 @@ impl Judge<'_> {
 
     /// Where a fact comes from: the call that fed the field.
     fn source(&self, step: &Step) -> Source {
-        source_of(&self.found.estate, step)
+        let Some(kind) = self.found.places.kinds.get(&step.resource) else { return Source::Derived };
+        let root = step.field.split(['.', '[', ' ']).next().unwrap_or_default();
+        let field = kind.slot(root).and_then(|i| kind.fields.get(i));
+        let call = match field {
+            Some(field) => kind.source_of(field),
+            None => kind.list.as_ref().map_or_else(|| kind.id.to_string(), |l| l.call.name()),
+        };
+        Source::Api(call.into())
     }
 
     fn leaf(&self, own: &str, step: &Step, expected: &str) -> Leaf {
@@ -505,13 +515,9 @@ fn by_resource(found: &Assessment) -> BTreeMap<(&str, &str), &Exposure> {
     found.exposures.iter().map(|e| ((e.kind.as_str(), e.resource.as_str()), e)).collect()
 }
 
-fn standing_of<'a>(
-    found: &'a Assessment,
-    arn: &str,
-) -> Option<(&'a plumb_assess::identity::aws::details::Principal, &'a plumb_assess::identity::aws::escalate::Standing)>
-{
-    let mut all = found.world.details.principals.iter().zip(&found.escalations.standings);
-    all.find(|(p, _)| p.arn == arn)
+fn standing_of<'a>(found: &'a Assessment, arn: &str) -> Option<(&'a Principal, &'a Standing)> {
+    let at = *found.places.principals.get(arn)?;
+    Some((found.world.details.principals.get(at)?, found.escalations.standings.get(at)?))
 }
 
 fn needs_or(found: &Assessment, what: &str) -> Vec<Arc<Unknown>> {
@@ -522,18 +528,6 @@ fn hangs_on(what: &str) -> Arc<Unknown> {
     let mut unknown = Unknown::new(Reason::NotAsked, "assess");
     unknown.detail = what.to_owned();
     Arc::new(unknown)
-}
-
-fn source_of(estate: &Estate, step: &Step) -> Source {
-    let table = estate.tables.values().find(|t| t.resources.iter().any(|r| r.id.as_str() == step.resource));
-    let Some(table) = table else { return Source::Derived };
-    let root = step.field.split(['.', '[', ' ']).next().unwrap_or_default();
-    let field = table.kind.slot(root).and_then(|i| table.kind.fields.get(i));
-    let call = match field {
-        Some(field) => table.kind.source_of(field),
-        None => table.kind.list.as_ref().map_or_else(|| table.kind.id.to_string(), |l| l.call.name()),
-    };
-    Source::Api(call.into())
 }
 
 /// Runs the examples of native pages and adds what is wrong to what checking the other pages found.
