@@ -279,10 +279,13 @@ impl Record {
             filter += " AND account = ?1";
         }
         const ORDER: &str = "ORDER BY rank, rule, account, resource, sub_key LIMIT ?3";
-        let parts: Vec<String> = states
-            .iter()
-            .map(|s| format!("SELECT * FROM (SELECT * FROM finding WHERE {column} = '{s}'{filter} {ORDER})"))
-            .collect();
+        let read = |of: String| format!("SELECT * FROM (SELECT * FROM finding WHERE {of}{filter} {ORDER})");
+        let parts: Vec<String> = if query.account.is_some() {
+            let quoted: Vec<String> = states.iter().map(|s| format!("'{s}'")).collect();
+            vec![read(format!("{column} IN ({})", quoted.join(",")))]
+        } else {
+            states.iter().map(|s| read(format!("{column} = '{s}'"))).collect()
+        };
         let sql = format!(
             "SELECT f.short, lower(hex(f.key)), f.rule, coalesce(r.title, f.rule), f.severity_now, f.severity_open, f.severity_closed,
                     f.state, f.account, f.region, f.kind, f.resource, f.name, f.sub_key, f.first_seen,
