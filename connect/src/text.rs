@@ -2,12 +2,7 @@
 
 use crate::{Exported, Report};
 use plumb_model::Severity;
-
-/// A CSV cell (RFC 4180), quoted when need be; one a spreadsheet would run as a formula is made text.
-pub fn csv_cell(text: &str) -> String {
-    let text = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() };
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
-}
+pub use plumb_model::csv_cell;
 
 /// One row a finding, RFC 4180.
 pub fn csv(rows: &[Exported]) -> String {

@@ -1,6 +1,7 @@
 //! The estate for people and other programs: JSON Lines and CSV, one account a line.
 
 use crate::estate::{Account, Estate};
+use plumb_model::csv_cell;
 use std::collections::BTreeMap;
 
 /// One account as a JSON object on one line: id, state, owner, tier, data classes, the sources with first and last
@@ -90,35 +91,4 @@ pub fn accounts_csv(estate: &Estate) -> String {
         out.push_str("\r\n");
     }
     out
-}
-
-/// A CSV cell that no spreadsheet runs: a leading `=`, `+`, `-`, `@`, tab or carriage return gets an apostrophe
-/// before it; quotes, commas and line breaks are quoted.
-pub fn csv_cell(text: &str) -> String {
-    let runs = text
-        .trim_start_matches([' ', '\u{feff}', '\u{a0}'])
-        .starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
-    let text = if runs { format!("'{text}") } else { text.to_owned() };
-    if text.contains(['"', ',', '\n', '\r', ';', '\t']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::csv_cell;
-
-    #[test]
-    fn formulas_become_text() {
-        fn check(text: &str, want: &str) {
-            assert_eq!(csv_cell(text), want);
-        }
-        check("plain", "plain");
-        check("=HYPERLINK(\"x\")", "\"'=HYPERLINK(\"\"x\"\")\"");
-        check("+1", "'+1");
-        check("-1", "'-1");
-        check("@SUM(A1)", "'@SUM(A1)");
-        check(" =1", "' =1");
-        check("\t=1", "\"'\t=1\"");
-        check("a,b", "\"a,b\"");
-        check("two\nlines", "\"two\nlines\"");
-    }
 }

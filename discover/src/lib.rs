@@ -41,9 +41,10 @@ pub use estate::{
     Account, Appeared, Appearing, Conflict, Contradiction, Estate, EstateError, FORMAT, Freshness, Gap, GapReason,
     Known, Metrics, Run, RunReading, Shadow, State, Triage,
 };
-pub use export::{account_line, accounts_csv, accounts_jsonl, csv_cell};
+pub use export::{account_line, accounts_csv, accounts_jsonl};
 pub use kinds::{AccountKey, AccountKeyError, NameError, Provider, SourceClass, SourceKind};
 pub use mapping::{Limits, Mapping};
+pub use plumb_model::csv_cell;
 pub use read::{PolicyRow, read, read_policies};
 pub use reconcile::reconcile;
 pub use sighting::{

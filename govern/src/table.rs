@@ -1,18 +1,8 @@
 //! Lists for people and programs: JSON lines that lose nothing, and CSV that no spreadsheet executes.
 
+pub use plumb_model::csv_cell;
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeSet;
-
-/// A cell that a spreadsheet would read as a formula gets a leading apostrophe (and quotes where CSV asks for them).
-pub fn csv_cell(text: &str) -> String {
-    let risky = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) && text.parse::<f64>().is_err();
-    let safe = if risky { format!("'{text}") } else { text.to_owned() };
-    if safe.contains(['"', ',', ';', '\n', '\r', '\t']) || risky {
-        format!("\"{}\"", safe.replace('"', "\"\""))
-    } else {
-        safe
-    }
-}
 
 fn flat(prefix: &str, value: &Json, out: &mut Map<String, Json>) {
     match value {
@@ -130,24 +120,6 @@ pub fn jsonl(rows: &[Json]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn cells_that_would_run_are_made_text() {
-        for (text, want) in [
-            ("plain", "plain"),
-            ("a,b", "\"a,b\""),
-            ("say \"x\"", "\"say \"\"x\"\"\""),
-            ("=1+1", "\"'=1+1\""),
-            ("@SUM(A1)", "\"'@SUM(A1)\""),
-            ("-2+3+cmd|' /C calc'!A0", "\"'-2+3+cmd|' /C calc'!A0\""),
-            ("-12.5", "-12.5"),
-            ("+49 30", "\"'+49 30\""),
-            ("\t=1", "\"'\t=1\""),
-            ("", ""),
-        ] {
-            assert_eq!(csv_cell(text), want);
-        }
-    }
 
     #[test]
     fn nested_rows_become_dotted_columns() {

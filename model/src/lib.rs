@@ -3,6 +3,7 @@
 //! Everything here is a plain value: no IO, no clock, no async. Each layer takes and returns these, so any of
 //! them can be printed, written to a file, compared, or made by hand in a test.
 
+mod cell;
 mod finding;
 mod ids;
 mod resource;
@@ -10,6 +11,7 @@ mod time;
 mod value;
 mod verdict;
 
+pub use cell::csv_cell;
 pub use finding::FindingKey;
 pub use ids::{AccountId, KindId, Region, ResourceId, RuleId, TopicId};
 pub use resource::{Resource, Source};

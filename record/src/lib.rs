@@ -6,6 +6,7 @@
 //! because the resources they judged are kept, with their versions.
 
 mod assessed;
+mod digest;
 mod findings;
 mod identities;
 mod open;

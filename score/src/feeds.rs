@@ -311,9 +311,11 @@ impl Feeds {
         let (head, rows) = table.split_once('\n')?;
         let date: Time = head.rsplit(' ').nth(1)?.parse().ok()?;
         for row in rows.lines().skip(1) {
-            let [product, target, cycle, _, _, eol, extended] = row.split('\t').collect::<Vec<_>>()[..] else {
+            let [product, target, cycle, _, patched, eol, extended] = row.split('\t').collect::<Vec<_>>()[..] else {
                 return None;
             };
+            // For Lambda the last column is the day updates are blocked; patches stop earlier.
+            let eol = if product == "aws-lambda" && !patched.is_empty() { patched } else { eol };
             self.cycles.push(Cycle {
                 product: product.into(),
                 target: target.into(),
@@ -490,13 +492,8 @@ impl Feeds {
     /// What end-of-support data say about `version` of `product` (endoflife.date's name, or a target like
     /// `AWS::EKS::Cluster`) at `now`. A version belongs to the longest cycle it starts with: `15.4` to `15`.
     pub fn support(&self, product: &str, version: &str, now: Time) -> Support {
-        let version = version.trim().trim_start_matches('v');
-        let belongs = |cycle: &str| {
-            version.strip_prefix(cycle).is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
-        };
-        let mine = self.cycles.iter().filter(|c| c.product == product || c.target == product);
-        let Some(cycle) = mine.filter(|c| belongs(&c.cycle)).max_by_key(|c| c.cycle.len()) else {
-            return Support::Unknown;
+        let Some(cycle) = self.cycle(product, version) else {
+            return if self.older_than_all(product, version) { Support::Ended(None) } else { Support::Unknown };
         };
         match (cycle.ends, cycle.extended) {
             (End::Open, _) => Support::Supported,
@@ -506,6 +503,40 @@ impl Feeds {
             (End::On(_), Some(extended)) if extended > now => Support::Extended(extended),
             (End::On(end), _) => Support::Ended(Some(end)),
         }
+    }
+
+    /// When standard support of `version` of `product` ends: the last instant there is while no end is set, the first
+    /// when it is past and nobody says since when; none for what the data do not know.
+    pub fn support_end(&self, product: &str, version: &str) -> Option<Time> {
+        match self.cycle(product, version).map(|c| c.ends) {
+            Some(End::On(end)) => Some(end),
+            Some(End::Open) => "9999-12-31".parse().ok(),
+            Some(End::Past) => Some(Time::from_seconds(0)),
+            None => self.older_than_all(product, version).then(|| Time::from_seconds(0)),
+        }
+    }
+
+    fn of_product(&self, product: &str) -> impl Iterator<Item = &Cycle> {
+        self.cycles.iter().filter(move |c| c.product == product || c.target == product)
+    }
+
+    fn cycle(&self, product: &str, version: &str) -> Option<&Cycle> {
+        let version = version.trim().trim_start_matches('v');
+        let belongs = |cycle: &str| {
+            version.strip_prefix(cycle).is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
+        };
+        self.of_product(product).filter(|c| belongs(&c.cycle)).max_by_key(|c| c.cycle.len())
+    }
+
+    /// Whether a version is older than every cycle the data know of its product: they begin where support was still
+    /// worth telling of.
+    fn older_than_all(&self, product: &str, version: &str) -> bool {
+        let numbers = |text: &str| -> Option<Vec<u32>> {
+            text.trim().trim_start_matches('v').split('.').map(|p| p.parse().ok()).collect()
+        };
+        let Some(mine) = numbers(version) else { return false };
+        let oldest = self.of_product(product).filter_map(|c| numbers(&c.cycle)).min();
+        oldest.is_some_and(|oldest| mine < oldest)
     }
 }
 
@@ -693,6 +724,9 @@ mod tests {
         check("amazon-eks", "1.35", "2027-04-01", "\"extended\":\"2028-03-27");
         check("amazon-eks", "1.35", "2028-04-01", "\"ended\":\"2027-03-27");
         check("amazon-eks", "1.350", "2026-11-21", "unknown");
+        check("amazon-eks", "1.10", "2026-11-21", "\"ended\":null");
+        check("aws-lambda", "nodejs20.x", "2026-11-21", "\"ended\":\"2026-04-30");
+        check("amazon-rds-mariadb", "5.5.68", "2026-11-21", "\"ended\":null");
         check("nonesuch", "1", "2026-11-21", "unknown");
     }
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask governance`: `catalog/frameworks/*.toml` and `app/run/src/eol.tsv` from `../shared/data/governance`.
+//! `cargo xtask governance`: `catalog/frameworks/*.toml` from `../shared/data/governance`.
 
 use crate::{Done, emulator::put, root};
 use serde_json::Value as Json;
@@ -34,8 +34,7 @@ pub fn run(args: &[String]) -> Done {
         println!("skipped: ../shared/data/governance is not here");
         return Ok(());
     }
-    let mut files = frameworks(&source)?;
-    files.push((root().join("app/run/src/eol.tsv"), end_of_life(&source)?));
+    let files = frameworks(&source)?;
     put(&files, args.iter().any(|a| a == "--check"), "governance")
 }
 
@@ -119,18 +118,4 @@ fn frameworks(source: &Path) -> Result<Vec<(PathBuf, String)>, String> {
         files.push((root().join(format!("catalog/frameworks/{id}.toml")), out));
     }
     Ok(files)
-}
-
-/// One line per product and cycle whose end of support has a day.
-fn end_of_life(source: &Path) -> Result<String, String> {
-    let rows = rows(&source.join("eol.jsonl"))?;
-    let mut out =
-        String::from("# product<TAB>cycle<TAB>end of support; from endoflife.date a70eca3, 2026-08-22, MIT\n");
-    for row in &rows {
-        let day = text(row, "eol");
-        if day.starts_with(|c: char| c.is_ascii_digit()) {
-            out.push_str(&format!("{}\t{}\t{day}\n", text(row, "product"), text(row, "cycle")));
-        }
-    }
-    Ok(out)
 }

@@ -77,7 +77,7 @@ pub enum Command {
     /// Show a rule's page
     Explain(RuleArgs),
     /// List the accounts on the record
-    Accounts(crate::commands::estate::AccountsArgs),
+    Accounts(crate::commands::accounts::AccountsArgs),
     /// Show what was judged, and what could not be and why
     Coverage(CoverageArgs),
     /// Ask the record in SQL (views: findings, resources, coverages, accounts, scans, transitions)
@@ -135,6 +135,10 @@ pub enum Command {
     Check(CheckArgs),
     /// Show what infrastructure as code declares
     Code(CodeArgs),
+    /// Write, approve and put in force the standing baseline of each tier of accounts
+    Baseline(crate::commands::baseline::BaselineArgs),
+    /// Show what changed: since the last scan, from approved values, from the code that declares it
+    Drift(crate::commands::drift::DriftArgs),
     /// Scan, then follow the activity log and judge again what changed
     Watch(WatchArgs),
     /// Show how much of each resource each principal reaches: read, write, admin; buckets by prefix
@@ -242,6 +246,9 @@ pub struct ScanArgs {
     /// Keep every answer in this file, for replaying
     #[arg(long, value_name = "FILE", hide = true)]
     pub record_answers: Option<PathBuf>,
+    /// With --org: do not ask CloudTrail who signed in lately
+    #[arg(long)]
+    pub no_sign_ins: bool,
 }
 
 /// The providers that can be read live.

@@ -10,8 +10,8 @@ mod code_files;
 mod code_policies;
 mod collect;
 mod exposure;
+mod guardrails;
 mod judge;
-mod organization;
 mod plan;
 mod policies;
 mod redact;
@@ -22,8 +22,8 @@ mod watch;
 
 pub use aws::{AccountTarget, AwsOptions, Connected, EnterError, connect, discover};
 pub use collect::{Event, Gathered, Progress};
+pub use guardrails::organization;
 pub use judge::{JudgeError, judge_account};
-pub use organization::organization;
 pub use plan::{PermissionPolicy, Plan, PlanRow, permissions, plan};
 pub use policies::Engine;
 pub use redact::redact;
@@ -38,6 +38,14 @@ pub use code_policies::{CodePolicy, LATER, policies_in_code};
 pub use exposure::{AnalysisError, Assessment, Kinds, analysed_accounts, attack_paths, estate, exposed};
 mod native;
 pub use native::{NATIVE, check_native, example_verdicts};
+
+pub mod accounts;
+pub mod baselines;
+mod organization;
+pub use organization::{Surroundings, survey};
+
+pub mod drift;
+pub mod scores;
 pub use watch::{Change, DELIVERY, Looked, SeenEvents, Touch, changes};
 
 mod fix;

@@ -138,7 +138,16 @@ pub fn permissions(catalog: &Catalog, rules: &RuleSet, org: bool) -> PermissionP
         "organizations:DescribeOrganization".to_owned(),
     ]);
     if org {
-        actions.extend(["organizations:ListAccounts".to_owned(), "sts:AssumeRole".to_owned()]);
+        let around = [
+            "organizations:ListAccounts",
+            "organizations:ListRoots",
+            "organizations:ListOrganizationalUnitsForParent",
+            "organizations:ListAccountsForParent",
+            "organizations:ListTagsForResource",
+            "cloudtrail:LookupEvents",
+            "sts:AssumeRole",
+        ];
+        actions.extend(around.map(str::to_owned));
     }
     for kind in kinds_for(catalog, rules) {
         for call in kind.calls() {

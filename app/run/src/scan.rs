@@ -2,6 +2,7 @@
 
 use crate::{
     AccountTarget, Event, Gathered, JudgeError, Progress,
+    baselines::{Judged, Judging, Run, keep_run},
     collect::gather,
     exposure,
     judge::{Part, assess, judge_part},
@@ -9,6 +10,7 @@ use crate::{
 use futures_util::{StreamExt, stream};
 use plumb_catalog::{Catalog, Kind};
 use plumb_clouds::Wire;
+use plumb_drift::BaselineRun;
 use plumb_evaluate::{AccountFacts, Explain, RuleSet};
 use plumb_model::{KindId, Region, RuleId, Severity, Time, Verdict};
 use plumb_record::{AccountRow, Change, Ingest, NewScan, Record, RecordError, RuleRow, ScanId, UnitState};
@@ -70,6 +72,8 @@ pub struct Outcome {
     pub gaps: BTreeMap<String, usize>,
     /// Accounts, as they were entered.
     pub accounts: Vec<AccountTarget>,
+    /// The baseline each account was judged by: name and version, or `catalog` where none is in force for its tier.
+    pub baselines: BTreeMap<String, String>,
     /// Milliseconds spent judging and writing findings.
     pub judged_ms: u128,
     /// Milliseconds of the whole scan.
@@ -85,6 +89,12 @@ pub enum ScanError {
     /// Judging failed.
     #[error(transparent)]
     Judge(#[from] JudgeError),
+    /// The estate on the record could not be used.
+    #[error(transparent)]
+    Accounts(#[from] crate::accounts::AccountsError),
+    /// The baselines on the record could not be used.
+    #[error(transparent)]
+    Govern(#[from] crate::govern::GovernError),
 }
 
 /// Stands among the unread regions for those that could not be listed.
@@ -103,6 +113,7 @@ pub fn facts_of(target: &AccountTarget, all: &[AccountTarget], home: &str, regio
         id: target.id.clone(),
         name: target.name.clone(),
         tier: String::new(),
+        data_classes: Vec::new(),
         state: target.state.clone(),
         management: target.management,
         organization_id: target.organization.clone(),
@@ -164,8 +175,19 @@ pub async fn run_scan(
     };
     let done = record.units(scan)?;
     record.put_rules(&rule_rows(catalog))?;
-    let facts: BTreeMap<String, AccountFacts> =
-        targets.iter().map(|t| (t.id.clone(), facts_of(t, &targets, &options.home, &options.regions))).collect();
+    let described = crate::accounts::described(record, options.now)?;
+    let judging = Judging::on(record, catalog, rules)?;
+    let facts: BTreeMap<String, AccountFacts> = targets
+        .iter()
+        .map(|t| {
+            let mut facts = facts_of(t, &targets, &options.home, &options.regions);
+            if let Some(known) = described.get(&t.id) {
+                facts.tier.clone_from(&known.tier);
+                facts.data_classes.clone_from(&known.data_classes);
+            }
+            (t.id.clone(), facts)
+        })
+        .collect();
     record.put_accounts(&targets.iter().map(|t| account_row(t, facts.get(&t.id))).collect::<Vec<_>>())?;
 
     let kinds = kinds_for(catalog, rules);
@@ -207,7 +229,8 @@ pub async fn run_scan(
             .await;
     };
     let stopped = Cell::new(false);
-    let mut ended: BTreeSet<String> = BTreeSet::new();
+    // Accounts that were read to their end and judged by conditions.
+    let mut runs: BTreeMap<String, Run> = BTreeMap::new();
     let keeping = async {
         tokio::pin!(stop);
         loop {
@@ -234,10 +257,28 @@ pub async fn run_scan(
                 }
                 Some(Event::End(account)) => {
                     let Some(facts) = facts.get(account.as_str()) else { continue };
-                    let judging = Instant::now();
-                    settle(record, rules, scan, facts, options.now, Part::Conditions, &mut outcome, seen)?;
-                    ended.insert(facts.id.clone());
-                    outcome.judged_ms += judging.elapsed().as_millis();
+                    let settling = Instant::now();
+                    let by = judging.account(&facts.tier, "aws");
+                    let counts = settle(record, &by, scan, facts, options.now, Part::Conditions, &mut outcome, seen)?;
+                    let elapsed = i64::try_from(begun.elapsed().as_secs()).unwrap_or_default();
+                    let run = BaselineRun {
+                        baseline: by.label.to_owned(),
+                        account: account.clone(),
+                        started_at: options.started,
+                        ended_at: Time::from_seconds(options.started.seconds() + elapsed),
+                        collector: env!("CARGO_PKG_VERSION").into(),
+                        inputs_digest: record.account_digest(scan, &account)?,
+                        counts,
+                    };
+                    let run = Run {
+                        scan: scan.0,
+                        tier: if facts.tier.is_empty() { "unknown".into() } else { facts.tier.clone() },
+                        rules_digest: by.rules.digest().to_owned(),
+                        run,
+                    };
+                    outcome.baselines.insert(facts.id.clone(), run.run.baseline.clone());
+                    runs.insert(facts.id.clone(), run);
+                    outcome.judged_ms += settling.elapsed().as_millis();
                 }
             }
         }
@@ -257,18 +298,25 @@ pub async fn run_scan(
     outcome.interrupted = stopped.get();
     // What the organisation's policies forbid is known only now: reach and paths are found last, one account at a time.
     if !outcome.interrupted && rules.iter().any(|r| r.native().is_some()) {
-        let judging = Instant::now();
-        for facts in facts.values().filter(|f| ended.contains(&f.id)) {
-            match assess(record, rules, scan, facts, options.now, false) {
+        let begun = Instant::now();
+        for (account, run) in &mut runs {
+            let Some(facts) = facts.get(account) else { continue };
+            let by = judging.account(&facts.tier, "aws");
+            match assess(record, by.rules, scan, facts, options.now, false) {
                 Ok(found) => {
-                    settle(record, rules, scan, facts, options.now, Part::Native(&found), &mut outcome, seen)?;
+                    let part = Part::Native(&found);
+                    let counts = settle(record, &by, scan, facts, options.now, part, &mut outcome, seen)?;
+                    run.run.counts.iter_mut().zip(counts).for_each(|(sum, more)| *sum += more);
                     exposure::keep(record, scan, &found)?;
                 }
                 Err(JudgeError::Record(error)) => return Err(error.into()),
-                Err(error) => *outcome.gaps.entry(format!("{}: {error}", facts.id)).or_default() += 1,
+                Err(error) => *outcome.gaps.entry(format!("{account}: {error}")).or_default() += 1,
             }
         }
-        outcome.judged_ms += judging.elapsed().as_millis();
+        outcome.judged_ms += begun.elapsed().as_millis();
+    }
+    for run in runs.values() {
+        keep_run(record, run)?;
     }
     let unreachable = outcome.accounts.iter().any(|t| t.state == "unreachable" || t.more_regions);
     outcome.complete = !outcome.interrupted && outcome.gaps.is_empty() && !unreachable;
@@ -289,21 +337,27 @@ pub async fn run_scan(
         Time::from_seconds(options.started.seconds() + i64::try_from(outcome.total_ms / 1000).unwrap_or_default())
     });
     record.end_scan(scan, status, finished, digest.as_deref(), &about)?;
+    if !outcome.interrupted {
+        crate::accounts::reconcile_scan(record, options.now)?;
+    }
     Ok(outcome)
 }
 
-/// Judges an account that was read to its end by a part of the rules, and puts what changed on the record.
+/// Judges an account that was read to its end by a part of the rules, and puts what changed on the record. Returns the
+/// verdicts of the rules its baseline names, by outcome.
 #[allow(clippy::too_many_arguments)]
 fn settle(
     record: &mut Record,
-    rules: &RuleSet,
+    by: &Judged<'_>,
     scan: ScanId,
     facts: &AccountFacts,
     now: Time,
     part: Part<'_>,
     outcome: &mut Outcome,
     seen: &mut dyn FnMut(&Seen<'_>),
-) -> Result<(), ScanError> {
+) -> Result<[u64; 4], ScanError> {
+    let rules = by.rules;
+    let mut counts = [0; 4];
     let account = plumb_model::AccountId::from(facts.id.as_str());
     let in_scope: BTreeSet<RuleId> = rules.iter().filter(|r| part.holds(r)).map(|r| r.id.clone()).collect();
     let unread: BTreeMap<KindId, BTreeSet<String>> = record
@@ -343,6 +397,11 @@ fn settle(
             if let Some(count) = outcome.verdicts.get_mut(verdict.outcome as usize) {
                 *count += 1;
             }
+            if by.named.as_ref().is_none_or(|named| named.contains(&verdict.rule))
+                && let Some(count) = counts.get_mut(verdict.outcome as usize)
+            {
+                *count += 1;
+            }
             let whole_place =
                 verdict.because.is_empty() && verdict.resource.as_str().starts_with(&format!("{}:", facts.id));
             if whole_place {
@@ -362,7 +421,7 @@ fn settle(
         *outcome.changes.entry(change).or_default() += count;
     }
     record.put_coverage(scan, &coverage)?;
-    Ok(())
+    Ok(counts)
 }
 
 fn rule_rows(catalog: &Catalog) -> Vec<RuleRow> {
@@ -392,6 +451,8 @@ fn account_row(target: &AccountTarget, facts: Option<&AccountFacts>) -> AccountR
             "unread_regions": facts.map(|f| f.unread_regions.clone()).unwrap_or_default(),
             "home": facts.map(|f| f.region_home.clone()).unwrap_or_default(),
             "organization_accounts": facts.map(|f| f.organization_accounts.clone()).unwrap_or_default(),
+            "tier": facts.map(|f| f.tier.clone()).unwrap_or_default(),
+            "data_classes": facts.map(|f| f.data_classes.clone()).unwrap_or_default(),
         }),
     }
 }

@@ -2,36 +2,19 @@
 
 use plumb_evaluate::EndOfSupport;
 use plumb_model::Time;
-use std::{collections::HashMap, sync::LazyLock};
+use plumb_score::Feeds;
+use std::sync::LazyLock;
 
-/// The bundled end-of-support data.
+/// The bundled end-of-support data, as `plumb feed status` dates it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EndOfLife;
 
-/// Product and cycle to the last day of support. One line each: product, cycle, RFC 3339 date, tab-separated; generated
-/// from endoflife.date (MIT) by `cargo xtask governance`.
-static CYCLES: LazyLock<HashMap<(&str, &str), Time>> = LazyLock::new(|| {
-    include_str!("eol.tsv")
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .filter_map(|line| {
-            let mut cells = line.split('\t');
-            let (product, cycle, end) = (cells.next()?, cells.next()?, cells.next()?);
-            Some(((product, cycle), end.parse().ok()?))
-        })
-        .collect()
-});
+static FEEDS: LazyLock<Feeds> = LazyLock::new(Feeds::bundled);
 
 impl EndOfSupport for EndOfLife {
-    /// Tries the version as it stands, then with its last parts left out: `8.0.36` is of cycle `8.0`.
+    /// A version belongs to the longest cycle it begins with: `8.0.36` to `8.0`.
     fn end(&self, product: &str, version: &str) -> Option<Time> {
-        let mut cycle = version;
-        loop {
-            if let Some(end) = CYCLES.get(&(product, cycle)) {
-                return Some(*end);
-            }
-            cycle = cycle.rsplit_once('.')?.0;
-        }
+        FEEDS.support_end(product, version)
     }
 }
 
@@ -41,8 +24,14 @@ mod tests {
 
     #[test]
     fn versions_belong_to_cycles() {
-        assert!(EndOfLife.end("postgresql", "11.22").is_some());
-        assert_eq!(EndOfLife.end("postgresql", "11.22"), EndOfLife.end("postgresql", "11"));
-        assert_eq!(EndOfLife.end("no-such-product", "1"), None);
+        fn check(product: &str, version: &str, want: Option<&str>) {
+            assert_eq!(EndOfLife.end(product, version).map(|t| t.date()).as_deref(), want, "{product} {version}");
+        }
+        check("amazon-rds-postgresql", "13.4", Some("2026-02-28"));
+        check("amazon-rds-mysql", "5.5.62", Some("1970-01-01"));
+        check("amazon-documentdb", "5.0.0", Some("9999-12-31"));
+        check("aws-lambda", "python3.12", Some("2028-10-31"));
+        check("amazon-eks", "1.99", None);
+        check("no-such-product", "1", None);
     }
 }

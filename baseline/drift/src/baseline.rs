@@ -49,6 +49,12 @@ pub struct Baseline {
     pub providers: BTreeSet<Arc<str>>,
     /// Its rules.
     pub rules: Vec<BaselineRule>,
+    /// Whether rules it does not name are left out for its accounts; else they are judged as their pages say.
+    #[serde(default)]
+    pub only: bool,
+    /// Values of fields that were approved with it; a resource that has another one has drifted.
+    #[serde(default)]
+    pub values: Vec<crate::Approved>,
     /// Where it stands.
     pub status: Status,
     /// Who wrote it.
@@ -95,13 +101,79 @@ pub enum BaselineError {
     },
 }
 
+impl Baseline {
+    /// Name and version: `tier-one@1.2.0`.
+    pub fn label(&self) -> String {
+        format!("{}@{}", self.name, self.version)
+    }
+
+    /// What it says of a rule, if it names it.
+    pub fn rule(&self, rule: &RuleId) -> Option<&BaselineRule> {
+        self.rules.iter().find(|r| r.rule == *rule)
+    }
+
+    /// Whether another stands for some account this one stands for.
+    pub fn meets(&self, other: &Baseline) -> bool {
+        self.tiers.iter().any(|t| other.tiers.contains(t)) && self.providers.iter().any(|p| other.providers.contains(p))
+    }
+
+    /// Whether it stands for every account `other` stands for.
+    pub fn covers(&self, other: &Baseline) -> bool {
+        self.tiers.is_superset(&other.tiers) && self.providers.is_superset(&other.providers)
+    }
+}
+
+/// Three numbers with points, as numbers that sort; none for anything else.
+pub fn version_of(text: &str) -> Option<[u32; 3]> {
+    let parts: Vec<u32> = text.split('.').map(str::parse).collect::<Result<_, _>>().ok()?;
+    parts.try_into().ok()
+}
+
+/// One way in which two versions of a baseline differ.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Edit {
+    /// The rule, `values`, `tiers`, `providers` or `only`.
+    pub place: String,
+    /// What the one says; null when it is silent.
+    pub before: serde_json::Value,
+    /// What the other says.
+    pub after: serde_json::Value,
+}
+
+/// What `after` says otherwise than `before`, by rule.
+pub fn differences(before: &Baseline, after: &Baseline) -> Vec<Edit> {
+    use serde_json::{Value as Json, json};
+    let parts = |b: &Baseline| -> BTreeMap<String, Json> {
+        let rules = b.rules.iter().map(|r| {
+            let plain: BTreeMap<&String, Json> = r.parameters.iter().map(|(n, v)| (n, v.to_plain_json())).collect();
+            (r.rule.to_string(), json!({ "parameters": plain, "severity": r.severity, "hard": r.hard }))
+        });
+        let values = b.values.iter().map(|v| {
+            let of = v.resource.as_ref().map_or_else(|| "*".to_owned(), ToString::to_string);
+            (format!("values.{} {of} {}", v.kind, v.field), v.value.to_plain_json())
+        });
+        let own = [
+            ("tiers".to_owned(), json!(b.tiers)),
+            ("providers".to_owned(), json!(b.providers)),
+            ("only".to_owned(), json!(b.only)),
+        ];
+        rules.chain(values).chain(own).collect()
+    };
+    let (old, new) = (parts(before), parts(after));
+    let places: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let edit = |place: &String| {
+        let (a, b) = (old.get(place).unwrap_or(&Json::Null), new.get(place).unwrap_or(&Json::Null));
+        (a != b).then(|| Edit { place: place.clone(), before: a.clone(), after: b.clone() })
+    };
+    places.into_iter().filter_map(edit).collect()
+}
+
 /// Checks a set of baselines and names everything wrong.
 pub fn check(baselines: &[Baseline]) -> Vec<BaselineError> {
     let mut out = Vec::new();
     let mut stands: BTreeMap<(&Arc<str>, &Arc<str>), &Baseline> = BTreeMap::new();
     for b in baselines {
-        let parts: Vec<_> = b.version.split('.').map(str::parse::<u32>).collect();
-        if parts.len() != 3 || parts.iter().any(Result::is_err) {
+        if version_of(&b.version).is_none() {
             out.push(BaselineError::Version { name: b.name.clone(), version: b.version.clone() });
         }
         let mut seen = BTreeSet::new();

@@ -13,7 +13,8 @@ mod drift;
 mod shape;
 
 pub use baseline::{
-    Baseline, BaselineError, BaselineRule, BaselineRun, Deviation, Status, active, check, inputs_digest,
+    Baseline, BaselineError, BaselineRule, BaselineRun, Deviation, Edit, Status, active, check, differences,
+    inputs_digest, version_of,
 };
 pub use compare::Difference;
 pub use drift::{

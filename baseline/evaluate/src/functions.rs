@@ -32,7 +32,8 @@ pub(crate) mod host {
 
 /// End-of-support dates of product cycles.
 pub trait EndOfSupport: Sync {
-    /// When support of a version of a product ends; none when not known.
+    /// When standard support of a version of a product ends; none when the data do not know it. A rule that asks then is
+    /// unknown.
     fn end(&self, product: &str, version: &str) -> Option<Time>;
 }
 

@@ -216,7 +216,14 @@ impl Host for World<'_> {
                 None => Self::not_asked(text(0)),
             },
             host::ACCOUNT => Val::Object(self.account()),
-            host::RUNTIME_END => self.helpers.end_of_support.end(text(0), text(1)).map_or(Val::Null, Val::Time),
+            host::RUNTIME_END => match self.helpers.end_of_support.end(text(0), text(1)) {
+                Some(end) => Val::Time(end),
+                None => {
+                    let mut unknown = Unknown::new(Reason::NotAsked, "end-of-support data");
+                    unknown.detail = format!("they do not know {} {}; a newer edition may", text(0), text(1));
+                    Val::unknown(Arc::new(unknown))
+                }
+            },
             host::PUBLIC_STATEMENTS..=host::ESCALATIONS => {
                 self.call_policy(function, args).unwrap_or_else(|| Val::no_overload("policy function", args))
             }

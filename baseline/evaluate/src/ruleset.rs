@@ -99,6 +99,7 @@ pub struct RuleSet {
     digest: String,
     /// The parts of conditions that are the same for every resource, by number: program and part.
     shared: Vec<(Arc<Program>, u32)>,
+    selection: Selection,
 }
 
 /// Positions of the variables every rule has; `part` comes after them.
@@ -144,6 +145,7 @@ impl RuleSet {
                 Err(wrong) => problems.extend(wrong),
             }
         }
+        set.selection = selection.clone();
         set.digest = digest.finalize().iter().map(|b| format!("{b:02x}")).collect();
         (set, problems)
     }
@@ -151,6 +153,20 @@ impl RuleSet {
     /// What the rules need to have read.
     pub fn needs(&self) -> &Needs {
         &self.needs
+    }
+
+    /// What was wanted when these were compiled.
+    pub fn selection(&self) -> &Selection {
+        &self.selection
+    }
+
+    /// Gives rules the severities somebody approved for them, in place of their pages'.
+    pub fn set_severities(&mut self, severities: &BTreeMap<RuleId, Severity>) {
+        for rule in self.by_kind.values_mut().flatten() {
+            if let Some(severity) = severities.get(&rule.id) {
+                rule.severity = *severity;
+            }
+        }
     }
 
     /// SHA-256 over the rules' text and parameters, in hexadecimal.

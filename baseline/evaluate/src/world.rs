@@ -20,6 +20,8 @@ pub struct AccountFacts {
     pub name: String,
     /// `production`, `staging`, `sandbox` …; empty when nobody said.
     pub tier: String,
+    /// Classes of data in it: `personal`, `regulated-payment` …; empty when nobody said.
+    pub data_classes: Vec<String>,
     /// `active`, `suspended` …
     pub state: String,
     /// Whether it manages the organisation; none when not known.
@@ -43,6 +45,7 @@ impl Object for AccountFacts {
             "id" => Val::str(&self.id),
             "name" => Val::str(&self.name),
             "tier" => Val::str(&self.tier),
+            "data_classes" => texts(&self.data_classes),
             "state" => Val::str(&self.state),
             "management" => self.management.map_or(Val::Null, Val::Bool),
             "organization_id" => Val::str(&self.organization_id),

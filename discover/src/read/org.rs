@@ -24,7 +24,7 @@ fn owned(value: &Value, path: &str) -> Option<String> {
 }
 
 /// One entry of `organizations:ListAccounts` (`Accounts[]`): Id, Arn, Email, Name, Status, State, JoinedMethod,
-/// JoinedTimestamp, and, when the caller added them, ParentId and Tags.
+/// JoinedTimestamp, and, when the caller added them, ParentId or OuPath (`Root/Workloads/Production`), and Tags.
 pub(super) fn aws(value: &Value, number: u64, mapping: &Mapping, gather: &mut Gather) {
     let Some(account) = json::text(value, "Id").and_then(|id| AccountKey::new(Provider::Aws, id).ok()) else {
         return gather.lost(number, "entry has no account number in `Id`");
@@ -38,7 +38,7 @@ pub(super) fn aws(value: &Value, number: u64, mapping: &Mapping, gather: &mut Ga
     let f = &mut sighting.facts;
     f.name = owned(value, "Name");
     f.email = owned(value, "Email").map(|e| e.to_lowercase());
-    f.native_parent = owned(value, "ParentId");
+    f.native_parent = owned(value, "OuPath").or_else(|| owned(value, "ParentId"));
     // `State` follows `Status`, which AWS retires on 2026-09-09.
     f.status = json::text(value, "State").or_else(|| json::text(value, "Status")).and_then(status);
     // An invited account is older than its membership.

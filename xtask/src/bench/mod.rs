@@ -2,6 +2,7 @@
 //! prints its figures beside a limit or a peer measured in the same run. `docs/performance.md` keeps the figures.
 
 mod check;
+mod discover;
 mod eval;
 mod identity;
 mod scan;
@@ -40,6 +41,11 @@ const BENCHES: &[Bench] = &[
         name: "identity",
         about: "reach of 10,000 principals; escalation beside PMapper, lint beside Parliament [--pmapper PYTHON] [--parliament PYTHON] [--principals N] [--limit SECONDS]",
         run: identity::run,
+    },
+    Bench {
+        name: "discover",
+        about: "reading a bill of a million lines against 5 CPU-s and 100 MB [--lines N]",
+        run: discover::run,
     },
 ];
 

@@ -35,6 +35,8 @@ pub fn run(globals: &Globals, args: DemoArgs) -> Result<u8, Failure> {
         let own = AccountId::from(include_str!("../../demo/management.txt").trim());
         let options = AwsOptions { org: true, ..AwsOptions::default() };
         let targets = plumb_run::discover(&replay, None, &own, home, &options, |_| {}).await?;
+        let around = plumb_run::survey(&replay, &own, home, &targets, false).await;
+        plumb_run::accounts::keep_readings(&mut record, &around.readings, now)?;
         let scan = ScanOptions {
             started: context::now(),
             now,

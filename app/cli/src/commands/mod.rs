@@ -29,10 +29,14 @@ pub mod score;
 pub mod transition;
 pub mod watch;
 
+pub mod accounts;
 pub mod attest;
+pub mod baseline;
+pub mod drift;
 pub mod exposure;
 pub mod retention;
 pub mod reviews;
+pub mod score_policy;
 pub mod work;
 
 use crate::{args::Cli, out, out::Failure};

@@ -82,6 +82,14 @@ pub fn run(globals: &Globals, args: ScanArgs) -> Result<u8, Failure> {
             }
         })
         .await?;
+        if options.org {
+            let seen =
+                plumb_run::survey(wire, &connected.account, &connected.home, &targets, !args.no_sign_ins).await;
+            for gap in &seen.gaps {
+                show.note(format!("around the accounts: {gap}"));
+            }
+            plumb_run::accounts::keep_readings(&mut record, &seen.readings, now)?;
+        }
         let scan_options = ScanOptions {
             started: context::now(),
             now,
@@ -229,6 +237,7 @@ fn summary_json(outcome: &Outcome, stats: &Json, open: &BTreeMap<String, i64>) -
         "resources": outcome.resources,
         "verdicts": { "pass": pass, "fail": fail, "unknown": unknown, "not_applicable": not_applicable },
         "findings": { "open": open, "new": change(Change::New), "reopened": change(Change::Reopened), "fixed": change(Change::Fixed), "gone": change(Change::Gone) },
+        "baselines": outcome.baselines,
         "gaps": outcome.gaps,
         "stats": stats,
     })
@@ -262,6 +271,7 @@ fn text_summary(outcome: &Outcome, stats: &Json, open: &BTreeMap<String, i64>) {
         ("calls", format!("{} ({} retried, {} throttled)", number("calls"), number("retries"), number("throttles"))),
         ("verdicts", format!("{pass} pass, {fail} fail, {unknown} unknown, {not_applicable} not applicable")),
         ("coverage", format!("{covered:.1} % of what applies could be judged")),
+        ("baseline", baselines(outcome)),
         ("open", if by_severity.is_empty() { "none".into() } else { by_severity.join(", ") }),
         (
             "changed",
@@ -285,6 +295,18 @@ fn text_summary(outcome: &Outcome, stats: &Json, open: &BTreeMap<String, i64>) {
     if gaps.len() > 3 {
         out::line(format!("{:<12}{} more reasons: plumb coverage --gaps", "", gaps.len() - 3));
     }
+}
+
+/// `tier-one@1.2.0 (3 accounts), catalog (2 accounts)`.
+fn baselines(outcome: &Outcome) -> String {
+    let mut count: BTreeMap<&str, usize> = BTreeMap::new();
+    outcome.baselines.values().for_each(|label| *count.entry(label).or_default() += 1);
+    let each = count.iter().map(|(label, n)| match (*label, *n) {
+        (plumb_run::baselines::CATALOG, n) => format!("none in force for {n} accounts: rules as their pages say"),
+        (label, 1) => format!("{label} (1 account)"),
+        (label, n) => format!("{label} ({n} accounts)"),
+    });
+    each.collect::<Vec<_>>().join(", ")
 }
 
 /// What is asked for, as the record keeps it.

@@ -9,10 +9,12 @@ use crate::{
 use clap::{Args, Subcommand, ValueEnum};
 use plumb_assess::identity::aws::{escalate::Admin, escalations};
 use plumb_catalog::Catalog;
+use plumb_discover::LabelKind;
 use plumb_model::Severity;
 use plumb_record::{FindingRow, Query, Record};
+use plumb_run::scores::{self, Joins};
 use plumb_score::{
-    Context, Evidence, Feeds, Policy, Signals, Subject, explain, score_line,
+    Context, Evidence, Feeds, Policy, Signals, Subject, Support, explain, score_line,
     signal::{AccountFacts, Criticality, DataClass, Exposure, IdentityReach, Signal},
     simulate, tenths,
 };
@@ -57,8 +59,18 @@ pub enum ScoreCommand {
         #[arg(long, value_name = "N")]
         limit: Option<usize>,
     },
-    /// Print the score policy in force, to be changed and tried
-    Policy,
+    /// Print the score policy in force; propose, approve, list policies
+    Policy {
+        /// What to do; default print the one in force, to be changed and tried
+        #[command(subcommand)]
+        command: Option<super::score_policy::PolicyCommand>,
+    },
+    /// Say what thresholds fit what the team fixed in the last 12 weeks, and what they would have done to them
+    Calibrate(super::score_policy::CalibrateArgs),
+    /// Score accounts, each with its coverage
+    Accounts(super::score_policy::StandingArgs),
+    /// Score teams, each with its coverage
+    Teams(super::score_policy::StandingArgs),
 }
 
 /// `plumb feed`
@@ -82,6 +94,12 @@ pub enum FeedCommand {
     },
     /// Show every feed with its edition, age and digest
     Status,
+    /// List resources with the version they run and when its support ends
+    Support {
+        /// Only what is out of standard support, or soon will be
+        #[arg(long)]
+        ended: bool,
+    },
 }
 
 /// The feeds that can be imported.
@@ -93,12 +111,30 @@ pub enum FeedKind {
     Epss,
     /// A vendor's advisory (CSAF 2.0 JSON)
     Csaf,
+    /// What a vulnerability scanner proved: CSV with `resource` and `cve`, or JSON lines
+    Vulnerabilities,
+    /// Classes of data found by Amazon Macie (JSON)
+    Macie,
+    /// Classes of data found by another tool (OCSF Data Security Findings)
+    Ocsf,
+    /// Classes of data by resource (CSV)
+    DataClasses,
+    /// What names and tags of resources tell about data (JSON: tag_keys, patterns, data_classes)
+    DataPatterns,
 }
 
 /// Where feeds are kept on the record.
 const FEEDS: &str = "feed";
 
-fn policy(path: Option<&PathBuf>) -> Result<Policy, Failure> {
+/// The policy of a file, else the one in force on the record.
+pub(super) fn policy_on(record: &Record, path: Option<&PathBuf>) -> Result<Policy, Failure> {
+    match path {
+        Some(_) => policy(path),
+        None => scores::policy_in_force(record).map_err(super::people::refused),
+    }
+}
+
+pub(super) fn policy(path: Option<&PathBuf>) -> Result<Policy, Failure> {
     match path {
         None => Ok(Policy::default()),
         Some(path) => {
@@ -114,24 +150,30 @@ pub fn run(globals: &Globals, args: ScoreArgs) -> Result<u8, Failure> {
             let policy = policy(args.policy.as_ref())?;
             each_line(batch, |line| score_line(line, &policy))?;
         }
-        (Some(ScoreCommand::Explain { finding, policy: file }), _) => {
-            explain_finding(globals, finding, &policy(file.as_ref())?)?
-        }
+        (Some(ScoreCommand::Explain { finding, policy: file }), _) => explain_finding(globals, finding, file.as_ref())?,
         (Some(ScoreCommand::Simulate { policy: file, from, limit }), _) => {
-            let (before, after) = (policy(from.as_ref())?, policy(Some(file))?);
-            simulate_all(globals, &before, &after, *limit)?;
+            let before = policy_on(&context::record_read_only(globals)?, from.as_ref())?;
+            simulate_all(globals, &before, &policy(Some(file))?, *limit)?;
         }
-        (Some(ScoreCommand::Policy), _) => {
-            let value: Json = serde_json::from_str(&Policy::default().to_json())?;
-            out::line(serde_json::to_string_pretty(&value)?);
+        (Some(ScoreCommand::Policy { command }), _) => return super::score_policy::policy(globals, command.as_ref()),
+        (Some(ScoreCommand::Calibrate(args)), _) => return super::score_policy::calibrate(globals, args),
+        (Some(ScoreCommand::Accounts(args)), _) => return super::score_policy::standings(globals, args, false),
+        (Some(ScoreCommand::Teams(args)), _) => return super::score_policy::standings(globals, args, true),
+        (None, None) => {
+            return Err(Failure::usage("say --batch FILE, or explain, simulate, policy, calibrate, accounts or teams"));
         }
-        (None, None) => return Err(Failure::usage("say --batch FILE, or explain, simulate or policy")),
     }
     Ok(0)
 }
 
 /// What the record knows that bears on scores.
-struct Facts {
+pub(super) struct Facts {
+    /// The list of accounts.
+    pub estate: plumb_discover::Estate,
+    /// The feeds.
+    pub feeds: Feeds,
+    /// Drift, vulnerabilities, support, data, hard rules.
+    joins: Joins,
     /// Of accounts: what makes them critical, and their data classes.
     accounts: BTreeMap<String, (AccountFacts, Vec<String>)>,
     /// Of resources: how far they are open, by which finding's rule.
@@ -141,8 +183,10 @@ struct Facts {
 }
 
 impl Facts {
-    fn of(record: &Record) -> Result<Self, Failure> {
-        let estate = super::estate::of_record(record, None)?;
+    pub(super) fn of(record: &Record, catalog: &Catalog) -> Result<Self, Failure> {
+        let estate = plumb_run::accounts::current_estate(record, None)?;
+        let feeds = feeds(record)?;
+        let joins = Joins::on(record, catalog, &feeds, &estate, context::now()).map_err(super::people::refused)?;
         let accounts = estate.accounts.values().map(|a| {
             let facts = AccountFacts {
                 tier: a.tier().to_string(),
@@ -168,7 +212,7 @@ impl Facts {
         let admins = details.principals.iter().zip(&found.standings);
         let admins = admins.filter(|(_, s)| s.admin != Admin::No || s.can_become_admin);
         let admins = admins.map(|(p, s)| (p.arn.clone(), s.admin != Admin::No)).collect();
-        Ok(Self { accounts, exposed, admins })
+        Ok(Self { estate, feeds, joins, accounts, exposed, admins })
     }
 }
 
@@ -195,21 +239,31 @@ fn proves(finding: &FindingRow) -> Option<Exposure> {
 const MANY_USERS: u64 = 100_000;
 
 /// The levels the record knows for a finding; everything else stays at its unknown level.
-fn signals(
+pub(super) fn signals(
     finding: &FindingRow,
     catalog: &Catalog,
     known: &Facts,
-    feeds: &Feeds,
     policy: &Policy,
 ) -> (Signals, BTreeMap<Signal, Evidence>) {
     let severity: Severity = finding.severity.parse().unwrap_or(Severity::Medium);
     let mut s = Signals::of(severity);
+    let joins = &known.joins;
     let mut evidence = BTreeMap::new();
     let mut say = |signal, source: String| {
         let observed_at = finding.last_seen.parse().ok();
         evidence.insert(signal, Evidence { reference: Some(finding.id.clone()), source, observed_at });
     };
     say(Signal::Severity, format!("rule {}", finding.rule));
+    // How bad a version is, its dates say: past support high, near its end or in paid support medium.
+    let supported = joins.support.get(&finding.resource).filter(|_| finding.topic == "vuln.supported-version");
+    if let Some((found, level)) = supported.and_then(|f| Some((f, f.support.severity()?))) {
+        s.severity = level;
+        let edition = known.feeds.info().find(|i| i.name == "eol").map_or("", |i| i.version.as_str());
+        say(
+            Signal::Severity,
+            format!("{} {}: {} (end-of-support data {edition})", found.product, found.version, said(&found.support)),
+        );
+    }
     if let Some((level, rule)) = known.exposed.get(&finding.resource) {
         s.exposure = *level;
         say(Signal::Exposure, format!("rule {rule} fails for it"));
@@ -219,7 +273,13 @@ fn signals(
         let how = if *already { "is an administrator" } else { "can become an administrator" };
         say(Signal::Identity, format!("{} {how}", finding.name));
     }
-    say(Signal::Drift, "not compared with a baseline or code".into());
+    match joins.drift.get(&finding.id) {
+        Some(drifted) => {
+            s.drift = drifted.level;
+            say(Signal::Drift, drifted.because.clone());
+        }
+        None => say(Signal::Drift, "no drift on record: since the scan before, from approved values, from code".into()),
+    }
     if let Some((facts, classes)) = known.accounts.get(&finding.account) {
         s.account = Criticality::of(facts, MANY_USERS);
         if s.account != Criticality::Unknown {
@@ -230,27 +290,63 @@ fn signals(
             say(Signal::Data, format!("default of account {} on the estate", finding.account));
         }
     }
-    let subject = Subject { cves: &[], topic: &finding.topic, ports: &[], resource_type: "" };
-    let exploited = feeds.exploitation(&subject, s.exposure);
+    if let Some(found) = joins.data.get(&finding.resource)
+        && let Some(first) = found.statements.first()
+    {
+        s.data = DataClass::worst_of([found.class.name()]);
+        say(Signal::Data, format!("{}: {}", first.source, first.detail));
+    }
+    let cves = joins.cves_of(&finding.resource);
+    let types = catalog.kinds.get(finding.kind.as_str()).map(|k| k.cloudformation.as_slice()).unwrap_or_default();
+    let ports = ports(finding);
+    let subject = Subject {
+        cves: &cves,
+        topic: &finding.topic,
+        ports: &ports,
+        resource_type: types.first().map_or("", String::as_str),
+    };
+    let exploited = known.feeds.exploitation(&subject, s.exposure);
     s.exploitation = exploited.level;
     let named = exploited.because.join("; ");
     say(Signal::Exploitation, if named.is_empty() { "no data set names it".into() } else { named });
     if let Some(rule) = catalog.rules.get(finding.rule.as_str()) {
-        s.hard = policy.is_hard(&rule.id, rule.hard, s.account);
+        let by_baseline = joins.hard.get(&finding.account).filter(|(_, rules)| rules.contains(&rule.id));
+        s.hard = policy.is_hard(&rule.id, rule.hard || by_baseline.is_some(), s.account);
         if s.hard {
-            say(Signal::Floor, format!("rule {} is part of the hard baseline", finding.rule));
+            let by = by_baseline.map_or("the hard baseline", |(label, _)| label.as_str());
+            say(Signal::Floor, format!("rule {} is hard in {by}", finding.rule));
         }
     }
     (s, evidence)
 }
 
-fn explain_finding(globals: &Globals, id: &str, policy: &Policy) -> Result<(), Failure> {
+/// What the dates of a version say, in words.
+pub(super) fn said(support: &Support) -> String {
+    match support {
+        Support::Supported => "supported".into(),
+        Support::EndsSoon(at) => format!("support ends on {}", at.date()),
+        Support::Extended(at) => format!("only in paid extended support, until {}", at.date()),
+        Support::Ended(Some(at)) => format!("support ended on {}", at.date()),
+        Support::Ended(None) => "support has ended".into(),
+        Support::Unknown => "not in the data".into(),
+    }
+}
+
+/// The ports a finding's observed values name.
+fn ports(finding: &FindingRow) -> Vec<u16> {
+    let leaves = finding.because.iter().filter(|l| l.path.contains("port"));
+    leaves.filter_map(|l| u16::try_from(l.observed.as_int()?).ok()).collect()
+}
+
+fn explain_finding(globals: &Globals, id: &str, file: Option<&PathBuf>) -> Result<(), Failure> {
     let record = context::record_read_only(globals)?;
+    let policy = &policy_on(&record, file)?;
     let finding = record.finding(id).map_err(|e| Failure::usage(e.to_string()))?;
-    let (catalog, feeds, accounts) = (context::catalog(globals)?, feeds(&record)?, Facts::of(&record)?);
-    let (s, evidence) = signals(&finding, &catalog, &accounts, &feeds, policy);
+    let catalog = context::catalog(globals)?;
+    let known = Facts::of(&record, &catalog)?;
+    let (s, evidence) = signals(&finding, &catalog, &known, policy);
     let now = context::now();
-    let status = feeds.status(now);
+    let status = known.feeds.status(now);
     let explanation = explain(&s, policy, now, &Context { evidence, feeds: &status, previous: None });
     if out::format(globals) != Format::Text {
         let mut value = serde_json::to_value(&explanation)?;
@@ -297,10 +393,11 @@ fn explain_finding(globals: &Globals, id: &str, policy: &Policy) -> Result<(), F
 
 fn simulate_all(globals: &Globals, before: &Policy, after: &Policy, limit: Option<usize>) -> Result<(), Failure> {
     let record = context::record_read_only(globals)?;
-    let (catalog, feeds, accounts) = (context::catalog(globals)?, feeds(&record)?, Facts::of(&record)?);
+    let catalog = context::catalog(globals)?;
+    let known = Facts::of(&record, &catalog)?;
     let mut rows = Vec::new();
     for finding in record.findings(&Query { limit, ..Query::default() })? {
-        let (s, _) = signals(&finding, &catalog, &accounts, &feeds, after);
+        let (s, _) = signals(&finding, &catalog, &known, after);
         let simulated = simulate(&s, before, after);
         if simulated.before != simulated.after {
             rows.push(json!({
@@ -322,7 +419,7 @@ fn simulate_all(globals: &Globals, before: &Policy, after: &Policy, limit: Optio
 }
 
 /// The bundled feeds with what was imported.
-fn feeds(record: &Record) -> Result<Feeds, Failure> {
+pub(super) fn feeds(record: &Record) -> Result<Feeds, Failure> {
     let mut feeds = Feeds::bundled();
     for (id, doc) in record.documents(FEEDS)? {
         let bytes = match (doc.get("text").and_then(Json::as_str), doc.get("hex").and_then(Json::as_str)) {
@@ -361,6 +458,7 @@ pub fn feed(globals: &Globals, args: FeedArgs) -> Result<u8, Failure> {
                 FeedKind::Kev => "kev",
                 FeedKind::Epss => "epss",
                 FeedKind::Csaf => "csaf",
+                other => return import_facts(globals, other, &file, &bytes),
             };
             let name = load(&mut feeds, short, &bytes)?;
             let Some(info) = feeds.info().find(|i| i.name == name).cloned() else {
@@ -418,6 +516,66 @@ pub fn feed(globals: &Globals, args: FeedArgs) -> Result<u8, Failure> {
                 vec![text("name"), text("version"), text("age_days"), text("entries"), text("warning")]
             })?;
         }
+        FeedCommand::Support { ended } => {
+            let record = context::record_read_only(globals)?;
+            let mut rows =
+                scores::supported(&record, &feeds(&record)?, context::now()).map_err(super::people::refused)?;
+            rows.retain(|r| !ended || r.support.severity().is_some());
+            out::rows(globals, &rows, &["account", "kind", "resource", "product", "version", "support"], |r| {
+                vec![
+                    r.account.clone(),
+                    r.kind.clone(),
+                    super::scan::short(&r.name, 40),
+                    r.product.into(),
+                    r.version.clone(),
+                    said(&r.support),
+                ]
+            })?;
+        }
     }
+    Ok(0)
+}
+
+/// Takes what other tools found out about resources: vulnerabilities and classes of data.
+fn import_facts(globals: &Globals, kind: FeedKind, file: &std::path::Path, bytes: &[u8]) -> Result<u8, Failure> {
+    let mut record = context::record(globals)?;
+    let now = context::now();
+    let text =
+        || String::from_utf8(bytes.to_vec()).map_err(|_| Failure::usage(format!("`{}` is not UTF-8", file.display())));
+    let refused = super::people::refused;
+    let (what, kept) = match kind {
+        FeedKind::Vulnerabilities => {
+            ("vulnerabilities", scores::import_vulnerabilities(&mut record, &text()?, now).map_err(refused)?)
+        }
+        FeedKind::DataPatterns => {
+            let said: scores::Conventions =
+                serde_json::from_str(&text()?).map_err(|e| Failure::usage(format!("`{}`: {e}", file.display())))?;
+            scores::keep_conventions(&mut record, &said).map_err(refused)?;
+            ("data-patterns", said.patterns.len() + said.tag_keys.len() + said.data_classes.len())
+        }
+        _ => {
+            let label = match kind {
+                FeedKind::Macie => LabelKind::Macie,
+                FeedKind::Ocsf => LabelKind::Ocsf,
+                _ => LabelKind::Csv,
+            };
+            let mut input = bytes;
+            let (labels, problems) =
+                plumb_discover::read_labels(label, &mut input, &plumb_discover::Mapping::default());
+            for (problem, count) in &problems {
+                out::note(globals, format!("plumb: {}: {problem} (×{count})", file.display()));
+            }
+            if labels.is_empty() {
+                return Err(Failure::usage(format!("`{}` names no class of any resource", file.display())));
+            }
+            scores::keep_labels(&mut record, label.name(), &labels, now).map_err(refused)?;
+            ("data-classes", labels.len())
+        }
+    };
+    out::line(if out::format(globals) == Format::Text {
+        format!("{what}: {kept} kept")
+    } else {
+        json!({ "kind": what, "kept": kept }).to_string()
+    });
     Ok(0)
 }

@@ -52,7 +52,8 @@ pub fn facts(account: &AccountRow) -> AccountFacts {
     AccountFacts {
         id: account.id.clone(),
         name: account.name.clone(),
-        tier: String::new(),
+        tier: account.doc.get("tier").and_then(Json::as_str).unwrap_or_default().to_owned(),
+        data_classes: list("data_classes"),
         state: account.state.clone(),
         management: target.and_then(|t| t.get("management")).and_then(Json::as_bool),
         organization_id: text("organization"),
@@ -90,17 +91,25 @@ pub fn each_verdict(
             "plumb: rules or parameters have changed since this scan; these are the verdicts by today's",
         );
     }
+    let judging = plumb_run::baselines::Judging::of_scan(record, catalog, &rules, ScanId(scan.id.0))?;
+    let labels: std::collections::BTreeMap<String, String> = plumb_run::baselines::runs(record)?
+        .into_iter()
+        .filter(|r| r.scan == scan.id.0)
+        .map(|r| (r.run.account.to_string(), r.run.baseline))
+        .collect();
     let latest = record.scan(None)?.id == scan.id;
     let now: Time = scan.judged_at.parse()?;
     for row in record.accounts()? {
         if account.is_some_and(|wanted| wanted != row.id) {
             continue;
         }
+        let facts = facts(&row);
+        let label = labels.get(&row.id).map_or(plumb_run::baselines::CATALOG, String::as_str);
         plumb_run::judge_account::<Failure>(
             record,
-            &rules,
+            judging.labelled(label).rules,
             ScanId(scan.id.0),
-            &facts(&row),
+            &facts,
             now,
             Explain::Everything,
             !latest,
@@ -130,12 +139,24 @@ pub fn run(globals: &Globals, args: VerdictArgs) -> Result<u8, Failure> {
             if whole {
                 put("[");
             }
+            let known: std::collections::BTreeMap<String, Json> = record
+                .accounts()?
+                .iter()
+                .map(|a| {
+                    let facts = facts(a);
+                    (facts.id, json!({ "tier": facts.tier, "data_classes": facts.data_classes }))
+                })
+                .collect();
             each_verdict(globals, &record, &catalog, &scan, account, |v, severity| {
                 if whole && !first {
                     put(",");
                 }
                 first = false;
-                put(&row(&catalog, v, severity).to_string());
+                let mut line = row(&catalog, v, severity);
+                if let (Some(object), Some(about)) = (line.as_object_mut(), known.get(v.account.as_str())) {
+                    object.insert("account_facts".into(), about.clone());
+                }
+                put(&line.to_string());
                 put("\n");
                 Ok(())
             })?;

@@ -6,6 +6,7 @@ use crate::{
     context, out,
     out::Failure,
 };
+use plumb_drift::What;
 use plumb_model::{FindingKey, Source};
 use serde_json::{Value as Json, json};
 
@@ -21,10 +22,15 @@ pub fn run(globals: &Globals, args: WhyArgs) -> Result<u8, Failure> {
         .ok()
         .and_then(|text| serde_json::from_str(&text).ok());
     let controls = rule.map(|r| catalog.controls_of(r)).unwrap_or_default();
+    let changed = plumb_run::drift::of_finding(&record, &catalog, &finding)?;
+    let runs = plumb_run::baselines::runs(&record)?;
+    let judged_by = runs.iter().rfind(|r| r.run.account.as_str() == finding.account).map(|r| r.run.baseline.clone());
     if matches!(globals.format, Some(Format::Json | Format::Jsonl)) {
         let mut value = super::findings::row(&finding);
         if let Some(object) = value.as_object_mut() {
             object.insert("history".into(), json!(history));
+            object.insert("baseline".into(), json!(judged_by));
+            object.insert("changed".into(), json!(changed));
             object.insert("controls".into(), json!(controls));
             object.insert("fix".into(), json!(rule.map(|r| r.section("How to fix"))));
             object.insert("why_it_matters".into(), json!(rule.map(|r| r.section("Why it matters"))));
@@ -45,6 +51,10 @@ pub fn run(globals: &Globals, args: WhyArgs) -> Result<u8, Failure> {
         "  seen      first {}, last {}, opened {} time(s)",
         finding.first_seen, finding.last_seen, finding.occurrences
     ));
+    match judged_by.as_deref() {
+        None | Some(plumb_run::baselines::CATALOG) => {}
+        Some(label) => out::line(format!("  baseline  {label}")),
+    }
     if let Some(since) = &finding.unknown_since {
         out::line(format!("  stale     not judged since {since}: the facts were out of reach"));
     }
@@ -56,6 +66,21 @@ pub fn run(globals: &Globals, args: WhyArgs) -> Result<u8, Failure> {
         if leaf.source != Source::Derived {
             out::line(format!("    said by   {}", leaf.source));
         }
+    }
+    if !changed.is_empty() {
+        out::line("\nWhat changed before it opened");
+    }
+    for drift in &changed {
+        out::line(match &drift.what {
+            What::Appeared => "  the resource is new".to_owned(),
+            What::Gone => "  the resource was not there".to_owned(),
+            What::Changed(c) => format!(
+                "  {}: {} → {}",
+                c.path,
+                short_json(&c.before.to_plain_json()),
+                short_json(&c.after.to_plain_json())
+            ),
+        });
     }
     if let Some(raw) = &raw {
         let shown = if args.raw {

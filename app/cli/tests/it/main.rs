@@ -12,3 +12,5 @@ mod machine;
 mod plan;
 mod twin;
 mod watch;
+
+mod accounts;

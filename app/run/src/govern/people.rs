@@ -59,7 +59,7 @@ impl Session {
     }
 
     /// The entry with this session's marks.
-    pub(super) fn mark(&self, mut event: log::Event) -> log::Event {
+    pub(crate) fn mark(&self, mut event: log::Event) -> log::Event {
         event.session.clone_from(&self.session);
         event.policy.clone_from(&self.policy.version);
         event.request.clone_from(&self.request);

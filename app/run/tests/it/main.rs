@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod accounts;
+
 use plumb_catalog::{Catalog, File};
 use plumb_govern::{
     bundle,

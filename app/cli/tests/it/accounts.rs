@@ -1,0 +1,296 @@
+//! Accounts, baselines, drift and scores, through the binary (D10 D33 B43 O11 O12 S20 S33 T02 T14).
+
+use serde_json::Value as Json;
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+fn folder(name: &str) -> PathBuf {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("accounts-{name}"));
+    let _ = std::fs::remove_dir_all(&dir);
+    std::fs::create_dir_all(&dir).unwrap();
+    dir
+}
+
+fn plumb(dir: &Path, actor: &str, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_plumb"))
+        .args(args)
+        .env_remove("PLUMB_CONFIG")
+        .env_remove("PLUMB_RULES")
+        .env_remove("PLUMB_ACTOR")
+        .env("PLUMB_DB", dir.join("record.db"))
+        .env("XDG_CONFIG_HOME", dir.join("config"))
+        .args(if actor.is_empty() { Vec::new() } else { vec!["--actor", actor] })
+        .current_dir(dir)
+        .output()
+        .unwrap()
+}
+
+/// Runs, checks the exit code, and reads standard output as one JSON document.
+fn json(dir: &Path, actor: &str, args: &[&str], code: i32) -> Json {
+    let out = plumb(dir, actor, args);
+    let (stdout, stderr) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    assert_eq!(out.status.code(), Some(code), "{args:?}\n{stdout}\n{stderr}");
+    serde_json::from_str(&stdout).unwrap_or(Json::Null)
+}
+
+/// Runs what must be refused, and returns what was said.
+fn refused(dir: &Path, actor: &str, args: &[&str], code: i32) -> String {
+    let out = plumb(dir, actor, args);
+    let stderr = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert_eq!(out.status.code(), Some(code), "{args:?}\n{stderr}");
+    stderr
+}
+
+fn people(dir: &Path) {
+    json(dir, "", &["people", "add", "root", "--role", "admin"], 0);
+    json(dir, "root", &["people", "add", "erin", "--role", "engineer"], 0);
+    json(dir, "root", &["people", "add", "anna", "--role", "approver"], 0);
+}
+
+const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../discover/tests/data");
+
+#[test]
+fn sources_and_people_make_one_list() {
+    let dir = folder("list");
+    // Works before there is anybody, and before any scan.
+    json(&dir, "", &["accounts", "set", "444455556666", "--owner", "ann", "--tier", "sandbox"], 0);
+    assert!(refused(&dir, "", &["accounts", "set", "444455556666", "--tier", "gold"], 2).contains("no tier `gold`"));
+    std::fs::write(dir.join("sheet.csv"), "Konto;Zweck;Stufe\n777788889999;reporting for finance;gold\n").unwrap();
+    std::fs::write(
+        dir.join("map.json"),
+        r#"{"columns":{"native_id":"Konto","business_purpose":"Zweck","tier":"Stufe"},"tiers":{"gold":"tier1"}}"#,
+    )
+    .unwrap();
+    let sources = |extra: &[&str]| -> Vec<String> {
+        let mut args = vec!["discover".to_owned()];
+        for (kind, file) in
+            [("aws-organizations", "organizations.json"), ("aws-cur", "cur-2.0.csv"), ("okta-log", "okta.jsonl")]
+        {
+            args.extend(["--source".into(), format!("{kind}={DATA}/{file}")]);
+        }
+        args.extend(["--source".into(), "landing-zone=sheet.csv".into(), "--save".into()]);
+        args.extend(extra.iter().map(|e| (*e).to_owned()));
+        args
+    };
+    let run = |extra: &[&str]| {
+        let args = sources(extra);
+        json(&dir, "", &args.iter().map(String::as_str).collect::<Vec<_>>(), 0)
+    };
+    run(&["--mapping", "landing-zone=map.json", "--now", "2026-11-20T12:00:00Z"]);
+    // The mapping was saved with the first run.
+    let estate = run(&["--now", "2026-11-21T12:00:00Z"]);
+    let sheet = &estate["accounts"]["aws:777788889999"];
+    assert_eq!(sheet["facts"]["tier"], "tier1", "{sheet}");
+    assert_eq!(estate["metrics"]["sources_read"], 4);
+    assert!(estate["metrics"]["time_to_appear"]["p95_seconds"].is_i64());
+
+    let rows = json(&dir, "", &["accounts"], 0);
+    let row = |id: &str| rows.as_array().unwrap().iter().find(|r| r["native_id"] == id).unwrap().clone();
+    assert_eq!(row("444455556666")["tier"], "sandbox");
+    assert!(row("777788889999")["gaps"].as_array().unwrap().iter().any(|g| g == "org-root"));
+    let summary = json(&dir, "", &["accounts", "summary"], 0);
+    assert!(
+        summary["contradictions"].as_array().unwrap().iter().any(|c| c["kind"] == "billed-not-in-landing-zone"),
+        "{summary}"
+    );
+
+    // The list as CSV, filled in, and read back for many accounts at once; one wrong row keeps everything out.
+    let csv = String::from_utf8(plumb(&dir, "", &["accounts", "-F", "csv"]).stdout).unwrap();
+    let heading = csv.lines().next().unwrap().to_owned();
+    let column = |name: &str| heading.split(',').position(|c| c == name).unwrap();
+    let filled = |tier: &str| {
+        let mut cells: Vec<String> = vec![String::new(); heading.split(',').count()];
+        for (name, value) in
+            [("provider", "aws"), ("native_id", "777788889999"), ("tier", tier), ("owner_team", "=cmd|x")]
+        {
+            cells[column(name)] = value.into();
+        }
+        format!("{heading}\n{}\n", cells.join(","))
+    };
+    std::fs::write(dir.join("wrong.csv"), filled("platinum")).unwrap();
+    assert!(refused(&dir, "", &["accounts", "import", "wrong.csv"], 2).contains("nothing was kept"));
+    std::fs::write(dir.join("filled.csv"), filled("production")).unwrap();
+    json(&dir, "", &["accounts", "import", "filled.csv"], 0);
+    let csv = String::from_utf8(plumb(&dir, "", &["accounts", "-F", "csv", "--tier", "production"]).stdout).unwrap();
+    assert!(csv.contains("777788889999") && csv.contains("'=cmd|x"), "{csv}");
+
+    people(&dir);
+    assert!(refused(&dir, "", &["accounts", "set", "444455556666", "--tier", "staging"], 2).contains("who acts"));
+    let due = json(&dir, "erin", &["accounts", "review"], 0);
+    assert!(due.as_array().unwrap().iter().any(|d| d["account"] == "aws:777788889999" && d["overdue"] == true));
+    let review =
+        ["accounts", "review", "777788889999", "--decide", "proposed", "--note", "one of ours, pays for itself"];
+    assert!(refused(&dir, "root", &review, 1).contains("needs engineer or approver"));
+    let done = json(&dir, "erin", &review, 0);
+    assert_eq!(done[0]["by"], "erin");
+    let left = json(&dir, "erin", &["accounts", "review"], 0);
+    assert!(!left.as_array().unwrap().iter().any(|d| d["account"] == "aws:777788889999"));
+    assert_eq!(json(&dir, "erin", &["accounts", "review", "--history"], 0)[0]["note"], "one of ours, pays for itself");
+    assert_eq!(json(&dir, "", &["audit", "verify"], 0)["sound"], true);
+}
+
+#[test]
+fn a_scan_judges_by_the_baseline_in_force_and_says_so() {
+    let dir = folder("baseline");
+    let account = "100085771961";
+    json(&dir, "", &["demo", "-q"], 0);
+    // Day one: the first scan has put the organisation on the list.
+    let rows = json(&dir, "", &["accounts"], 0);
+    assert_eq!(rows.as_array().unwrap().len(), 3);
+    assert!(
+        rows.as_array()
+            .unwrap()
+            .iter()
+            .all(|r| r["sources"]["org-root"].is_object() && r["facts"]["native_parent"].is_string())
+    );
+
+    people(&dir);
+    let set = [
+        "accounts",
+        "set",
+        account,
+        "--tier",
+        "production",
+        "--purpose",
+        "runs the shop",
+        "--owner-team",
+        "shop",
+        "--data-class",
+        "personal",
+    ];
+    json(&dir, "erin", &set, 0);
+    let rule = "aws.iam.user.access-key-rotated";
+    let draft = ["baseline", "draft", "prod", "--tier", "production", "--check", rule, "aws.s3.bucket.*"];
+    let param = format!("{rule}:max_age_days=100000");
+    let severity = format!("{rule}=critical");
+    assert!(refused(&dir, "anna", &draft, 1).contains("needs admin"));
+    json(&dir, "root", &[&draft[..], &["--param", &param, "--set-severity", &severity]].concat(), 0);
+    assert!(refused(&dir, "root", &["baseline", "approve", "prod"], 1).contains("needs approver"));
+    json(&dir, "root", &["baseline", "propose", "prod"], 0);
+    json(&dir, "anna", &["baseline", "approve", "prod"], 0);
+    assert_eq!(json(&dir, "root", &["baseline", "activate", "prod"], 0)["stage"], "active");
+    assert!(
+        refused(&dir, "root", &["baseline", "draft", "prod", "--as-version", "1.0.0", "--from", "prod"], 1)
+            .contains("new version")
+    );
+
+    let verdicts = |dir: &Path| -> Vec<Json> {
+        let out = plumb(dir, "", &["verdicts", "-F", "jsonl", "--account", account]);
+        let text = String::from_utf8(out.stdout).unwrap();
+        text.lines().map(|l| serde_json::from_str::<Json>(l).unwrap()).filter(|v| v["rule"] == rule).collect()
+    };
+    let failing = |rows: &[Json]| rows.iter().filter(|v| v["outcome"] == "fail").count();
+    let before = verdicts(&dir);
+    let summary = json(&dir, "", &["demo"], 0);
+    assert_eq!(summary["summary"]["baselines"][account], "prod@1.0.0");
+    assert_eq!(summary["summary"]["baselines"]["533886960523"], "catalog");
+    let after = verdicts(&dir);
+    assert!(failing(&before) > 0, "the demo has an old key");
+    assert_eq!(failing(&after), 0, "the baseline allows keys of any age");
+    assert!(
+        after.iter().all(|v| v["severity"] == "critical" && v["account_facts"]["tier"] == "production"),
+        "{after:?}"
+    );
+
+    let runs = json(&dir, "", &["baseline", "runs", "--account", account], 0);
+    let labels: Vec<&Json> = runs.as_array().unwrap().iter().map(|r| &r["baseline"]).collect();
+    assert_eq!(labels, ["catalog", "prod@1.0.0"]);
+    assert!(runs[1]["inputs_digest"].as_str().is_some_and(|d| d.len() == 64 && *d == runs[0]["inputs_digest"]));
+
+    // Nothing changed between two reads of the same recording, and the code that says otherwise is a difference.
+    assert_eq!(json(&dir, "", &["drift", "--fail"], 0), Json::Array(Vec::new()));
+    let bucket = format!("nw-logs-{account}");
+    std::fs::write(dir.join("main.tf"), format!("resource \"aws_s3_bucket\" \"logs\" {{ bucket = \"{bucket}\" }}\nresource \"aws_s3_bucket_versioning\" \"logs\" {{\n  bucket = aws_s3_bucket.logs.id\n  versioning_configuration {{ status = \"Enabled\" }}\n}}\n")).unwrap();
+    let drift = json(&dir, "", &["drift", "--code", ".", "--save", "--fail", "--kind", "aws.s3.bucket"], 1);
+    let row = drift.as_array().unwrap().iter().find(|d| d["path"] == "versioning").unwrap();
+    assert_eq!((row["signal"].as_str(), row["resource"].as_str().unwrap().ends_with(&bucket)), (Some("iac"), true));
+
+    // Every number has its coverage beside it; a team without a scan is not assessed.
+    json(&dir, "erin", &["accounts", "set", "444455556666", "--owner-team", "lab"], 0);
+    let teams = json(&dir, "", &["score", "teams"], 0);
+    let team = |name: &str| teams.as_array().unwrap().iter().find(|t| t["team"] == name).unwrap().clone();
+    assert_eq!((team("lab")["risk"].is_null(), team("lab")["coverage_percent"].as_u64()), (true, Some(0)));
+    assert_eq!((team("shop")["risk"].is_u64(), team("shop")["coverage_percent"].as_u64()), (true, Some(100)));
+    let accounts = json(&dir, "", &["score", "accounts"], 0);
+    assert_eq!(accounts.as_array().unwrap().last().unwrap()["coverage"]["accounts_known"], 4);
+
+    let finding = json(&dir, "", &["findings", "--account", account], 0);
+    let finding = finding
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|f| f["resource"] == row["resource"] && f["rule"].as_str().unwrap().contains("version"));
+    if let Some(finding) = finding {
+        let said = json(&dir, "", &["score", "explain", finding["id"].as_str().unwrap()], 0);
+        assert_eq!(said["signals"]["drf"], "iac", "{said}");
+        assert!(said["warnings"].as_array().unwrap().iter().any(|w| w.as_str().unwrap().contains("days old")));
+    }
+
+    let proposal = json(&dir, "", &["score", "calibrate"], 0);
+    assert_eq!(proposal["proposal"]["changes"], false, "no weeks of fixes are known yet");
+    let mut policy = json(&dir, "", &["score", "policy"], 0);
+    policy["version"] = "score/1.1.0".into();
+    policy["thresholds"]["planned"] = 250.into();
+    std::fs::write(dir.join("policy.json"), policy.to_string()).unwrap();
+    json(&dir, "root", &["score", "policy", "propose", "policy.json", "--note", "more of the middle"], 0);
+    assert!(
+        refused(&dir, "root", &["score", "policy", "approve", "score/1.1.0", "--review-by", "180d"], 1)
+            .contains("needs approver")
+    );
+    let kept = json(&dir, "anna", &["score", "policy", "approve", "score/1.1.0", "--review-by", "180d"], 0);
+    assert_eq!(kept["stage"], "active");
+    assert_eq!(json(&dir, "", &["score", "policy"], 0)["thresholds"]["planned"], 250);
+    policy["thresholds"]["planned"] = 900.into();
+    policy["version"] = "score/1.2.0".into();
+    std::fs::write(dir.join("policy.json"), policy.to_string()).unwrap();
+    assert!(refused(&dir, "root", &["score", "policy", "propose", "policy.json"], 2).contains("act_now > urgent"));
+
+    std::fs::write(dir.join("cves.csv"), "resource,cve\narn:aws:s3:::x,CVE-2021-44228\n").unwrap();
+    assert_eq!(json(&dir, "", &["feed", "import", "vulnerabilities", "cves.csv"], 0)["kept"], 1);
+    let support = json(&dir, "", &["feed", "support"], 0);
+    assert!(support.as_array().unwrap().iter().any(|s| s["product"] == "aws-lambda"));
+}
+
+#[test]
+fn a_deviation_allows_the_value_that_is_there_and_no_other() {
+    let dir = folder("deviation");
+    json(&dir, "", &["demo", "-q"], 0);
+    people(&dir);
+    let findings = json(&dir, "", &["findings", "--check", "aws.s3.bucket.*"], 0);
+    let finding =
+        findings.as_array().unwrap().iter().find(|f| f["because"].as_array().is_some_and(|b| b.len() == 1)).unwrap();
+    let id = finding["id"].as_str().unwrap();
+    let why = "the bucket holds build logs that anybody may lose, and costs count here";
+    let risk = "logs of builds can be lost for good";
+    let ask = [
+        "baseline",
+        "deviate",
+        id,
+        "--basis",
+        "cost-disproportionate",
+        "--justification",
+        why,
+        "--risk",
+        risk,
+        "--expires",
+        "30d",
+    ];
+    let wrong = refused(&dir, "erin", &[&ask[..], &["--allow", "\"something else\""]].concat(), 2);
+    assert!(wrong.contains("a deviation allows what is there"), "{wrong}");
+    let asked = json(&dir, "erin", &ask, 0);
+    assert_eq!(
+        (asked["draft"]["kind"].as_str(), asked["status"].as_str()),
+        (Some("baseline-deviation"), Some("requested"))
+    );
+    assert!(asked["draft"]["allowed_value"].is_object());
+    json(
+        &dir,
+        "anna",
+        &["exceptions", "approve", asked["number"].as_str().unwrap(), "--note", "agreed for a month"],
+        0,
+    );
+    let now = json(&dir, "", &["findings", "--state", "accepted"], 0);
+    assert!(now.as_array().unwrap().iter().any(|f| f["id"] == id));
+}
