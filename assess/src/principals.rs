@@ -80,7 +80,7 @@ fn as_answered(item: &Item<'_>, needs: &mut Vec<Need>) -> Json {
             // What is known of a list counts all the same.
             needs.push(Arc::clone(unknown));
         }
-        if !value.is_null() {
+        if !value.is_null() && !matches!(value, Value::Unknown(_)) {
             out.insert(name.to_owned(), make(value));
         }
     };

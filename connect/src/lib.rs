@@ -7,6 +7,7 @@ mod asff;
 mod html;
 pub mod iam;
 mod ocsf;
+mod ocsf_paths;
 mod text;
 
 pub use asff::asff;

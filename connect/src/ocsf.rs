@@ -1,4 +1,4 @@
-//! OCSF 1.6.0, class 2003 Compliance Finding. Source: schema.ocsf.io, release 1.6.0.
+//! OCSF 1.6.0, class 2003 Compliance Finding; attack paths as class 2004. Source: schema.ocsf.io, release 1.6.0.
 
 use crate::{Exported, Report};
 use plumb_model::{Outcome, Severity};
@@ -111,5 +111,5 @@ fn finding(row: &Exported, report: &Report) -> Json {
     if let (false, Some(object)) = (row.fix.is_empty(), out.as_object_mut()) {
         object.insert("remediation".into(), json!({ "desc": row.fix }));
     }
-    out
+    crate::ocsf_paths::as_detection(row, out)
 }

@@ -349,3 +349,100 @@ impl Record {
         rows.collect::<Result<_, _>>().doing("reading changes of exposure")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::NewScan;
+
+    fn row(resource: &str, class: &str) -> ExposureRow {
+        ExposureRow {
+            account: "1".into(),
+            region: "r".into(),
+            kind: "k".into(),
+            resource: resource.into(),
+            name: resource.into(),
+            class: class.into(),
+            at_most: None,
+            proof: vec![json!({"resource": resource, "field": "f", "says": "open"})],
+            needs: Vec::new(),
+            openings: Vec::new(),
+            actions: Vec::new(),
+            outside_accounts: Vec::new(),
+        }
+    }
+
+    fn scan(record: &mut Record, day: &str) -> ScanId {
+        let at = format!("2026-01-{day}T00:00:00Z").parse().unwrap();
+        let scan = NewScan { started: at, judged_at: at, scope: json!({}), rules_digest: String::new() };
+        record.begin_scan(&scan).unwrap()
+    }
+
+    #[test]
+    fn exposures_come_change_and_go_only_when_everything_was_read() {
+        let mut record = Record::in_memory().unwrap();
+        let all = BTreeSet::from(["k".to_owned()]);
+        let steps: [(&str, Vec<ExposureRow>, bool, &str); 6] = [
+            ("01", vec![row("a", "internal")], true, ""),
+            ("02", vec![row("a", "internet")], true, "internet"),
+            ("03", vec![row("a", "internet")], true, "internet"),
+            ("04", vec![], false, "internet"),
+            ("05", vec![row("a", "internal")], true, "internal"),
+            ("06", vec![], true, "gone"),
+        ];
+        for (day, rows, complete, want) in steps {
+            let scan = scan(&mut record, day);
+            let read = if complete { all.clone() } else { BTreeSet::new() };
+            record.put_exposures(scan, "1", &rows, &read).unwrap();
+            record.put_paths(scan, "1", &[], &[], complete, &[]).unwrap();
+            let found = record.exposures(Some("1")).unwrap();
+            assert_eq!(found.first().map_or("", |e| e.row.class.as_str()), want, "day {day}");
+            if let Some(e) = found.first() {
+                assert_eq!(e.first_seen, "2026-01-02T00:00:00Z");
+                assert_eq!(e.stale, day == "04");
+                let last = if matches!(day, "04") {
+                    "03"
+                } else if day == "06" {
+                    "05"
+                } else {
+                    day
+                };
+                assert_eq!(e.last_seen, format!("2026-01-{last}T00:00:00Z"), "day {day}");
+            }
+        }
+        let changes: Vec<String> = record
+            .exposure_changes(Some("a"))
+            .unwrap()
+            .into_iter()
+            .map(|c| format!("{} {}", c.from_class, c.to_class))
+            .collect();
+        assert_eq!(changes, ["none internet", "internet internal", "internal gone"]);
+    }
+
+    #[test]
+    fn paths_end_only_in_a_complete_scan() {
+        let mut record = Record::in_memory().unwrap();
+        let family = PathRow {
+            account: "1".into(),
+            family: "internet > k > role > data".into(),
+            title: "t".into(),
+            severity: "critical".into(),
+            certain: true,
+            path: vec!["internet".into(), "data".into()],
+            steps: vec![json!({"from": "internet", "to": "data", "kind": "DATA", "cost": 0, "because": []})],
+            goals: vec![],
+            paths: vec![json!({"nodes": ["internet", "data"], "cost": 0})],
+        };
+        let gone = |record: &Record| record.query("SELECT gone IS NOT NULL FROM paths").unwrap().rows[0][0].clone();
+        let first = scan(&mut record, "01");
+        record.put_paths(first, "1", std::slice::from_ref(&family), &[], true, &[]).unwrap();
+        assert_eq!(record.query("SELECT to_node FROM path_steps").unwrap().rows[0][0], json!("data"));
+        for (day, families, complete, want) in
+            [("02", vec![], false, 0), ("03", vec![], true, 1), ("04", vec![family.clone()], false, 0)]
+        {
+            let scan = scan(&mut record, day);
+            record.put_paths(scan, "1", &families, &[], complete, &[]).unwrap();
+            assert_eq!(gone(&record), json!(want), "day {day}");
+        }
+    }
+}

@@ -138,7 +138,7 @@ impl Record {
                 .map_err(|_| not_a_record("it is a database of something else".into()))?;
             match format.and_then(|f| f.parse::<i64>().ok()) {
                 Some(FORMAT) => {}
-                Some(older) if older >= 1 && older < FORMAT => Self::migrate(&db, older)?,
+                Some(older) if (1..FORMAT).contains(&older) => Self::migrate(&db, older)?,
                 Some(newer) if newer > FORMAT => {
                     let why = format!("its format is {newer}, this version writes {FORMAT}; use a newer plumb");
                     return Err(not_a_record(why));

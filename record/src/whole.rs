@@ -12,7 +12,7 @@ use rusqlite::{
 use serde_json::{Map, Value as Json};
 
 /// The tables of an export, in the order in which they can be put back. Counts follow from findings and are not in it.
-pub const TABLES: [&str; 11] = [
+pub const TABLES: [&str; 16] = [
     "meta",
     "scan",
     "unit",
@@ -24,6 +24,11 @@ pub const TABLES: [&str; 11] = [
     "finding",
     "transition",
     "document",
+    "exposure",
+    "exposure_change",
+    "path",
+    "path_cut",
+    "assessed",
 ];
 
 /// How a column's bytes become text.
@@ -180,7 +185,7 @@ pub fn restore(
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
-    (text.len() % 2 == 0).then_some(())?;
+    text.len().is_multiple_of(2).then_some(())?;
     (0..text.len()).step_by(2).map(|i| u8::from_str_radix(text.get(i..i + 2)?, 16).ok()).collect()
 }
 

@@ -188,6 +188,41 @@ def trail(a):
     plant("FAIL", a, "aws.cloudtrail.trail", "trail/half", "aws.cloudtrail.trail.log-file-validation", "validation off")
 
 
+def attack_path(a):
+    """A public instance whose role reads customers' data, one beside it that nobody reaches, and an outside account that may administer."""
+    ec2, iam, s3 = client(a, "ec2"), client(a, "iam"), client(a, "s3")
+    bucket = f"nw-customers-{a}"
+    s3.create_bucket(Bucket=bucket)
+    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration={k: True for k in ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")})
+    s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": [{"Key": "data-class", "Value": "customer-pii"}]})
+    plant("PASS", a, "aws.s3.bucket", bucket, "aws.s3.bucket.not-exposed", "blocked")
+    plant("FAIL", a, "aws.s3.bucket", f"nw-policy-public-{a}", "aws.s3.bucket.not-exposed", "public through policy")
+    iam.create_role(RoleName="web-app", AssumeRolePolicyDocument=doc({"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}))
+    iam.put_role_policy(RoleName="web-app", PolicyName="read-customers", PolicyDocument=doc({"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}))
+    iam.create_instance_profile(InstanceProfileName="web-app")
+    iam.add_role_to_instance_profile(InstanceProfileName="web-app", RoleName="web-app")
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.1.0/24", AvailabilityZone=f"{HOME}a")["Subnet"]["SubnetId"]
+    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+    table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+    ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+    ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)
+    for name, cidr, expect in (("web-open", "0.0.0.0/0", "FAIL"), ("web-office", "203.0.113.0/24", "PASS")):
+        group = ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc)["GroupId"]
+        ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": cidr}]}])
+        place = {"DeviceIndex": 0, "SubnetId": subnet, "Groups": [group], "AssociatePublicIpAddress": True}
+        made = ec2.run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1, InstanceType="t3.micro", NetworkInterfaces=[place], IamInstanceProfile={"Name": "web-app"})
+        plant(expect, a, "aws.ec2.instance", made["Instances"][0]["InstanceId"], "aws.ec2.instance.not-exposed", name)
+    plant("FAIL", a, "aws.iam.account", ":root", "aws.iam.account.no-attack-path-to-data", "internet -> web-open -> web-app -> customers' data")
+    iam.create_role(RoleName="vendor", AssumeRolePolicyDocument=doc({"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::555566667777:root"}, "Action": "sts:AssumeRole"}))
+    iam.put_role_policy(RoleName="vendor", PolicyName="all", PolicyDocument=doc({"Effect": "Allow", "Action": "*", "Resource": "*"}))
+    plant("FAIL", a, "aws.iam.role", "role/vendor", "aws.iam.role.external-trust-conditioned", "no external id")
+    plant("FAIL", a, "aws.iam.role", "role/vendor", "aws.iam.role.not-admin-equivalent", "everything on everything")
+    plant("PASS", a, "aws.iam.role", "role/web-app", "aws.iam.role.not-admin-equivalent", "one bucket")
+    plant("FAIL", a, "aws.iam.account", ":root", "aws.iam.account.no-attack-path-to-admin", "an outside account -> vendor -> administration")
+
+
 post("/moto-api/seed?a=7", {})  # the same ids every time
 management, members, keys = organisation()
 for n, account in enumerate([management, *members]):
@@ -197,6 +232,7 @@ for n, account in enumerate([management, *members]):
     for region in (HOME, AWAY):
         network(account, region, logged=n == 0)
         services(account, region, good=n == 0)
+attack_path(members[0])
 # What the sandbox refuses to show: nothing may be said about it, least of all that it is fine.
 sandbox = members[-1]
 for service, op, kind, rule in (("s3", "GetBucketPolicy", "aws.s3.bucket", "aws.s3.bucket.tls-required"), ("kms", "GetKeyRotationStatus", "aws.kms.key", "aws.kms.key.rotation")):

@@ -125,7 +125,7 @@ pub enum Command {
     Cadence(crate::commands::cadence::CadenceArgs),
     /// Ask for, decide, end and list exceptions, deferrals and false positives
     Exceptions(crate::commands::exceptions::ExceptionsArgs),
-    /// Turn other tools' mute lists and baselines into requests
+    /// Turn other tools' mute lists and baselines into requests, or restore a whole record
     Import(crate::commands::exceptions::ImportArgs),
     /// Show what can be reached from outside, with the proof
     Exposed(ExposedArgs),
@@ -519,7 +519,7 @@ pub struct PathsArgs {
     /// With every step and its evidence (text; JSON always has them)
     #[arg(long)]
     pub explain: bool,
-    /// Draw the cheapest path of each family instead
+    /// Draw the path of each family instead; `--format svg` and `--format dot` say the same
     #[arg(long, value_enum, value_name = "HOW")]
     pub draw: Option<Drawing>,
 }

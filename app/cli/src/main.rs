@@ -13,7 +13,9 @@ use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse_from(commands::check::with_own_formats(std::env::args_os().collect()));
+    let cli = Cli::parse_from(commands::exposed::with_drawings(commands::check::with_own_formats(
+        std::env::args_os().collect(),
+    )));
     match run(cli) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {

@@ -6,15 +6,17 @@
 
 use crate::govern::{Change, GovernError, Session, commit, directory, log_denied};
 use plumb_discover::{
-    AccountKey, Config, DataClass, Estate, Federation, GapReason, LandingZone, Mapping, PolicyRow, Provider, Reading,
-    SourceKind, State, Tier, Triage, read, read_policies, reconcile,
+    AccountKey, Config, Conflict, DataClass, Estate, Federation, GapReason, LandingZone, Mapping, PolicyRow, Provider,
+    Reading, SourceKind, State, Tier, Triage, read, read_policies, reconcile,
 };
 use plumb_govern::{
     Refusal, log,
     people::{Act, may},
 };
-use plumb_model::{AccountId, Time, Value};
-use plumb_record::{Record, RecordError};
+use plumb_model::{
+    AccountId, KindId, Leaf, Outcome, Region, ResourceId, RuleId, Severity, Source, Time, Value, Verdict,
+};
+use plumb_record::{Record, RecordError, RuleRow, ScanId};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -77,7 +79,7 @@ fn put(record: &mut Record, collection: &str, id: &str, doc: &Json) -> Result<()
 /// # Errors
 /// The record fails.
 pub fn keep_readings(record: &mut Record, readings: &[Reading], at: Time) -> Result<(), AccountsError> {
-    let doc = json!({ "at": at, "readings": readings });
+    let doc = json!({ "at": at, "readings": readings, "reconciled": false });
     Ok(put(record, READINGS.0, READINGS.1, &doc)?)
 }
 
@@ -139,11 +141,10 @@ fn rows(record: &Record, sql: &str) -> Result<Vec<Vec<String>>, RecordError> {
     Ok(record.query(sql)?.rows.iter().map(|row| row.iter().map(text).collect()).collect())
 }
 
-/// What the last scan learnt about the organisation, when that is newer than `since`.
-fn surroundings(record: &Record, since: Option<Time>) -> Result<Vec<Reading>, AccountsError> {
+/// What the last scan learnt about the organisation; with `fresh`, only as long as no run has reconciled it.
+fn surroundings(record: &Record, fresh: bool) -> Result<Vec<Reading>, AccountsError> {
     let Some((_, doc)) = record.document(READINGS.0, READINGS.1)? else { return Ok(Vec::new()) };
-    let at: Option<Time> = doc.get("at").and_then(Json::as_str).and_then(|t| t.parse().ok());
-    if at.zip(since).is_some_and(|(at, since)| at <= since) {
+    if fresh && doc.get("reconciled").and_then(Json::as_bool) == Some(true) {
         return Ok(Vec::new());
     }
     let readings = doc.get("readings").cloned().unwrap_or_default();
@@ -203,7 +204,7 @@ fn by_hand(record: &Record) -> Result<Option<Reading>, AccountsError> {
 /// # Errors
 /// The record fails, or a document is damaged.
 pub fn seen_by_scans(record: &Record, since: Option<Time>) -> Result<Vec<Reading>, AccountsError> {
-    let mut out = surroundings(record, since)?;
+    let mut out = surroundings(record, since.is_some())?;
     if !out.iter().any(|r| r.kind == SourceKind::AwsOrganizations) && record.document(READINGS.0, READINGS.1)?.is_none()
     {
         out.extend(listed(record)?);
@@ -250,7 +251,7 @@ pub fn current_estate(record: &Record, now: Option<Time>) -> Result<Estate, Acco
 /// The record fails, or a document is damaged.
 pub fn reconcile_scan(record: &mut Record, now: Time) -> Result<Estate, AccountsError> {
     let kept = kept_estate(record)?;
-    let mut readings = surroundings(record, None)?;
+    let mut readings = surroundings(record, true)?;
     if !readings.iter().any(|r| r.kind == SourceKind::AwsOrganizations) && kept.is_none() {
         readings.extend(listed(record)?);
     }
@@ -261,7 +262,98 @@ pub fn reconcile_scan(record: &mut Record, now: Time) -> Result<Estate, Accounts
     let at = previous.as_ref().map_or(now, |p| now.max(p.as_of));
     let estate = reconcile(&readings, previous.as_ref(), &settings(record)?, at);
     keep_estate(record, version, &estate)?;
+    if let Some((version, mut doc)) = record.document(READINGS.0, READINGS.1)?
+        && let Some(object) = doc.as_object_mut()
+    {
+        object.insert("reconciled".into(), json!(true));
+        record.put_document(READINGS.0, READINGS.1, version, &doc)?;
+    }
     Ok(estate)
+}
+
+/// What is wrong when sources contradict each other about an account, as a good state, and how bad that is.
+fn good_state(conflict: Conflict) -> (&'static str, Severity) {
+    use Conflict as C;
+    use Severity as S;
+    match conflict {
+        C::BilledNotInOrganisation => ("Accounts that are paid for are in the organisation", S::High),
+        C::BilledNotInLandingZone => ("Accounts that are paid for are on the landing-zone record", S::Medium),
+        C::UsedNotInOrganisation => ("Accounts that are signed in to or trusted are in the organisation", S::High),
+        C::NotInLandingZone => ("Accounts of the organisation are on the landing-zone record", S::Medium),
+        C::Ghost => ("Accounts on the record exist", S::Low),
+        C::ClosedButBilled => ("Closed accounts cost nothing", S::Medium),
+        C::StatusDisagreement => ("Sources agree whether an account is in use", S::Low),
+        C::TierDisagreement => ("Sources agree on an account's tier", S::Low),
+        C::MisTiered => ("An account's tier fits its data and its spending", S::Medium),
+        C::TierExpired => ("Experimental tiers have an end that is ahead", S::Medium),
+        C::OwnerDisagreement => ("Sources agree who owns an account", S::Low),
+        C::OwnershipLapsed => ("Owners of accounts are still there", S::Medium),
+        C::RegionOutOfScope => ("Accounts use only the regions in their scope", S::Medium),
+        C::FederationDisagreement => ("Federated accounts are not used with users of their own", S::Medium),
+        C::RootSignIn => ("Nobody signs in as root", S::High),
+        C::ReviewOverdue => ("Entries of accounts are reviewed in time", S::Low),
+        C::UnattributedUse => ("Paid or used cloud vendors are known by account", S::Low),
+        C::StaleSource => ("Sources of accounts are read in time", S::Low),
+    }
+}
+
+/// Opens a finding for each contradiction about an account of ours, and closes those that are settled: rules
+/// `aws.inventory.account.*`, judged by what all sources say together.
+///
+/// # Errors
+/// The record fails.
+pub fn keep_contradictions(record: &mut Record, scan: ScanId, estate: &Estate, now: Time) -> Result<(), AccountsError> {
+    let about_accounts =
+        Conflict::ALL.iter().filter(|c| !matches!(c, Conflict::UnattributedUse | Conflict::StaleSource));
+    for provider in [Provider::Aws, Provider::Azure, Provider::Gcp] {
+        let kind = KindId::from(format!("{provider}.inventory.account"));
+        let rule = |c: Conflict| RuleId::from(format!("{kind}.{c}"));
+        let rules: Vec<RuleRow> = about_accounts
+            .clone()
+            .map(|c| {
+                let (title, severity) = good_state(*c);
+                let topic = "governance.organization".into();
+                RuleRow { id: rule(*c).to_string(), title: title.into(), severity, topic, kind: kind.to_string() }
+            })
+            .collect();
+        let mut named = false;
+        for account in estate.accounts.values().filter(|a| a.provider == provider && a.third_party.is_none()) {
+            if !named {
+                record.put_rules(&rules)?;
+                named = true;
+            }
+            let key = account.key();
+            let found = estate.about(&key);
+            let mut ingest = record.ingest(scan, now, &key.id, &kind)?;
+            for conflict in about_accounts.clone() {
+                let because: Vec<Leaf> = found
+                    .iter()
+                    .filter(|c| c.kind == *conflict)
+                    .map(|c| Leaf {
+                        path: conflict.name().into(),
+                        observed: Value::from(c.detail.as_str()),
+                        expected: "sources agree".into(),
+                        source: Source::Derived,
+                    })
+                    .collect();
+                let verdict = Verdict {
+                    rule: rule(*conflict),
+                    kind: kind.clone(),
+                    account: key.id.clone(),
+                    region: Region::global(),
+                    resource: ResourceId::from(key.to_string()),
+                    name: account.facts.name.as_deref().unwrap_or(&account.native_id).into(),
+                    sub_key: "".into(),
+                    outcome: if because.is_empty() { Outcome::Pass } else { Outcome::Fail },
+                    needs: Vec::new(),
+                    because,
+                };
+                ingest.verdict(&verdict, good_state(*conflict).1)?;
+            }
+            ingest.finish(&rules.iter().map(|r| RuleId::from(r.id.as_str())).collect(), &BTreeSet::new())?;
+        }
+    }
+    Ok(())
 }
 
 /// What rules, baselines and scores want to know of an account.
@@ -279,7 +371,7 @@ pub struct Described {
 /// The record fails, or a document is damaged.
 pub fn described(record: &Record, now: Time) -> Result<BTreeMap<String, Described>, AccountsError> {
     let kept = kept_estate(record)?.map(|(_, estate)| estate);
-    let mut readings = surroundings(record, kept.as_ref().map(|e| e.as_of))?;
+    let mut readings = surroundings(record, true)?;
     readings.extend(by_hand(record)?);
     let estate = match kept {
         Some(estate) if readings.is_empty() => estate,
@@ -560,7 +652,7 @@ pub fn due(estate: &Estate, reviews: &[Review], config: &Config, now: Time) -> V
     let left: BTreeSet<&AccountKey> = estate
         .contradictions
         .iter()
-        .filter(|c| c.kind == plumb_discover::Conflict::OwnershipLapsed)
+        .filter(|c| c.kind == Conflict::OwnershipLapsed)
         .filter_map(|c| c.account.as_ref())
         .collect();
     let mut out: Vec<Due> = estate

@@ -78,9 +78,10 @@ struct Reader<'w> {
     out: mpsc::Sender<Event>,
 }
 
-/// Calls in flight for the items of one list, and lists in flight for an account.
+/// Calls in flight for the items of one list, and lists in flight for a region of an account: regions do not wait for
+/// each other's slots, so that one that does not answer holds up nobody.
 const ITEMS_AT_ONCE: usize = 12;
-const UNITS_AT_ONCE: usize = 24;
+const UNITS_AT_ONCE: usize = 10;
 /// Resources handed over at once.
 const BATCH: usize = 200;
 
@@ -113,17 +114,23 @@ pub async fn gather(wire: &dyn Wire, wanted: &Gathered, out: mpsc::Sender<Event>
     let state = RefCell::new(Progress { units: total, ..Progress::default() });
     let reader = &reader;
     let state = &state;
-    stream::iter(groups)
-        .for_each_concurrent(UNITS_AT_ONCE, |group| async move {
-            let kinds = group.kinds.len();
-            let resources = reader.read_group(group).await;
-            let now = {
-                let mut p = state.borrow_mut();
-                p.done += kinds;
-                p.resources += resources;
-                *p
-            };
-            progress(now);
+    let mut by_region: BTreeMap<Region, Vec<Group>> = BTreeMap::new();
+    for group in groups {
+        by_region.entry(group.scope.region.clone()).or_default().push(group);
+    }
+    stream::iter(by_region.into_values())
+        .for_each_concurrent(None, |groups| {
+            stream::iter(groups).for_each_concurrent(UNITS_AT_ONCE, |group| async move {
+                let kinds = group.kinds.len();
+                let resources = reader.read_group(group).await;
+                let now = {
+                    let mut p = state.borrow_mut();
+                    p.done += kinds;
+                    p.resources += resources;
+                    *p
+                };
+                progress(now);
+            })
         })
         .await;
     let _ = reader.out.send(Event::End(wanted.account.clone())).await;

@@ -300,7 +300,7 @@ fn root_of(path: &str) -> &str {
 }
 
 /// The baseline in force for each account of the record, by the provider's number.
-fn baseline_of(record: &Record) -> Result<BTreeMap<String, Baseline>, DriftError> {
+pub(crate) fn baseline_of(record: &Record) -> Result<BTreeMap<String, Baseline>, DriftError> {
     let in_force = baselines::in_force(record)?;
     let of = |a: &plumb_record::AccountRow| {
         let tier = a.doc.get("tier").and_then(Json::as_str).filter(|t| !t.is_empty()).unwrap_or("unknown");

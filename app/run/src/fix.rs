@@ -14,8 +14,8 @@ use std::{
     sync::Arc,
 };
 
-/// A fix may need several changes, one after the other.
-const MAX_ROUNDS: usize = 8;
+/// A fix may need several changes, one after the other, and a block takes one addition a round.
+const MAX_ROUNDS: usize = 32;
 /// What does not help is taken out and the rest tried again.
 const MAX_TRIES: usize = 12;
 

@@ -31,7 +31,8 @@ const NETWORK: &[&str] = &[
     "aws.vpc.subnet",
 ];
 /// Kinds principals are read from, with the organisation's policies.
-const IDENTITY: &[&str] = &["aws.iam.user", "aws.iam.group", "aws.iam.role", "aws.iam.policy", ORGANIZATION_KIND];
+const IDENTITY: &[&str] =
+    &["aws.iam.account", "aws.iam.user", "aws.iam.group", "aws.iam.role", "aws.iam.policy", ORGANIZATION_KIND];
 /// Kinds whose own settings tell how they stand towards the outside, and what attack paths lead over or to.
 const RESOURCES: &[&str] = &[
     "aws.apigateway.rest-api",
@@ -292,7 +293,10 @@ impl Judge<'_> {
                 });
             }
         }
-        for goal in family.goals.iter().take(5) {
+        // What the shown path leads to, then what else is at stake.
+        let last = family.path.last();
+        let (own, others): (Vec<_>, Vec<_>) = family.goals.iter().partition(|g| Some(&g.node) == last);
+        for goal in own.into_iter().chain(others).take(5) {
             let class =
                 if goal.data_class.is_empty() { String::new() } else { format!(", data class {}", goal.data_class) };
             let tier =
@@ -602,4 +606,31 @@ pub fn example_verdicts(
     let found = Assessment::of(estate, here.now).map_err(|e: AnalysisError| e.to_string())?;
     let verdicts = judge(compiled, &here.facts, &found).into_iter().map(|(v, _)| v);
     Ok(verdicts.filter(|v| v.resource == here.resource.id).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_and_functions_name_each_other_and_every_example_holds() {
+        let (catalog, problems) = Catalog::load([]);
+        assert!(problems.is_empty(), "{problems:?}");
+        let pages: BTreeSet<&str> = catalog
+            .rules
+            .values()
+            .filter_map(|r| match &r.pass {
+                Condition::Native(name) => Some(name.as_str()),
+                Condition::Cel(_) => None,
+            })
+            .collect();
+        assert_eq!(pages, NATIVE.iter().map(|f| f.name).collect());
+        for kind in reads() {
+            assert!(catalog.kinds.contains_key(kind), "there is no kind {kind}");
+        }
+        let mut checked = Checked::default();
+        check_native(&catalog, &mut checked);
+        let shown: Vec<String> = checked.problems.iter().map(ToString::to_string).collect();
+        assert!(shown.is_empty() && checked.run > 100, "{} run: {}", checked.run, shown.join("\n"));
+    }
 }

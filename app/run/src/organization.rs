@@ -175,7 +175,8 @@ async fn events(wire: &dyn Wire, home: &str, targets: &[AccountTarget], gaps: &m
     };
     let mut found: Vec<Json> = Vec::new();
     let mut refused: BTreeSet<String> = BTreeSet::new();
-    let mut answers = stream::iter(asks).map(ask).buffer_unordered(4);
+    // The budget is the account's own, so that hundreds of them can be asked side by side.
+    let mut answers = stream::iter(asks).map(ask).buffer_unordered(64);
     while let Some((pages, why)) = answers.next().await {
         found.extend(pages.into_iter().flat_map(|mut p| match p.get_mut("Events").map(Json::take) {
             Some(Json::Array(events)) => events,

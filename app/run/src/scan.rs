@@ -338,7 +338,8 @@ pub async fn run_scan(
     });
     record.end_scan(scan, status, finished, digest.as_deref(), &about)?;
     if !outcome.interrupted {
-        crate::accounts::reconcile_scan(record, options.now)?;
+        let estate = crate::accounts::reconcile_scan(record, options.now)?;
+        crate::accounts::keep_contradictions(record, scan, &estate, options.now)?;
     }
     Ok(outcome)
 }

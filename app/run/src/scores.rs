@@ -243,13 +243,9 @@ impl Joins {
     ) -> Result<Self, GovernError> {
         let stop = |e: drift::DriftError| GovernError::Input(e.to_string());
         let mut hard = BTreeMap::new();
-        let in_force = baselines::in_force(record)?;
-        for account in record.accounts()? {
-            let tier = account.doc.get("tier").and_then(Json::as_str).filter(|t| !t.is_empty()).unwrap_or("unknown");
-            if let Some(b) = in_force.iter().find(|b| b.tiers.iter().any(|t| **t == *tier)) {
-                let rules = b.rules.iter().filter(|r| r.hard).map(|r| r.rule.clone()).collect();
-                hard.insert(account.id.clone(), (b.label(), rules));
-            }
+        for (account, b) in drift::baseline_of(record).map_err(stop)? {
+            let rules = b.rules.iter().filter(|r| r.hard).map(|r| r.rule.clone()).collect();
+            hard.insert(account, (b.label(), rules));
         }
         let cves = match record.document(VULNERABILITIES, "imported")? {
             Some((_, doc)) => serde_json::from_value(doc.get("by_resource").cloned().unwrap_or_default())?,

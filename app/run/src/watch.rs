@@ -7,6 +7,7 @@
 //! events) is left to the full scans between.
 
 use crate::AccountTarget;
+use futures_util::{StreamExt, stream};
 use plumb_catalog::Catalog;
 use plumb_clouds::{Call, Target, Wire, aws};
 use plumb_evaluate::{RuleSet, Selection};
@@ -16,6 +17,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Seconds within which an event reaches the history, by the provider's documentation.
 pub const DELIVERY: i64 = 15 * 60;
+
+/// Places whose history is asked for at once.
+const PLACES_AT_ONCE: usize = 64;
 
 /// A change the activity log told of.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -68,43 +72,46 @@ pub async fn changes(
     seen: &mut SeenEvents,
 ) -> Looked {
     let global = aws::partitions().iter().find(|p| p.name == partition).map(|p| p.home.clone());
+    let wanted = |r: &&String| regions.is_empty() || regions.contains(*r) || global.as_ref() == Some(*r);
+    let active = targets.iter().filter(|t| t.state == "active");
+    let places: Vec<Target> =
+        active.flat_map(|t| t.regions.iter().filter(wanted).map(|r| Target::new(&t.id, r))).collect();
+    let call = Call::new(
+        "cloudtrail",
+        "LookupEvents",
+        json!({
+            "StartTime": since.to_string(),
+            "EndTime": until.to_string(),
+            "LookupAttributes": [{ "AttributeKey": "ReadOnly", "AttributeValue": "false" }],
+        }),
+    );
+    let call = &call;
+    let asked = places.into_iter().map(|place| async move {
+        let (pages, stop) = wire.all(&place, call).await;
+        (place, pages, stop)
+    });
+    // Each place has a budget of its own; they are told in order.
+    let mut answers = stream::iter(asked).buffered(PLACES_AT_ONCE);
     let mut looked = Looked::default();
-    for target in targets.iter().filter(|t| t.state == "active") {
-        let wanted = |r: &&String| regions.is_empty() || regions.contains(*r) || global.as_ref() == Some(*r);
-        for region in target.regions.iter().filter(wanted) {
-            let place = Target::new(&target.id, region);
-            let call = Call::new(
-                "cloudtrail",
-                "LookupEvents",
-                json!({
-                    "StartTime": since.to_string(),
-                    "EndTime": until.to_string(),
-                    "LookupAttributes": [{ "AttributeKey": "ReadOnly", "AttributeValue": "false" }],
-                }),
-            );
-            let (pages, stop) = wire.all(&place, &call).await;
-            for event in pages.iter().flat_map(|p| p.get("Events").and_then(Json::as_array)).flatten() {
-                let text = |name: &str| event.get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
-                let id = text("EventId");
-                if id.is_empty() || seen.0.insert(id.clone(), until).is_some() {
-                    continue;
-                }
-                looked.changes.push(Change {
-                    id,
-                    account: target.id.clone(),
-                    region: region.clone(),
-                    source: text("EventSource"),
-                    operation: text("EventName"),
-                    at: event
-                        .get("EventTime")
-                        .map(|v| v.as_str().map_or(v.to_string(), str::to_owned))
-                        .unwrap_or_default(),
-                    by: text("Username"),
-                });
+    while let Some((place, pages, stop)) = answers.next().await {
+        for event in pages.iter().flat_map(|p| p.get("Events").and_then(Json::as_array)).flatten() {
+            let text = |name: &str| event.get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
+            let id = text("EventId");
+            if id.is_empty() || seen.0.insert(id.clone(), until).is_some() {
+                continue;
             }
-            if let Some(unknown) = stop.and_then(|s| s.unknown(&call.name())) {
-                looked.gaps.push((target.id.clone(), region.clone(), unknown));
-            }
+            looked.changes.push(Change {
+                id,
+                account: place.account.to_string(),
+                region: place.region.to_string(),
+                source: text("EventSource"),
+                operation: text("EventName"),
+                at: event.get("EventTime").map(|v| v.as_str().map_or(v.to_string(), str::to_owned)).unwrap_or_default(),
+                by: text("Username"),
+            });
+        }
+        if let Some(unknown) = stop.and_then(|s| s.unknown(&call.name())) {
+            looked.gaps.push((place.account.to_string(), place.region.to_string(), unknown));
         }
     }
     looked

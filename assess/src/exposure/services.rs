@@ -34,7 +34,10 @@ pub(super) fn judge(estate: &Estate, kind: &str, item: &Item<'_>) -> Judged {
         "aws.cloudfront.distribution" => distribution(item),
         "aws.ecs.service" => container_service(estate, item),
         // File systems answer in their network only; a policy can let other accounts' clients in.
-        "aws.efs.file-system" => policies::judge(estate, item, reading(Class::Internal)),
+        "aws.efs.file-system" => match policies::document(item, "policy") {
+            Err(need) => Judged::open(Class::CrossAccount, need),
+            Ok(_) => policies::judge(estate, item, reading(Class::Internal)),
+        },
         "aws.eks.cluster" => cluster(item),
         "aws.elbv2.load-balancer" => load_balancer(estate, item),
         "aws.opensearch.domain" => domain(estate, item),
@@ -101,7 +104,16 @@ fn database(estate: &Estate, item: &Item<'_>) -> Judged {
         if !item.flag("public")? {
             return Ok(Judged::sure(Class::Internal, vec![Step::new(item.id(), "public", "has no public address")]));
         }
-        let (subnets, groups) = (item.texts("subnet_ids")?, item.texts("security_group_ids")?);
+        let (mut subnets, groups) = (item.texts("subnet_ids")?, item.texts("security_group_ids")?);
+        // It stands in a subnet of its own zone.
+        let zone = item.text("zone")?;
+        let there = |s: &&str| {
+            let found = estate.find("aws.vpc.subnet", "subnet_id", s);
+            zone.is_empty() || found.is_ok_and(|f| f.text("zone").is_ok_and(|z| z == zone))
+        };
+        if subnets.iter().any(|s| there(&s)) {
+            subnets.retain(|s| there(&s));
+        }
         let mut judged = anywhere(estate, item, ("public", "(assigned by the service)"), &subnets, &groups);
         let port = item.known("port")?.as_int().unwrap_or_default();
         only_ports(&mut judged, item.id(), &[port], "the port it listens on");
@@ -188,7 +200,10 @@ fn container_service(estate: &Estate, item: &Item<'_>) -> Judged {
             ));
         }
         let (subnets, groups) = (item.texts("subnet_ids")?, item.texts("security_group_ids")?);
-        Ok(anywhere(estate, item, ("public_ip", "(assigned to each task)"), &subnets, &groups))
+        // Tasks are spread over its subnets: one that is open opens the service.
+        let each =
+            subnets.iter().map(|s| anywhere(estate, item, ("public_ip", "(assigned to each task)"), &[*s], &groups));
+        Ok(each.reduce(Judged::or).unwrap_or_else(|| anywhere(estate, item, ("public_ip", ""), &[], &groups)))
     };
     or_open(judged())
 }

@@ -89,7 +89,7 @@ pub struct Facts<'a> {
 /// A world of an account's principals with the policies of its buckets, secrets and keys.
 pub fn world(estate: &Estate, details: Details, organization: Organization) -> World {
     let mut world = World::new(details, organization, None);
-    for kind in ["aws.s3.bucket", "aws.secretsmanager.secret", "aws.kms.key"] {
+    for kind in ["aws.s3.bucket", "aws.secretsmanager.secret", "aws.kms.key", "aws.dynamodb.table"] {
         for item in estate.of(kind) {
             let value = item.get("policy");
             if value.is_null() || value.first_unknown().is_some() {
@@ -126,7 +126,9 @@ pub(crate) fn build(facts: &Facts<'_>) -> Graph {
     let mut graph = Graph::default();
     entries(facts, &mut graph);
     workloads(facts, &mut graph);
+    tasks(facts, &mut graph);
     privileges(facts, &mut graph);
+    credentials(facts, &mut graph);
     data(facts, &mut graph);
     for edges in graph.edges.values_mut() {
         edges.sort_by(|a, b| (&a.to, a.cost, a.kind).cmp(&(&b.to, b.cost, b.kind)));
@@ -142,13 +144,14 @@ pub fn is_entry(kind: &str) -> bool {
 
 /// Whether resources of a kind hold data paths lead to.
 pub fn holds_data(kind: &str) -> bool {
-    matches!(kind, "aws.s3.bucket" | "aws.secretsmanager.secret")
+    matches!(kind, "aws.s3.bucket" | "aws.secretsmanager.secret" | "aws.dynamodb.table" | "aws.rds.instance")
 }
 
 /// What the first step into a kind is called and costs.
 fn way_in(kind: &str) -> Option<(&'static str, u32)> {
     match kind {
         "aws.ec2.instance" => Some(("NETWORK_REACH", 5)),
+        "aws.ecs.service" => Some(("NETWORK_REACH", 5)),
         "aws.lambda.function" => Some(("INVOKE", 5)),
         "aws.iam.role" => Some(("CAN_BECOME", 1)),
         _ => None,
@@ -199,6 +202,128 @@ fn workloads(facts: &Facts<'_>, graph: &mut Graph) {
     }
 }
 
+/// The task roles of container services.
+fn tasks(facts: &Facts<'_>, graph: &mut Graph) {
+    for item in facts.estate.of("aws.ecs.service") {
+        let Ok(definition) = item.text("task_definition") else { continue };
+        let Some(task) = facts.estate.of("aws.ecs.task-definition").find(|t| t.id() == definition) else { continue };
+        let Ok(role) = task.text("task_role_arn") else { continue };
+        if facts.world.details.principal(role).is_some() {
+            let because = vec![
+                Step::new(item.id(), "task_definition", format!("runs {definition}")),
+                Step::new(task.id(), "task_role_arn", format!("runs as {role}")),
+            ];
+            graph.add(edge(item.id(), role, "CODE_AS", 0, because));
+        }
+    }
+}
+
+/// Instances that carry a role, which whoever may command them moves on to.
+fn carriers<'g>(graph: &'g Graph, facts: &'g Facts<'_>, role: &str) -> Vec<Item<'g>> {
+    let carries =
+        |i: &Item<'_>| graph.edges.get(i.id()).is_some_and(|e| e.iter().any(|e| e.kind == "CODE_AS" && e.to == role));
+    facts.estate.of("aws.ec2.instance").filter(|i| carries(i)).collect()
+}
+
+/// Commands, sessions and start scripts that turn a right over instances into one over the instances' role: the move
+/// goes to each instance that runs, and what is known of its agent settles what the method would assume.
+fn lateral(found: &crate::identity::aws::escalate::Edge, facts: &Facts<'_>, graph: &Graph) -> Vec<Edge> {
+    let by_agent = found.method.starts_with("aws.ssm.");
+    if !(by_agent || found.method.starts_with("aws.ec2.instance-connect") || found.method == "aws.ec2.modify-user-data")
+    {
+        return Vec::new();
+    }
+    let mut out = Vec::new();
+    for item in carriers(graph, facts, &found.to) {
+        if item.text("state").is_ok_and(|s| matches!(s, "terminated" | "shutting-down")) {
+            continue;
+        }
+        let mut moved = escalation(found, item.id());
+        moved.kind = "LATERAL_MOVE";
+        // The instance itself is what runs as the role.
+        moved.depends_on.retain(|what| !what.contains("no inventory of resources"));
+        if by_agent {
+            match item.text("ssm_ping") {
+                Ok("Online") => {
+                    moved.depends_on.retain(|what| !what.contains("agent"));
+                    moved.because.push(Step::new(item.id(), "ssm_ping", "its agent takes commands"));
+                }
+                // An agent that does not report takes no commands.
+                Ok(_) => continue,
+                Err(_) => {}
+            }
+        }
+        moved.cost = 1 + 3 * u32::from(!moved.depends_on.is_empty());
+        out.push(moved);
+    }
+    out
+}
+
+/// Credentials that stand in start scripts and environments, and the databases they may open from there.
+fn credentials(facts: &Facts<'_>, graph: &mut Graph) {
+    const MARK: &str = "[redacted: ";
+    let found = |value: &plumb_model::Value| -> Option<String> {
+        let text = value.to_plain_json().to_string();
+        let (_, rest) = text.split_once(MARK)?;
+        Some(rest.split(']').next().unwrap_or_default().to_owned())
+    };
+    let mut holders: Vec<(Item<'_>, &str, String, Vec<String>, String)> = Vec::new();
+    for (kind, field, groups) in
+        [("aws.ec2.instance", "user_data", "group_ids"), ("aws.lambda.function", "env", "security_group_ids")]
+    {
+        for item in facts.estate.of(kind) {
+            if let Some(what) = found(item.get(field)) {
+                let groups = item.texts(groups).unwrap_or_default().into_iter().map(str::to_owned).collect();
+                holders.push((item, field, what, groups, item.text("vpc_id").unwrap_or_default().to_owned()));
+            }
+        }
+    }
+    for (item, field, what, groups, vpc) in holders {
+        for db in facts.estate.of("aws.rds.instance") {
+            let Some(mut because) = admitted(facts, &db, &groups, &vpc) else { continue };
+            because.insert(0, Step::new(item.id(), field, format!("holds a credential ({what})")));
+            let mut read = edge(item.id(), db.id(), "READ_CREDENTIAL", 4, because);
+            read.depends_on.push(format!("whether the {what} in {field} opens {}", db.resource.name));
+            let class = facts.data.of(&db).unwrap_or_default().to_owned();
+            let goal = Goal { node: db.id().into(), kind: db.kind.id.to_string(), data_class: class };
+            graph.goals.insert(goal.node.clone(), goal);
+            graph.add(read);
+        }
+    }
+}
+
+/// Why a database answers members of these groups in its own VPC; none when nothing admits them.
+fn admitted(facts: &Facts<'_>, db: &Item<'_>, groups: &[String], vpc: &str) -> Option<Vec<Step>> {
+    if vpc.is_empty() || db.text("vpc_id").ok()? != vpc {
+        return None;
+    }
+    let port = db.get("port").as_int();
+    for own in db.texts("security_group_ids").ok()? {
+        let Ok(group) = facts.estate.find("aws.ec2.security-group", "group_id", own) else { continue };
+        for (i, rule) in group.list("ingress").ok()?.iter().enumerate() {
+            let number = |name: &str| rule.get(name).and_then(plumb_model::Value::as_int);
+            let covers = match (number("from_port"), number("to_port"), port) {
+                (Some(from), Some(to), Some(port)) if from >= 0 => (from..=to).contains(&port),
+                _ => true,
+            };
+            let texts = |name: &str| -> Vec<&str> {
+                let list = rule.get(name).and_then(plumb_model::Value::as_list).unwrap_or_default();
+                list.iter().filter_map(plumb_model::Value::as_str).collect()
+            };
+            let by_group = texts("groups").iter().any(|g| groups.iter().any(|own| own == g));
+            if covers && (by_group || !texts("cidrs").is_empty()) {
+                let who = if by_group { groups.join(", ") } else { texts("cidrs").join(", ") };
+                return Some(vec![Step::new(
+                    group.id(),
+                    format!("ingress[{i}]"),
+                    format!("admits {who} to the database"),
+                )]);
+            }
+        }
+    }
+    None
+}
+
 /// What principals can become.
 fn privileges(facts: &Facts<'_>, graph: &mut Graph) {
     let details = &facts.world.details;
@@ -211,7 +336,11 @@ fn privileges(facts: &Facts<'_>, graph: &mut Graph) {
         {
             continue;
         }
-        graph.add(escalation(found, &found.to));
+        let moves = lateral(found, facts, graph);
+        if moves.is_empty() {
+            graph.add(escalation(found, &found.to));
+        }
+        moves.into_iter().for_each(|e| graph.add(e));
     }
     for (principal, standing) in details.principals.iter().zip(&facts.escalations.standings) {
         if standing.admin != Admin::No {
@@ -263,16 +392,20 @@ fn data(facts: &Facts<'_>, graph: &mut Graph) {
     let exposed: BTreeMap<&str, &Exposure> = facts.exposures.iter().map(|e| (e.resource.as_str(), e)).collect();
     let buckets = facts.estate.of("aws.s3.bucket").filter_map(|i| Some((i, facts.data.of(&i)?)));
     let secrets = facts.estate.of("aws.secretsmanager.secret").map(|i| (i, facts.data.of(&i).unwrap_or_default()));
-    for (n, (item, class)) in buckets.chain(secrets).enumerate() {
+    let tables = facts.estate.of("aws.dynamodb.table").filter_map(|i| Some((i, facts.data.of(&i)?)));
+    for (n, (item, class)) in buckets.chain(secrets).chain(tables).enumerate() {
         if n >= MAX_GOALS {
             graph.limits.push(format!("only the first {MAX_GOALS} resources with data were looked at"));
             break;
         }
-        let bucket = item.kind.id.as_str() == "aws.s3.bucket";
         let goal = Goal { node: item.id().into(), kind: item.kind.id.to_string(), data_class: class.to_owned() };
         graph.goals.insert(goal.node.clone(), goal);
         if let Some(e) = exposed.get(item.id()) {
-            let read = if bucket { "s3:getobject" } else { "secretsmanager:getsecretvalue" };
+            let read = match item.kind.id.as_str() {
+                "aws.s3.bucket" => "s3:getobject",
+                "aws.dynamodb.table" => "dynamodb:getitem",
+                _ => "secretsmanager:getsecretvalue",
+            };
             let named: Vec<Box<str>> =
                 e.actions.iter().filter(|a| !a.starts_with('!')).map(|a| a.as_str().into()).collect();
             let wide = e.actions.iter().any(|a| a.starts_with('!'));
@@ -295,10 +428,10 @@ fn data(facts: &Facts<'_>, graph: &mut Graph) {
                 graph.add(Edge { depends_on: open.clone(), ..direct });
             }
         }
-        let (action, target) = if bucket {
-            ("s3:GetObject", format!("{}/*", item.id()))
-        } else {
-            ("secretsmanager:GetSecretValue", item.id().to_owned())
+        let (action, target) = match item.kind.id.as_str() {
+            "aws.s3.bucket" => ("s3:GetObject", format!("{}/*", item.id())),
+            "aws.dynamodb.table" => ("dynamodb:GetItem", item.id().to_owned()),
+            _ => ("secretsmanager:GetSecretValue", item.id().to_owned()),
         };
         let key = item.text("kms_key_id").unwrap_or_default();
         // Administrators reach everything; their own node says so.

@@ -7,8 +7,7 @@
 //! that is not known, 5 for a weakness in what runs there.
 //!
 //! For every way in and every goal the cheapest path counts, equal costs by the names of the nodes, so that the same
-//! facts give the same paths. Paths that share source, kind of way in, last principal, kind of goal and data class are
-//! one [`Family`]. Bounds: [`MAX_ENTRIES`] ways in, [`MAX_GOALS`] data resources, [`MAX_LENGTH`] edges a path,
+//! facts give the same paths. Paths that share source, kind of way in, last principal and kind of goal are one [`Family`]. Bounds: [`MAX_ENTRIES`] ways in, [`MAX_GOALS`] data resources, [`MAX_LENGTH`] edges a path,
 //! [`MAX_CUTS`] edges tried for cutting; reaching one is said in [`Report::limits`].
 
 mod draw;
@@ -37,7 +36,7 @@ pub struct Edge {
     pub from: String,
     /// Where it leads.
     pub to: String,
-    /// `NETWORK_REACH`, `INVOKE`, `CODE_AS`, `CAN_BECOME`, `SELF_GRANT`, `ADMIN` or `DATA`.
+    /// `NETWORK_REACH`, `INVOKE`, `CODE_AS`, `CAN_BECOME`, `LATERAL_MOVE`, `READ_CREDENTIAL`, `SELF_GRANT`, `ADMIN` or `DATA`.
     pub kind: &'static str,
     /// What it costs to take.
     pub cost: u32,
@@ -60,7 +59,7 @@ pub struct Path {
 /// Paths that are one problem.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Family {
-    /// Stable name: source, kind of way in, last principal, kind of goal, data class.
+    /// Stable name: source, kind of way in, last principal, kind of goal.
     pub id: String,
     /// The account.
     pub account: String,
@@ -70,9 +69,9 @@ pub struct Family {
     pub severity: &'static str,
     /// Whether every step is certain.
     pub certain: bool,
-    /// The cheapest path's nodes.
+    /// The nodes of the path that stands for the family: to what matters most, certain, cheapest.
     pub path: Vec<String>,
-    /// The cheapest path's steps.
+    /// Its steps.
     pub steps: Vec<Edge>,
     /// What is at stake: data with its class, secrets, administration.
     pub goals: Vec<Goal>,

@@ -119,26 +119,29 @@ fn cuts(graph: &Graph, found: &[(Vec<&Edge>, &Goal)], limits: &mut Vec<String>) 
 
 fn families(facts: &Facts<'_>, found: Vec<(Vec<&Edge>, &Goal)>) -> Vec<Family> {
     let kinds: BTreeMap<&str, &str> = facts.exposures.iter().map(|e| (e.resource.as_str(), e.kind.as_str())).collect();
-    let mut groups: BTreeMap<[String; 5], Vec<(Vec<&Edge>, &Goal)>> = BTreeMap::new();
+    let mut groups: BTreeMap<[String; 4], Vec<(Vec<&Edge>, &Goal)>> = BTreeMap::new();
     for (way, goal) in found {
         let (Some(first), Some(last)) = (way.first(), way.last()) else { continue };
         let entry = kinds.get(first.to.as_str()).copied().unwrap_or("principal");
         let holder = if way.len() == 1 { String::new() } else { last.from.clone() };
-        let key = [first.from.clone(), entry.to_owned(), holder, goal.kind.clone(), goal.data_class.clone()];
+        let key = [first.from.clone(), entry.to_owned(), holder, goal.kind.clone()];
         groups.entry(key).or_default().push((way, goal));
     }
     let cost = |way: &[&Edge]| way.iter().map(|e| e.cost).sum::<u32>();
     let mut out: Vec<Family> = groups
         .into_iter()
-        .filter_map(|([source, entry, holder, goal, class], mut ways)| {
+        .filter_map(|([source, entry, holder, goal], mut ways)| {
             let nodes = |way: &[&Edge]| -> Vec<String> {
                 way.first().map(|e| e.from.clone()).into_iter().chain(way.iter().map(|e| e.to.clone())).collect()
             };
-            ways.sort_by_key(|(way, _)| (cost(way), way.len(), nodes(way)));
-            let (best, _) = ways.first()?;
+            // The way to what matters most stands for the family, certain ways first, then the cheapest.
+            let plain = |goal: &Goal| !(goal.kind == "administration" || facts.data.is_crown(&goal.data_class));
+            let open = |way: &[&Edge]| way.iter().any(|e| !e.depends_on.is_empty());
+            ways.sort_by_key(|(way, goal)| (plain(goal), open(way), cost(way), way.len(), nodes(way)));
+            let (best, jewel) = ways.first()?;
             let goals: BTreeSet<Goal> = ways.iter().map(|(_, g)| (*g).clone()).collect();
             let certain = best.iter().all(|e| e.depends_on.is_empty());
-            let severity = match (goal == "administration" || facts.data.is_crown(&class), certain) {
+            let severity = match (!plain(jewel), certain) {
                 (true, true) => "critical",
                 (true, false) | (false, true) => "high",
                 (false, false) => "medium",
@@ -152,7 +155,7 @@ fn families(facts: &Facts<'_>, found: Vec<(Vec<&Edge>, &Goal)>) -> Vec<Family> {
             Some(Family {
                 id,
                 account: facts.estate.account.clone(),
-                title: title(&source, &entry, &holder, &goals),
+                title: title(&source, &entry, &holder, jewel, goals.len()),
                 severity,
                 certain,
                 path: nodes(best),
@@ -169,21 +172,19 @@ fn families(facts: &Facts<'_>, found: Vec<(Vec<&Edge>, &Goal)>) -> Vec<Family> {
     out
 }
 
-fn title(source: &str, entry: &str, holder: &str, goals: &BTreeSet<Goal>) -> String {
+fn title(source: &str, entry: &str, holder: &str, jewel: &Goal, goals: usize) -> String {
     let who = match source.strip_prefix("account:") {
         Some(account) => format!("Account {account}"),
         None if source == INTERNET => "The internet".into(),
         None => source.to_owned(),
     };
-    let what = match goals.first() {
-        Some(g) if g.kind == "administration" => "administration of the account".to_owned(),
-        Some(g) => {
-            let class = if g.data_class.is_empty() { String::new() } else { format!(" ({})", g.data_class) };
-            let name = g.node.rsplit(':').next().unwrap_or(&g.node);
-            let more = if goals.len() > 1 { format!(" and {} more", goals.len() - 1) } else { String::new() };
-            format!("{name}{class}{more}")
-        }
-        None => String::new(),
+    let what = if jewel.kind == "administration" {
+        "administration of the account".to_owned()
+    } else {
+        let class = if jewel.data_class.is_empty() { String::new() } else { format!(" ({})", jewel.data_class) };
+        let name = jewel.node.rsplit(':').next().unwrap_or(&jewel.node);
+        let more = if goals > 1 { format!(" and {} more", goals - 1) } else { String::new() };
+        format!("{name}{class}{more}")
     };
     if holder.is_empty() {
         return format!("{who} reaches {what} directly");
@@ -191,6 +192,7 @@ fn title(source: &str, entry: &str, holder: &str, goals: &BTreeSet<Goal>) -> Str
     let entry = match entry {
         "aws.ec2.instance" => "an instance",
         "aws.lambda.function" => "a function",
+        "aws.ecs.service" => "a container service",
         "aws.iam.role" => "a role's trust",
         other => other,
     };

@@ -56,7 +56,7 @@ fn of(estate: &Estate, id: &str) -> Exposure {
 }
 
 #[track_caller]
-fn check(resources: &[(&str, &str, Json)], id: &str, class: Class, at_most: Option<Class>) {
+pub(crate) fn check(resources: &[(&str, &str, Json)], id: &str, class: Class, at_most: Option<Class>) {
     let found = of(&estate(resources), id);
     assert_eq!((found.class, found.at_most), (class, at_most), "{found:#?}");
     assert_eq!(at_most.is_some(), !found.needs.is_empty(), "{found:#?}");

@@ -9,6 +9,8 @@ mod exposure;
 mod inventory;
 mod limits;
 mod machine;
+mod path_laws;
 mod paths;
 mod properties;
+mod services;
 mod world;

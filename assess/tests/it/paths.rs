@@ -8,7 +8,7 @@ use plumb_assess::{
 };
 use serde_json::{Value as Json, json};
 
-fn role(name: &str, trust: Json, statement: Json) -> Json {
+pub(crate) fn role(name: &str, trust: Json, statement: Json) -> Json {
     json!({
         "Arn": format!("arn:aws:iam::{OWN}:role/{name}"), "RoleName": name,
         "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]},
@@ -18,7 +18,7 @@ fn role(name: &str, trust: Json, statement: Json) -> Json {
     })
 }
 
-fn find(resources: &[Given], roles: &[Json]) -> Report {
+pub(crate) fn find(resources: &[Given], roles: &[Json]) -> Report {
     let mut resources = resources.to_vec();
     resources.push(("aws.s3.account", "acct", json!({})));
     for r in roles {
@@ -49,7 +49,7 @@ fn tag(estate: &mut plumb_assess::exposure::Estate) {
     }
 }
 
-fn ec2() -> Json {
+pub(crate) fn ec2() -> Json {
     json!({"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"})
 }
 
@@ -57,7 +57,7 @@ fn reader() -> Json {
     role("app", ec2(), json!({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::nw-*/*"}))
 }
 
-fn pii() -> Given {
+pub(crate) fn pii() -> Given {
     ("aws.s3.bucket", "arn:aws:s3:::nw-pii", json!({"object_ownership": "BucketOwnerEnforced"}))
 }
 
@@ -145,4 +145,53 @@ fn one_edge_that_ends_several_paths() {
     assert_eq!((report.families.len(), report.families[0].paths.len()), (1, 2));
     let kills: Vec<usize> = report.cuts.iter().map(|c| c.kills).collect();
     assert_eq!(kills, [2, 2, 1, 1]);
+}
+
+#[test]
+fn families_keep_their_name() {
+    let mut world = bastion();
+    world.push(pii());
+    let before = find(&world, &[reader()]);
+    // Another instance with the same role, another bucket: the same problem.
+    let mut second = world[0].2.clone();
+    second["instance_id"] = json!("i-2");
+    world.insert(0, ("aws.ec2.instance", "h", second));
+    world.push(("aws.s3.bucket", "arn:aws:s3:::nw-2-pii", json!({"object_ownership": "BucketOwnerEnforced"})));
+    let after = find(&world, &[reader()]);
+    let names = |r: &Report| r.families.iter().map(|f| f.id.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&before), names(&after));
+    assert_eq!(after.families[0].paths.len(), 4);
+}
+
+#[test]
+fn commands_move_on_to_other_instances() {
+    let command = json!({"Effect": "Allow", "Action": "ssm:SendCommand", "Resource": "*"});
+    let administrator = role("ops", ec2(), json!({"Effect": "Allow", "Action": "*", "Resource": "*"}));
+    let mut world = bastion();
+    let inner = json!({"instance_id": "i-2", "state": "running", "vpc_id": "vpc-1", "ssm_ping": "Online", "instance_profile": "arn:aws:iam::111111111111:instance-profile/ops"});
+    world.push(("aws.ec2.instance", "inner", inner));
+    let report = find(&world, &[role("app", ec2(), command.clone()), administrator.clone()]);
+    let family = report.families.first().expect("a path over the second instance");
+    let role = |name: &str| format!("arn:aws:iam::111111111111:role/{name}");
+    assert_eq!(family.path, ["internet", "i", &role("app"), "inner", &role("ops"), "admin:111111111111"]);
+    assert!(family.certain && family.steps.iter().any(|s| s.kind == "LATERAL_MOVE"), "{family:#?}");
+    // An agent that does not report takes no commands; what is left hangs on there being one.
+    world.last_mut().expect("the instance").2["ssm_ping"] = json!("ConnectionLost");
+    let report = find(&world, &[self::role("app", ec2(), command), administrator]);
+    assert!(report.families.iter().all(|f| !f.certain), "{report:#?}");
+}
+
+#[test]
+fn credentials_left_behind_lead_to_the_database_beside() {
+    let mut world = bastion();
+    world[0].2["user_data"] = json!("export DB_PASSWORD=[redacted: password]");
+    let group = json!({"group_id": "sg-db", "ingress": [{"protocol": "tcp", "from_port": 5432, "to_port": 5432, "cidrs": [], "ipv6_cidrs": [], "groups": ["sg-1"], "prefix_lists": []}]});
+    world.push(("aws.ec2.security-group", "db-group", group));
+    world.push(("aws.rds.instance", "db", json!({"vpc_id": "vpc-1", "port": 5432, "security_group_ids": ["sg-db"]})));
+    let report = find(&world, &[]);
+    let family = report.families.first().expect("a path to the database");
+    assert_eq!(family.path, ["internet", "i", "db"]);
+    assert!(!family.certain && family.steps.last().is_some_and(|s| s.kind == "READ_CREDENTIAL"));
+    world[4].2["ingress"][0]["groups"] = json!(["sg-other"]);
+    assert!(find(&world, &[]).families.is_empty());
 }

@@ -179,7 +179,11 @@ impl Client {
         }
         match tokio::time::timeout_at(until, self.attempts(account, target, call, &mut prepared, until)).await {
             Ok(answer) => answer,
-            Err(_) => Answer::ThrottledOut { message: self.out_of_time(call) },
+            Err(_) => {
+                let message = self.out_of_time(call);
+                self.health.out_of_time(&prepared.scope, &message);
+                Answer::ThrottledOut { message }
+            }
         }
     }
 

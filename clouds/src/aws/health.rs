@@ -26,6 +26,8 @@ pub(super) struct Health {
     regions: Mutex<HashMap<Region, Reach>>,
     buckets: Mutex<HashMap<String, String>>,
     proven: Mutex<HashSet<AccountId>>,
+    /// Where a service ever answered.
+    heard: Mutex<HashSet<Scope>>,
     /// Failures in a row of an operation, with the last.
     failures: Mutex<HashMap<(Scope, Arc<str>), (u32, String)>>,
 }
@@ -88,6 +90,13 @@ impl Health {
         }
     }
 
+    /// The time of a service ended while a call waited. One that never answered counts as out of reach.
+    pub fn out_of_time(&self, scope: &Scope, problem: &str) {
+        if !lock(&self.heard).contains(scope) {
+            self.unreachable(scope, problem);
+        }
+    }
+
     /// A call of a service was not answered, retries included. One such call is not an outage.
     pub fn silent(&self, scope: &Scope, problem: &str) {
         let silences = {
@@ -116,6 +125,12 @@ impl Health {
 
     /// Something answered in the region.
     pub fn answered(&self, scope: &Scope) {
+        {
+            let mut heard = lock(&self.heard);
+            if !heard.contains(scope) {
+                heard.insert(scope.clone());
+            }
+        }
         if let Some(reach) = lock(&self.regions).get_mut(&scope.region) {
             reach.failed.clear();
             reach.silences.remove(&scope.service);

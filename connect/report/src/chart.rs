@@ -283,7 +283,8 @@ fn line_of(title: &str, points: &[(String, i64)], w: f32) -> Drawing {
     d.shapes.push(Shape::Line(points.iter().enumerate().map(|(i, p)| at(i, p.1)).collect(), 1.6, Paint::Blue));
     // As many labels as there is room for; the last one always.
     let widest = points.iter().map(|p| width(&p.0, 8.5, Face::Plain)).fold(0.0, f32::max) + 8.0;
-    let every = (1..points.len()).find(|n| count(*n) * step >= widest).unwrap_or(points.len());
+    // The first and the last stand inside the axis, so that beside them a label has half its width less room.
+    let every = (1..points.len()).find(|n| count(*n) * step >= widest * 1.5).unwrap_or(points.len());
     let last = points.len().saturating_sub(1);
     for (i, (label, v)) in points.iter().enumerate() {
         let [x, y] = at(i, *v);

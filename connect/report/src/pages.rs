@@ -11,10 +11,38 @@ use plumb_govern::ledger::NetChange;
 use plumb_govern::lens::View;
 use plumb_model::Time;
 
-/// Points as people read them: tenths behind a dot.
+/// Points as people read them: tenths behind a dot; from a thousand on whole ones, in groups of three.
 pub fn points(tenths: i64) -> String {
     let sign = if tenths < 0 { "-" } else { "" };
-    format!("{sign}{}.{}", tenths.abs() / 10, tenths.abs() % 10)
+    let all = tenths.unsigned_abs();
+    if all < 10_000 {
+        return format!("{sign}{}.{}", all / 10, all % 10);
+    }
+    let digits = ((all + 5) / 10).to_string();
+    let mut out = String::from(sign);
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// What a finding is, short enough for a row: the resource and the first thing that decided.
+fn brief(f: &Finding) -> String {
+    let mut reasons = f.facts.why.split("; ");
+    // `observed; wanted expected` is one reason in two parts.
+    let first = [reasons.next(), reasons.next()].into_iter().flatten().collect::<Vec<_>>().join("; ");
+    let more = reasons.count() / 2;
+    let mut words: String = first.chars().take(110).collect();
+    if words.len() < first.len() {
+        words.push('…');
+    }
+    match more {
+        0 => format!("{}: {words}", f.facts.name),
+        n => format!("{}: {words} (and {n} more)", f.facts.name),
+    }
 }
 
 fn signed(n: i64) -> String {
@@ -237,7 +265,8 @@ pub fn leadership(l: &Leadership<'_>) -> Doc {
         )));
     }
     blocks.push(heading("What nobody could look at"));
-    let reasons: Vec<_> = l.coverage.reasons.iter().take(5).map(|(why, n)| format!("{why} ({n})")).collect();
+    let plain = |why: &str| why.split(" (").next().unwrap_or(why).to_owned();
+    let reasons: Vec<_> = l.coverage.reasons.iter().take(5).map(|(why, n)| format!("{} ({n})", plain(why))).collect();
     blocks.push(Block::Text(if l.coverage.unknown == 0 && l.coverage.judged == 0 {
         "Nothing was judged in this period.".into()
     } else if l.coverage.unknown == 0 {
@@ -425,7 +454,7 @@ fn finding_rows<'a>(findings: impl Iterator<Item = &'a Finding>, now: Time) -> V
             vec![
                 Cell::number(points(f.facts.points)),
                 Cell::text(f.facts.lane().name()),
-                Cell::text(format!("{}: {}", f.facts.name, f.facts.why)),
+                Cell::text(brief(f)),
                 Cell::text(f.facts.rule.as_str()),
                 Cell::text(f.state().name()),
                 Cell::number(left).toned(Tone::Bad, late),

@@ -5,6 +5,7 @@ mod check;
 mod discover;
 mod eval;
 mod identity;
+mod record;
 mod scan;
 
 use crate::{Done, emulator::call, root};
@@ -38,14 +39,19 @@ const BENCHES: &[Bench] = &[
         run: check::run,
     },
     Bench {
-        name: "identity",
-        about: "reach of 10,000 principals; escalation beside PMapper, lint beside Parliament [--pmapper PYTHON] [--parliament PYTHON] [--principals N] [--limit SECONDS]",
-        run: identity::run,
-    },
-    Bench {
         name: "discover",
         about: "reading a bill of a million lines against 5 CPU-s and 100 MB [--lines N]",
         run: discover::run,
+    },
+    Bench {
+        name: "record",
+        about: "the store against its limits: upsert, page, roll-ups, log [--findings N] [--resources N] [--entries N]",
+        run: record::run,
+    },
+    Bench {
+        name: "identity",
+        about: "reach of 10,000 principals; escalation beside PMapper, lint beside Parliament [--pmapper PYTHON] [--parliament PYTHON] [--principals N] [--limit SECONDS]",
+        run: identity::run,
     },
 ];
 

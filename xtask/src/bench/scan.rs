@@ -5,7 +5,7 @@
 //! cargo xtask bench scan --resources N [--accounts M]    our scan alone: what it holds in memory
 //! ```
 //!
-//! The organisation is the messy one of `../shared/bench/aws`. Processor time and peak memory are the kernel's figures
+//! `--plumb PATH` measures a program that is already built. The organisation is the messy one of `../shared/bench/aws`. Processor time and peak memory are the kernel's figures
 //! for each process; calls are what the emulator has counted. `--resources` needs no emulator: an endpoint of this
 //! program answers in pages as AWS does (`estate.rs`), so that signing, HTTP and the protocols' decoders are measured too.
 
@@ -44,6 +44,11 @@ pub fn run(args: &[String]) -> Done {
         Some(count) => memory(number("--resources", &count)?, args),
         None => compare(args),
     }
+}
+
+/// The program to measure: built as shipped, unless one is named.
+fn built(args: &[String]) -> Done<PathBuf> {
+    option(args, "--plumb").map_or_else(release_plumb, |path| Ok(PathBuf::from(path)))
 }
 
 fn number(name: &str, text: &str) -> Done<usize> {
@@ -89,7 +94,7 @@ fn compare(args: &[String]) -> Done {
         return Ok(());
     }
     let bulk = number("--bulk", &option(args, "--bulk").unwrap_or_else(|| "0".into()))?;
-    let plumb = release_plumb()?;
+    let plumb = built(args)?;
     let prowler = if args.iter().any(|a| a == "--no-reference") { None } else { Some(reference()?) };
     let python = python()?;
     let work = target().join("bench-scan");
@@ -249,7 +254,7 @@ fn member(python: &Path, bench: &Path, estate: &Path, endpoint: &str) -> Done<Ve
 /// Our scan of `count` resources, in few and in more accounts.
 fn memory(count: usize, args: &[String]) -> Done {
     let accounts = number("--accounts", &option(args, "--accounts").unwrap_or_else(|| "10".into()))?.max(1);
-    let plumb = release_plumb()?;
+    let plumb = built(args)?;
     let work = target().join("bench-scan");
     std::fs::create_dir_all(&work).map_err(|e| format!("cannot make {}: {e}", work.display()))?;
     let port = free_port()?;

@@ -1,6 +1,6 @@
 //! Findings in code, in the formats other tools read.
 
-use crate::commands::check::{Shown, reason};
+use crate::commands::check::{Shown, fix_hint, reason};
 use plumb_model::{Outcome, Severity};
 use plumb_run::CodeVerdict;
 use serde_json::{Value as Json, json};
@@ -255,6 +255,20 @@ pub fn markdown(shown: &Shown<'_>) -> String {
     }
     if open.len() > 100 {
         let _ = writeln!(out, "\n{} more are not shown.", open.len() - 100);
+    }
+    // What to do, once for each rule: the page's own words and code.
+    let mut told = std::collections::BTreeSet::new();
+    for v in open.iter().filter(|v| told.insert(&v.verdict.rule)).take(15) {
+        let fix = fix_hint(shown, v);
+        let page = shown.catalog.rules.get(&v.verdict.rule).map_or(String::new(), |r| r.summary());
+        let fence = if fix.contains("```") { "````" } else { "```" };
+        let _ = writeln!(
+            out,
+            "\n<details><summary>How to fix: {}</summary>\n\n{}\n\n{fence}\n{fix}\n{fence}\n`{}`\n</details>",
+            cell(title(shown, v)),
+            page.replace('<', "&lt;"),
+            v.verdict.rule
+        );
     }
     if shown.checked.partial() {
         out.push_str("\nNot everything could be read, so this is not the whole picture:\n\n");

@@ -9,7 +9,29 @@ use plumb_assess::{
     exposure::{Class, Exposure, Step},
     paths::{self, Report},
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ffi::OsString};
+
+/// `plumb paths --format svg|dot` is `--draw svg|dot`: drawings are formats of this command alone.
+pub fn with_drawings(args: Vec<OsString>) -> Vec<OsString> {
+    if !args.iter().skip(1).any(|a| a == "paths") {
+        return args;
+    }
+    let drawing = |text: &str| ["svg", "dot"].contains(&text);
+    let mut out: Vec<OsString> = Vec::new();
+    let mut args = args.into_iter().peekable();
+    while let Some(arg) = args.next() {
+        let text = arg.to_string_lossy().into_owned();
+        let joined = text.strip_prefix("--format=").or_else(|| text.strip_prefix("-F="));
+        if let Some(form) = joined.filter(|f| drawing(f)) {
+            out.push(format!("--draw={form}").into());
+        } else if (text == "--format" || text == "-F") && args.peek().is_some_and(|f| drawing(&f.to_string_lossy())) {
+            out.push("--draw".into());
+        } else {
+            out.push(arg);
+        }
+    }
+    out
+}
 
 /// `plumb exposed`
 pub fn exposed(globals: &Globals, args: ExposedArgs) -> Result<u8, Failure> {
@@ -108,23 +130,34 @@ pub fn paths(globals: &Globals, args: PathsArgs) -> Result<u8, Failure> {
                         out::line(format!("    and {} more like it", family.paths.len() - 1));
                     }
                 }
-                for cut in report.cuts.iter().take(5) {
-                    out::line(format!(
-                        "  cut {} → {} ({}): {} of {} paths die",
-                        cut.from, cut.to, cut.kind, cut.kills, cut.of
-                    ));
-                }
+                report.cuts.iter().take(5).for_each(cut);
             }
         }
         _ => {
-            let rows: Vec<_> = reports.into_values().flat_map(|r| r.families).collect();
+            let (mut rows, mut cuts) = (Vec::new(), Vec::new());
+            for report in reports.into_values() {
+                rows.extend(report.families);
+                cuts.extend(report.cuts.into_iter().take(2));
+            }
             out::rows(globals, &rows, &["severity", "account", "certain", "paths", "what"], |f| {
                 let certain = if f.certain { "yes" } else { "no" };
                 vec![f.severity.into(), f.account.clone(), certain.into(), f.paths.len().to_string(), f.title.clone()]
             })?;
+            if out::format(globals) == Format::Text {
+                cuts.iter().for_each(cut);
+            }
         }
     }
     Ok(0)
+}
+
+/// An edge worth cutting, in a sentence.
+fn cut(cut: &paths::Cut) {
+    let what = format!("{} → {} ({})", cut.from, cut.to, cut.kind);
+    out::line(format!("  remove this one edge and {} of {} paths die: {what}", cut.kills, cut.of));
+    if let Some(step) = cut.because.last() {
+        out::line(format!("    {} {}: {}", step.resource, step.field, step.says));
+    }
 }
 
 fn known(asked: Option<&str>, found: &[String]) -> Result<(), Failure> {

@@ -36,7 +36,7 @@ pub enum PolicyCommand {
     /// Approve a proposed one, which is in force from then on; never its author
     Approve {
         /// Its version
-        version: String,
+        policy: String,
         /// When it must be looked at again: 2027-05-31 or 180d, within a year
         #[arg(long, value_name = "END")]
         review_by: String,
@@ -47,7 +47,7 @@ pub enum PolicyCommand {
     /// Reject a proposed one
     Reject {
         /// Its version
-        version: String,
+        policy: String,
         /// Why
         #[arg(long, default_value = "")]
         note: String,
@@ -153,17 +153,17 @@ pub fn policy(globals: &Globals, command: Option<&PolicyCommand>) -> Result<u8, 
             let kept = scores::propose_policy(&mut record, &session, terms, note, &effect).map_err(refused)?;
             say(globals, &kept)?;
         }
-        Some(PolicyCommand::Approve { version, review_by, note }) => {
+        Some(PolicyCommand::Approve { policy, review_by, note }) => {
             let mut record = context::record(globals)?;
             let session = session(globals, &record)?;
             let due = govern::end_of(review_by, session.now).map_err(refused)?;
-            let kept = scores::decide_policy(&mut record, &session, version, Some(due), note).map_err(refused)?;
+            let kept = scores::decide_policy(&mut record, &session, policy, Some(due), note).map_err(refused)?;
             say(globals, &kept)?;
         }
-        Some(PolicyCommand::Reject { version, note }) => {
+        Some(PolicyCommand::Reject { policy, note }) => {
             let mut record = context::record(globals)?;
             let session = session(globals, &record)?;
-            let kept = scores::decide_policy(&mut record, &session, version, None, note).map_err(refused)?;
+            let kept = scores::decide_policy(&mut record, &session, policy, None, note).map_err(refused)?;
             say(globals, &kept)?;
         }
     }

@@ -16,6 +16,7 @@ use plumb_govern::{
     ids::TeamId,
     table,
 };
+use plumb_model::Time;
 use plumb_run::govern::{self, BulkStep, Picture};
 use serde_json::{Value as Json, json};
 use std::{collections::BTreeMap, path::PathBuf};
@@ -90,6 +91,11 @@ pub struct RoutingArgs {
     /// Replace the rules by those of this file: a JSON list of {name, select, team, person, team_from_tag}; admins only
     #[arg(long, value_name = "FILE")]
     pub set: Option<PathBuf>,
+}
+
+/// Periods end before their last instant; this one is in it.
+fn just_after(now: Time) -> Time {
+    Time::from_seconds(now.seconds() + 1)
 }
 
 /// `plumb findings bulk`
@@ -199,7 +205,7 @@ pub fn sla(globals: &Globals, args: SlaArgs) -> Result<u8, Failure> {
     let mine: Vec<Finding> = picture.findings.iter().filter(of).cloned().collect();
     if args.by_team {
         let from = evidence::begin(args.from.as_deref(), now)?;
-        let rows = sla_by_team(&mine, from, now.plus_days(1));
+        let rows = sla_by_team(&mine, from, just_after(now));
         let head = ["team", "open", "past due", "due in 7 d", "closed", "in time", "points", "burned"];
         out::rows(globals, &rows, &head, |t| {
             vec![
@@ -263,7 +269,12 @@ pub fn patterns(globals: &Globals, args: PatternArgs) -> Result<u8, Failure> {
     let hint = |name: &str| -> String {
         let Some(rule) = catalog.rules.get(name) else { return String::new() };
         let fix = rule.section("How to fix");
-        fix.lines().map(str::trim).find(|l| !l.is_empty() && !l.starts_with("```")).unwrap_or_default().to_owned()
+        let mut code = false;
+        let words = fix.lines().map(str::trim).find(|l| {
+            code ^= l.starts_with("```");
+            !(code || l.is_empty() || l.starts_with("```") || l.ends_with(':'))
+        });
+        words.unwrap_or(rule.title.as_str()).to_owned()
     };
     let mut rows: Vec<Json> = Vec::new();
     for (team, findings) in &teams {
@@ -309,7 +320,7 @@ pub fn burned(globals: &Globals, args: BurnedArgs) -> Result<u8, Failure> {
     let now = context::now();
     let from = evidence::begin(args.from.as_deref(), now)?;
     let picture = Picture::read(&record, &catalog, now).map_err(refused)?;
-    let r = risk_moves(&picture.findings, &picture.steps, from, now.plus_days(1));
+    let r = risk_moves(&picture.findings, &picture.steps, from, just_after(now));
     match out::format(globals) {
         Format::Text => {
             let p = plumb_report::points;

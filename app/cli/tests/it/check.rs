@@ -407,6 +407,7 @@ fn a_request_gets_one_comment_that_is_updated() {
         };
         assert_eq!((posted.0.as_str(), posted.1.as_str()), ("POST", want));
         assert!(posted.2.contains("Buckets keep versions") && posted.2.contains("main.tf:1"), "{}", posted.2);
+        assert!(posted.2.contains("How to fix") && posted.2.contains("status = \"Enabled\""), "{}", posted.2);
         assert!(run(1, TOKEN).contains("says this already"));
         write(&dir, "main.tf", &format!("{BUCKET}{KEEPS}"));
         assert!(run(0, TOKEN).contains("updated the comment"));

@@ -9,7 +9,9 @@ mod faults;
 mod formats;
 mod identity;
 mod machine;
+mod paths;
 mod plan;
+mod programme;
 mod twin;
 mod watch;
 

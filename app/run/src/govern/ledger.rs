@@ -7,7 +7,6 @@ use super::{
     picture::LEDGER,
     rule_outcomes,
 };
-use plumb_assess::exposure::Class;
 use plumb_catalog::Catalog;
 use plumb_govern::{
     Refusal,
@@ -18,8 +17,8 @@ use plumb_govern::{
     policy::Policy,
 };
 use plumb_model::{AccountId, Outcome, RuleId, Time};
-use plumb_record::{Record, ScanId, UnitState};
-use serde_json::json;
+use plumb_record::{ExposureRow, Record, ScanId, UnitState};
+use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The collection of planned exposures.
@@ -67,6 +66,37 @@ struct Looked {
     present: BTreeSet<String>,
 }
 
+/// What an account's resources are to the outside: what the scan kept about it, where it did, else computed again.
+fn classes(
+    record: &Record,
+    catalog: &Catalog,
+    scan: ScanId,
+    account: &str,
+) -> Result<Vec<(ExposureRow, bool)>, GovernError> {
+    let assessed = record.query(&format!(
+        "SELECT 1 FROM assessed WHERE account = '{}' AND scan = {}",
+        account.replace('\'', "''"),
+        scan.0
+    ))?;
+    if !assessed.rows.is_empty() {
+        return Ok(record.exposures(Some(account))?.into_iter().map(|e| (e.row, e.stale)).collect());
+    }
+    let computed = crate::exposed(record, catalog, scan, account)?;
+    computed.into_iter().map(|e| Ok((serde_json::from_value(serde_json::to_value(&e)?)?, false))).collect()
+}
+
+/// An open port as people read it.
+fn opening(port: &Json) -> String {
+    let text = |key: &str| match port.get(key) {
+        Some(Json::String(s)) => s.clone(),
+        Some(Json::Null) | None => String::new(),
+        Some(other) => other.to_string(),
+    };
+    let (from, to) = (text("from"), text("to"));
+    let ports = if from == to || to.is_empty() { from } else { format!("{from}-{to}") };
+    format!("{}/{ports} from {}", text("protocol"), text("source"))
+}
+
 fn look(
     record: &Record,
     catalog: &Catalog,
@@ -75,30 +105,33 @@ fn look(
     profile: &super::inventory::Profile,
 ) -> Result<Looked, GovernError> {
     let mut out = Looked { seen: Vec::new(), untold: BTreeSet::new(), present: BTreeSet::new() };
-    for e in crate::exposed(record, catalog, scan, account)? {
-        let reach = match e.class {
-            Class::Internet => Some(Reach::OpenAnonymous),
-            Class::InternetAuthenticated => Some(Reach::OpenAuthenticated),
-            Class::Limited => Some(Reach::LimitedCidr),
-            Class::CrossAccount if !e.outside_accounts.is_empty() => Some(Reach::CrossAccount),
+    for (e, stale) in classes(record, catalog, scan, account)? {
+        let reach = match e.class.as_str() {
+            "internet" => Some(Reach::OpenAnonymous),
+            "internet-authenticated" => Some(Reach::OpenAuthenticated),
+            "limited" => Some(Reach::LimitedCidr),
+            "cross-account" if !e.outside_accounts.is_empty() => Some(Reach::CrossAccount),
             _ => None,
         };
         let kind = word(&e.kind).to_owned();
         let id = format!("{}#{kind}", e.resource);
         out.present.insert(id.clone());
-        let Some(reach) = reach else {
-            if e.class == Class::Unknown {
+        let Some(reach) = reach.filter(|_| !stale) else {
+            if stale || e.class == "unknown" {
                 out.untold.insert(id);
             }
             continue;
         };
-        let mut endpoints: Vec<String> = e.openings.iter().map(ToString::to_string).collect();
+        let mut endpoints: Vec<String> = e.openings.iter().map(opening).collect();
         if endpoints.is_empty() {
             endpoints = e.actions.clone();
         }
-        let hop = |s: &plumb_assess::exposure::Step| Hop {
-            what: format!("{}: {}", s.field, s.says),
-            evidence: format!("record:{account}/{}/{}", e.kind, s.resource),
+        let hop = |s: &Json| {
+            let text = |key: &str| s.get(key).and_then(Json::as_str).unwrap_or_default();
+            Hop {
+                what: format!("{}: {}", text("field"), text("says")),
+                evidence: format!("record:{account}/{}/{}", e.kind, text("resource")),
+            }
         };
         out.seen.push(Seen {
             resource: e.resource.as_str().into(),
@@ -113,7 +146,7 @@ fn look(
             tier: profile.tier,
             protections: Vec::new(),
             team: profile.team.as_deref().map(Into::into),
-            tags: Vec::new(),
+            tags: record.tags(account, &e.kind, &e.resource)?,
         });
     }
     Ok(out)

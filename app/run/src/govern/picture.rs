@@ -17,7 +17,10 @@ use plumb_govern::{
 };
 use plumb_model::{RuleId, Time};
 use plumb_record::{AccountRow, CoverageRow, Record};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// Collections of documents.
 pub(super) const DECISIONS: &str = "decision";
@@ -65,6 +68,9 @@ pub struct Picture {
     pub begun: Time,
     /// Where its promises stand.
     pub cadence: Vec<Due>,
+    // Asked once a framework, the same for all of them.
+    named: OnceCell<Named>,
+    tallied: OnceCell<BTreeMap<RuleId, Tally>>,
 }
 
 impl Picture {
@@ -100,6 +106,8 @@ impl Picture {
             coverage: record.coverage(None)?,
             begun,
             cadence,
+            named: OnceCell::new(),
+            tallied: OnceCell::new(),
         })
     }
 
@@ -135,8 +143,10 @@ impl Picture {
 
     /// A framework's controls against the record and what people attested.
     pub fn align(&self, catalog: &Catalog, id: &str) -> Option<Alignment> {
-        let controls = controls(catalog, id)?;
-        Some(framework::align(id, &controls, &self.tallies(), &self.attestations, self.now))
+        let named = self.named.get_or_init(|| Named::read(catalog));
+        let controls = named.of(catalog, id)?;
+        let tallies = self.tallied.get_or_init(|| self.tallies());
+        Some(framework::align(id, &controls, tallies, &self.attestations, self.now))
     }
 
     /// What the record does not know, said aloud.
@@ -240,29 +250,43 @@ impl Picture {
     }
 }
 
+/// Which rules speak to which controls, surely or only related, of every framework.
+#[derive(Debug)]
+struct Named(BTreeMap<(String, String), (Vec<RuleId>, Vec<RuleId>)>);
+
+impl Named {
+    fn read(catalog: &Catalog) -> Self {
+        let mut named: BTreeMap<(String, String), (Vec<RuleId>, Vec<RuleId>)> = BTreeMap::new();
+        for rule in catalog.rules.values() {
+            for c in catalog.controls_of(rule) {
+                let sure = c.confidence > Confidence::Low;
+                let slot = named.entry((c.framework.to_string(), c.control.to_string())).or_default();
+                if sure { slot.0.push(rule.id.clone()) } else { slot.1.push(rule.id.clone()) }
+            }
+        }
+        Self(named)
+    }
+
+    fn of(&self, catalog: &Catalog, id: &str) -> Option<Vec<Control>> {
+        let framework = catalog.frameworks.get(id)?;
+        let control = |c: &plumb_catalog::Control| {
+            let (rules, related) = self.0.get(&(id.to_owned(), c.id.to_string())).cloned().unwrap_or_default();
+            Control {
+                framework: id.into(),
+                id: c.id.clone(),
+                title: c.title.clone(),
+                manual: c.assessment == "manual",
+                rules,
+                related,
+            }
+        };
+        Some(framework.controls.iter().map(control).collect())
+    }
+}
+
 /// A framework's controls with the rules that speak to them.
 pub fn controls(catalog: &Catalog, id: &str) -> Option<Vec<Control>> {
-    let framework = catalog.frameworks.get(id)?;
-    let mut named: BTreeMap<&str, (Vec<RuleId>, Vec<RuleId>)> = BTreeMap::new();
-    let refs: Vec<_> = catalog.rules.values().map(|r| (r, catalog.controls_of(r))).collect();
-    for (rule, controls) in &refs {
-        for c in controls.iter().filter(|c| c.framework == id) {
-            let slot = named.entry(c.control.as_str()).or_default();
-            if c.confidence > Confidence::Low { slot.0.push(rule.id.clone()) } else { slot.1.push(rule.id.clone()) }
-        }
-    }
-    let control = |c: &plumb_catalog::Control| {
-        let (rules, related) = named.get(c.id.as_str()).cloned().unwrap_or_default();
-        Control {
-            framework: id.into(),
-            id: c.id.clone(),
-            title: c.title.clone(),
-            manual: c.assessment == "manual",
-            rules,
-            related,
-        }
-    };
-    Some(framework.controls.iter().map(control).collect())
+    Named::read(catalog).of(catalog, id)
 }
 
 fn standing(

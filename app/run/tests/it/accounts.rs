@@ -195,6 +195,19 @@ fn an_organisation_is_surveyed_with_units_tags_and_sign_ins() {
     assert_eq!(estate.accounts[&key("555566667777")].state, State::Shadow);
     assert_eq!(estate.shadow.len(), 1);
     assert!(estate.shadow[0].roles[0].contains("role/deploy"), "{:?}", estate.shadow);
+    // The contradiction is a finding like any other, and closes when it is settled.
+    let at = scan(&mut record, now(), "", true, &[]);
+    accounts::keep_contradictions(&mut record, plumb_record::ScanId(at), &estate, now()).unwrap();
+    let rule = "aws.inventory.account.used-not-in-organisation";
+    let open = record.findings(&Default::default()).unwrap();
+    assert_eq!(
+        open.iter().filter(|f| f.rule == rule).map(|f| f.account.as_str()).collect::<Vec<_>>(),
+        ["555566667777"]
+    );
+    let mut settled = estate.clone();
+    settled.contradictions.clear();
+    accounts::keep_contradictions(&mut record, plumb_record::ScanId(at), &settled, now()).unwrap();
+    assert!(!record.findings(&Default::default()).unwrap().iter().any(|f| f.rule == rule));
     // The same readings again change nothing: what was reconciled is not news.
     let again = accounts::current_estate(&record, None).unwrap();
     assert_eq!(again.accounts, estate.accounts);

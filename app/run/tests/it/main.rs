@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod accounts;
+mod killed;
+mod pipeline;
+mod programme;
 
 use plumb_catalog::{Catalog, File};
 use plumb_govern::{
@@ -15,6 +18,8 @@ use plumb_run::govern::{self, Ask, GovernError, NewPerson, Seal, Session, Verb};
 use std::collections::BTreeSet;
 
 const NOW: &str = "2026-11-21T10:00:00Z";
+/// How many people are on record, each an entry of the log.
+const PEOPLE: u64 = 6;
 const RULE: &str = "aws.s3.bucket.public-access-blocked";
 
 fn now() -> Time {
@@ -69,14 +74,30 @@ fn session(record: &Record, login: &str, at: Time) -> Session {
     govern::identify(record, login, None, Some(seal().key), at).unwrap()
 }
 
-/// Three failing buckets; erin engineers, adam and anna approve.
+/// Three failing buckets; erin engineers, adam and anna approve, ada and ida are admins, otto audits.
 fn world() -> Record {
-    let mut record = Record::in_memory().unwrap();
+    furnish(Record::in_memory().unwrap())
+}
+
+fn furnish(mut record: Record) -> Record {
     let fail = Outcome::Fail;
     scan(&mut record, now().plus_days(-1), &[("orders", fail), ("logs", fail), ("site", fail)]);
-    let setup = Actor { id: "cli:setup".into(), kind: ActorKind::Person, ..Actor::system("setup") };
+    let setup = Actor {
+        id: "cli:setup".into(),
+        kind: ActorKind::Person,
+        roles: [Role::Admin].into(),
+        ..Actor::system("setup")
+    };
     let setup = Session { actor: setup, ..Session::system("setup", Some(seal().key), now()) };
-    for (id, role) in [("erin", Role::Engineer), ("adam", Role::Approver), ("anna", Role::Approver)] {
+    let people = [
+        ("ada", Role::Admin),
+        ("ida", Role::Admin),
+        ("otto", Role::Auditor),
+        ("erin", Role::Engineer),
+        ("adam", Role::Approver),
+        ("anna", Role::Approver),
+    ];
+    for (id, role) in people.into_iter().rev() {
         let new = NewPerson {
             id: id.into(),
             name: String::new(),
@@ -149,7 +170,7 @@ fn people_move_findings_by_the_rules_and_denied_attempts_are_logged() {
     assert_eq!(step(&mut r, "erin", "orders", "claim-fixed", &[("reference", "pull 7")]).unwrap(), "fixed-claimed");
     assert!(matches!(step(&mut r, "erin", "orders", "retest-pass", &[]), Err(GovernError::Input(_))));
     assert_eq!(state(&r, "orders"), "fixed-claimed");
-    assert_eq!(sound(&r), Ok(3 + 4));
+    assert_eq!(sound(&r), Ok(PEOPLE + 4));
     let log = r.activity(0, 100).unwrap();
     assert_eq!(log.iter().filter(|(_, line)| line.contains("\"outcome\":\"denied\"")).count(), 1);
     // The next scan looks for itself; its steps continue the life people began.
@@ -162,13 +183,19 @@ fn people_move_findings_by_the_rules_and_denied_attempts_are_logged() {
 
 #[test]
 fn every_kind_of_tampering_is_named() {
-    let cases: [(&str, &str, &str); 4] = [
-        ("edit", "UPDATE activity SET entry = replace(entry, 'shop', 'blog') WHERE seq = 3", "entry 3 "),
+    let cases: [(&str, &str, &str); 5] = [
+        ("edit", "UPDATE activity SET entry = replace(entry, 'shop', 'blog') WHERE seq = 6", "entry 6 "),
         ("delete", "DELETE FROM activity WHERE seq = 1", "entry 1 "),
-        ("truncate", "DELETE FROM activity WHERE seq = 4", "entry 4 "),
+        ("truncate", "DELETE FROM activity WHERE seq = 7", "entry 7 "),
+        (
+            "reorder",
+            "UPDATE activity SET entry = (SELECT b.entry FROM activity b WHERE b.seq = CASE activity.seq WHEN 6 THEN 7 ELSE 6 END)
+             WHERE seq IN (6, 7)",
+            "entry 6 ",
+        ),
         (
             "head",
-            "UPDATE document SET doc = replace(doc, '\"size\":5', '\"size\":4') WHERE collection = 'log'",
+            "UPDATE document SET doc = replace(doc, '\"size\":8', '\"size\":7') WHERE collection = 'log'",
             "entry ",
         ),
     ];
@@ -176,7 +203,7 @@ fn every_kind_of_tampering_is_named() {
         let mut r = world();
         step(&mut r, "erin", "orders", "triage", &[("team", "shop")]).unwrap();
         step(&mut r, "erin", "logs", "triage", &[("team", "shop")]).unwrap();
-        assert_eq!(sound(&r), Ok(5), "{name}");
+        assert_eq!(sound(&r), Ok(PEOPLE + 2), "{name}");
         sql(&mut r, statement);
         let why = sound(&r).expect_err(name);
         assert!(why.starts_with(says), "{name}: {why}");
@@ -252,7 +279,7 @@ fn a_bundle_verifies_alone_and_a_spoiled_byte_is_named() {
         govern::write_bundle(&r, &catalog(), &[], "Example", now().plus_days(-90), now().plus_days(1), &seal().key)
             .unwrap();
     let report = bundle::verify(&bytes, &[&manifest.key]).unwrap();
-    assert_eq!((report.folded, report.log.entries), (3, 4));
+    assert_eq!((report.folded, report.log.entries), (3, PEOPLE + 1));
     for at in [bytes.len() / 4, bytes.len() / 2, bytes.len() * 3 / 4] {
         let mut spoiled = bytes.clone();
         spoiled[at] ^= 1;

@@ -212,3 +212,24 @@ fn broken_and_hostile_templates() {
     );
     assert_eq!(read(&MemoryFiles::new([("t.json", deep)]), "t.json").problems.len(), 1);
 }
+
+#[test]
+fn a_child_finds_its_parent_by_name_or_by_what_it_waits_for() {
+    let text = format!(
+        r#"{{"$schema": "{SCHEMA}", "parameters": {{"n": {{"type": "string"}}, "k": {{"type": "string", "defaultValue": "known"}}}}, "resources": [
+            {{"type": "A.B/c", "name": "[parameters('n')]"}},
+            {{"type": "A.B/c/d", "name": "[concat(parameters('n'), '/one')]"}},
+            {{"type": "A.B/c", "name": "[parameters('k')]"}},
+            {{"type": "A.B/c/d", "name": "[format('{{0}}/two', parameters('k'))]"}},
+            {{"type": "A.B/c/d", "name": "KNOWN/three"}},
+            {{"type": "A.B/c/d", "name": "[concat(uniqueString('x'), '/four')]", "dependsOn": ["[resourceId('A.B/c', parameters('k'))]"]}},
+            {{"type": "A.B/c/d", "name": "elsewhere/five"}}]}}"#
+    );
+    let reading = read(&MemoryFiles::new([("t.json", text)]), "t.json");
+    let parents: Vec<Option<&str>> = (reading.resources.iter())
+        .filter(|c| &*c.type_ == "A.B/c/d")
+        .map(|c| c.attrs.get("parent").and_then(|p| p.edge()).map(|e| &*e.address))
+        .collect();
+    let (open, known) = (Some("A.B/c/[parameters.n]"), Some("A.B/c/known"));
+    assert_eq!(parents, [open, known, known, known, None]);
+}

@@ -410,8 +410,15 @@ impl<'f> Reader<'f> {
         {
             attrs.insert("apiVersion".into(), Val::str(&**api, d.place(decl.start, decl.header_end)));
         }
+        // By its name `parent/child`, else by the only resource of the parent's type it waits for.
+        let waits_for = |type_: &str| {
+            let (above, _) = type_.rsplit_once('/').filter(|(above, _)| above.contains('/'))?;
+            let of_type = |on: &&Arc<str>| on.rsplit_once('/').is_some_and(|(t, _)| t.eq_ignore_ascii_case(above));
+            let mut found = depends_on.iter().filter(of_type);
+            found.next().filter(|_| found.next().is_none()).map(|on| on.to_string())
+        };
         if !attrs.contains_key("parent")
-            && let Some(parent) = self.parent_of(d, &type_, &name)
+            && let Some(parent) = self.parent_of(d, &type_, &name).or_else(|| waits_for(&type_))
         {
             attrs.insert("parent".into(), Val::reference(parent, "", d.place(decl.start, decl.header_end)));
         }

@@ -214,7 +214,9 @@ impl Reader<'_> {
         let (above, _) = type_.rsplit_once('/').filter(|(above, _)| above.contains('/'))?;
         let name = name.describe();
         let (owner, _) = name.rsplit_once('/')?;
-        self.find_resource(d, above, owner)
+        // A parameter alone is described bare, and in braces where it is part of a longer name.
+        let bare = owner.strip_prefix("${").and_then(|o| o.strip_suffix('}')).filter(|o| !o.contains('{'));
+        bare.and_then(|bare| self.find_resource(d, above, bare)).or_else(|| self.find_resource(d, above, owner))
     }
 
     /// The address of the resource of this symbolic name, name, or id, whatever its type.

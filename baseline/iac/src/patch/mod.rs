@@ -49,7 +49,8 @@ pub struct Proposal {
     pub what: String,
 }
 
-/// Applies edits; of those that touch the same place the first wins. Gives the text and which edits are in it.
+/// Applies edits; of those that touch the same place the first wins, and the others are to be proposed again for the text
+/// that comes out. Gives the text and which edits are in it.
 pub fn apply(text: &str, edits: &[Edit]) -> (String, Vec<bool>) {
     let mut order: Vec<usize> = (0..edits.len()).collect();
     order.sort_by_key(|i| edits.get(*i).map(|e| (e.start, e.end)));
@@ -68,7 +69,10 @@ pub fn apply(text: &str, edits: &[Edit]) -> (String, Vec<bool>) {
             }
             continue;
         }
-        let Some(between) = text.get(at..edit.start).filter(|_| edit.start >= at) else { continue };
+        let Some(between) = text.get(at..edit.start).filter(|_| edit.start >= at && !(edit.start == at && at > 0))
+        else {
+            continue;
+        };
         out.push_str(between);
         out.push_str(&if crlf { edit.text.replace('\n', "\r\n") } else { edit.text.clone() });
         at = edit.end;

@@ -118,7 +118,7 @@ pub(super) fn member<'t>(tree: &'t Tree, key: &str) -> Option<&'t Entry> {
     if let What::Map(entries, _) = &tree.what { entries.iter().find(|e| &*e.key == key) } else { None }
 }
 
-pub(super) fn plain<'t>(tree: &'t Tree) -> Option<&'t Json> {
+pub(super) fn plain(tree: &Tree) -> Option<&Json> {
     if let What::Plain(json) = &tree.what { Some(json) } else { None }
 }
 

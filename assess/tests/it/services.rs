@@ -1,0 +1,166 @@
+//! Exposure of managed services: what stands between their endpoints and the internet.
+
+use super::exposure::{Given, bastion, check};
+use plumb_assess::exposure::Class;
+use serde_json::{Value as Json, json};
+
+/// The network of a public subnet with SSH open, and one more resource.
+fn beside(kind: &'static str, fields: Json) -> Vec<Given> {
+    let mut world = bastion();
+    world.push(("aws.vpc.subnet", "subnet", json!({"subnet_id": "subnet-1", "vpc_id": "vpc-1", "zone": "a"})));
+    world.push((kind, "it", fields));
+    world
+}
+
+fn merged(mut base: Json, change: Json) -> Json {
+    for (name, value) in change.as_object().into_iter().flatten() {
+        base[name.as_str()] = value.clone();
+    }
+    base
+}
+
+#[track_caller]
+fn is(kind: &'static str, base: &Json, change: Json, class: Class, at_most: Option<Class>) {
+    check(&beside(kind, merged(base.clone(), change)), "it", class, at_most);
+}
+
+#[test]
+fn databases() {
+    let base = json!({"public": true, "port": 22, "vpc_id": "vpc-1", "subnet_ids": ["subnet-1"], "security_group_ids": ["sg-1"]});
+    for kind in ["aws.rds.instance", "aws.redshift.cluster"] {
+        is(kind, &base, json!({}), Class::InternetAuthenticated, None);
+        is(kind, &base, json!({"public": false}), Class::Internal, None);
+        is(kind, &base, json!({"port": 5432}), Class::Internal, None);
+        is(kind, &base, json!({"security_group_ids": "?"}), Class::Unknown, Some(Class::Internet));
+        is(kind, &base, json!({"security_group_ids": ["sg-9"]}), Class::Unknown, Some(Class::InternetAuthenticated));
+        // One of its subnets is not on the record: where it stands is not known, unless its zone tells.
+        is(
+            kind,
+            &base,
+            json!({"subnet_ids": ["subnet-1", "subnet-2"], "zone": "a"}),
+            Class::InternetAuthenticated,
+            None,
+        );
+    }
+}
+
+#[test]
+fn load_balancers() {
+    let base = json!({"internal": false, "subnet_ids": ["subnet-1"], "security_group_ids": ["sg-1"], "listeners": [{"port": 22, "protocol": "TCP"}]});
+    let kind = "aws.elbv2.load-balancer";
+    is(kind, &base, json!({}), Class::Internet, None);
+    is(kind, &base, json!({"internal": true}), Class::Internal, None);
+    is(kind, &base, json!({"listeners": []}), Class::Internal, None);
+    is(kind, &base, json!({"listeners": [{"port": 443}]}), Class::Internal, None);
+    is(kind, &base, json!({"security_group_ids": []}), Class::Internet, None);
+    is(kind, &base, json!({"listeners": "?"}), Class::Unknown, Some(Class::Internet));
+}
+
+#[test]
+fn clusters_and_tasks() {
+    let kind = "aws.eks.cluster";
+    is(
+        kind,
+        &json!({}),
+        json!({"endpoint_public": true, "public_cidrs": ["0.0.0.0/0"]}),
+        Class::InternetAuthenticated,
+        None,
+    );
+    is(kind, &json!({}), json!({"endpoint_public": true, "public_cidrs": ["203.0.113.0/28"]}), Class::Limited, None);
+    is(kind, &json!({}), json!({"endpoint_public": false}), Class::Internal, None);
+    is(kind, &json!({}), json!({"endpoint_public": "?"}), Class::Unknown, Some(Class::Internet));
+    let base = json!({"public_ip": true, "subnet_ids": ["subnet-1"], "security_group_ids": ["sg-1"]});
+    is("aws.ecs.service", &base, json!({}), Class::Internet, None);
+    is("aws.ecs.service", &base, json!({"public_ip": false}), Class::Internal, None);
+}
+
+#[test]
+fn interfaces_of_programs() {
+    let policy = |principal: Json, condition: Json| json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": principal, "Action": "execute-api:Invoke", "Resource": "*", "Condition": condition}]});
+    let base =
+        json!({"endpoint_types": ["REGIONAL"], "methods": [{"http_method": "GET", "auth": "NONE", "api_key": false}]});
+    let kind = "aws.apigateway.rest-api";
+    is(kind, &base, json!({}), Class::Internet, None);
+    is(kind, &base, json!({"endpoint_types": ["PRIVATE"]}), Class::Internal, None);
+    is(
+        kind,
+        &base,
+        json!({"methods": [{"http_method": "GET", "auth": "AWS_IAM"}]}),
+        Class::InternetAuthenticated,
+        None,
+    );
+    is(
+        kind,
+        &base,
+        json!({"methods": [{"http_method": "GET", "auth": "NONE", "api_key": true}]}),
+        Class::InternetAuthenticated,
+        None,
+    );
+    is(
+        kind,
+        &base,
+        json!({"policy": policy(json!("*"), json!({"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}))}),
+        Class::Limited,
+        None,
+    );
+    is(kind, &base, json!({"policy": policy(json!({"AWS": "222222222222"}), json!({}))}), Class::CrossAccount, None);
+    is(kind, &base, json!({"policy": "?"}), Class::Unknown, Some(Class::Internet));
+    is(
+        "aws.apigatewayv2.api",
+        &json!({}),
+        json!({"routes": [{"key": "GET /", "auth": "NONE"}]}),
+        Class::Internet,
+        None,
+    );
+    is(
+        "aws.apigatewayv2.api",
+        &json!({}),
+        json!({"routes": [{"key": "GET /", "auth": "JWT"}]}),
+        Class::InternetAuthenticated,
+        None,
+    );
+    is("aws.cloudfront.distribution", &json!({}), json!({"enabled": true}), Class::Internet, None);
+    is("aws.cloudfront.distribution", &json!({}), json!({"signed_keys": true}), Class::InternetAuthenticated, None);
+    is("aws.cloudfront.distribution", &json!({}), json!({"enabled": false}), Class::Internal, None);
+}
+
+#[test]
+fn stores() {
+    let open = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]});
+    let domain = "aws.opensearch.domain";
+    is(domain, &json!({}), json!({"policy": open}), Class::Internet, None);
+    is(domain, &json!({}), json!({"policy": open, "fine_grained": true}), Class::InternetAuthenticated, None);
+    is(domain, &json!({}), json!({"policy": open, "vpc": true}), Class::Internal, None);
+    for kind in ["aws.rds.snapshot", "aws.rds.cluster-snapshot"] {
+        is(kind, &json!({}), json!({"shared_with": ["all"]}), Class::InternetAuthenticated, None);
+        is(kind, &json!({}), json!({"shared_with": ["222222222222"]}), Class::CrossAccount, None);
+        is(kind, &json!({}), json!({"shared_with": []}), Class::Internal, None);
+    }
+    is("aws.efs.file-system", &json!({}), json!({"policy": open}), Class::Internal, None);
+    is("aws.efs.file-system", &json!({}), json!({"policy": "?"}), Class::Unknown, Some(Class::CrossAccount));
+}
+
+#[test]
+fn access_points_answer_when_the_bucket_lets_them() {
+    let open = |condition: Json| json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*", "Condition": condition}]});
+    let point = |network: &str| {
+        (
+            "aws.s3.access-point",
+            "it",
+            json!({"bucket": "b", "network_origin": network, "policy": open(json!({})), "restrict_public_buckets": false}),
+        )
+    };
+    let bucket = |policy: Json| {
+        (
+            "aws.s3.bucket",
+            "arn:aws:s3:::b",
+            json!({"policy": policy, "restrict_public_buckets": false, "object_ownership": "BucketOwnerEnforced"}),
+        )
+    };
+    let account = ("aws.s3.account", "acct", json!({"restrict_public_buckets": false}));
+    let delegated = open(json!({"StringEquals": {"s3:DataAccessPointAccount": "111111111111"}}));
+    check(&[account.clone(), bucket(delegated.clone()), point("Internet")], "it", Class::Internet, None);
+    check(&[account.clone(), bucket(delegated), point("VPC")], "it", Class::Internal, None);
+    check(&[account.clone(), bucket(Json::Null), point("Internet")], "it", Class::Internal, None);
+    check(&[account, point("Internet")], "it", Class::Unknown, Some(Class::Internet));
+}

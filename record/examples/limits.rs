@@ -1,0 +1,257 @@
+//! Fills a record and holds it against its limits; `cargo xtask bench record` runs it.
+//!
+//! Arguments: findings, resources, log entries, the record's file. Exit 1 when a limit is missed.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
+
+use plumb_govern::{
+    log::{self, Head, Keys, Log, SealKey, Sealed},
+    people::Actor,
+};
+use plumb_model::{Leaf, Outcome, Severity, Source, Time, Value, Verdict};
+use plumb_record::{NewScan, Query, Record, RuleRow, ScanId, StoredResource, Unit, UnitState};
+use std::{collections::BTreeSet, time::Instant};
+
+/// Findings of one account and kind, as one ingest takes them.
+const BATCH: usize = 2_000;
+const KINDS: usize = 10;
+const RULES: usize = 20;
+
+fn now() -> Time {
+    "2026-11-21T10:00:00Z".parse().unwrap()
+}
+
+fn account(batch: usize) -> String {
+    format!("{:012}", 100_000_000_000 + batch / KINDS)
+}
+
+fn kind(batch: usize) -> String {
+    format!("aws.s{}.thing", batch % KINDS)
+}
+
+fn severity(n: usize) -> Severity {
+    // Of a hundred: one critical, nine high, thirty medium, the rest low.
+    match n % 100 {
+        0 => Severity::Critical,
+        1..=9 => Severity::High,
+        10..=39 => Severity::Medium,
+        _ => Severity::Low,
+    }
+}
+
+fn verdicts(batch: usize, count: usize) -> impl Iterator<Item = (Verdict, Severity)> {
+    let (account, kind) = (account(batch), kind(batch));
+    (0..count).map(move |i| {
+        let id = format!("arn:aws:s{}:eu-west-1:{account}:thing/{:08}", batch % KINDS, i / 2);
+        let verdict = Verdict {
+            rule: format!("{kind}.rule-{:02}", (i + batch) % RULES).as_str().into(),
+            kind: kind.as_str().into(),
+            account: account.as_str().into(),
+            region: "eu-west-1".into(),
+            resource: id.as_str().into(),
+            name: format!("thing-{:08}", i / 2).as_str().into(),
+            sub_key: if i % 2 == 0 { "".into() } else { "part".into() },
+            outcome: Outcome::Fail,
+            needs: Vec::new(),
+            because: vec![Leaf {
+                path: "settings.encrypted".into(),
+                observed: Value::from(false),
+                expected: "true".into(),
+                source: Source::Api("service:GetThing".into()),
+            }],
+        };
+        (verdict, severity(i + batch))
+    })
+}
+
+fn begin(record: &mut Record) -> ScanId {
+    let new = NewScan { started: now(), judged_at: now(), scope: serde_json::json!({}), rules_digest: String::new() };
+    record.begin_scan(&new).unwrap()
+}
+
+/// One whole scan's findings; only the time inside the store is counted, not that of making verdicts up.
+fn ingest(record: &mut Record, findings: usize) -> f64 {
+    let scan = begin(record);
+    let rules: BTreeSet<_> = (0..KINDS)
+        .flat_map(|k| (0..RULES).map(move |r| format!("aws.s{k}.thing.rule-{r:02}").as_str().into()))
+        .collect();
+    let mut spent = 0.0;
+    let mut left = findings;
+    for batch in 0.. {
+        let count = left.min(BATCH);
+        if count == 0 {
+            break;
+        }
+        left -= count;
+        let made: Vec<_> = verdicts(batch, count).collect();
+        let start = Instant::now();
+        let mut ingest =
+            record.ingest(scan, now(), &account(batch).as_str().into(), &kind(batch).as_str().into()).unwrap();
+        for (verdict, severity) in &made {
+            ingest.verdict(verdict, *severity).unwrap();
+        }
+        ingest.finish(&rules, &BTreeSet::new()).unwrap();
+        spent += start.elapsed().as_secs_f64();
+    }
+    spent
+}
+
+fn resources(record: &mut Record, count: usize) -> f64 {
+    let scan = begin(record);
+    let mut spent = 0.0;
+    let mut left = count;
+    for batch in 0.. {
+        let n = left.min(BATCH);
+        if n == 0 {
+            break;
+        }
+        left -= n;
+        let (account, kind) = (account(batch), kind(batch));
+        let rows: Vec<StoredResource> = (0..n)
+            .map(|i| StoredResource {
+                account: account.clone(),
+                kind: kind.clone(),
+                id: format!("arn:aws:s{}:eu-west-1:{account}:thing/{i:08}", batch % KINDS),
+                unit: "eu-west-1".into(),
+                region: "eu-west-1".into(),
+                name: format!("thing-{i:08}"),
+                doc: format!("{{\"encrypted\":false,\"size\":{i},\"tags\":{{\"stack\":\"s{}\"}}}}", i % 50),
+                raw: format!("{{\"Thing\":{{\"Encrypted\":false,\"Size\":{i},\"Owner\":\"{account}\"}}}}"),
+            })
+            .collect();
+        let start = Instant::now();
+        record.put_resources(scan, &rows).unwrap();
+        let unit = Unit {
+            account: account.as_str().into(),
+            region: "eu-west-1".into(),
+            kind: kind.as_str().into(),
+            state: UnitState::Complete,
+            resources: n,
+        };
+        record.end_unit(scan, &unit).unwrap();
+        spent += start.elapsed().as_secs_f64();
+    }
+    spent
+}
+
+/// Says a figure beside its limit; whether it holds.
+fn held(what: &str, figure: f64, unit: &str, limit: f64, at_least: bool) -> bool {
+    let holds = if at_least { figure >= limit } else { figure <= limit };
+    let ratio = if at_least { figure / limit } else { limit / figure };
+    let (sign, word) = (if at_least { "≥" } else { "≤" }, if holds { "holds" } else { "MISSED" });
+    println!("{what:<34} {figure:>12.1} {unit:<12} {sign} {limit:.0}  {ratio:>6.1}x  {word}");
+    holds
+}
+
+/// The slowest of ten, in milliseconds, after one to warm up: a page that is asked once is read from the disk.
+fn slowest(mut ask: impl FnMut()) -> f64 {
+    ask();
+    (0..10)
+        .map(|_| {
+            let start = Instant::now();
+            ask();
+            start.elapsed().as_secs_f64() * 1e3
+        })
+        .fold(0.0, f64::max)
+}
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let count = |i: usize| args.get(i).and_then(|a| a.parse::<usize>().ok()).expect("three numbers and a file");
+    let (findings, many, entries) = (count(0), count(1), count(2));
+    let path = std::path::PathBuf::from(args.get(3).expect("three numbers and a file"));
+    for ending in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(format!("{}{ending}", path.display()));
+    }
+    let mut record = Record::open(&path).unwrap();
+    let rules: Vec<RuleRow> = (0..KINDS)
+        .flat_map(|k| {
+            (0..RULES).map(move |r| RuleRow {
+                id: format!("aws.s{k}.thing.rule-{r:02}"),
+                title: format!("Things of service {k} hold to rule {r}"),
+                severity: Severity::Medium,
+                topic: "data.encryption-at-rest".into(),
+                kind: format!("aws.s{k}.thing"),
+            })
+        })
+        .collect();
+    record.put_rules(&rules).unwrap();
+    let per = |n: usize, seconds: f64| n as f64 / seconds;
+
+    println!("{many} resources, new                {:>10.0} /s", per(many, resources(&mut record, many)));
+    println!("{many} resources, unchanged          {:>10.0} /s", per(many, resources(&mut record, many)));
+    println!("{findings} findings, new                 {:>10.0} /s", per(findings, ingest(&mut record, findings)));
+    let mut all = true;
+    let unchanged = per(findings, ingest(&mut record, findings));
+    all &= held("findings upserted, unchanged", unchanged, "/s", 50_000.0, true);
+
+    let page = |record: &Record, query: Query| {
+        let query = Query { limit: Some(50), ..query };
+        slowest(|| assert_eq!(record.findings(&query).unwrap().len(), 50))
+    };
+    let mut worst: f64 = 0.0;
+    let pages = [
+        ("everything", Query::default()),
+        ("one account", Query { account: Some(account(0)), ..Query::default() }),
+        ("critical", Query { at_least: Some(Severity::Critical), ..Query::default() }),
+        ("one rule", Query { rules: BTreeSet::from(["aws.s3.thing.rule-07".into()]), ..Query::default() }),
+        ("one state", Query { states: vec!["open".into()], ..Query::default() }),
+    ];
+    for (name, query) in pages {
+        let ms = page(&record, query);
+        println!("  page of {name:<24} {ms:>12.1} ms");
+        worst = worst.max(ms);
+    }
+    all &= held("queue page of 50, slowest", worst, "ms", 50.0, false);
+    let rollups = [
+        "SELECT severity, sum(findings) FROM rollups WHERE state NOT IN ('fixed', 'resource-gone', 'superseded') GROUP BY 1",
+        "SELECT account, sum(findings) FROM rollups GROUP BY 1 ORDER BY 2 DESC",
+        "SELECT rule, severity, sum(findings) FROM rollups WHERE state = 'open' GROUP BY 1, 2 ORDER BY 3 DESC",
+    ];
+    let rolled = slowest(|| {
+        record.open_by_severity().unwrap();
+        for sql in rollups {
+            record.query(sql).unwrap();
+        }
+    });
+    all &= held("roll-ups, four of them", rolled, "ms", 500.0, false);
+
+    let key = SealKey::from_seed(&[7; 32]);
+    let actor = Actor::system("bench");
+    let mut log = Log::default();
+    let mut lines = Vec::with_capacity(10_000);
+    let mut points = Vec::new();
+    for i in 0..entries {
+        let change = serde_json::json!({ "from": "open", "to": "triaged", "reason": "looked at in the weekly round" });
+        let object = format!("{i:064x}");
+        let sealed = log.append(log::Event::done(&actor, "finding.triage", ("finding", &object), change, now()));
+        lines.push((i64::try_from(sealed.seq).unwrap(), String::from_utf8(sealed.line()).unwrap()));
+        if lines.len() == 10_000 || i + 1 == entries {
+            record.append_activity(&lines).unwrap();
+            lines.clear();
+        }
+        if i % 1_000 == 999 {
+            points.push(log.checkpoint("plumbline/bench", &[&key], now()));
+        }
+    }
+    let start = Instant::now();
+    let mut next = 0;
+    let stored = std::iter::from_fn(|| {
+        let page = record.activity(next, 4096).unwrap();
+        next = page.last()?.0 + 1;
+        Some(page)
+    })
+    .flatten()
+    .map(|(seq, line)| Sealed::from_line(u64::try_from(seq).unwrap(), line.as_bytes()));
+    let report =
+        log::verify(&Head::empty(), stored, &points, Keys::trusted([key.public()]), Some(&log.head())).unwrap();
+    assert_eq!(report.entries, entries as u64);
+    all &= held("log entries verified", per(entries, start.elapsed().as_secs_f64()), "/s", 200_000.0, true);
+    let bytes = std::fs::metadata(&path).map_or(0, |m| m.len());
+    println!("the record's file                  {:>12.1} MB", bytes as f64 / 1e6);
+    drop(record);
+    for ending in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(format!("{}{ending}", path.display()));
+    }
+    std::process::exit(i32::from(!all));
+}
