@@ -69,7 +69,7 @@ fn read(document: &Value, accounts: &BTreeSet<String>, notes: &mut Vec<String>) 
 
 /// Whose child each account and unit is.
 fn parents(document: &Value, root: Option<&str>) -> BTreeMap<String, String> {
-    fn texts<'v>(list: Option<&'v Value>) -> impl Iterator<Item = &'v str> {
+    fn texts(list: Option<&Value>) -> impl Iterator<Item = &str> {
         list.and_then(Value::as_list).unwrap_or_default().iter().filter_map(Value::as_str)
     }
     let mut out = BTreeMap::new();

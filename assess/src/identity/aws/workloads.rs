@@ -214,7 +214,7 @@ impl Inventory {
         let mut out = HashMap::new();
         let attached: Vec<&Workload> =
             self.items.iter().filter(|w| w.kind.contains("policy") && policy_of(w).is_some()).collect();
-        let default = Document::parse(&serde_json::json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow",
+        let default = Document::parse(serde_json::json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow",
             "Principal": {"AWS": account}, "Action": "kms:*", "Resource": "*"}}));
         let default = default.ok().map(|d| Arc::new(Policy::new("the default key policy", d)));
         for (at, item) in self.items.iter().enumerate() {
