@@ -122,7 +122,7 @@ impl Record {
             .map_err(|e| not_a_record(format!("it is not a database ({e})")))?;
         db.execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;
-             PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384;",
+             PRAGMA temp_store = MEMORY; PRAGMA cache_size = -4096;",
         )
         .doing("setting it up")?;
         if tables == 0 {

@@ -17,7 +17,7 @@ use plumb_model::{AccountId, KindId, Region, Resource, RuleId, Source, Time, Val
 use plumb_record::{FindingRow, Record, RecordError, ScanId, ScanRow, Unit, UnitState};
 use plumb_score::signal::DriftLevel;
 use serde_json::{Value as Json, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 /// Where drift from code is kept until the next comparison.
 const FROM_CODE: &str = "drift-code";
@@ -199,10 +199,10 @@ pub fn since(
             out.left_out.insert(account.id.clone(), "no earlier scan has read it".into());
             continue;
         };
-        if !earlier_units.contains_key(&earlier) {
-            earlier_units.insert(earlier, Whole::of(&record.units(earlier)?));
-        }
-        let Some(then) = earlier_units.get(&earlier) else { continue };
+        let then = match earlier_units.entry(earlier) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(Whole::of(&record.units(earlier)?)),
+        };
         // A kind that one of the scans was not asked about says nothing.
         let kinds: Vec<KindId> =
             then.kinds(&id).intersection(&now.kinds(&id)).filter(|k| narrow.kind(k)).cloned().collect();
@@ -580,7 +580,8 @@ pub fn levels(record: &Record, catalog: &Catalog, now: Time) -> Result<BTreeMap<
                FROM finding f JOIN resource r ON r.account = f.account AND r.kind = f.kind AND r.id = f.resource \
                WHERE f.state NOT IN ('fixed', 'resource-gone', 'superseded')";
     // By resource and field: which findings rest on it.
-    let mut rests: BTreeMap<(String, String), Vec<(String, BTreeSet<String>)>> = BTreeMap::new();
+    type Rests = Vec<(String, BTreeSet<String>)>;
+    let mut rests: BTreeMap<(String, String), Rests> = BTreeMap::new();
     for row in record.query(sql)?.rows {
         let [short, account, kind, resource, rule, because, first, opened] = row.as_slice() else { continue };
         let text = |v: &Json| v.as_str().unwrap_or_default().to_owned();
@@ -594,10 +595,9 @@ pub fn levels(record: &Record, catalog: &Catalog, now: Time) -> Result<BTreeMap<
             raise(&short, DriftLevel::New, format!("the resource is new since scan {first}, and fails"));
         }
         if let Some(b) = in_force.get(&account).filter(|b| b.rule(&RuleId::from(rule.as_str())).is_some()) {
-            let passed = judged.get(account.as_str()).into_iter().flatten();
+            let mut passed = judged.get(account.as_str()).into_iter().flatten();
             let before = passed
-                .filter(|(scan, label)| (first..opened).contains(scan) && label.split('@').next() == Some(&b.name))
-                .next_back();
+                .rfind(|(scan, label)| (first..opened).contains(scan) && label.split('@').next() == Some(&b.name));
             if let Some((scan, label)) = before {
                 raise(
                     &short,

@@ -111,8 +111,8 @@ fn database(estate: &Estate, item: &Item<'_>) -> Judged {
             let found = estate.find("aws.vpc.subnet", "subnet_id", s);
             zone.is_empty() || found.is_ok_and(|f| f.text("zone").is_ok_and(|z| z == zone))
         };
-        if subnets.iter().any(|s| there(&s)) {
-            subnets.retain(|s| there(&s));
+        if subnets.iter().any(&there) {
+            subnets.retain(&there);
         }
         let mut judged = anywhere(estate, item, ("public", "(assigned by the service)"), &subnets, &groups);
         let port = item.known("port")?.as_int().unwrap_or_default();

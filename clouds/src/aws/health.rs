@@ -20,6 +20,9 @@ const SILENCES_TO_CLOSE: u32 = 3;
 /// before it is given up in an account and region.
 const FAILURES_TO_CLOSE: u32 = 3;
 
+/// How often an operation failed in a row, and how it failed last.
+type InARow = (u32, String);
+
 #[derive(Debug, Default)]
 pub(super) struct Health {
     started: Mutex<HashMap<Scope, Instant>>,
@@ -29,7 +32,7 @@ pub(super) struct Health {
     /// Where a service ever answered.
     heard: Mutex<HashSet<Scope>>,
     /// Failures in a row of an operation, with the last.
-    failures: Mutex<HashMap<(Scope, Arc<str>), (u32, String)>>,
+    failures: Mutex<HashMap<(Scope, Arc<str>), InARow>>,
 }
 
 /// Why a call is not even tried.

@@ -21,7 +21,11 @@ use plumb_run::{
     govern::{self, Session},
 };
 use serde_json::{Value as Json, json};
-use std::{collections::BTreeMap, io::BufReader, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    io::BufReader,
+    path::{Path, PathBuf},
+};
 
 /// `plumb accounts`
 #[derive(Debug, Args)]
@@ -308,7 +312,7 @@ fn mapping_of(record: &Record, kind: SourceKind, file: Option<&PathBuf>) -> Resu
     }
 }
 
-fn import(globals: &Globals, file: &PathBuf, mapping: Option<&PathBuf>) -> Result<u8, Failure> {
+fn import(globals: &Globals, file: &Path, mapping: Option<&PathBuf>) -> Result<u8, Failure> {
     let record = context::record(globals)?;
     let mapping = mapping_of(&record, SourceKind::Manual, mapping)?;
     drop(record);

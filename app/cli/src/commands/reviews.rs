@@ -247,7 +247,7 @@ fn summary(c: &Campaign) -> Json {
         "review": c.id, "name": c.name, "state": c.state, "scope": c.scope, "cadence": c.cadence, "opened_by": c.opened_by,
         "opens_at": c.opens_at, "due_at": c.due_at, "closed_by": c.closed_by, "closed_at": c.closed_at,
         "population_digest": c.population_digest, "progress": p, "additions": c.additions.len(),
-        "percent": if p.items == 0 { 100 } else { p.decided * 100 / p.items },
+        "percent": (p.decided * 100).checked_div(p.items).unwrap_or(100),
     })
 }
 

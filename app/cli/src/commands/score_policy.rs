@@ -241,7 +241,7 @@ pub fn calibrate(globals: &Globals, args: &CalibrateArgs) -> Result<u8, Failure>
     } else if args.propose {
         out::note(globals, "plumb: nothing is proposed: nothing would change");
     }
-    if !text && !(args.propose && proposal.changes) {
+    if !(text || args.propose && proposal.changes) {
         out::line(serde_json::to_string_pretty(
             &json!({ "policy": present.version(), "team": args.team, "weeks": weeks.verified_fixes.len(),
             "verified_fixes": weeks.verified_fixes, "proposal": proposal }),

@@ -165,7 +165,9 @@ fn trouble_makes_verdicts_unknown_and_nothing_else() {
     let every = |kind: &str, account: &str, region: &str| json!({ "kind": kind, "account": account, "region": region });
     let service =
         |kind: &str, account: &str, service: &str| json!({ "kind": kind, "account": account, "service": service });
-    let cases: Vec<(&str, Json, Vec<&str>, Vec<(&str, &str)>)> = vec![
+    // What is wrong, as the emulator is told; further arguments; the places it touches.
+    type Case<'c> = (&'c str, Json, Vec<&'c str>, Vec<(&'c str, &'c str)>);
+    let cases: Vec<Case<'_>> = vec![
         (
             "denied",
             json!([service("denied", one, "s3"), service("denied", one, "iam"), every("denied", other, AWAY)]),

@@ -190,6 +190,9 @@ pub(super) fn allowed(
     Err(refusal.into())
 }
 
+/// A rule's controls and its aliases.
+type Named = (Vec<String>, Vec<String>);
+
 /// What every finding's facts are read with: read once, used for all.
 pub struct Surroundings<'a> {
     /// The record, for tags.
@@ -204,7 +207,7 @@ pub struct Surroundings<'a> {
     pub routing: Vec<RoutingRule>,
     /// Everybody.
     pub directory: Directory,
-    controls: std::cell::RefCell<BTreeMap<RuleId, (Vec<String>, Vec<String>)>>,
+    controls: std::cell::RefCell<BTreeMap<RuleId, Named>>,
 }
 
 impl<'a> Surroundings<'a> {

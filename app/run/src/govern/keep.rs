@@ -154,7 +154,7 @@ fn instant(text: &str) -> Option<Time> {
 fn quarter(at: Time) -> String {
     let date = at.date();
     let month: u32 = date.get(5..7).and_then(|m| m.parse().ok()).unwrap_or(1);
-    format!("{}-Q{}", date.get(..4).unwrap_or_default(), (month + 2) / 3)
+    format!("{}-Q{}", date.get(..4).unwrap_or_default(), month.div_ceil(3))
 }
 
 /// Every row retention may speak about, with what it is in the store. The activity log is not among them: its entries are
