@@ -510,7 +510,7 @@ impl Feeds {
     pub fn support_end(&self, product: &str, version: &str) -> Option<Time> {
         match self.cycle(product, version).map(|c| c.ends) {
             Some(End::On(end)) => Some(end),
-            Some(End::Open) => "9999-12-31".parse().ok(),
+            Some(End::Open) => "9999-12-30T00:00:00Z".parse().ok(),
             Some(End::Past) => Some(Time::from_seconds(0)),
             None => self.older_than_all(product, version).then(|| Time::from_seconds(0)),
         }

@@ -29,7 +29,7 @@ mod tests {
         }
         check("amazon-rds-postgresql", "13.4", Some("2026-02-28"));
         check("amazon-rds-mysql", "5.5.62", Some("1970-01-01"));
-        check("amazon-documentdb", "5.0.0", Some("9999-12-31"));
+        check("amazon-documentdb", "5.0.0", Some("9999-12-30"));
         check("aws-lambda", "python3.12", Some("2028-10-31"));
         check("amazon-eks", "1.99", None);
         check("no-such-product", "1", None);

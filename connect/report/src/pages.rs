@@ -193,7 +193,7 @@ pub fn leadership(l: &Leadership<'_>) -> Doc {
     let n = l.ledger;
     blocks.push(heading("Public exposure"));
     blocks.push(Block::Text(format!(
-        "{} resources can be reached from the internet, {} since the period began: {} came, {} went. {} are approved, {} have no approval, {} are older than a year.",
+        "{} resources can be reached from outside, {} since the period began: {} came, {} went. {} are approved, {} have no approval, {} are older than a year.",
         n.after, signed(n.net()), n.added, n.retired, n.approved, n.open, n.older_than_a_year
     )));
     blocks.push(heading("Teams against their due dates"));

@@ -8,7 +8,8 @@ use std::{
 
 /// A folder of one test, empty at its beginning.
 pub fn folder(name: &str) -> PathBuf {
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    // Not below the repository, whose own files would decide what is new and how paths are shown.
+    let dir = std::env::temp_dir().join("plumb-tests").join(name);
     let _ = std::fs::remove_dir_all(&dir);
     std::fs::create_dir_all(&dir).unwrap();
     dir

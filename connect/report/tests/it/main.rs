@@ -257,10 +257,10 @@ fn every_page_renders_in_every_format_the_same_each_time() {
 fn the_leadership_read_says_what_the_record_says() {
     let text = markdown(&lead(false));
     for line in [
-        "- **Risk carried**: 3453.0 -670.0 since the period began",
+        "- **Risk carried**: 3,453 -670.0 since the period began",
         "- **Judged**: 97 % (?) 1204 checks could not look; 3 accounts not scanned",
-        "| burned | -1248.0 |",
-        "78 resources can be reached from the internet, -13 since the period began: 6 came, 19 went.",
+        "| burned | -1,248 |",
+        "78 resources can be reached from outside, -13 since the period began: 6 came, 19 went.",
         "54 of 61 known accounts",
         "1204 checks gave no verdict; what they lack: needs kms:GetKeyPolicy (800), throttled: iam:ListUsers (404).",
     ] {
