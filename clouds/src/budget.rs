@@ -69,6 +69,19 @@ pub struct Counters {
     pub waited_ms: u64,
 }
 
+impl Counters {
+    /// What was done since an earlier reading of the same counters.
+    pub fn since(self, earlier: Self) -> Self {
+        Self {
+            calls: self.calls.saturating_sub(earlier.calls),
+            retries: self.retries.saturating_sub(earlier.retries),
+            throttles: self.throttles.saturating_sub(earlier.throttles),
+            bytes: self.bytes.saturating_sub(earlier.bytes),
+            waited_ms: self.waited_ms.saturating_sub(earlier.waited_ms),
+        }
+    }
+}
+
 struct Bucket {
     /// May be below zero: turns that are promised and not yet due.
     tokens: f64,

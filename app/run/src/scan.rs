@@ -11,7 +11,7 @@ use futures_util::{StreamExt, stream};
 use plumb_catalog::{Catalog, Kind};
 use plumb_clouds::Wire;
 use plumb_drift::BaselineRun;
-use plumb_evaluate::{AccountFacts, Explain, RuleSet};
+use plumb_evaluate::{AccountFacts, Explain, Needs, RuleSet};
 use plumb_model::{KindId, Region, RuleId, Severity, Time, Verdict};
 use plumb_record::{AccountRow, Change, Ingest, NewScan, Record, RecordError, RuleRow, ScanId, UnitState};
 use serde_json::json;
@@ -131,8 +131,12 @@ pub fn is_live(catalog: &Catalog, kind: &KindId, provider: &str) -> bool {
 
 /// The kinds the rules need, with the kinds those are listed below.
 pub(crate) fn kinds_for(catalog: &Catalog, rules: &RuleSet) -> Vec<Arc<Kind>> {
-    let mut wanted: BTreeSet<KindId> =
-        rules.needs().judged.union(&rules.needs().asked).chain(&rules.needs().native).cloned().collect();
+    kinds_of(catalog, rules, rules.needs())
+}
+
+/// The same for some of these rules.
+pub(crate) fn kinds_of(catalog: &Catalog, rules: &RuleSet, needs: &Needs) -> Vec<Arc<Kind>> {
+    let mut wanted: BTreeSet<KindId> = needs.judged.union(&needs.asked).chain(&needs.native).cloned().collect();
     let mut next: Vec<KindId> = wanted.iter().cloned().collect();
     while let Some(id) = next.pop() {
         if let Some(parent) = catalog.kinds.get(&id).and_then(|k| k.parent.clone())

@@ -10,7 +10,7 @@ use crate::AccountTarget;
 use futures_util::{StreamExt, stream};
 use plumb_catalog::Catalog;
 use plumb_clouds::{Call, Target, Wire, aws};
-use plumb_evaluate::{RuleSet, Selection};
+use plumb_evaluate::RuleSet;
 use plumb_model::{RuleId, Time, Unknown};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -34,7 +34,7 @@ pub struct Change {
     pub source: String,
     /// The operation: `PutBucketPolicy`.
     pub operation: String,
-    /// When.
+    /// When, as the log writes it: an RFC 3339 instant, or seconds since 1970.
     pub at: String,
     /// Who did it, as the log names them.
     pub by: String,
@@ -54,7 +54,7 @@ pub struct Looked {
 pub struct SeenEvents(HashMap<String, Time>);
 
 impl SeenEvents {
-    /// Forgets what is too old to be told again.
+    /// Forgets what a question about `then` and later is not answered with any more.
     pub fn forget_before(&mut self, then: Time) {
         self.0.retain(|_, at| *at >= then);
     }
@@ -128,10 +128,7 @@ impl Touch {
     pub fn new(catalog: &Catalog, rules: &RuleSet) -> Self {
         let mut by_service: BTreeMap<String, BTreeSet<RuleId>> = BTreeMap::new();
         for rule in rules.iter() {
-            let one =
-                Selection { rules: Some([rule.id.clone()].into()), params: BTreeMap::new(), natives: crate::NATIVE };
-            let (alone, _) = RuleSet::compile(catalog, &one);
-            for kind in crate::scan::kinds_for(catalog, &alone) {
+            for kind in crate::scan::kinds_of(catalog, rules, &rules.needs_of(rule)) {
                 for call in kind.calls() {
                     let name = aws::signing_name(&call.service).unwrap_or(&call.service);
                     by_service.entry(name.to_owned()).or_default().insert(rule.id.clone());
@@ -157,6 +154,7 @@ impl Touch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use plumb_evaluate::Selection;
 
     fn change(source: &str) -> Change {
         Change {

@@ -90,6 +90,53 @@ pub struct Needs {
     pub fields: BTreeMap<KindId, BTreeSet<String>>,
 }
 
+impl Needs {
+    /// Adds what one rule needs; native functions look only into kinds that there are.
+    fn add(&mut self, rule: &CompiledRule, natives: &[NativeFunction], kinds: &HashMap<KindId, Arc<Kind>>) {
+        self.judged.insert(rule.kind.id.clone());
+        let parts = rule.parts.iter().flat_map(|(list, key)| [list, key]);
+        let pass = match &rule.pass {
+            Pass::Cel(program) => Some(program),
+            Pass::Native(native) => {
+                let reads = natives.iter().filter(|f| f.name == native.function).flat_map(|f| f.reads);
+                self.native.extend(reads.map(|k| KindId::from(*k)).filter(|k| kinds.contains_key(k)));
+                None
+            }
+        };
+        for program in rule.when.iter().chain(parts).chain(pass) {
+            let references = program.references();
+            for (function, _, literal) in &references.calls {
+                let Some(literal) = literal else { continue };
+                match *function {
+                    host::ALL | host::ALL_REGIONAL => drop(self.asked.insert(literal.as_str().into())),
+                    host::LINK => {
+                        let Some(link) = rule.kind.links.get(literal) else { continue };
+                        self.asked.insert(link.kind.clone());
+                        self.indexes
+                            .entry(link.kind.clone())
+                            .or_default()
+                            .extend(link.to.iter().cloned().chain(["id".to_owned()]));
+                        let root = link.from.split('.').next().unwrap_or_default().to_owned();
+                        self.fields.entry(rule.kind.id.clone()).or_default().insert(root);
+                    }
+                    _ => {}
+                }
+            }
+            for (function, literal, field) in &references.indexes {
+                if let (host::ALL | host::ALL_REGIONAL, Some(kind)) = (*function, literal) {
+                    self.indexes.entry(kind.as_str().into()).or_default().insert(field.clone());
+                }
+            }
+            for (_, name) in &references.fields {
+                self.fields.entry(rule.kind.id.clone()).or_default().insert(name.clone());
+            }
+            for (kind, member) in &references.members {
+                self.fields.entry(kind.as_str().into()).or_default().insert(member.clone());
+            }
+        }
+    }
+}
+
 /// Compiled rules, by kind.
 #[derive(Debug, Default)]
 pub struct RuleSet {
@@ -132,14 +179,7 @@ impl RuleSet {
             }
             match compile_rule(rule, &kind, env, functions, params, selection.natives, &mut set.shared) {
                 Ok(compiled) => {
-                    set.note(&compiled);
-                    if let Some(native) = compiled.native() {
-                        let reads =
-                            selection.natives.iter().filter(|f| f.name == native.function).flat_map(|f| f.reads);
-                        set.needs
-                            .native
-                            .extend(reads.map(|k| KindId::from(*k)).filter(|k| catalog.kinds.contains_key(k)));
-                    }
+                    set.needs.add(&compiled, selection.natives, &set.kinds);
                     set.by_kind.entry(kind.id.clone()).or_default().push(compiled);
                 }
                 Err(wrong) => problems.extend(wrong),
@@ -153,6 +193,13 @@ impl RuleSet {
     /// What the rules need to have read.
     pub fn needs(&self) -> &Needs {
         &self.needs
+    }
+
+    /// What one of the rules needs to have read.
+    pub fn needs_of(&self, rule: &CompiledRule) -> Needs {
+        let mut needs = Needs::default();
+        needs.add(rule, self.selection.natives, &self.kinds);
+        needs
     }
 
     /// What was wanted when these were compiled.
@@ -201,47 +248,6 @@ impl RuleSet {
     /// A kind, shared.
     pub fn kind(&self, id: &KindId) -> Option<&Arc<Kind>> {
         self.kinds.get(id)
-    }
-
-    fn note(&mut self, rule: &CompiledRule) {
-        self.needs.judged.insert(rule.kind.id.clone());
-        let parts = rule.parts.iter().flat_map(|(list, key)| [list, key]);
-        let pass = match &rule.pass {
-            Pass::Cel(program) => Some(program),
-            Pass::Native(_) => None,
-        };
-        for program in rule.when.iter().chain(parts).chain(pass) {
-            let references = program.references();
-            for (function, _, literal) in &references.calls {
-                let Some(literal) = literal else { continue };
-                match *function {
-                    host::ALL | host::ALL_REGIONAL => drop(self.needs.asked.insert(literal.as_str().into())),
-                    host::LINK => {
-                        let Some(link) = rule.kind.links.get(literal) else { continue };
-                        self.needs.asked.insert(link.kind.clone());
-                        self.needs
-                            .indexes
-                            .entry(link.kind.clone())
-                            .or_default()
-                            .extend(link.to.iter().cloned().chain(["id".to_owned()]));
-                        let root = link.from.split('.').next().unwrap_or_default().to_owned();
-                        self.needs.fields.entry(rule.kind.id.clone()).or_default().insert(root);
-                    }
-                    _ => {}
-                }
-            }
-            for (function, literal, field) in &references.indexes {
-                if let (host::ALL | host::ALL_REGIONAL, Some(kind)) = (*function, literal) {
-                    self.needs.indexes.entry(kind.as_str().into()).or_default().insert(field.clone());
-                }
-            }
-            for (_, name) in &references.fields {
-                self.needs.fields.entry(rule.kind.id.clone()).or_default().insert(name.clone());
-            }
-            for (kind, member) in &references.members {
-                self.needs.fields.entry(kind.as_str().into()).or_default().insert(member.clone());
-            }
-        }
     }
 }
 

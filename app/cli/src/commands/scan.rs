@@ -15,6 +15,7 @@ use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     io::{IsTerminal, Write},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -83,8 +84,7 @@ pub fn run(globals: &Globals, args: ScanArgs) -> Result<u8, Failure> {
         })
         .await?;
         if options.org {
-            let seen =
-                plumb_run::survey(wire, &connected.account, &connected.home, &targets, !args.no_sign_ins).await;
+            let seen = plumb_run::survey(wire, &connected.account, &connected.home, &targets, !args.no_sign_ins).await;
             for gap in &seen.gaps {
                 show.note(format!("around the accounts: {gap}"));
             }
@@ -100,28 +100,53 @@ pub fn run(globals: &Globals, args: ScanArgs) -> Result<u8, Failure> {
             home: connected.home.clone(),
             partition: connected.partition.clone(),
         };
-        let stop = async {
-            if tokio::signal::ctrl_c().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        };
-        let stats = || {
-            let counters = connected.client.budgets().counters();
-            let total = |f: fn(&plumb_clouds::Counters) -> u64| counters.values().map(f).sum::<u64>();
-            json!({
-                "calls": total(|c| c.calls),
-                "retries": total(|c| c.retries),
-                "throttles": total(|c| c.throttles),
-                "bytes": total(|c| c.bytes),
-                "waited_ms": total(|c| c.waited_ms),
-                "services": counters.iter().map(|(name, c)| (name.to_string(), json!(c.calls))).collect::<serde_json::Map<_, _>>(),
-            })
-        };
-        let outcome = execute(&show, wire, &mut record, &catalog, &rules, targets, &scan_options, stop, &stats).await?;
+        let stats = || stats(&connected.client, &Done::new());
+        let outcome =
+            execute(&show, wire, &mut record, &catalog, &rules, targets, &scan_options, asked_to_stop(), &stats)
+                .await?;
         if let (Some(path), Some(recorder)) = (&args.record_answers, &recorder) {
             std::fs::write(path, recorder.recording()?)?;
         }
         finish(globals, &show, &record, &outcome, args.top, fail_on)
+    })
+}
+
+/// Waits for Ctrl-C, or for the end a service manager asks for. Where neither can be heard, for ever.
+pub async fn asked_to_stop() {
+    let interrupted = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    if let Ok(mut ended) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            () = interrupted => {}
+            _ = ended.recv() => {}
+        }
+        return;
+    }
+    interrupted.await;
+}
+
+/// What a client has done, by service.
+pub type Done = BTreeMap<Arc<str>, plumb_clouds::Counters>;
+
+/// What the client has done since it had done `before`: calls, bytes, milliseconds waited, and calls by service.
+pub fn stats(client: &plumb_clouds::aws::Client, before: &Done) -> Json {
+    let mut counters = client.budgets().counters();
+    for (service, now) in &mut counters {
+        *now = now.since(before.get(service).copied().unwrap_or_default());
+    }
+    counters.retain(|_, c| c.calls > 0);
+    let total = |f: fn(&plumb_clouds::Counters) -> u64| counters.values().map(f).sum::<u64>();
+    json!({
+        "calls": total(|c| c.calls),
+        "retries": total(|c| c.retries),
+        "throttles": total(|c| c.throttles),
+        "bytes": total(|c| c.bytes),
+        "waited_ms": total(|c| c.waited_ms),
+        "services": counters.iter().map(|(name, c)| (name.to_string(), json!(c.calls))).collect::<serde_json::Map<_, _>>(),
     })
 }
 

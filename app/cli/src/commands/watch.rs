@@ -2,7 +2,7 @@
 
 use crate::{
     args::{Globals, WatchArgs},
-    commands::scan::{Show, aws_options, execute, runtime},
+    commands::scan::{Show, asked_to_stop, aws_options, execute, runtime, stats},
     context,
     out::{self, Failure},
 };
@@ -63,21 +63,8 @@ fn print(globals: &Globals, row: &Json) {
         number("/findings/reopened"),
         number("/findings/fixed"),
         number("/findings/gone"),
-        if hidden == 0 { String::new() } else { format!(" · {hidden} activity logs could not be read") },
+        if hidden == 0 { String::new() } else { format!(" · {hidden} not read (see --format jsonl)") },
     ));
-}
-
-/// Ctrl-C, or the end a service manager asks for.
-async fn asked_to_stop() {
-    #[cfg(unix)]
-    if let Ok(mut term) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = term.recv() => {}
-        }
-        return;
-    }
-    let _ = tokio::signal::ctrl_c().await;
 }
 
 /// `plumb watch`
@@ -91,32 +78,43 @@ pub fn run(globals: &Globals, args: WatchArgs) -> Result<u8, Failure> {
     let touch = Touch::new(&catalog, &rules);
     let mut record = context::record(globals)?;
     runtime()?.block_on(async {
-        let connected = plumb_run::connect(&options).await?;
-        let wire: &dyn Wire = &connected.client;
+        let mut connected = plumb_run::connect(&options).await?;
         let show = Show::new(globals, args.no_progress);
         let regions: BTreeSet<String> = args.aws.regions.iter().cloned().collect();
         let mut seen = SeenEvents::default();
         let mut full_at: Option<Time> = None;
+        let mut targets: Vec<AccountTarget> = Vec::new();
         let mut since = context::now();
         let mut round = 0;
         loop {
             round += 1;
             let now = context::now();
+            // What did not answer in one round, or used up its time, is tried again in the next.
+            connected.client = connected.client.next_scan();
+            let wire: &dyn Wire = &connected.client;
             // Accounts and regions are asked for each time: new ones are part of what changes.
-            let targets =
+            let found =
                 plumb_run::discover(wire, Some(&connected), &connected.account, &connected.home, &options, |_| {})
-                    .await?;
+                    .await;
+            // One answer missed does not end a watch: the list as last known is used, and said to be.
+            let (mut changes, mut gaps) = (0, Vec::new());
+            match found {
+                Ok(found) => targets = found,
+                Err(error) if round == 1 => return Err(error.into()),
+                Err(error) => gaps.push(
+                    json!({ "account": connected.account, "region": connected.home, "why": format!("{error:#}") }),
+                ),
+            }
             let due = full_at.is_none_or(|at| now.seconds() - at.seconds() >= seconds(full_every));
             // Whose accounts, by which rules; none for all that were asked for.
             let mut jobs: Vec<(Vec<AccountTarget>, Option<BTreeSet<RuleId>>)> = Vec::new();
-            let (mut changes, mut gaps) = (0, Vec::new());
             if due {
-                jobs.push((targets, None));
+                jobs.push((targets.clone(), None));
             } else {
                 let back = Time::from_seconds(since.seconds() - plumb_run::DELIVERY);
                 let looked =
                     plumb_run::changes(wire, &targets, &regions, &connected.partition, back, now, &mut seen).await;
-                seen.forget_before(Time::from_seconds(now.seconds() - 2 * plumb_run::DELIVERY));
+                seen.forget_before(back);
                 changes = looked.changes.len();
                 for (account, region, unknown) in &looked.gaps {
                     gaps.push(json!({ "account": account, "region": region, "why": unknown.describe() }));
@@ -147,9 +145,10 @@ pub fn run(globals: &Globals, args: WatchArgs) -> Result<u8, Failure> {
                     .0
                 });
                 let rules = some.as_ref().unwrap_or(&rules);
+                let before = connected.client.budgets().counters();
                 let outcome =
                     execute(&show, wire, &mut record, &catalog, rules, of, &scan_options, asked_to_stop(), &|| {
-                        json!({})
+                        stats(&connected.client, &before)
                     })
                     .await?;
                 let stopped = outcome.interrupted;
@@ -162,7 +161,10 @@ pub fn run(globals: &Globals, args: WatchArgs) -> Result<u8, Failure> {
             if due {
                 full_at = Some(now);
             }
-            since = now;
+            // A log that could not be read is asked about the same time again; a full scan has seen what it would tell.
+            if due || gaps.is_empty() {
+                since = now;
+            }
             print(
                 globals,
                 &told(round, if due || !outcomes.is_empty() { kind } else { "quiet" }, changes, &gaps, &outcomes),

@@ -11,8 +11,8 @@ use plumb_catalog::Catalog;
 use plumb_govern::{
     Refusal,
     decision::{
-        Basis, Compensation, Context, Decision, Draft, Kind, Rejected, Situation, Status, Subject, Target, Trigger,
-        Watch, submit,
+        Basis, Compensation, Context, Decision, Draft, Kind, Rejected, Situation, Status, Subject, Trigger, Watch,
+        submit,
     },
     finding::{Event, Finding, machine::State},
     framework::Tally,
@@ -197,32 +197,16 @@ fn compensation(text: &str) -> Compensation {
 }
 
 /// Every finding that a draft's selector matches now.
-fn matched(record: &Record, catalog: &Catalog, draft: &Draft) -> Result<BTreeSet<String>, GovernError> {
+fn matched(around: &Surroundings<'_>, draft: &Draft) -> Result<BTreeSet<String>, GovernError> {
     let Subject::Selector { selector, .. } = &draft.subject else { return Ok(BTreeSet::new()) };
     let mut out = BTreeSet::new();
-    for row in record.findings(&plumb_record::Query::default())? {
-        let rule: RuleId = row.rule.as_str().into();
-        let aliases = aliases(catalog, &rule);
-        let target = Target {
-            rule: &rule,
-            aliases: &aliases,
-            account: &row.account.as_str().into(),
-            region: &row.region.as_str().into(),
-            resource: &row.resource.as_str().into(),
-            name: &row.name,
-            team: None,
-            tags: &[],
-            file: None,
-        };
-        if selector.matches(&target) {
+    for row in around.record.findings(&plumb_record::Query::default())? {
+        let tags = around.record.tags(&row.account, &row.kind, &row.resource)?;
+        if around.with_target(&row, &tags, |target| selector.matches(target)) {
             out.insert(row.key);
         }
     }
     Ok(out)
-}
-
-fn aliases(catalog: &Catalog, rule: &RuleId) -> Vec<String> {
-    catalog.rules.get(rule).map(|r| r.aliases.values().flatten().cloned().collect()).unwrap_or_default()
 }
 
 fn request_event(kind: Kind, brief: plumb_govern::decision::Brief) -> Event {
@@ -252,7 +236,7 @@ pub fn request(record: &mut Record, catalog: &Catalog, session: &Session, ask: &
                 })?;
                 let mut draft: Draft = serde_json::from_value(doc)?;
                 stored = Some((id.clone(), version));
-                keys.extend(matched(record, catalog, &draft)?);
+                keys.extend(matched(&Surroundings::read(record, catalog, &session.policy)?, &draft)?);
                 if let Subject::Selector { matched, .. } = &mut draft.subject {
                     *matched = keys.iter().map(|k| FindingId::from(k.as_str())).collect();
                 }

@@ -246,16 +246,27 @@ impl<'a> Surroundings<'a> {
             .clone()
     }
 
-    /// Who gets a finding, and why.
-    pub fn route(&self, row: &FindingRow, tags: &[(String, String)]) -> Routed {
-        let rule: RuleId = row.rule.as_str().into();
-        let (_, aliases) = self.of_rule(&rule);
-        let profile = self.profiles.get(&row.account);
+    /// Whose account a finding is in: the team, and the person.
+    fn owners(&self, account: &str) -> (Option<TeamId>, Option<HumanId>) {
+        let profile = self.profiles.get(account);
         let team = profile.and_then(|p| p.team.as_deref()).map(TeamId::from);
         let person = profile
             .and_then(|p| p.owner.as_deref())
             .map(|o| self.directory.human(o).cloned().unwrap_or_else(|| HumanId::from(o)));
-        let target = Target {
+        (team, person)
+    }
+
+    /// A finding as selectors and routes see it; `tags` are its resource's.
+    pub(super) fn with_target<T>(
+        &self,
+        row: &FindingRow,
+        tags: &[(String, String)],
+        look: impl FnOnce(&Target<'_>) -> T,
+    ) -> T {
+        let rule: RuleId = row.rule.as_str().into();
+        let (_, aliases) = self.of_rule(&rule);
+        let (team, _) = self.owners(&row.account);
+        look(&Target {
             rule: &rule,
             aliases: &aliases,
             account: &row.account.as_str().into(),
@@ -265,8 +276,15 @@ impl<'a> Surroundings<'a> {
             team: team.as_ref(),
             tags,
             file: None,
-        };
-        let mut routed = route(&self.routing, &target, (team.as_ref(), person.as_ref()), &self.directory);
+        })
+    }
+
+    /// Who gets a finding, and why.
+    pub fn route(&self, row: &FindingRow, tags: &[(String, String)]) -> Routed {
+        let (team, person) = self.owners(&row.account);
+        let mut routed = self.with_target(row, tags, |target| {
+            route(&self.routing, target, (team.as_ref(), person.as_ref()), &self.directory)
+        });
         // A person's team is theirs, where nobody said otherwise.
         if routed.team.is_none()
             && let Some(p) = routed.person.as_ref().and_then(|h| self.directory.person(h))
