@@ -244,6 +244,12 @@ impl<'f> World<'f> {
                 let whole = self.resource_value(env.scope, mode, first, second, span)?;
                 self.resource_traversal(env, whole, rest.get(1..).unwrap_or(&[]), span)
             }
+            // `resource.aws_s3_bucket.logs` is the long way of writing `aws_s3_bucket.logs`.
+            "resource" if matches!(rest.first(), Some(Op::Attr(_))) => {
+                let Some(Op::Attr(second)) = rest.first() else { return Err(Fault::new(span, unclear(name))) };
+                let whole = self.resource_value(env.scope, Mode::Managed, first, second, span)?;
+                self.resource_traversal(env, whole, rest.get(1..).unwrap_or(&[]), span)
+            }
             _ if !name.contains('_') && !self.scope_module(env.scope).resources.iter().any(|d| d.type_ == *name) => {
                 Err(Fault::new(span, unclear(name)))
             }
