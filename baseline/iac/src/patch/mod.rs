@@ -207,7 +207,9 @@ impl Job<'_> {
             PageDialect::CloudFormation => f.cloudformation.0.clone(),
             _ => f.arm.0.clone(),
         };
-        let outer: Vec<Take> = column(self.field).into_iter().filter(|t| t.value.is_none()).collect();
+        // What is computed about the resource is no place to write in.
+        let written = |t: &Take| t.value.is_none() && !t.path.root().is_some_and(|r| r.starts_with('$'));
+        let outer: Vec<Take> = column(self.field).into_iter().filter(written).collect();
         let Some(inner) = inner else { return outer };
         let mut out = Vec::new();
         for take in outer {

@@ -30,6 +30,8 @@ pub(crate) struct World<'f> {
     pub root: Arc<str>,
     /// Module folders by call path, from `.terraform/modules/modules.json`.
     pub installed: HashMap<String, String>,
+    /// Versions of providers, from `.terraform.lock.hcl`.
+    pub locked: HashMap<Arc<str>, Arc<str>>,
     pub workspace: Option<Arc<str>>,
     pub inputs: HashMap<Arc<str>, Val>,
     pub templates: HashMap<Arc<str>, Result<Arc<Expr>, String>>,
@@ -92,6 +94,7 @@ impl<'f> World<'f> {
             by_address: HashMap::new(),
             root: "".into(),
             installed: HashMap::new(),
+            locked: HashMap::new(),
             workspace: None,
             inputs: HashMap::new(),
             templates: HashMap::new(),
@@ -455,6 +458,12 @@ impl<'f> World<'f> {
         Val::unknown(WhyKind::Repeat, self.source_text(span), "the number of instances is not known before apply", span)
     }
 
+    /// The version of a provider: the locked one, else what the root asks for, else what the module does.
+    pub(crate) fn provider_version(&self, scope: usize, name: &str) -> Arc<str> {
+        let asked = |scope: usize| self.scopes.get(scope).and_then(|s| s.module.required.get(name));
+        self.locked.get(name).or_else(|| asked(0)).or_else(|| asked(scope)).cloned().unwrap_or_default()
+    }
+
     /// The provider configuration a resource uses.
     pub(crate) fn provider(
         &mut self,
@@ -472,7 +481,8 @@ impl<'f> World<'f> {
             let mut env = Env { scope, ..Env::default() };
             let members = self.eval_body(&mut env, &block.body, &["alias", "version"]);
             let config = Val::map(members, block.span);
-            Some(Arc::new(Provider { name: name.clone(), alias: alias.clone(), config }))
+            let version = self.provider_version(scope, name);
+            Some(Arc::new(Provider { name: name.clone(), alias: alias.clone(), config, version }))
         } else if depth < 64 {
             let parent = self.scopes.get(scope)?.parent.as_ref().map(|p| (p.env.scope, p.call));
             parent.and_then(|(caller, call)| {
