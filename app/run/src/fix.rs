@@ -54,9 +54,7 @@ pub struct Changed {
 pub struct Patch {
     /// The path from the root of the files.
     pub file: Arc<str>,
-    /// The line of the first of them.
-    pub line: u32,
-    /// The lines, each behind a blank, `-` or `+`.
+    /// The lines, each behind `-` or `+`.
     pub lines: String,
 }
 
@@ -325,24 +323,18 @@ fn finish(
     Ok(out)
 }
 
-/// The lines an edit changes, with the line before and behind.
+/// The lines an edit changes.
 fn lines_of(text: &str, proposal: &Proposal) -> Patch {
-    let edit = &proposal.edit;
-    let before = |at: usize| text.get(..at).and_then(|t| t.rfind('\n')).map_or(0, |n| n + 1);
-    let behind = |at: usize| text.get(at..).and_then(|t| t.find('\n')).map_or(text.len(), |n| at + n + 1);
-    let start = before(before(edit.start).saturating_sub(1));
-    let end = behind(behind(edit.end));
+    let mut edit = proposal.edit.clone();
+    let start = text.get(..edit.start).and_then(|t| t.rfind('\n')).map_or(0, |n| n + 1);
+    let end = text.get(edit.end..).and_then(|t| t.find('\n')).map_or(text.len(), |n| edit.end + n + 1);
     let old = text.get(start..end).unwrap_or_default();
-    let mut edit = edit.clone();
     (edit.start, edit.end) = (edit.start - start, edit.end - start);
     let (new, _) = patch::apply(old, &[edit]);
     let diff = similar::TextDiff::from_lines(old, &new);
-    let mut lines = String::new();
-    for change in diff.iter_all_changes() {
-        lines.push_str(&change.to_string());
-    }
-    let line = text.get(..start).map_or(0, |t| t.matches('\n').count()) + 1;
-    Patch { file: Arc::clone(&proposal.file), line: u32::try_from(line).unwrap_or(u32::MAX), lines }
+    let changed = diff.iter_all_changes().filter(|c| c.tag() != similar::ChangeTag::Equal);
+    let lines = changed.map(|c| format!("{}{}\n", c.tag(), c.value().trim_end_matches(['\n', '\r']))).collect();
+    Patch { file: Arc::clone(&proposal.file), lines }
 }
 
 /// A unified diff of one file, as `git apply` and `patch -p1` take it.

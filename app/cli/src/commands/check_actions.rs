@@ -40,7 +40,9 @@ pub fn fix(job: &Job<'_>) -> Result<u8, Failure> {
 /// More than any change that helps takes.
 const ALL_JUDGEMENTS: usize = 400;
 /// How many resources may be judged once more for the patches that are shown with findings: about as long as reading them took.
-const PATCH_WORK: usize = 5_000;
+const PATCH_WORK: usize = 2_000;
+/// For how many findings, worst first.
+const PATCHED: usize = 100;
 
 fn input<'a>(job: &'a Job<'_>, judgements: usize) -> FixInput<'a> {
     FixInput {
@@ -64,8 +66,12 @@ pub fn patches(job: &Job<'_>, checked: &CodeChecked) -> Patches {
     if job.args.no_patches || job.source.root.is_none() || judgements < 4 {
         return Patches::new();
     }
+    let mut worst: Vec<&CodeVerdict> = checked.verdicts.iter().filter(|v| v.verdict.outcome == Outcome::Fail).collect();
+    worst.sort_by_key(|v| (std::cmp::Reverse(v.severity), &v.at.place.file, v.at.place.line));
+    let chosen: BTreeSet<String> = worst.into_iter().take(PATCHED).map(|v| v.fingerprint().hex()).collect();
+    let wanted = |v: &CodeVerdict| chosen.contains(&v.fingerprint().hex());
     // What cannot be proven is not shown; why is what --diff tells.
-    let found = fixes(&input(job, judgements), job.source.files.as_ref(), &|v| job.is_new(v)).unwrap_or_default();
+    let found = fixes(&input(job, judgements), job.source.files.as_ref(), &wanted).unwrap_or_default();
     found.fixed.into_iter().map(|(v, setting)| (v.fingerprint().hex(), setting.patches)).collect()
 }
 

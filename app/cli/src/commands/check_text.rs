@@ -65,12 +65,7 @@ pub fn print(shown: &Shown<'_>, args: &CheckArgs, out: &mut dyn Write) -> std::i
             let proven = shown.patches.get(&v.fingerprint().hex()).filter(|p| !p.is_empty());
             let fix = if proven.is_some() { String::new() } else { fix_hint(shown, v) };
             for patch in proven.into_iter().flatten() {
-                writeln!(
-                    out,
-                    "      = patch, judged to pass: {}:{}",
-                    shown.source.printed_path(&patch.file),
-                    patch.line
-                )?;
+                writeln!(out, "      = patch, judged to pass ({}):", shown.source.printed_path(&patch.file))?;
                 for line in patch.lines.lines() {
                     writeln!(out, "          {line}")?;
                 }

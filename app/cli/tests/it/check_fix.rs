@@ -208,3 +208,19 @@ fn what_an_expression_in_json_gives_is_left_alone() {
     assert_eq!(fs::read_to_string(dir.join("main.tf.json")).unwrap(), text);
     assert!(String::from_utf8_lossy(&out.stderr).contains("is given by"), "{}", String::from_utf8_lossy(&out.stderr));
 }
+
+#[test]
+fn findings_show_the_lines_that_were_judged_to_pass() {
+    let dir = folder("fix-shown");
+    let text = "resource \"aws_sqs_queue\" \"orders\" {\n  name                    = \"orders\"\n  sqs_managed_sse_enabled = false\n}\n";
+    write(&dir, "main.tf", text);
+    let args = ["check", ".", "--check", "aws.sqs.queue.encrypted", "--format", "text"];
+    let shown = String::from_utf8(plumb(&dir, &args).stdout).unwrap();
+    let patch = "      = patch, judged to pass (main.tf):\n          -  sqs_managed_sse_enabled = false\n          +  sqs_managed_sse_enabled = true\n";
+    assert!(shown.contains(patch), "{shown}");
+    assert!(!shown.contains("= fix:"), "{shown}");
+    assert_eq!(fs::read_to_string(dir.join("main.tf")).unwrap(), text, "nothing is written");
+    let without = [&args[..], &["--no-patches"]].concat();
+    let plain = String::from_utf8(plumb(&dir, &without).stdout).unwrap();
+    assert!(plain.contains("= fix:") && !plain.contains("judged to pass"), "{plain}");
+}
