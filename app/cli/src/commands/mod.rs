@@ -3,6 +3,8 @@
 pub mod check;
 pub mod check_actions;
 pub mod check_formats;
+pub mod check_rows;
+pub mod check_text;
 pub mod code;
 pub mod demo;
 pub mod export;
