@@ -16,7 +16,7 @@ mod types;
 pub use framework::{Confidence, Control, ControlRef, Framework, TopicMap};
 pub use kind::{BatchSpec, CallSpec, Column, Decode, EachSpec, Field, JoinSpec, Kind, Link, ListSpec, Scope, Take};
 pub use load::{Catalog, File, bundled};
-pub use page::{Aliases, Block, Condition, Dialect, Example, Expect, Param, Rule};
+pub use page::{Aliases, Block, Condition, Dialect, Example, Expect, Param, Rule, section};
 pub use path::{Path, PathError, Step};
 pub use problem::Problem;
 pub use types::Type;

@@ -296,7 +296,7 @@ pub fn alignment(alignments: &[Alignment]) -> View {
                 Standing::NotAssessed => flags.push(flag("not-assessed", &object, r.why.clone())),
                 Standing::NeedsAttestation => flags.push(flag("no-attestation", &object, r.why.clone())),
                 Standing::SatisfiedWithException => flags.push(flag("by-exception", &object, r.why.clone())),
-                Standing::Attested | Standing::Satisfied => {}
+                Standing::Attested | Standing::NotApplicable | Standing::Satisfied => {}
             }
             if r.standing == Standing::Satisfied && !r.silent.is_empty() {
                 let (n, all) = (r.evaluated.len(), r.evaluated.len() + r.silent.len());

@@ -299,7 +299,8 @@ impl Record {
             filter += " AND region = ?2";
         }
         if !query.rules.is_empty() {
-            filter += &if apart { " AND rule = ?4".to_owned() } else { format!(" AND rule IN ({})", query.rule_list()) };
+            filter +=
+                &if apart { " AND rule = ?4".to_owned() } else { format!(" AND rule IN ({})", query.rule_list()) };
         }
         const ORDER: &str = "ORDER BY rule, account, resource, sub_key LIMIT ?3";
         let parts: Vec<String> = states
@@ -372,9 +373,8 @@ impl Record {
             .db
             .prepare_cached("SELECT rule, state, severity, sum(n) FROM finding_count WHERE n > 0 GROUP BY 1, 2, 3")
             .doing("counting findings")?;
-        let rows = statement
-            .query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))
-            .doing("counting findings")?;
+        let rows =
+            statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?))).doing("counting findings")?;
         rows.collect::<Result<_, _>>().doing("counting findings")
     }
 
@@ -408,6 +408,17 @@ impl Record {
             Some(_) => Err(RecordError::Missing(format!("several findings begin with `{id}`; type more of it"))),
             None => Err(RecordError::Missing(format!("there is no finding `{id}`; `plumb findings` lists them"))),
         }
+    }
+
+    /// The state of the finding with this key, if there is one.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn state(&self, key: &str) -> Result<Option<String>, RecordError> {
+        self.db
+            .prepare_cached("SELECT state FROM finding WHERE key = ?1")
+            .and_then(|mut s| s.query_row([key_bytes(key)], |r| r.get(0)).optional())
+            .doing("reading a finding")
     }
 
     /// A finding's life, in order.

@@ -183,7 +183,8 @@ pub fn restore(
     }
     if table == "meta" {
         // The rows may be of an older format; the tables they go into are of this one.
-        db.execute("UPDATE meta SET value = ?1 WHERE key = 'format'", [FORMAT.to_string()]).doing("writing its format")?;
+        db.execute("UPDATE meta SET value = ?1 WHERE key = 'format'", [FORMAT.to_string()])
+            .doing("writing its format")?;
     }
     Ok(count)
 }

@@ -31,7 +31,7 @@ pub use ledger::{
     ExposureAsk, ExposureAskFields, ExposureVerb, LedgerStep, PlanAsk, approve_plan, decide_exposure,
     entries_of_ledger, entry, ledger_steps, observe, plan_exposure, plans, request_exposure, short,
 };
-pub use life::{Life, astray, lives, load as load_life};
+pub use life::{Life, astray, each_life, load as load_life};
 pub use people::{Identity, NewPerson, Session, add_person, directory, identify};
 pub use picture::{Picture, cadences, controls};
 pub use reviews::{

@@ -5,7 +5,7 @@ use crate::doc::{Block, Cell, Doc, Figure, Tone};
 use plumb_govern::bundle::Limit;
 use plumb_govern::cadence::Due;
 use plumb_govern::decision::{Decision, Register};
-use plumb_govern::finding::{Finding, Pareto, RiskMove, TeamSla};
+use plumb_govern::finding::{Finding, Pareto, Queue, RiskMove, TeamSla};
 use plumb_govern::framework::{Alignment, Standing};
 use plumb_govern::ledger::NetChange;
 use plumb_govern::lens::View;
@@ -336,6 +336,7 @@ pub fn audit_pack(a: &AuditPack<'_>) -> Doc {
                 one(Standing::SatisfiedWithException, Tone::Warn),
                 one(Standing::Attested, Tone::Good),
                 one(Standing::NotSatisfied, Tone::Bad),
+                one(Standing::NotApplicable, Tone::Plain),
                 one(Standing::NotAssessed, Tone::Plain),
                 one(Standing::NeedsAttestation, Tone::Plain),
             ],
@@ -477,7 +478,7 @@ pub struct Digest<'a> {
     /// Its standing.
     pub sla: &'a TeamSla,
     /// Its queue, most urgent first; the first ten are shown.
-    pub queue: &'a [&'a Finding],
+    pub queue: &'a Queue,
     /// Its decisions that end soon.
     pub expiring: &'a [&'a Decision],
     /// What makes its work: [`pareto`](plumb_govern::finding::pareto) over its own findings.
@@ -496,7 +497,7 @@ pub fn team_digest(d: &Digest<'_>) -> Doc {
             figure("Risk burned", points(s.burned), "by verified fixes", Tone::Good),
         ]),
         heading("Next"),
-        table(&QUEUE, finding_rows(d.queue.iter().take(10).copied(), d.made_at), "The queue is empty."),
+        table(&QUEUE, finding_rows(d.queue.first().take(10), d.made_at), "The queue is empty."),
     ];
     let causes = if d.pareto.causes.is_empty() { &d.pareto.rules } else { &d.pareto.causes };
     let bars: Vec<_> = causes
@@ -539,15 +540,25 @@ pub fn team_digest(d: &Digest<'_>) -> Doc {
     }
 }
 
-/// An engineer's queue: everything to do, in order.
-pub fn engineer_queue(who: &str, queue: &[&Finding], now: Time) -> Doc {
-    let late = queue.iter().filter(|f| f.clock().is_breached(now)).count();
-    let sum: i64 = queue.iter().map(|f| f.facts.points).sum();
+/// An engineer's queue: what to do, in order.
+pub fn engineer_queue(who: &str, queue: &Queue, now: Time) -> Doc {
+    let mut blocks = vec![table(&QUEUE, finding_rows(queue.first(), now), "Nothing to do.")];
+    let more = queue.findings.saturating_sub(queue.shown());
+    if more > 0 {
+        let words = format!("{more} more are less urgent than these; `plumb findings` lists them all.");
+        blocks.push(Block::Note(words));
+    }
     Doc {
         v: 1,
         title: format!("Queue of {who}"),
-        subtitle: format!("{} findings, {late} past due, {} points. As of {}.", queue.len(), points(sum), now.date()),
+        subtitle: format!(
+            "{} findings, {} past due, {} points. As of {}.",
+            queue.findings,
+            queue.late,
+            points(queue.points),
+            now.date()
+        ),
         footer: format!("Queue of {who}, {}", now.date()),
-        blocks: vec![table(&QUEUE, finding_rows(queue.iter().copied(), now), "Nothing to do.")],
+        blocks,
     }
 }

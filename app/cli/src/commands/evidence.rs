@@ -203,10 +203,21 @@ pub fn frameworks(globals: &Globals, args: FrameworksArgs) -> Result<u8, Failure
                 };
                 rows.push(json!({
                     "framework": id, "title": framework.title, "controls": a.rows.len(), "pass": n("pass"), "fail": n("fail"),
-                    "unknown": n("unknown"), "manual": n("manual"), "attested": n("attested"), "exception": n("exception"), "hygiene_percent": a.hygiene_percent,
+                    "unknown": n("unknown"), "manual": n("manual"), "attested": n("attested"), "exception": n("exception"), "not_applicable": n("not-applicable"), "hygiene_percent": a.hygiene_percent,
                 }));
             }
-            let head = ["framework", "controls", "pass", "fail", "unknown", "manual", "attested", "exception", "title"];
+            let head = [
+                "framework",
+                "controls",
+                "pass",
+                "fail",
+                "unknown",
+                "manual",
+                "attested",
+                "exception",
+                "not_applicable",
+                "title",
+            ];
             out::rows(globals, &rows, &head, |v| head.iter().map(|k| word(v, k)).collect())?;
         }
         FrameworksCommand::Show { id, only } => {
@@ -223,7 +234,7 @@ pub fn frameworks(globals: &Globals, args: FrameworksArgs) -> Result<u8, Failure
                     json!({
                         "control": r.control.id, "standing": r.standing.word(), "detail": r.standing.name(), "pass": r.tally.pass,
                         "fail": r.tally.fail, "unknown": r.tally.unknown, "exception": r.tally.decided, "why": r.why,
-                        "title": r.control.title, "rules": r.control.rules, "related": r.control.related, "silent": r.silent, "attestation": r.attestation,
+                        "title": r.control.title, "rules": r.control.rules, "related": r.control.related, "empty": r.empty, "silent": r.silent, "attestation": r.attestation,
                     })
                 })
                 .collect();

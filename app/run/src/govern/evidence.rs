@@ -4,7 +4,7 @@ use super::{GovernError, Picture, Profile, checkpoints, entries, log_state};
 use plumb_catalog::Catalog;
 use plumb_govern::{
     bundle::{self, BundleError, File, Input, LogPart, Manifest, Population},
-    finding::{Finding, pareto, queue, risk_moves, sla_by_team},
+    finding::{Finding, ParetoTally, Queue, RiskTally, TeamTally, Transition, state_before},
     framework::Alignment,
     ids::TeamId,
     ledger::net_change,
@@ -35,11 +35,14 @@ impl From<BundleError> for GovernError {
     }
 }
 
-fn accounts(p: &Picture) -> Accounts {
+/// How many findings a queue on paper shows.
+const QUEUE_SHOWN: usize = 200;
+
+fn accounts(p: &Picture<'_>) -> Accounts {
     let outside = |a: &&plumb_record::AccountRow| a.state != "active";
     Accounts {
         known: p.accounts.len(),
-        governed: p.accounts.iter().filter(|a| p.profiles.get(&a.id).is_some_and(Profile::is_governed)).count(),
+        governed: p.accounts.iter().filter(|a| p.around.profiles.get(&a.id).is_some_and(Profile::is_governed)).count(),
         scanned: p.accounts.iter().filter(|a| a.state == "active").count(),
         outside: p
             .accounts
@@ -53,7 +56,7 @@ fn accounts(p: &Picture) -> Accounts {
     }
 }
 
-fn alignments(p: &Picture, catalog: &Catalog, ids: &[String]) -> Result<Vec<Alignment>, GovernError> {
+fn alignments(p: &Picture<'_>, catalog: &Catalog, ids: &[String]) -> Result<Vec<Alignment>, GovernError> {
     ids.iter()
         .map(|id| {
             p.align(catalog, id).ok_or_else(|| {
@@ -64,16 +67,26 @@ fn alignments(p: &Picture, catalog: &Catalog, ids: &[String]) -> Result<Vec<Alig
         .collect()
 }
 
-/// Risk carried at the period's beginning, at five moments in it, and now.
-fn history(p: &Picture, from: Time, risk: &plumb_govern::finding::RiskMove) -> Vec<(String, i64)> {
-    let span = p.now.seconds() - from.seconds();
-    let mut out = vec![(from.date(), risk.before)];
-    for i in 1..6 {
-        let at = Time::from_seconds(from.seconds() + span / 6 * i);
-        out.push((at.date(), risk_moves(&p.findings, &p.steps, from, at).after));
+/// The risk carried at a few moments of a period, its beginning and its end among them.
+struct Carried(Vec<(Time, i64)>);
+
+impl Carried {
+    fn new(from: Time, to: Time) -> Self {
+        let span = to.seconds() - from.seconds();
+        Self((0..=6).map(|i| (Time::from_seconds(from.seconds() + span * i / 6), 0)).collect())
     }
-    out.push((p.now.date(), risk.after));
-    out
+
+    fn add(&mut self, f: &Finding, steps: &[Transition]) {
+        for (at, points) in &mut self.0 {
+            if state_before(steps, *at).is_some_and(|s| s.is_open()) {
+                *points += f.facts.points;
+            }
+        }
+    }
+}
+
+fn team_of(f: &Finding) -> &str {
+    f.team().map_or("nobody", TeamId::as_str)
 }
 
 /// The worst ways in from outside, in words, worst first, over every account the last scan read.
@@ -110,7 +123,7 @@ pub fn worst_paths(record: &Record, catalog: &Catalog) -> Result<Vec<String>, Go
 /// # Errors
 /// A framework is not known.
 pub fn report(
-    p: &Picture,
+    p: &Picture<'_>,
     catalog: &Catalog,
     which: &Report,
     organization: &str,
@@ -126,21 +139,30 @@ pub fn report(
             let unknown: i64 = p.coverage.iter().map(|c| c.unknown).sum();
             let count = |n: i64| u64::try_from(n).unwrap_or(0);
             let coverage = Coverage { judged: count(judged), unknown: count(unknown), reasons: p.gaps() };
-            let risk = risk_moves(&p.findings, &p.steps, from, to);
+            let (mut risk, mut carried) = (RiskTally::new(from, to), Carried::new(from, to));
+            let (mut teams, mut pareto) = (TeamTally::new(from, to), ParetoTally::default());
+            p.each(|_, life| {
+                risk.add(&life.finding, &life.steps);
+                carried.add(&life.finding, &life.steps);
+                teams.add(&life.finding);
+                pareto.add(&life.finding);
+                Ok(())
+            })?;
+            let history: Vec<(String, i64)> = carried.0.iter().map(|(at, points)| (at.date(), *points)).collect();
             plumb_report::leadership(&Leadership {
                 organization,
                 period: &period,
                 made_at: p.now,
-                risk: &risk,
-                history: &history(p, from, &risk),
+                risk: &risk.finish(),
+                history: &history,
                 paths,
                 ledger: net_change(&p.ledger, from, to),
-                teams: &sla_by_team(&p.findings, from, to),
+                teams: &teams.finish(),
                 accounts: &accounts(p),
                 cadences: &p.cadence,
                 register: &p.register(),
                 coverage: &coverage,
-                pareto: &pareto(&p.findings),
+                pareto: &pareto.finish(),
             })
         }
         Report::AuditPack(frameworks) => {
@@ -149,7 +171,7 @@ pub fn report(
                 scope: organization,
                 period: &period,
                 made_at: p.now,
-                lenses: &p.lenses(&alignments),
+                lenses: &p.lenses(&alignments)?,
                 alignments: &alignments,
                 decisions: &p.decisions,
                 limits: &p.limits(),
@@ -163,29 +185,41 @@ pub fn report(
                 _ => frameworks,
             };
             let alignments = alignments(p, catalog, wanted)?;
-            let view = p.lenses(&alignments).into_iter().find(|v| v.lens == *lens);
+            let view = p.lenses(&alignments)?.into_iter().find(|v| v.lens == *lens);
             let view = view.ok_or_else(|| GovernError::Input(format!("there is no lens `{lens}`")))?;
             plumb_report::lens_report(organization, &period, p.now, &view)
         }
         Report::Team(name) => {
-            let sla = sla_by_team(&p.findings, from, to).into_iter().find(|t| t.team == *name).unwrap_or_default();
-            let of = |f: &&Finding| f.team().map_or("nobody", TeamId::as_str) == name;
-            let mine: Vec<Finding> = p.findings.iter().filter(of).cloned().collect();
+            let (mut sla, mut pareto) = (TeamTally::new(from, to), ParetoTally::default());
+            let mut queue = Queue::new(QUEUE_SHOWN, p.now);
+            p.each(|_, life| {
+                if team_of(&life.finding) == name {
+                    sla.add(&life.finding);
+                    pareto.add(&life.finding);
+                    queue.add(&life.finding);
+                }
+                Ok(())
+            })?;
             let expiring: Vec<_> = plumb_govern::decision::expiring(&p.decisions, 30, p.now).collect();
             plumb_report::team_digest(&Digest {
                 team: name,
                 period: &period,
                 made_at: p.now,
-                sla: &sla,
-                queue: &queue(&mine, None, p.now),
+                sla: &sla.finish().into_iter().next().unwrap_or_default(),
+                queue: &queue,
                 expiring: &expiring,
-                pareto: &pareto(&mine),
+                pareto: &pareto.finish(),
             })
         }
         Report::Queue(team) => {
-            let team = team.as_deref().map(TeamId::from);
-            let who = team.as_ref().map_or("everybody", TeamId::as_str);
-            plumb_report::engineer_queue(who, &queue(&p.findings, team.as_ref(), p.now), p.now)
+            let mut queue = Queue::new(QUEUE_SHOWN, p.now);
+            p.each(|_, life| {
+                if team.as_deref().is_none_or(|t| team_of(&life.finding) == t) {
+                    queue.add(&life.finding);
+                }
+                Ok(())
+            })?;
+            plumb_report::engineer_queue(team.as_deref().unwrap_or("everybody"), &queue, p.now)
         }
     })
 }
@@ -244,17 +278,26 @@ pub fn write_bundle(
         keys: state.keys,
     };
     let seed = state.head.hash.clone();
-    let admins = p.directory.admin_approvers();
+    let admins = p.around.directory.admin_approvers();
+    let (mut findings, mut transitions, mut in_system) = (Vec::new(), Vec::new(), 0);
+    p.each(|_, life| {
+        in_system += 1;
+        if life.finding.closure().is_none_or(|c| !life.finding.state().is_final() || c.at >= from) {
+            findings.push(life.finding.clone());
+            transitions.extend(life.steps.iter().cloned());
+        }
+        Ok(())
+    })?;
     let input = Input {
         scope: organization,
         from,
         to,
         made_at: now,
         product: concat!("plumb ", env!("CARGO_PKG_VERSION")),
-        policy: &p.policy.version,
-        findings: &p.findings,
-        findings_in_system: p.findings.len(),
-        transitions: &p.steps,
+        policy: &p.around.policy.version,
+        findings: &findings,
+        findings_in_system: in_system,
+        transitions: &transitions,
         decisions: &p.decisions,
         alignments: &alignments,
         populations,

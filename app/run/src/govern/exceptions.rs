@@ -576,7 +576,7 @@ pub fn drafts(record: &Record) -> Result<Vec<(String, Draft)>, GovernError> {
         .collect()
 }
 
-impl Picture {
+impl Picture<'_> {
     /// The decision with this number.
     pub fn decision(&self, number: &str) -> Option<&Decision> {
         self.decisions.iter().find(|d| d.number.as_str() == number)

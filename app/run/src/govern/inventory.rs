@@ -208,6 +208,14 @@ pub struct Surroundings<'a> {
     /// Everybody.
     pub directory: Directory,
     controls: std::cell::RefCell<BTreeMap<RuleId, Named>>,
+    tagged: std::cell::RefCell<Tagged>,
+}
+
+/// The resource asked about last, with its tags: findings come resource by resource.
+#[derive(Default)]
+struct Tagged {
+    resource: [String; 3],
+    tags: std::rc::Rc<[(String, String)]>,
 }
 
 impl<'a> Surroundings<'a> {
@@ -224,7 +232,19 @@ impl<'a> Surroundings<'a> {
             routing: routing(record)?,
             directory: directory(record)?,
             controls: std::cell::RefCell::default(),
+            tagged: std::cell::RefCell::default(),
         })
+    }
+
+    /// The tags of a finding's resource.
+    pub(super) fn tags(&self, row: &FindingRow) -> Result<std::rc::Rc<[(String, String)]>, GovernError> {
+        let mut kept = self.tagged.borrow_mut();
+        let [account, kind, resource] = &kept.resource;
+        if *account != row.account || *kind != row.kind || *resource != row.resource {
+            let tags = self.record.tags(&row.account, &row.kind, &row.resource)?.into();
+            *kept = Tagged { resource: [row.account.clone(), row.kind.clone(), row.resource.clone()], tags };
+        }
+        Ok(kept.tags.clone())
     }
 
     /// What is known about an account.
@@ -237,11 +257,17 @@ impl<'a> Surroundings<'a> {
         let mut kept = self.controls.borrow_mut();
         kept.entry(rule.clone())
             .or_insert_with(|| {
-                let Some(r) = self.catalog.rules.get(rule) else { return Default::default() };
-                let named =
-                    self.catalog.controls_of(r).into_iter().filter(|c| c.confidence > plumb_catalog::Confidence::Low);
-                let controls = named.map(|c| format!("{}/{}", c.framework, c.control)).collect();
-                (controls, r.aliases.values().flatten().cloned().collect())
+                let found = self.catalog.rules.get(rule);
+                let named = match found {
+                    Some(r) => self.catalog.controls_of(r),
+                    // The programme's rules about itself answer what their topic answers.
+                    None => crate::programme_pages_of(rule.as_str())
+                        .first()
+                        .map_or_else(Vec::new, |page| page.controls(self.catalog)),
+                };
+                let sure = named.into_iter().filter(|c| c.confidence > plumb_catalog::Confidence::Low);
+                let controls = sure.map(|c| format!("{}/{}", c.framework, c.control)).collect();
+                (controls, found.map(|r| r.aliases.values().flatten().cloned().collect()).unwrap_or_default())
             })
             .clone()
     }

@@ -14,7 +14,6 @@ use plumb_govern::{
 };
 use plumb_model::{Outcome, RuleId, Severity, Time};
 use plumb_record::{FindingRow, Query, Record, TransitionRow};
-use std::collections::BTreeMap;
 
 /// The collection lives are kept in.
 pub(super) const COLLECTION: &str = "life";
@@ -44,6 +43,11 @@ fn lane(severity: Severity) -> Lane {
     }
 }
 
+/// Points of a finding of this severity, in tenths.
+pub(super) fn points(severity: Severity) -> i64 {
+    plumb_score::score(&plumb_score::Signals::of(severity), &plumb_score::Policy::default()).points.into()
+}
+
 fn facts(around: &Surroundings<'_>, row: &FindingRow) -> Result<Facts, GovernError> {
     let severity: Severity = row.severity.parse().map_err(GovernError::Diverged)?;
     let rule: RuleId = row.rule.as_str().into();
@@ -53,9 +57,8 @@ fn facts(around: &Surroundings<'_>, row: &FindingRow) -> Result<Facts, GovernErr
         .map(|l| format!("{} is {}; wanted {}", l.path, l.observed.to_plain_json(), l.expected))
         .collect::<Vec<_>>()
         .join("; ");
-    let points = plumb_score::score(&plumb_score::Signals::of(severity), &plumb_score::Policy::default()).points;
     let profile = around.profile(&row.account);
-    let tags = around.record.tags(&row.account, &row.kind, &row.resource)?;
+    let tags = around.tags(row)?;
     let routed = around.route(row, &tags);
     let terms = Terms {
         reachable: row.topic.starts_with("exposure."),
@@ -71,7 +74,7 @@ fn facts(around: &Surroundings<'_>, row: &FindingRow) -> Result<Facts, GovernErr
         title: row.title.clone(),
         why,
         severity,
-        points: points.into(),
+        points: points(severity),
         terms,
         data: profile.data,
         team: routed.team,
@@ -216,40 +219,20 @@ fn replay(
     Ok(life)
 }
 
-/// Every finding's life, closed ones too.
+/// Hands every finding's life to `take`, closed ones too, one at a time and in the store's order: any number of them needs
+/// the memory of one.
 ///
 /// # Errors
-/// As for [`load`].
-pub fn lives(record: &Record, catalog: &Catalog, policy: &Policy) -> Result<Vec<(FindingRow, Life)>, GovernError> {
-    // Everything at once: a question per finding would take long on a large record.
-    let mut docs: BTreeMap<String, serde_json::Value> = record.documents(COLLECTION)?.into_iter().collect();
-    let mut histories: BTreeMap<String, Vec<TransitionRow>> = BTreeMap::new();
-    let table = record.query(
-        "SELECT lower(hex(key)), at, event, from_state, to_state, actor, reason, scan FROM transition ORDER BY id",
-    )?;
-    for row in table.rows {
-        let text = |i: usize| row.get(i).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
-        histories.entry(text(0)).or_default().push(TransitionRow {
-            at: text(1),
-            event: text(2),
-            from: text(3),
-            to: text(4),
-            actor: text(5),
-            reason: text(6),
-            scan: row.get(7).and_then(serde_json::Value::as_i64),
-        });
-    }
-    let around = Surroundings::read(record, catalog, policy)?;
-    let query = Query { states: machine::State::ALL.iter().map(|s| s.name().to_owned()).collect(), ..Query::default() };
-    record
-        .findings(&query)?
-        .into_iter()
-        .map(|row| {
-            let history = histories.remove(&row.key).unwrap_or_default();
-            let life = assemble(&around, &row, docs.remove(&row.key), &history)?;
-            Ok((row, life))
-        })
-        .collect()
+/// As for [`load`], or the first error of `take`.
+pub fn each_life(
+    around: &Surroundings<'_>,
+    mut take: impl FnMut(&FindingRow, &Life) -> Result<(), GovernError>,
+) -> Result<(), GovernError> {
+    let states = machine::State::ALL.iter().map(|s| s.name().to_owned()).collect();
+    around.record.each_finding(&Query { states, ..Query::default() }, |row| {
+        let (_, life) = load_in(around.record, around, &row)?;
+        take(&row, &life)
+    })
 }
 
 /// The first finding whose state on record is not where its last step leads, in words.
