@@ -14,9 +14,12 @@ mod life;
 mod own;
 mod people;
 mod picture;
+mod removal;
 mod reviews;
 mod seal;
 mod skips;
+mod ticket;
+mod trend;
 mod whole;
 mod work;
 
@@ -34,12 +37,15 @@ pub use ledger::{
 pub use life::{Life, astray, each_life, load as load_life};
 pub use people::{Identity, NewPerson, Session, add_person, directory, identify};
 pub use picture::{Picture, cadences, controls};
+pub use removal::{Removal, removal, removal_of};
 pub use reviews::{
     NewReview, PeopleImported, ReviewRow, ReviewSaid, assign_review, campaign, campaigns, close_review, decide_review,
     import_people, item_code, mark, open_review, verify_reviews,
 };
 pub use seal::{LogState, Seal, SealError, Verified, checkpoints, entries, log_state, verify_log};
 pub use skips::keep_skips;
+pub use ticket::{Ticket, ticket};
+pub use trend::{keep_trend, layers, trends};
 pub use whole::{Whole, export_record, import_record};
 pub use work::{
     BulkSaid, BulkStep, Change, bulk, commit, link, log_denied, log_scan_end, log_scan_start, note_done, transition,

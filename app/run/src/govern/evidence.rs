@@ -27,6 +27,10 @@ pub enum Report {
     Lens(plumb_govern::lens::Lens, Vec<String>),
     /// What an engineer does next; everything when no team is named.
     Queue(Option<String>),
+    /// Posture over time, by cloud and by framework.
+    Trends,
+    /// Each of the five layers by itself.
+    Layers,
 }
 
 impl From<BundleError> for GovernError {
@@ -211,6 +215,8 @@ pub fn report(
                 pareto: &pareto.finish(),
             })
         }
+        Report::Trends => super::trends(p, catalog, organization, from)?,
+        Report::Layers => super::layers(p, catalog, organization)?,
         Report::Queue(team) => {
             let mut queue = Queue::new(QUEUE_SHOWN, p.now);
             p.each(|_, life| {

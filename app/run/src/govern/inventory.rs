@@ -208,14 +208,15 @@ pub struct Surroundings<'a> {
     /// Everybody.
     pub directory: Directory,
     controls: std::cell::RefCell<BTreeMap<RuleId, Named>>,
-    tagged: std::cell::RefCell<Tagged>,
+    asked: std::cell::RefCell<Asked>,
 }
 
-/// The resource asked about last, with its tags: findings come resource by resource.
+/// The resource asked about last, with its tags and its reach: findings come resource by resource.
 #[derive(Default)]
-struct Tagged {
+struct Asked {
     resource: [String; 3],
     tags: std::rc::Rc<[(String, String)]>,
+    class: Option<String>,
 }
 
 impl<'a> Surroundings<'a> {
@@ -232,19 +233,31 @@ impl<'a> Surroundings<'a> {
             routing: routing(record)?,
             directory: directory(record)?,
             controls: std::cell::RefCell::default(),
-            tagged: std::cell::RefCell::default(),
+            asked: std::cell::RefCell::default(),
         })
     }
 
     /// The tags of a finding's resource.
     pub(super) fn tags(&self, row: &FindingRow) -> Result<std::rc::Rc<[(String, String)]>, GovernError> {
-        let mut kept = self.tagged.borrow_mut();
-        let [account, kind, resource] = &kept.resource;
+        self.ask(row, |known| known.tags.clone())
+    }
+
+    /// How a finding's resource stands towards the outside, where that was looked at.
+    pub(super) fn class(&self, row: &FindingRow) -> Result<Option<String>, GovernError> {
+        self.ask(row, |known| known.class.clone())
+    }
+
+    fn ask<T>(&self, row: &FindingRow, take: impl FnOnce(&Asked) -> T) -> Result<T, GovernError> {
+        let mut known = self.asked.borrow_mut();
+        let [account, kind, resource] = &known.resource;
         if *account != row.account || *kind != row.kind || *resource != row.resource {
-            let tags = self.record.tags(&row.account, &row.kind, &row.resource)?.into();
-            *kept = Tagged { resource: [row.account.clone(), row.kind.clone(), row.resource.clone()], tags };
+            *known = Asked {
+                resource: [row.account.clone(), row.kind.clone(), row.resource.clone()],
+                tags: self.record.tags(&row.account, &row.kind, &row.resource)?.into(),
+                class: self.record.exposure_class(&row.account, &row.kind, &row.resource)?,
+            };
         }
-        Ok(kept.tags.clone())
+        Ok(take(&known))
     }
 
     /// What is known about an account.

@@ -34,7 +34,7 @@ fn time(text: &str) -> Result<Time, GovernError> {
 }
 
 /// How soon a finding of this severity wants attention.
-fn lane(severity: Severity) -> Lane {
+pub(super) fn lane_of(severity: Severity) -> Lane {
     match severity {
         Severity::Critical => Lane::ActNow,
         Severity::High => Lane::Urgent,
@@ -60,10 +60,11 @@ fn facts(around: &Surroundings<'_>, row: &FindingRow) -> Result<Facts, GovernErr
     let profile = around.profile(&row.account);
     let tags = around.tags(row)?;
     let routed = around.route(row, &tags);
+    let class = around.class(row)?;
     let terms = Terms {
-        reachable: row.topic.starts_with("exposure."),
+        reachable: row.topic.starts_with("exposure.") || class.as_deref() == Some("internet"),
         regulated: profile.data.iter().any(|d| d.is_regulated()),
-        ..Terms::new(lane(severity), profile.tier)
+        ..Terms::new(lane(row, severity, class.as_deref()), profile.tier)
     };
     Ok(Facts {
         rule_version: 1,
@@ -84,6 +85,22 @@ fn facts(around: &Surroundings<'_>, row: &FindingRow) -> Result<Facts, GovernErr
         cause: super::inventory::cause(&tags),
         rule,
     })
+}
+
+/// Why a finding wants attention sooner than its severity alone says: what it is about was proven to be reachable by
+/// everybody. Rules about reach itself have that in their severity. Nothing is ever put off because it seems out of reach.
+pub(super) fn sooner(row: &FindingRow, class: Option<&str>) -> Option<&'static str> {
+    let counts = matches!(row.severity.as_str(), "medium" | "high") && !row.topic.starts_with("exposure.");
+    (counts && class == Some("internet")).then_some("everybody on the internet can reach it")
+}
+
+/// The lane of a finding: by its severity, one step sooner when [`sooner`] says so.
+fn lane(row: &FindingRow, severity: Severity, class: Option<&str>) -> Lane {
+    match (sooner(row, class), lane_of(severity)) {
+        (Some(_), Lane::Urgent) => Lane::ActNow,
+        (Some(_), Lane::Planned) => Lane::Urgent,
+        (_, lane) => lane,
+    }
 }
 
 fn evidence(row: &FindingRow, step: &TransitionRow, digest: &str, at: Time) -> EvidenceRef {

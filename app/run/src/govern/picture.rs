@@ -103,6 +103,11 @@ impl<'r> Picture<'r> {
         })
     }
 
+    /// How many findings stand how: rule, state, severity, count.
+    pub(super) fn standing(&self) -> &[(RuleId, State, Severity, i64)] {
+        &self.standing
+    }
+
     /// Goes over every finding once, closed ones too, with every step of it.
     ///
     /// # Errors
