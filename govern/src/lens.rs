@@ -168,7 +168,11 @@ pub fn coverage(
         }
         let every = if a.tier == Tier::Tier1 { 90 } else { 180 };
         if a.reviewed_at.is_none_or(|at| now.days_since(at) > every) {
-            flags.push(flag("review-overdue", name, format!("its entry was not reviewed for {every} days")));
+            let why = match a.reviewed_at {
+                Some(at) => format!("its entry was last reviewed on {}, {every} days is the most", at.date()),
+                None => "its entry was never reviewed".into(),
+            };
+            flags.push(flag("review-overdue", name, why));
         }
     }
     let looked_at = vec![

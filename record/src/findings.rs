@@ -136,6 +136,25 @@ impl Query {
         }
     }
 
+    /// Reads all that is wanted in the table's own order. The plus signs keep every index out of it: with one, the rows
+    /// would have to be sorted, and all of them held for that.
+    fn one_by_one(&self) -> String {
+        let states: Vec<String> = self.states().iter().map(|s| format!("'{s}'")).collect();
+        let ranks: Vec<String> = self.ranks().map(|r| r.to_string()).collect();
+        let mut filter = format!("+f.state IN ({}) AND +f.rank IN ({})", states.join(","), ranks.join(","));
+        if !self.rules.is_empty() {
+            filter += &format!(" AND +f.rule IN ({})", self.rule_list());
+        }
+        if self.account.is_some() {
+            filter += " AND f.account = ?1";
+        }
+        format!(
+            "SELECT {COLUMNS} FROM finding f LEFT JOIN rule r ON r.id = f.rule
+             WHERE {filter} AND (?2 IS NULL OR +f.region = ?2)
+             ORDER BY f.account, f.kind, f.resource, f.rule, f.sub_key"
+        )
+    }
+
     /// The rules wanted, as a list in SQL.
     fn rule_list(&self) -> String {
         let quoted = |r: &RuleId| format!("'{}'", r.as_str().replace('\'', "''"));
@@ -345,17 +364,7 @@ impl Record {
         query: &Query,
         mut take: impl FnMut(FindingRow) -> Result<(), E>,
     ) -> Result<(), E> {
-        let states: Vec<String> = query.states().iter().map(|s| format!("'{s}'")).collect();
-        let ranks: Vec<String> = query.ranks().map(|r| r.to_string()).collect();
-        let mut filter = format!("f.state IN ({}) AND f.rank IN ({})", states.join(","), ranks.join(","));
-        if !query.rules.is_empty() {
-            filter += &format!(" AND f.rule IN ({})", query.rule_list());
-        }
-        let sql = format!(
-            "SELECT {COLUMNS} FROM finding f NOT INDEXED LEFT JOIN rule r ON r.id = f.rule
-             WHERE {filter} AND (?1 IS NULL OR f.account = ?1) AND (?2 IS NULL OR f.region = ?2)
-             ORDER BY f.account, f.kind, f.resource, f.rule, f.sub_key"
-        );
+        let sql = query.one_by_one();
         let mut statement = self.db.prepare(&sql).doing("reading findings")?;
         let mut rows = statement.query(params![query.account, query.region]).doing("reading findings")?;
         while let Some(row) = rows.next().doing("reading findings")? {
@@ -387,18 +396,20 @@ impl Record {
         let is_key = id.len() == 64 && id.bytes().all(|b| b.is_ascii_hexdigit());
         let upper = id.to_ascii_uppercase();
         let short = if upper.starts_with("F-") { upper } else { format!("F-{upper}") };
+        let not_an_id = || RecordError::Missing(format!("`{id}` is not a finding id; they look like F-3K2Q9ZJX41"));
         if !is_key && (short.len() < 6 || !short.bytes().skip(2).all(|b| b.is_ascii_alphanumeric())) {
-            return Err(RecordError::Missing(format!("`{id}` is not a finding id; they look like F-3K2Q9ZJX41")));
+            return Err(not_an_id());
         }
         let sql = format!(
             "SELECT {COLUMNS} FROM finding f LEFT JOIN rule r ON r.id = f.rule WHERE {} LIMIT 3",
-            if is_key { "f.key = ?1 AND ?2 <> ''" } else { "f.short >= ?1 AND f.short <= ?2" }
+            if is_key { "f.key = ?1 AND ?2 <> ''" } else { "f.key >= ?1 AND f.key <= ?2" }
         );
         let mut statement = self.db.prepare_cached(&sql).doing("reading a finding")?;
         let found = if is_key {
             statement.query_map(params![key_bytes(id), "key"], finding_row)
         } else {
-            statement.query_map(params![short, format!("{short}~")], finding_row)
+            let (from, to) = keys_of(&short).ok_or_else(not_an_id)?;
+            statement.query_map(params![from, to], finding_row)
         };
         let rows: Vec<FindingRow> =
             found.doing("reading a finding")?.collect::<Result<_, _>>().doing("reading a finding")?;
@@ -733,6 +744,27 @@ impl Ingest<'_> {
     }
 }
 
+/// The first and the last key whose short id begins so: `F-` and up to ten digits of Crockford's base 32, five bits each.
+fn keys_of(short: &str) -> Option<(Vec<u8>, Vec<u8>)> {
+    const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    let mut bits = 0u64;
+    let digits = short.strip_prefix("F-").filter(|d| d.len() <= 10)?;
+    for c in digits.bytes() {
+        // As in that alphabet's own reading: letters that look like digits are those digits.
+        let c = match c {
+            b'O' => b'0',
+            b'I' | b'L' => b'1',
+            c => c,
+        };
+        bits = bits << 5 | u64::try_from(DIGITS.iter().position(|d| *d == c)?).ok()?;
+    }
+    let rest = 64 - 5 * u32::try_from(digits.len()).ok()?;
+    let from = bits << rest;
+    let to = from | ((1u64 << rest) - 1);
+    let key = |bits: u64, fill: u8| bits.to_be_bytes().into_iter().chain([fill; 24]).collect();
+    Some((key(from, 0), key(to, 0xff)))
+}
+
 /// A key's bytes from its hexadecimal digits; what is none names no finding.
 fn key_bytes(hex: &str) -> Vec<u8> {
     (0..hex.len()).step_by(2).filter_map(|i| u8::from_str_radix(hex.get(i..i + 2)?, 16).ok()).collect()
@@ -761,4 +793,40 @@ fn finding_row(r: &rusqlite::Row<'_>) -> rusqlite::Result<FindingRow> {
         topic: r.get(18)?,
         because: serde_json::from_str(&r.get::<_, String>(19)?).unwrap_or_default(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn findings_are_read_one_by_one_without_being_held() {
+        let record = Record::in_memory().unwrap();
+        let rules = BTreeSet::from(["aws.s3.bucket.not-public".into()]);
+        for query in [
+            Query::default(),
+            Query { account: Some("1".into()), ..Query::default() },
+            Query { rules, at_least: Some(Severity::High), region: Some("eu-west-1".into()), ..Query::default() },
+        ] {
+            let mut plan = record.db.prepare(&format!("EXPLAIN QUERY PLAN {}", query.one_by_one())).unwrap();
+            let steps = plan.query_map(params![query.account, query.region], |r| r.get::<_, String>(3)).unwrap();
+            let steps: Vec<String> = steps.map(Result::unwrap).collect();
+            assert!(!steps.iter().any(|s| s.contains("TEMP B-TREE") || s.contains("INDEX finding_")), "{steps:?}");
+        }
+    }
+
+    #[test]
+    fn a_short_id_is_the_beginning_of_its_keys() {
+        let key = FindingKey::from_bytes([0xab; 32]);
+        let short = key.short();
+        for n in 6..=short.len() {
+            let (from, to) = keys_of(&short[..n]).unwrap();
+            assert!(from.as_slice() <= key.bytes().as_slice() && key.bytes().as_slice() <= to.as_slice(), "{n}");
+        }
+        let other = FindingKey::from_bytes([0xac; 32]);
+        let (_, to) = keys_of(&short).unwrap();
+        assert!(other.bytes().as_slice() > to.as_slice());
+        assert_eq!(keys_of("F-OIL0"), keys_of("F-0110"));
+        assert_eq!(keys_of("F-U000"), None);
+    }
 }

@@ -159,7 +159,8 @@ impl Record {
 
     /// Brings an older record to this format, all steps in one transaction.
     fn migrate(db: &Connection, from: i64) -> Result<(), RecordError> {
-        db.execute_batch("BEGIN IMMEDIATE").doing("beginning its migration")?;
+        // Building an index sorts every row: on the disk, so that the memory does not grow with the record.
+        db.execute_batch("PRAGMA temp_store = FILE; BEGIN IMMEDIATE").doing("beginning its migration")?;
         let work = || -> Result<(), RecordError> {
             // Somebody else may have done it while this one waited for the lock.
             let now: String = db
@@ -174,7 +175,7 @@ impl Record {
             Ok(())
         };
         match work() {
-            Ok(()) => db.execute_batch("COMMIT").doing("committing its migration"),
+            Ok(()) => db.execute_batch("COMMIT; PRAGMA temp_store = MEMORY;").doing("committing its migration"),
             Err(error) => {
                 // The first error says what went wrong; closing the connection takes everything back.
                 let _ = db.execute_batch("ROLLBACK");

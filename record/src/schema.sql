@@ -83,7 +83,6 @@ CREATE TABLE finding (
   PRIMARY KEY (account, kind, resource, rule, sub_key)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX finding_key ON finding (key);
-CREATE INDEX finding_short ON finding (short);
 CREATE INDEX finding_page ON finding (state, rank, rule, account, resource, sub_key);
 CREATE INDEX finding_account ON finding (account, state, rank, rule, resource, sub_key);
 

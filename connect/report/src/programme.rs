@@ -42,8 +42,11 @@ pub struct FrameworkPosture {
     pub pass: usize,
     /// Not satisfied.
     pub fail: usize,
-    /// Not assessed, or waiting for a person.
+    /// Not assessed: nobody could look, or nothing was judged.
     pub unknown: usize,
+    /// Waiting for a person's attestation.
+    #[serde(default)]
+    pub manual: usize,
     /// Nothing there that they speak about.
     #[serde(default)]
     pub not_applicable: usize,
@@ -158,25 +161,29 @@ pub fn trend_report(organization: &str, days: &[Trend]) -> Doc {
     let rows = last.frameworks.iter().map(|(id, now)| {
         let was = first.frameworks.get(id).filter(|_| begun);
         let n = |v: usize| i64::try_from(v).unwrap_or(i64::MAX);
-        let change = if begun { moved(was.map(|w| n(w.fail)), n(now.fail)) } else { String::new() };
         let worse = was.is_some_and(|w| now.fail > w.fail);
+        let fail = match was {
+            Some(w) => format!("{} ({})", now.fail, moved(Some(n(w.fail)), n(now.fail))),
+            None if begun => format!("{} (new)", now.fail),
+            None => now.fail.to_string(),
+        };
         vec![
             Cell::text(id),
             Cell::number(now.pass),
-            Cell::number(now.fail).toned(Tone::Bad, now.fail > 0),
-            Cell::number(change).toned(Tone::Bad, worse),
+            Cell::number(fail).toned(Tone::Bad, worse),
             Cell::number(now.unknown),
+            Cell::number(now.manual),
             Cell::number(now.not_applicable),
             Cell::number(now.hygiene_percent.map_or_else(String::new, |p| format!("{p} %"))),
         ]
     });
     let columns = [
-        ("Framework", 30),
-        ("Pass", 10),
-        ("Fail", 10),
-        ("Since", 10),
+        ("Framework", 28),
+        ("Pass", 9),
+        ("Fail", 14),
         ("Unknown", 12),
-        ("No such", 12),
+        ("Manual", 12),
+        ("Not there", 13),
         ("Hygiene", 12),
     ];
     blocks.push(Block::Table {
@@ -186,7 +193,7 @@ pub fn trend_report(organization: &str, days: &[Trend]) -> Doc {
         empty: "No framework has a rule that was judged.".into(),
     });
     blocks.push(Block::Note(
-        "Controls are counted by standing; hygiene is the share of passing checks and is neither risk nor compliance. \"No such\" are controls about what was proven not to be there. Unknown is never counted as passed.".into(),
+        "Controls are counted by standing; hygiene is the share of passing checks and is neither risk nor compliance. Manual controls wait for a person. \"Not there\" are controls about what was proven not to be there. Unknown is never counted as passed. In parentheses stands what changed since the first day shown.".into(),
     ));
     Doc {
         v: 1,
@@ -220,7 +227,7 @@ pub fn layer_report(organization: &str, at: Time, layers: &[Layer]) -> Doc {
         if layer.gaps.is_empty() {
             blocks.push(Block::Text("Nothing is known to be missing.".into()));
         } else {
-            blocks.push(Block::List(layer.gaps.iter().map(|g| format!("Missing: {g}.")).collect()));
+            blocks.extend(layer.gaps.iter().map(|g| Block::Text(format!("Missing: {g}."))));
         }
     }
     Doc {

@@ -93,6 +93,11 @@ fn team_of(f: &Finding) -> &str {
     f.team().map_or("nobody", TeamId::as_str)
 }
 
+fn capital(word: &str) -> String {
+    let mut chars = word.chars();
+    chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
+}
+
 /// The worst ways in from outside, in words, worst first, over every account the last scan read.
 ///
 /// # Errors
@@ -114,7 +119,7 @@ pub fn worst_paths(record: &Record, catalog: &Catalog) -> Result<Vec<String>, Go
             found.push((
                 rank,
                 !family.certain,
-                format!("{}: {}, in {name}{more}{sure}.", family.severity, family.title),
+                format!("{}: {}, in {name}{more}{sure}.", capital(&family.severity), family.title),
             ));
         }
     }
@@ -143,7 +148,9 @@ pub fn report(
             let unknown: i64 = p.coverage.iter().map(|c| c.unknown).sum();
             let count = |n: i64| u64::try_from(n).unwrap_or(0);
             let coverage = Coverage { judged: count(judged), unknown: count(unknown), reasons: p.gaps() };
-            let (mut risk, mut carried) = (RiskTally::new(from, to), Carried::new(from, to));
+            // What was carried before the first scan was not measured: the period begins when measuring did.
+            let measured = from.max(Time::from_seconds(p.begun.seconds() + 1));
+            let (mut risk, mut carried) = (RiskTally::new(measured, to), Carried::new(measured, to));
             let (mut teams, mut pareto) = (TeamTally::new(from, to), ParetoTally::default());
             p.each(|_, life| {
                 risk.add(&life.finding, &life.steps);
@@ -152,11 +159,20 @@ pub fn report(
                 pareto.add(&life.finding);
                 Ok(())
             })?;
-            let history: Vec<(String, i64)> = carried.0.iter().map(|(at, points)| (at.date(), *points)).collect();
+            let mut history: Vec<(String, i64)> = carried.0.iter().map(|(at, points)| (at.date(), *points)).collect();
+            history.dedup_by(|later, earlier| {
+                let same_day = later.0 == earlier.0;
+                if same_day {
+                    earlier.1 = later.1;
+                }
+                same_day
+            });
             plumb_report::leadership(&Leadership {
                 organization,
                 period: &period,
                 made_at: p.now,
+                begun: p.begun,
+                from,
                 risk: &risk.finish(),
                 history: &history,
                 paths,

@@ -200,12 +200,13 @@ fn compensation(text: &str) -> Compensation {
 fn matched(around: &Surroundings<'_>, draft: &Draft) -> Result<BTreeSet<String>, GovernError> {
     let Subject::Selector { selector, .. } = &draft.subject else { return Ok(BTreeSet::new()) };
     let mut out = BTreeSet::new();
-    for row in around.record.findings(&plumb_record::Query::default())? {
-        let tags = around.record.tags(&row.account, &row.kind, &row.resource)?;
+    around.record.each_finding(&plumb_record::Query::default(), |row| -> Result<(), GovernError> {
+        let tags = around.tags(&row)?;
         if around.with_target(&row, &tags, |target| selector.matches(target)) {
             out.insert(row.key);
         }
-    }
+        Ok(())
+    })?;
     Ok(out)
 }
 

@@ -47,7 +47,8 @@ fn posture(p: &Picture<'_>, catalog: &Catalog) -> Trend {
                 controls: a.rows.len(),
                 pass: n(Standing::Satisfied) + n(Standing::SatisfiedWithException) + n(Standing::Attested),
                 fail: n(Standing::NotSatisfied),
-                unknown: n(Standing::NotAssessed) + n(Standing::NeedsAttestation),
+                unknown: n(Standing::NotAssessed),
+                manual: n(Standing::NeedsAttestation),
                 not_applicable: n(Standing::NotApplicable),
                 hygiene_percent: a.hygiene_percent,
             },
@@ -159,7 +160,7 @@ pub fn layers(p: &Picture<'_>, catalog: &Catalog, organization: &str) -> Result<
             "Is what runs set up as it should be?",
             vec![
                 ("Rules", catalog.rules.len().to_string()),
-                ("Kinds read, with resources", format!("{kinds} of {}", catalog.kinds.len())),
+                ("Kinds that have resources", format!("{kinds} of {} known", catalog.kinds.len())),
                 ("Resources", resources.to_string()),
                 ("Checks with a verdict", share(judged, judged + unknown)),
                 ("Of these passing", share(sum(&|c| c.pass), judged)),

@@ -6,6 +6,7 @@ mod accounts;
 mod killed;
 mod pipeline;
 mod programme;
+mod record;
 
 use plumb_catalog::{Catalog, File};
 use plumb_govern::{

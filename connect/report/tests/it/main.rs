@@ -123,6 +123,8 @@ fn lead(empty: bool) -> Doc {
         organization: "Example Ltd",
         period: "third quarter 2026",
         made_at: now(),
+        begun: now().plus_days(-400),
+        from: now().plus_days(-92),
         risk: &risk,
         history: if empty { &[] } else { &history },
         paths: if empty { &[] } else { &paths },
@@ -270,7 +272,7 @@ fn the_leadership_read_says_what_the_record_says() {
         "| burned | -1,248 |",
         "78 resources can be reached from outside, -13 since the period began: 6 came, 19 went.",
         "54 of 61 known accounts",
-        "1204 checks gave no verdict; what they lack: needs kms:GetKeyPolicy (800), throttled: iam:ListUsers (404).",
+        "1204 checks gave no verdict; what they lack: the permission kms:GetKeyPolicy (800), an answer of iam:ListUsers, which was throttled (404).",
     ] {
         assert!(text.contains(line), "missing: {line}\n{text}");
     }
