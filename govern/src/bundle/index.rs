@@ -14,7 +14,7 @@ pub(super) fn readme(input: &Input<'_>, key: &SealKey) -> String {
          To verify, without network and without the product (Python 3.8 or newer, nothing to install):\n\n\
          \x20   python3 verify.py BUNDLE.zip {fingerprint}\n\n\
          or, with the product:\n\n\
-         \x20   plumb verify BUNDLE.zip --key {fingerprint}\n\n\
+         \x20   plumb verify BUNDLE.zip --expect {fingerprint}\n\n\
          Take verify.py from a place you trust, or read it: it is short. Take the fingerprint from the organization by\n\
          another way than this bundle, or the check shows only that the bundle was not changed since somebody signed it.\n\n\
          Exit code 0: all good. 1: content is broken. 2: a signature is broken. 3: something is missing.\n",

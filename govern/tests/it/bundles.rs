@@ -102,6 +102,7 @@ fn write(made: &Made) -> Result<Vec<u8>, bundle::BundleError> {
         policy: "govern/1.0.0",
         findings: &made.findings,
         findings_in_system: 40,
+        findings_filter: "not closed, or closed in the period",
         transitions: &made.steps,
         decisions: &made.decisions,
         alignments: &alignments,

@@ -246,26 +246,51 @@ pub fn report(
     })
 }
 
-/// Writes an evidence bundle of everything on the record, with the reports and the whole log, signed.
+/// How many findings one bundle holds at most: it is made and checked as a whole, by people's own machines too.
+pub const BUNDLE_MOST: usize = 100_000;
+
+/// What a bundle is asked to be about.
+#[derive(Debug, Clone, Default)]
+pub struct BundleAsk {
+    /// These frameworks, control by control.
+    pub frameworks: Vec<String>,
+    /// Only these accounts; all when none is named. Frameworks and reports stay about the whole organization.
+    pub accounts: Vec<String>,
+    /// The organization.
+    pub organization: String,
+}
+
+/// Writes an evidence bundle with the reports and the whole log, signed.
 ///
 /// # Errors
-/// The record fails or does not verify, a framework is not known, or the bundle cannot be written.
+/// The record fails or does not verify, a framework or account is not known, there is too much for one bundle, or it
+/// cannot be written.
 pub fn write_bundle(
     record: &Record,
     catalog: &Catalog,
-    frameworks: &[String],
-    organization: &str,
+    ask: &BundleAsk,
     from: Time,
     now: Time,
     key: &SealKey,
 ) -> Result<(Vec<u8>, Manifest), GovernError> {
+    let (frameworks, organization) = (&ask.frameworks, ask.organization.as_str());
     let p = Picture::read(record, catalog, now)?;
+    if let Some(unknown) = ask.accounts.iter().find(|id| !p.accounts.iter().any(|a| a.id == **id)) {
+        return Err(GovernError::Input(format!(
+            "there is no account `{unknown}` on record; `plumb accounts` lists them"
+        )));
+    }
+    let mine = |account: &str| ask.accounts.is_empty() || ask.accounts.iter().any(|a| a == account);
+    let which = match ask.accounts.as_slice() {
+        [] => String::new(),
+        some => format!("of {}; ", some.join(", ")),
+    };
     let to = Time::from_seconds(now.seconds() + 1);
     let alignments = alignments(&p, catalog, frameworks)?;
     let fingerprint = key.public().fingerprint();
     let paths = worst_paths(record, catalog)?;
     let mut files = Vec::new();
-    for (name, which) in [("leadership", Report::Leadership), ("audit-pack", Report::AuditPack(frameworks.to_vec()))] {
+    for (name, which) in [("leadership", Report::Leadership), ("audit-pack", Report::AuditPack(frameworks.clone()))] {
         let doc = report(&p, catalog, &which, organization, from, &fingerprint, &paths)?;
         let file = |ending: &str, media: &str, bytes| File {
             path: format!("reports/{name}.{ending}"),
@@ -275,11 +300,26 @@ pub fn write_bundle(
         files.push(file("html", "text/html", plumb_report::html(&doc).into_bytes()));
         files.push(file("pdf", "application/pdf", plumb_report::pdf(&doc)));
     }
-    let ledger: Vec<_> = p.ledger.values().collect();
+    let ledger: Vec<_> = p.ledger.values().filter(|e| mine(e.seen.account.as_str())).collect();
+    let accounts: Vec<_> = p.accounts.iter().filter(|a| mine(&a.id)).collect();
+    let coverage: Vec<_> = p.coverage.iter().filter(|c| mine(&c.account)).collect();
+    let rows = format!("{which}all rows");
     let populations = vec![
-        Population::all("accounts/accounts", "Accounts, those that could not be entered too", &p.accounts)?,
-        Population::all("coverage/coverage", "What was judged, per account, region, kind and rule", &p.coverage)?,
-        Population::all("exposure/ledger", "The public exposure ledger", &ledger)?,
+        Population::of(
+            "accounts/accounts",
+            "Accounts, those that could not be entered too",
+            &accounts,
+            p.accounts.len(),
+            &rows,
+        )?,
+        Population::of(
+            "coverage/coverage",
+            "What was judged, per account, region, kind and rule",
+            &coverage,
+            p.coverage.len(),
+            &rows,
+        )?,
+        Population::of("exposure/ledger", "The public exposure ledger", &ledger, p.ledger.len(), &rows)?,
         Population::all("exposure/plans", "Exposures planned before they were deployed", &super::plans(record)?)?,
         Population::all("controls/attestations", "What people attested", &p.attestations)?,
         Population::all("retention/holds", "Legal holds", &super::holds(record)?)?,
@@ -304,12 +344,19 @@ pub fn write_bundle(
     let (mut findings, mut transitions, mut in_system) = (Vec::new(), Vec::new(), 0);
     p.each(|_, life| {
         in_system += 1;
-        if life.finding.closure().is_none_or(|c| !life.finding.state().is_final() || c.at >= from) {
+        let open = !life.finding.state().is_final() || life.finding.closure().is_none_or(|c| c.at >= from);
+        if open && mine(life.finding.facts.account.as_str()) {
+            if findings.len() == BUNDLE_MOST {
+                return Err(GovernError::Input(format!(
+                    "a bundle holds at most {BUNDLE_MOST} findings, and there are more; name accounts with --account, or take the whole record with `plumb export record`"
+                )));
+            }
             findings.push(life.finding.clone());
             transitions.extend(life.steps.iter().cloned());
         }
         Ok(())
     })?;
+    let filter = format!("{which}not closed, or closed in the period");
     let input = Input {
         scope: organization,
         from,
@@ -319,6 +366,7 @@ pub fn write_bundle(
         policy: &p.around.policy.version,
         findings: &findings,
         findings_in_system: in_system,
+        findings_filter: &filter,
         transitions: &transitions,
         decisions: &p.decisions,
         alignments: &alignments,
