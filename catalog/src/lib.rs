@@ -21,7 +21,7 @@ pub use kind::{
     BatchSpec, CallSpec, Column, Decode, EachSpec, Field, JoinSpec, Key, Kind, Link, ListSpec, Scope, Take,
 };
 pub use load::Catalog;
-pub use page::{Aliases, Block, Condition, Dialect, Example, Expect, Param, Rule};
+pub use page::{Aliases, Block, Condition, Dialect, Example, Expect, Param, Rule, section};
 pub use path::{Path, PathError, Step};
 pub use problem::Problem;
 pub use types::Type;

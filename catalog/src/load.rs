@@ -164,6 +164,14 @@ impl Catalog {
         found
     }
 
+    /// The controls a topic answers, of every framework that is not about one provider's settings.
+    pub fn controls_of_topic(&self, topic: &TopicId) -> Vec<ControlRef> {
+        let mut found: Vec<ControlRef> = self.by_topic_control.get(topic).cloned().unwrap_or_default();
+        found.retain(|c| !c.framework.starts_with("cis_") || c.framework.starts_with("cis_controls"));
+        found.sort_by(|a, b| (&a.framework, &a.control).cmp(&(&b.framework, &b.control)));
+        found
+    }
+
     /// The rules that a word names: our id, an id with `*`, an alias of another scanner (`CKV_AWS_27`,
     /// `prowler:sqs_…`), a CIS number (`cis:2.1.4`, `cis_aws_6.0:2.1.4`), a framework (`cis_aws_7.0`), a kind, or a
     /// topic.

@@ -163,6 +163,26 @@ struct RawParam {
     doc: String,
 }
 
+/// The text of a page below a `##` heading, up to the next; empty when there is none.
+pub fn section(body: &str, heading: &str) -> String {
+    let mut out = String::new();
+    let (mut inside, mut fenced) = (false, false);
+    for line in body.lines() {
+        if line.starts_with("```") {
+            fenced = !fenced;
+        }
+        if !fenced && line.starts_with("## ") {
+            inside = line.trim_start_matches('#').trim() == heading;
+            continue;
+        }
+        if inside {
+            out.push_str(line);
+            out.push('\n');
+        }
+    }
+    out.trim().into()
+}
+
 impl Rule {
     /// Reads a page. `file` is its path below the catalog root.
     ///
@@ -282,22 +302,7 @@ impl Rule {
 
     /// The text of a `## heading` section without its heading, trimmed; empty if there is none.
     pub fn section(&self, heading: &str) -> String {
-        let mut out = String::new();
-        let (mut inside, mut fenced) = (false, false);
-        for line in self.body.lines() {
-            if line.starts_with("```") {
-                fenced = !fenced;
-            }
-            if !fenced && line.starts_with("## ") {
-                inside = line.trim_start_matches('#').trim() == heading;
-                continue;
-            }
-            if inside {
-                out.push_str(line);
-                out.push('\n');
-            }
-        }
-        out.trim().into()
+        section(&self.body, heading)
     }
 
     /// The paragraph under the title.

@@ -54,3 +54,5 @@ pub use fix::{Changed, FixInput, Fixes, Patch, Setting, fixes, unified};
 pub use review::{Host, Posted, Review, ReviewError};
 mod twins;
 pub use twins::{Twin, twins};
+mod programme;
+pub use programme::{ProgrammePage, programme_pages, programme_pages_of};

@@ -28,6 +28,7 @@ pub mod known;
 pub mod people;
 pub mod report;
 pub mod score;
+pub mod ticket;
 pub mod transition;
 pub mod watch;
 
