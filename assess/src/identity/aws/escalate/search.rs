@@ -6,6 +6,7 @@ mod services;
 use super::{
     super::{
         action_sets::ActionSets,
+        bits::Bits,
         context::Fact,
         data::{self, Method},
         details::{Attachment, Details, Kind, Principal, Source},
@@ -13,12 +14,13 @@ use super::{
         principal::PrincipalEntry,
         workloads::{Inventory, RoleIndex, Workload},
     },
-    actor::{Actor, Admin, AdminRule, Organization, TRUST, allow_everything, trust_everyone},
+    actor::{Actor, Admin, AdminRule, Organization, TRUST, allow_everything, let_through, trust_everyone},
     edge::{Edge, Evidence, Link, Node},
     witness::{joint, witnesses},
 };
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
+    rc::Rc,
     sync::Arc,
 };
 
@@ -32,8 +34,12 @@ const MOST_ACTORS: usize = 60_000;
 struct Plan {
     method: &'static Method,
     /// Without `iam:PassRole`.
-    actions: Vec<String>,
-    passes: bool,
+    actions: Rc<[String]>,
+    /// What an actor must be granted by its own policies, by position; assuming a role that names the caller takes no
+    /// permission of its own.
+    needed: Vec<usize>,
+    /// The same for actions the catalogue has lost.
+    unlisted: Vec<String>,
 }
 
 /// Everything the search knows of the accounts.
@@ -43,7 +49,7 @@ pub(crate) struct Search<'a> {
     pub inventory: Option<&'a Inventory>,
     pub sets: ActionSets,
     pub rule: AdminRule,
-    pub actors: Vec<Actor>,
+    pub actors: Vec<Rc<Actor>>,
     pub admin: Vec<Admin>,
     pub links: Vec<Link>,
     plans: Vec<Plan>,
@@ -55,7 +61,8 @@ pub(crate) struct Search<'a> {
     /// The policies of the inventory's resources, by place.
     own_policies: HashMap<usize, Arc<Policy>>,
     /// Roles by who may assume them at all: those naming an account or anyone, and those naming principals.
-    by_account: Vec<usize>,
+    by_account: HashMap<String, Vec<usize>>,
+    by_anyone: Vec<usize>,
     by_name: HashMap<String, Vec<usize>>,
 }
 
@@ -69,15 +76,29 @@ impl<'a> Search<'a> {
     pub(crate) fn new(details: &'a Details, org: &'a Organization, inventory: Option<&'a Inventory>) -> Self {
         let mut sets = ActionSets::default();
         let rule = AdminRule::new();
-        let actors: Vec<Actor> =
-            details.principals.iter().enumerate().map(|(i, p)| Actor::new(i, p, org, &mut sets)).collect();
+        let mut through: HashMap<&str, Rc<Bits>> = HashMap::new();
+        for account in details.accounts() {
+            through.insert(account, let_through(org.scps_of(account), &mut sets));
+        }
+        let actor = |(i, p): (usize, &Principal)| {
+            let through = through.get(p.account.as_str()).cloned().unwrap_or_default();
+            Rc::new(Actor::bound(i, p, org, through, &mut sets))
+        };
+        let actors: Vec<Rc<Actor>> = details.principals.iter().enumerate().map(actor).collect();
         let admin = actors.iter().map(|a| rule.judge(a, org, &mut sets)).collect();
         let plans = data::methods()
             .iter()
             .map(|method| {
                 let all: Vec<String> = method.requires.iter().map(|(p, _)| p.to_ascii_lowercase()).collect();
-                let passes = all.iter().any(|a| a == "iam:passrole");
-                Plan { method, actions: all.into_iter().filter(|a| a != "iam:passrole").collect(), passes }
+                let own = all.iter().filter(|a| a.as_str() != "sts:assumerole");
+                let (listed, unlisted): (Vec<&String>, Vec<&String>) =
+                    own.partition(|a| data::actions().position(a).is_some());
+                Plan {
+                    method,
+                    needed: listed.into_iter().filter_map(|a| data::actions().position(a)).collect(),
+                    unlisted: unlisted.into_iter().cloned().collect(),
+                    actions: all.into_iter().filter(|a| a != "iam:passrole").collect(),
+                }
             })
             .collect();
         let roles = RoleIndex::new(&details.principals);
@@ -97,10 +118,11 @@ impl<'a> Search<'a> {
             roles,
             trusting: HashMap::new(),
             changed: HashMap::new(),
-            regions: regions(details, inventory),
+            regions: regions(details, org, inventory),
             profiled,
             own_policies,
-            by_account: Vec::new(),
+            by_account: HashMap::new(),
+            by_anyone: Vec::new(),
             by_name: HashMap::new(),
         };
         search.index_trusts();
@@ -110,20 +132,21 @@ impl<'a> Search<'a> {
     fn index_trusts(&mut self) {
         for (at, role) in self.details.principals.iter().enumerate() {
             let Some(trust) = &role.trust else { continue };
-            let mut account = false;
+            let mut anyone = false;
             for statement in trust.document.statements.iter().filter(|s| s.effect == Effect::Allow) {
                 let Some(principals) = &statement.principals else { continue };
-                account |= principals.inverted;
+                anyone |= principals.inverted;
                 for entry in &principals.entries {
                     match entry {
-                        PrincipalEntry::Everyone | PrincipalEntry::Account(_) => account = true,
+                        PrincipalEntry::Everyone => anyone = true,
+                        PrincipalEntry::Account(id) => self.by_account.entry(id.to_string()).or_default().push(at),
                         PrincipalEntry::Arn(arn) => self.by_name.entry(arn.to_string()).or_default().push(at),
                         _ => {}
                     }
                 }
             }
-            if account {
-                self.by_account.push(at);
+            if anyone {
+                self.by_anyone.push(at);
             }
         }
     }
@@ -148,14 +171,11 @@ impl<'a> Search<'a> {
         }
         for index in 0..self.plans.len() {
             let Some(plan) = self.plans.get(index) else { continue };
-            let method = plan.method;
-            let passes = plan.passes;
-            let actions = plan.actions.clone();
-            // Assuming a role that names the caller takes no permission of its own.
-            let needed = actions.iter().filter(|a| a.as_str() != "sts:assumerole");
-            if !needed.clone().all(|a| actor.mentions(a)) || (passes && !actor.mentions("iam:passrole")) {
+            if !plan.needed.iter().all(|at| actor.may.contains(*at)) || !plan.unlisted.iter().all(|a| actor.mentions(a))
+            {
                 continue;
             }
+            let (method, actions) = (plan.method, Rc::clone(&plan.actions));
             let step = Step { at, actor: &actor, principal, method, actions: &actions };
             match method.how.kind.as_str() {
                 "self-write" => self.self_write(&step),
@@ -222,7 +242,7 @@ impl<'a> Search<'a> {
         } else if next.depth > MOST_CHANGES || self.actors.len() >= MOST_ACTORS {
             Node::End
         } else {
-            self.actors.push(next);
+            self.actors.push(Rc::new(next));
             self.admin.push(admin);
             Node::Actor(self.actors.len() - 1)
         };
@@ -583,11 +603,12 @@ impl<'a> Search<'a> {
     }
 
     fn roles_in_reach(&self, actor: &Actor) -> Vec<usize> {
-        let mut out = Vec::new();
-        if let Some(named) = self.by_name.get(&actor.caller.arn) {
-            out.extend(named.iter().copied());
+        let mut out = self.by_anyone.clone();
+        out.extend(self.by_name.get(&actor.caller.arn).into_iter().flatten());
+        // An account delegates to those its own policies allow.
+        if actor.mentions("sts:assumerole") {
+            out.extend(self.by_account.get(&actor.caller.account).into_iter().flatten());
         }
-        out.extend(self.by_account.iter().copied());
         out.sort_unstable();
         out.dedup();
         out.retain(|i| *i != actor.principal);
@@ -790,9 +811,10 @@ fn names(item: &Workload, user: &str) -> bool {
     item.attrs.get("user").and_then(serde_json::Value::as_str) == Some(user)
 }
 
-/// The regions the documents speak of, with a usual one first.
-fn regions(details: &Details, inventory: Option<&Inventory>) -> Vec<String> {
-    let mut found: HashSet<String> = HashSet::new();
+/// The regions the documents speak of, with a usual one first, then those that conditions hold requests to.
+fn regions(details: &Details, org: &Organization, inventory: Option<&Inventory>) -> Vec<String> {
+    let mut found: BTreeSet<String> = BTreeSet::new();
+    let mut held: BTreeSet<String> = BTreeSet::new();
     let mut note = |text: &str| {
         if let Some(region) =
             text.split(':').nth(3).filter(|r| text.starts_with("arn:") && !r.is_empty() && !r.contains(['*', '?', '$']))
@@ -800,22 +822,28 @@ fn regions(details: &Details, inventory: Option<&Inventory>) -> Vec<String> {
             found.insert(region.to_owned());
         }
     };
-    for principal in &details.principals {
-        for attachment in &principal.attachments {
-            for statement in &attachment.policy.document.statements {
-                for text in statement.resources.iter().flat_map(|r| r.texts.iter()) {
-                    note(text);
-                }
-            }
+    let own = details.principals.iter().flat_map(|p| {
+        let boundary = p.boundary.iter().filter_map(|b| b.policy.as_ref());
+        p.attachments.iter().map(|a| &a.policy).chain(boundary)
+    });
+    let chains = org.accounts.values().flat_map(|c| &c.scps);
+    let guardrails = org.scps.iter().chain(chains).flat_map(|l| &l.policies);
+    for statement in own.chain(guardrails).flat_map(|p| p.document.statements.iter()) {
+        for text in statement.resources.iter().flat_map(|r| r.texts.iter()) {
+            note(text);
         }
+        let regional = statement.conditions.iter().filter(|c| c.key.as_ref() == "aws:requestedregion");
+        held.extend(
+            regional.flat_map(|c| c.values.iter()).filter(|v| !v.contains(['*', '?', '$'])).map(ToString::to_string),
+        );
     }
     for item in inventory.iter().flat_map(|i| i.items.iter()) {
         if let Some(arn) = item.attrs.get("arn").and_then(serde_json::Value::as_str) {
             note(arn);
         }
     }
-    let mut out: Vec<String> = found.into_iter().filter(|r| r != "us-east-1").collect();
-    out.sort();
+    let others = found.iter().filter(|r| !held.contains(*r));
+    let mut out: Vec<String> = held.iter().chain(others).filter(|r| *r != "us-east-1").cloned().collect();
     out.truncate(8);
     out.insert(0, "us-east-1".into());
     out

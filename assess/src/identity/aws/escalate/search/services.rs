@@ -146,7 +146,7 @@ impl Search<'_> {
             });
             // Whoever can pass roles is judged by what it can create; whoever can only use what is there gets no
             // benefit of the doubt about what is there.
-            if hosts.is_empty() || step.actor.mentions("iam:passrole") {
+            if hosts.is_empty() || step.actor.is_given("iam:passrole") {
                 return;
             }
             let actions: Vec<(&str, Extra)> = step.actions.iter().map(|a| (a.as_str(), Vec::new())).collect();
