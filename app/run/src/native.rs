@@ -12,7 +12,7 @@ use plumb_assess::{
     },
     paths::{Edge, Family},
     policy,
-    principals::ORGANIZATION_KIND,
+    principals::{MEMBERSHIP_KIND, ORGANIZATION_KIND},
 };
 use plumb_catalog::{Catalog, Condition, Problem};
 use plumb_evaluate::{
@@ -34,8 +34,15 @@ const NETWORK: &[&str] = &[
     "aws.vpc.subnet",
 ];
 /// Kinds principals are read from, with the organisation's policies.
-const IDENTITY: &[&str] =
-    &["aws.iam.account", "aws.iam.user", "aws.iam.group", "aws.iam.role", "aws.iam.policy", ORGANIZATION_KIND];
+const IDENTITY: &[&str] = &[
+    "aws.iam.account",
+    "aws.iam.user",
+    "aws.iam.group",
+    "aws.iam.role",
+    "aws.iam.policy",
+    MEMBERSHIP_KIND,
+    ORGANIZATION_KIND,
+];
 /// Kinds whose own settings tell how they stand towards the outside, and what attack paths lead over or to.
 const RESOURCES: &[&str] = &[
     "aws.apigateway.rest-api",

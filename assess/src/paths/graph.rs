@@ -2,7 +2,7 @@
 
 use super::{Edge, Goal, MAX_GOALS};
 use crate::{
-    exposure::{Class, Estate, Exposure, Item, Step},
+    exposure::{Class, Estate, Exposure, Item, Need, Step},
     identity::aws::{
         Details, Escalations, Organization, Tri, World,
         document::{Actions, Document, Policy},
@@ -84,6 +84,8 @@ pub struct Facts<'a> {
     pub escalations: &'a Escalations,
     /// Which data matters.
     pub data: &'a DataClasses,
+    /// What is missing to tell whether the organization's policies forbid a step.
+    pub guardrails: &'a [Need],
 }
 
 /// A world of an account's principals with the policies of its buckets, secrets and keys.
@@ -130,11 +132,32 @@ pub(crate) fn build(facts: &Facts<'_>) -> Graph {
     privileges(facts, &mut graph);
     credentials(facts, &mut graph);
     data(facts, &mut graph);
+    open_guardrails(facts, &mut graph);
     for edges in graph.edges.values_mut() {
         edges.sort_by(|a, b| (&a.to, a.cost, a.kind).cmp(&(&b.to, b.cost, b.kind)));
         edges.dedup_by(|a, b| a.to == b.to && a.kind == b.kind);
     }
     graph
+}
+
+/// What a principal does hangs on guardrails; those that were not read keep the step open.
+fn open_guardrails(facts: &Facts<'_>, graph: &mut Graph) {
+    if facts.guardrails.is_empty() {
+        return;
+    }
+    let open: Vec<String> =
+        facts.guardrails.iter().map(|n| format!("whether a guardrail forbids it: {}", n.describe())).collect();
+    for (from, edges) in &mut graph.edges {
+        if facts.world.details.principal(from).is_none() {
+            continue;
+        }
+        for edge in edges {
+            if edge.depends_on.is_empty() {
+                edge.cost += 3;
+            }
+            edge.depends_on.extend(open.iter().cloned());
+        }
+    }
 }
 
 /// Whether resources of a kind are ways in.

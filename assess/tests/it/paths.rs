@@ -2,7 +2,7 @@
 
 use super::exposure::{Given, OWN, bastion, estate};
 use plumb_assess::{
-    exposure::exposures,
+    exposure::{Need, exposures},
     identity::aws::{Details, Organization, escalations},
     paths::{self, DataClasses, Facts, Report, dot, svg},
 };
@@ -19,6 +19,11 @@ pub(crate) fn role(name: &str, trust: Json, statement: Json) -> Json {
 }
 
 pub(crate) fn find(resources: &[Given], roles: &[Json]) -> Report {
+    find_under(resources, roles, &[])
+}
+
+/// The same where what `guardrails` say is missing to tell what the organization forbids.
+fn find_under(resources: &[Given], roles: &[Json], guardrails: &[Need]) -> Report {
     let mut resources = resources.to_vec();
     resources.push(("aws.s3.account", "acct", json!({})));
     for r in roles {
@@ -37,6 +42,7 @@ pub(crate) fn find(resources: &[Given], roles: &[Json]) -> Report {
         world: &world,
         escalations: &found,
         data: &DataClasses::default(),
+        guardrails,
     })
 }
 
@@ -134,6 +140,22 @@ fn a_path_on_an_unknown_condition_is_not_certain() {
     let report = find(&world, &[role("app", ec2(), statement)]);
     let family = report.families.first().expect("an uncertain path");
     assert!(!family.certain && family.severity == "high");
+}
+
+#[test]
+fn a_path_under_guardrails_nobody_read_is_not_certain() {
+    let mut world = bastion();
+    world.push(pii());
+    let before = find(&world, &[reader()]);
+    assert!(before.families.iter().all(|f| f.certain));
+    let need = Need::new(plumb_model::Unknown::new(plumb_model::Reason::NotAsked, "organizations:ListPolicies"));
+    let report = find_under(&world, &[reader()], &[need]);
+    assert_eq!(report.families.len(), before.families.len());
+    let family = report.families.first().expect("a path");
+    assert!(!family.certain);
+    let (last, first) = (family.steps.last().expect("steps"), family.steps.first().expect("steps"));
+    assert!(last.depends_on.iter().any(|d| d.contains("organizations:ListPolicies")), "{last:?}");
+    assert!(first.depends_on.is_empty(), "the network knows no guardrails: {first:?}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::{
 };
 use clap::Args;
 use plumb_assess::identity::aws::{
-    Document, World, assess, can_line,
+    Assessed, Document, Row, World, can_line,
     decide::{Because, Residual},
     document::Effect,
     escalations,
@@ -77,6 +77,262 @@ pub struct AssessArgs {
     /// The organisation's policies: `{scps, rcps, management_account, organization_id}`
     #[arg(long, value_name = "FILE")]
     pub org: Option<PathBuf>,
+}
+
+/// `plumb principals`
+#[derive(Debug, Args)]
+pub struct PrincipalArgs {
+    /// Only of this account
+    #[arg(long, value_name = "ID")]
+    pub account: Option<String>,
+    /// Days without a sign of life that make a principal dormant
+    #[arg(long, value_name = "N", default_value_t = 90)]
+    pub dormant_days: i64,
+    /// Only these: user, role, or a class (human, service-user, federated, workload, instance-profile, service-role, service-linked, cross-account, external …)
+    #[arg(long = "kind", value_name = "KIND", num_args = 1.., value_delimiter = ',')]
+    pub kinds: Vec<String>,
+    /// Judge ages as of this instant; default the last scan's
+    #[arg(long, value_name = "RFC3339")]
+    pub now: Option<String>,
+    /// What was used: answers of iam:GetServiceLastAccessedDetails, `{ARN: answer}`; gives unused services and a
+    /// right-sized policy for each principal in it
+    #[arg(long, value_name = "FILE")]
+    pub usage: Option<PathBuf>,
+    /// Print OCSF IAM Analysis Findings (class 2008) of those who hold or reach administration, are dormant, or hold
+    /// more than they use
+    #[arg(long)]
+    pub ocsf: bool,
+    /// With each way to administration, step by step, and who may assume administrators' roles
+    #[arg(long)]
+    pub explain: bool,
+}
+
+/// `plumb reach`
+#[derive(Debug, Args)]
+pub struct ReachArgs {
+    /// Only of this principal (ARN)
+    #[arg(long, value_name = "ARN")]
+    pub principal: Option<String>,
+    /// Only on resources whose ARN this pattern covers: `arn:aws:s3:::data*`
+    #[arg(long, value_name = "PATTERN")]
+    pub resource: Option<String>,
+    /// Only this much or more: read, write, admin
+    #[arg(long, value_name = "LEVEL", default_value = "read")]
+    pub least: String,
+    /// Answer from the policy files of this folder, not from the record; then --resource names the resources
+    #[arg(long, value_name = "DIR")]
+    pub policies: Option<PathBuf>,
+}
+
+/// `plumb lint`
+#[derive(Debug, Args)]
+pub struct LintArgs {
+    /// A policy document, infrastructure as code, or a folder of them
+    pub path: PathBuf,
+    /// What kind of policy they are; default by what they say
+    #[arg(long = "as", value_enum)]
+    pub kind: Option<PolicyUse>,
+}
+
+/// What a policy is attached to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum PolicyUse {
+    /// A user, group or role
+    Identity,
+    /// A role, as its trust policy
+    Trust,
+    /// A resource
+    Resource,
+    /// An organisation's root, unit or account
+    Organization,
+}
+
+/// Answers each line of a file, or of standard input for `-`, as soon as it is read.
+pub fn each_line(path: &Path, mut answer: impl FnMut(&str) -> String) -> Result<(), Failure> {
+    let input: Box<dyn Read> = if path == Path::new("-") { Box::new(std::io::stdin()) } else { Box::new(open(path)?) };
+    let mut input = BufReader::with_capacity(1 << 16, input);
+    let mut out = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        if input.read_until(b'\n', &mut line)? == 0 {
+            break;
+        }
+        let text = String::from_utf8_lossy(&line);
+        if text.trim().is_empty() {
+            continue;
+        }
+        if writeln!(out, "{}", answer(text.trim())).is_err() {
+            std::process::exit(0);
+        }
+        if input.buffer().is_empty() {
+            let _ = out.flush();
+        }
+    }
+    let _ = out.flush();
+    Ok(())
+}
+
+/// A file for reading; a missing one is wrong usage.
+pub fn open(path: &Path) -> Result<std::fs::File, Failure> {
+    std::fs::File::open(path).map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", path.display())))
+}
+
+/// A file's text; a missing one is wrong usage.
+pub fn read_text(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", path.display())))
+}
+
+/// The JSON files below a folder, or the one file, by name.
+fn json_files(path: &Path) -> Result<Vec<(String, String)>, Failure> {
+    if !path.is_dir() {
+        return Ok(vec![(path.display().to_string(), read_text(path)?)]);
+    }
+    let mut out = Vec::new();
+    let mut waiting = vec![path.to_path_buf()];
+    while let Some(dir) = waiting.pop() {
+        let entries =
+            std::fs::read_dir(&dir).map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", dir.display())))?;
+        for entry in entries {
+            let path = entry?.path();
+            if path.is_dir() {
+                waiting.push(path);
+            } else if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json")) {
+                out.push((path.display().to_string(), read_text(&path)?));
+            }
+        }
+    }
+    out.sort();
+    Ok(out)
+}
+
+/// The world to ask, with what it does not know.
+fn world(globals: &Globals, policies: Option<&Path>) -> Result<(World, Vec<String>), Failure> {
+    match policies {
+        Some(dir) => {
+            let files = json_files(dir)?;
+            if files.is_empty() {
+                return Err(Failure::usage(format!("there is no .json file in `{}`", dir.display())));
+            }
+            let world = World::from_files(files.iter().map(|(n, t)| (n.as_str(), t.as_str())))
+                .map_err(|e| Failure::usage(e.to_string()))?;
+            Ok((world, Vec::new()))
+        }
+        None => {
+            let known = known::identities(&context::record_read_only(globals)?, None)?;
+            if known.world.details.principals.is_empty() {
+                return Err(Failure::new("there are no identities on the record; scan first, or say --policies DIR"));
+            }
+            Ok((known.world, known.gaps))
+        }
+    }
+}
+
+/// `plumb can`
+pub fn can(globals: &Globals, args: CanArgs) -> Result<u8, Failure> {
+    if let Some(batch) = &args.batch {
+        each_line(batch, can_line)?;
+        return Ok(0);
+    }
+    let (Some(who), Some(action), Some(resource)) = (&args.who, &args.action, &args.resource) else {
+        return Err(Failure::usage("say who, which action and on what, or --batch FILE"));
+    };
+    let mut keys: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for pair in &args.context {
+        let Some((key, value)) = pair.split_once('=') else {
+            return Err(Failure::usage(format!("--context `{pair}`: say KEY=VALUE")));
+        };
+        keys.entry(key.to_owned()).or_default().push(value.to_owned());
+    }
+    let (world, gaps) = world(globals, args.policies.as_deref())?;
+    let context: Vec<(String, Vec<String>)> = keys.into_iter().collect();
+    let Some(decision) = world.can(who, action, resource, &context) else {
+        return Err(Failure::usage(format!(
+            "`{who}` is no principal: say an ARN, an account id, a service name or `*`"
+        )));
+    };
+    let yes = decision.allowed.is_yes();
+    if out::format(globals) == Format::Text {
+        let word = match (yes, decision.residual.is_empty()) {
+            (true, _) => "yes",
+            (false, true) => "no",
+            (false, false) if decision.allowed.is_no() => "no",
+            (false, false) => "it depends",
+        };
+        out::line(format!("{word}: {} ({who} {action} {resource})", decision.outcome.name()));
+        if args.explain {
+            reasons(&decision.because, &decision.residual);
+            gaps.iter().for_each(|g| out::line(format!("  note: {g}")));
+        } else if word == "it depends" {
+            reasons(&[], &decision.residual);
+        }
+    } else {
+        let answer = json!({
+            "principal": who, "action": action, "resource": resource, "decision": decision.outcome.name(), "allowed": yes,
+            "because": decision.because, "residual": decision.residual, "not_considered": gaps,
+        });
+        out::line(if out::format(globals) == Format::Jsonl {
+            answer.to_string()
+        } else {
+            serde_json::to_string_pretty(&answer)?
+        });
+    }
+    Ok(u8::from(!yes))
+}
+
+fn reasons(because: &[Because], residual: &[Residual]) {
+    for b in because {
+        let statement = if b.statement.is_empty() { String::new() } else { format!(" statement {}", b.statement) };
+        out::line(format!("  {} by {} policy {}{statement}", b.effect, b.layer, b.policy));
+    }
+    for r in residual {
+        let values = r.values.join(", ");
+        let condition =
+            if r.key.is_empty() { "not read".to_owned() } else { format!("{} {} {values}", r.key, r.operator) };
+        out::line(format!("  depends: {} in {} policy {} {}: {condition}", r.effect, r.layer, r.policy, r.statement));
+    }
+}
+
+/// `plumb who-can`
+pub fn who_can(globals: &Globals, args: WhoCanArgs) -> Result<u8, Failure> {
+    let (world, gaps) = world(globals, args.policies.as_deref())?;
+    let holders = world.who_can(&args.action, &args.resource);
+    if args.explain && out::format(globals) == Format::Text {
+        for holder in &holders {
+            out::line(format!("{}: {}", holder.principal, holder.access));
+            reasons(&holder.because, &holder.residual);
+        }
+    } else {
+        out::rows(globals, &holders, &["principal", "access", "by"], |h| {
+            let by: BTreeSet<&str> = h.because.iter().map(|b| b.policy.as_str()).collect();
+            vec![h.principal.clone(), h.access.into(), by.into_iter().collect::<Vec<_>>().join(", ")]
+        })?;
+    }
+    gaps.iter().for_each(|g| out::note(globals, format!("plumb: {g}")));
+    Ok(0)
+}
+
+/// `plumb assess`
+pub fn assess_files(globals: &Globals, args: AssessArgs) -> Result<u8, Failure> {
+    let read = |path: &Option<PathBuf>| path.as_deref().map(read_text).transpose();
+    let details = read_text(&args.authorization_details)?;
+    let (resources, org) = (read(&args.resources)?, read(&args.org)?);
+    let assessed = Assessed::new(&details, resources.as_deref(), org.as_deref());
+    let assessed = assessed.map_err(|e| Failure::usage(e.to_string()))?;
+    out::rows(globals, &assessed.rows(), &["from", "is", "method", "to"], |row| match row {
+        Row::Principal(p) => {
+            let standing = match (p.admin, p.can_become_admin) {
+                (true, _) => "administrator",
+                (false, true) => "can become administrator",
+                _ => "",
+            };
+            let steps = p.steps.iter().map(|s| s.method).collect::<Vec<_>>().join(" > ");
+            let last = p.steps.last().map(|s| s.target.clone()).unwrap_or_default();
+            vec![p.arn.into(), standing.into(), steps, last]
+        }
+        Row::Edge(edge) => vec![edge.from.clone(), edge.kind.into(), edge.method.into(), edge.to.clone()],
+    })?;
+    Ok(0)
 }
 
 /// `plumb principals`
