@@ -63,7 +63,11 @@ pub(crate) struct Search<'a> {
     /// Roles by who may assume them at all: those naming an account or anyone, and those naming principals.
     by_account: HashMap<String, Vec<usize>>,
     by_anyone: Vec<usize>,
+    /// Which principals are service-linked roles.
+    linked: Bits,
     by_name: HashMap<String, Vec<usize>>,
+    /// Where each principal is.
+    places: HashMap<&'a str, usize>,
 }
 
 type Extra = Vec<(&'static str, Fact)>;
@@ -101,6 +105,9 @@ impl<'a> Search<'a> {
                 }
             })
             .collect();
+        let mut linked = Bits::empty(details.principals.len());
+        let service_linked = details.principals.iter().enumerate().filter(|(_, p)| p.is_service_linked());
+        service_linked.for_each(|(at, _)| linked.insert(at));
         let roles = RoleIndex::new(&details.principals);
         let profiled = inventory.map(|i| i.profiled_roles(&roles).into_iter().collect()).unwrap_or_default();
         let account = details.principals.first().map_or("", |p| p.account.as_str());
@@ -123,7 +130,9 @@ impl<'a> Search<'a> {
             own_policies,
             by_account: HashMap::new(),
             by_anyone: Vec::new(),
+            linked,
             by_name: HashMap::new(),
+            places: details.principals.iter().enumerate().map(|(at, p)| (p.arn.as_str(), at)).collect(),
         };
         search.index_trusts();
         search
@@ -166,7 +175,7 @@ impl<'a> Search<'a> {
     fn edges_of(&mut self, at: usize) {
         let Some(actor) = self.actors.get(at).cloned() else { return };
         let Some(principal) = self.details.principals.get(actor.principal) else { return };
-        if principal.is_service_linked() {
+        if self.linked.contains(actor.principal) {
             return;
         }
         for index in 0..self.plans.len() {
@@ -204,7 +213,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn link(&mut self, step: &Step<'_>, to: &str, node: Node, because: Vec<Evidence>, only_if_useful: bool) {
+    fn link(&mut self, step: &Step<'_>, to: &str, node: Node, because: Vec<Arc<Evidence>>, only_if_useful: bool) {
         let how = &step.method.how;
         let node = if how.limited || how.retired { Node::End } else { node };
         let mut assumes: Vec<String> = Vec::new();
@@ -258,7 +267,7 @@ impl<'a> Search<'a> {
         })
     }
 
-    fn why(&self, actor: &Actor, permission: &str, on: &str, extra: &[(&str, Fact)]) -> Evidence {
+    fn why(&self, actor: &Actor, permission: &str, on: &str, extra: &[(&str, Fact)]) -> Arc<Evidence> {
         Evidence::of(permission, on, actor.why(self.org, permission, on, extra, None))
     }
 
@@ -275,7 +284,13 @@ impl<'a> Search<'a> {
     }
 
     /// Whether an actor may do an IAM action on a principal; the evidence if so.
-    fn on_principal(&self, actor: &Actor, action: &str, target: &Principal, more: &[(&str, Fact)]) -> Option<Evidence> {
+    fn on_principal(
+        &self,
+        actor: &Actor,
+        action: &str,
+        target: &Principal,
+        more: &[(&str, Fact)],
+    ) -> Option<Arc<Evidence>> {
         let context = self.target_context(target);
         let mut extra: Vec<(&str, Fact)> = context.iter().map(|(k, f)| (k.as_str(), f.clone())).collect();
         extra.extend(more.iter().cloned());
@@ -283,7 +298,7 @@ impl<'a> Search<'a> {
     }
 
     /// Whether an actor can write a policy for `target`: what it then holds, and why.
-    fn write(&self, actor: &Actor, how: &str, target: &Principal) -> Option<(Arc<Policy>, String, Vec<Evidence>)> {
+    fn write(&self, actor: &Actor, how: &str, target: &Principal) -> Option<(Arc<Policy>, String, Vec<Arc<Evidence>>)> {
         let everything = allow_everything();
         match how {
             "policy-version" => target.attachments.iter().find_map(|attachment| {
@@ -343,7 +358,7 @@ impl<'a> Search<'a> {
     }
 
     /// The first strong managed policy for which `may` holds.
-    fn attachable(&self, may: impl Fn(&str) -> Option<Evidence>) -> Option<(Arc<Policy>, Evidence)> {
+    fn attachable(&self, may: impl Fn(&str) -> Option<Arc<Evidence>>) -> Option<(Arc<Policy>, Arc<Evidence>)> {
         if let Some(why) = may(ADMINISTRATOR) {
             return Some((allow_everything(), why));
         }
@@ -542,7 +557,9 @@ impl<'a> Search<'a> {
 
     fn take_user(&mut self, step: &Step<'_>) {
         let details = self.details;
-        for (at, target) in details.principals.iter().enumerate() {
+        let Some(first) = step.actions.first() else { return };
+        for at in self.meant(step.actor, first, Kind::User) {
+            let Some(target) = details.principals.get(at) else { continue };
             if target.kind != Kind::User || at == step.actor.principal || target.account != step.principal.account {
                 continue;
             }
@@ -569,6 +586,27 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// The principals an actor's policies can mean when they allow an IAM action: those they name where they name each,
+    /// all of a kind otherwise.
+    fn meant(&self, actor: &Actor, action: &str, kind: Kind) -> Vec<usize> {
+        let mut out = Vec::new();
+        let statements = actor.identity.iter().flat_map(|p| p.document.statements.iter());
+        for statement in statements.filter(|s| s.effect == Effect::Allow && s.actions.matches(action)) {
+            let Some(resources) = statement.resources.as_ref().filter(|r| !r.inverted) else {
+                return indexes(self.details, kind);
+            };
+            for text in &resources.texts {
+                if text.contains(['*', '?', '$']) || !text.starts_with("arn:aws:iam::") {
+                    return indexes(self.details, kind);
+                }
+                out.extend(self.places.get(text.as_ref()));
+            }
+        }
+        out.sort_unstable();
+        out.dedup();
+        out
+    }
+
     /// How many access keys the inventory shows; none when it does not say.
     fn keys_of(&self, user: &Principal) -> Option<usize> {
         let count = self.inventory?.of("aws_iam_access_key").filter(|w| names(w, &user.name)).count();
@@ -587,7 +625,7 @@ impl<'a> Search<'a> {
     }
 
     /// Whether an actor can assume a role as it stands.
-    fn assumes(&self, actor: &Actor, target: &Principal) -> Option<Evidence> {
+    fn assumes(&self, actor: &Actor, target: &Principal) -> Option<Arc<Evidence>> {
         let trust = target.trust.as_ref()?;
         if !actor.can_assume(self.org, &target.arn, trust) {
             return None;
@@ -597,7 +635,7 @@ impl<'a> Search<'a> {
     }
 
     /// Whether an actor can rewrite a role's trust policy and then assume it.
-    fn retrusts(&self, actor: &Actor, target: &Principal) -> Option<Evidence> {
+    fn retrusts(&self, actor: &Actor, target: &Principal) -> Option<Arc<Evidence>> {
         let why = self.on_principal(actor, "iam:updateassumerolepolicy", target, &[])?;
         actor.can_assume(self.org, &target.arn, &trust_everyone()).then_some(why)
     }
@@ -634,8 +672,9 @@ impl<'a> Search<'a> {
             first.push(self.why(step.actor, action, &on, &[]));
         }
         let details = self.details;
-        for (at, target) in details.principals.iter().enumerate() {
-            if target.kind != Kind::Role || at == step.actor.principal || target.is_service_linked() {
+        for at in self.meant(step.actor, "iam:updateassumerolepolicy", Kind::Role) {
+            let Some(target) = details.principals.get(at) else { continue };
+            if target.kind != Kind::Role || at == step.actor.principal || self.linked.contains(at) {
                 continue;
             }
             let found = if first.is_empty() {
@@ -661,7 +700,7 @@ impl<'a> Search<'a> {
         };
         for at in candidates.into_iter().filter(|at| *at != step.actor.principal) {
             let Some(target) = details.principals.get(at) else { continue };
-            if target.is_service_linked() {
+            if self.linked.contains(at) {
                 continue;
             }
             let taken = match how.take.as_str() {
@@ -707,7 +746,7 @@ impl<'a> Search<'a> {
         self.link(step, &arn, if admin { Node::Admin } else { Node::End }, because, true);
     }
 
-    fn joint_evidence(&self, actor: &Actor, found: &[(&str, String)], actions: &[(&str, Extra)]) -> Vec<Evidence> {
+    fn joint_evidence(&self, actor: &Actor, found: &[(&str, String)], actions: &[(&str, Extra)]) -> Vec<Arc<Evidence>> {
         found
             .iter()
             .map(|(action, on)| {
@@ -775,7 +814,7 @@ impl<'a> Search<'a> {
                     to: role.arn.clone(),
                     method: &method.id,
                     kind: &method.edge,
-                    because: vec![Evidence {
+                    because: vec![Arc::new(Evidence {
                         what: "trust".into(),
                         on: role.arn.clone(),
                         statements: vec![super::super::decide::Because {
@@ -784,7 +823,7 @@ impl<'a> Search<'a> {
                             statement,
                             effect: "Allow",
                         }],
-                    }],
+                    })],
                     assumes: Vec::new(),
                     leads_to_admin: false,
                 };
