@@ -132,6 +132,7 @@ fn balanced() -> Vec<Given> {
         "ingress": [{"protocol": "tcp", "from_port": 8080, "to_port": 8080, "groups": ["sg-1"]}]}),
     ));
     world.push(pii());
+    world.push(("aws.vpc.subnet", "subnet-1", json!({"subnet_id": "subnet-1", "vpc_id": "vpc-1"})));
     world
 }
 
