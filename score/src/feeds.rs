@@ -9,6 +9,8 @@ use std::{
     sync::LazyLock,
 };
 
+mod eol;
+
 const KEV: &str = include_str!("../../catalog/feeds/kev.tsv");
 const FAMILIES: &str = include_str!("../../catalog/feeds/kev-families.tsv");
 const EOL: &str = include_str!("../../catalog/feeds/eol.tsv");

@@ -87,6 +87,16 @@ pub enum AccountsCommand {
     },
     /// Print numbers about the list: states, breadth of sources, time to appear, gaps, contradictions
     Summary,
+    /// List when each account's configuration was read last and is due again; see and set how often, by tier
+    Pulls(super::pulls::PullArgs),
+    /// List accounts that hold personal or regulated data: who says so, and what proves it
+    Regulated {
+        /// Only what nothing proves, or no longer; exit 1 when there is any
+        #[arg(long)]
+        lacking: bool,
+    },
+    /// Put on record what proves that an account holds a class of data
+    Evidence(super::data_evidence::EvidenceArgs),
 }
 
 /// `plumb accounts set`
@@ -171,7 +181,7 @@ pub fn key_of(account: &str) -> Result<AccountKey, Failure> {
 }
 
 /// Who acts; on a record without any people, whoever says so: an inventory must not wait for roles.
-fn who(globals: &Globals, record: &Record) -> Result<Session, Failure> {
+pub(super) fn who(globals: &Globals, record: &Record) -> Result<Session, Failure> {
     if govern::directory(record)?.people().next().is_some() {
         return session(globals, record);
     }
@@ -196,6 +206,9 @@ pub fn run(globals: &Globals, args: AccountsArgs) -> Result<u8, Failure> {
         Some(AccountsCommand::Review { history: true, .. }) => history(globals),
         Some(AccountsCommand::Review { accounts, all, .. }) => due(globals, &accounts, all),
         Some(AccountsCommand::Gap { account, missing_in, reason }) => gap(globals, &account, &missing_in, &reason),
+        Some(AccountsCommand::Pulls(args)) => super::pulls::run(globals, &args),
+        Some(AccountsCommand::Regulated { lacking }) => super::data_evidence::list(globals, lacking),
+        Some(AccountsCommand::Evidence(args)) => super::data_evidence::give(globals, &args),
         Some(AccountsCommand::Summary) => {
             let estate = accounts::current_estate(&context::record_read_only(globals)?, None)?;
             match out::format(globals) {

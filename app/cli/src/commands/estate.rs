@@ -144,8 +144,7 @@ pub fn summary(estate: &Estate) {
     let breadth: Vec<String> = m.breadth.iter().map(|(n, accounts)| format!("{accounts} by {n}")).collect();
     out::line(format!("{:<14}{} of {} sources", "breadth", breadth.join(", "), m.sources_read));
     for stale in estate.freshness.iter().filter(|f| f.stale) {
-        let last = stale.last_complete.map_or_else(|| "never completely".into(), |t| t.date());
-        out::line(format!("{:<14}{} of {}: last read {last}", "stale", stale.class, stale.provider));
+        out::line(format!("{:<14}{} of {}: {}", "stale", stale.class, stale.provider, stale.words()));
     }
     let hours = |s: Option<i64>| s.map_or_else(|| "-".into(), |s| format!("{} h", s / 3_600));
     let t = &m.time_to_appear;
