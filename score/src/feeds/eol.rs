@@ -17,7 +17,8 @@ impl Feeds {
     /// It is none of the shapes, says nothing, or is older than what is in use.
     pub fn import_eol(&mut self, bytes: &[u8], product: &str, read_at: Time) -> Result<BTreeSet<String>, FeedError> {
         let text = unpacked("eol", bytes)?;
-        let doc: Value = serde_json::from_slice(&text).map_err(|e| shape("eol", e.to_string()))?;
+        let doc: Value = serde_json::from_slice(&text)
+            .map_err(|e| shape("eol", format!("{e}; a JSON file of endoflife.date is needed")))?;
         let made =
             ["generated_at", "last_modified", "date"].iter().find_map(|n| doc.get(n)?.as_str()?.parse::<Time>().ok());
         let date = made.unwrap_or(read_at);

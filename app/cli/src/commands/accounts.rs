@@ -12,7 +12,7 @@ use crate::{
 };
 use clap::{Args, Subcommand};
 use plumb_discover::{
-    Account, AccountKey, Estate, GapReason, Mapping, SourceClass, SourceKind, Triage, account_line, read,
+    Account, AccountKey, Estate, GapReason, Mapping, SourceClass, SourceKind, State, Tier, Triage, account_line, read,
 };
 use plumb_govern::people::{Actor, ActorKind, Role};
 use plumb_record::Record;
@@ -35,10 +35,10 @@ pub struct AccountsArgs {
     pub command: Option<AccountsCommand>,
     /// Only in this state: candidate, shadow, governed, suspended, closed
     #[arg(long, value_name = "STATE")]
-    pub state: Option<String>,
-    /// Only of this tier
+    pub state: Option<State>,
+    /// Only of this tier: tier1, production, staging, sandbox, experimental, unknown
     #[arg(long, value_name = "TIER")]
-    pub tier: Option<String>,
+    pub tier: Option<Tier>,
     /// Only accounts that hold regulated data
     #[arg(long)]
     pub regulated: bool,
@@ -237,9 +237,9 @@ fn list(globals: &Globals, args: &AccountsArgs) -> Result<u8, Failure> {
     let estate = accounts::current_estate(&record, None)?;
     let rows = rows(&record, &estate)?;
     let wanted = |v: &&Json| {
-        let is = |name: &str, wanted: &Option<String>| wanted.as_ref().is_none_or(|w| cell(v, name) == *w);
+        let is = |name: &str, wanted: Option<&str>| wanted.is_none_or(|w| cell(v, name) == w);
         let regulated = !args.regulated || texts(v, "data_classes").iter().any(|c| c.starts_with("regulated"));
-        is("state", &args.state) && is("tier", &args.tier) && regulated
+        is("state", args.state.map(State::name)) && is("tier", args.tier.map(Tier::name)) && regulated
     };
     let rows: Vec<Json> = rows.iter().filter(wanted).cloned().collect();
     if out::format(globals) == Format::Csv {

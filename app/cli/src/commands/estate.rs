@@ -101,10 +101,9 @@ pub fn discover(globals: &Globals, args: DiscoverArgs) -> Result<u8, Failure> {
         }
         let reading = read(kind, &mut BufReader::with_capacity(1 << 18, open(&file)?), &mapping);
         for problem in reading.problems.iter().take(5) {
-            out::note(
-                globals,
-                format!("plumb: {} line {}: {} (×{})", file.display(), problem.line, problem.message, problem.count),
-            );
+            let at = if problem.line > 0 { format!(" line {}", problem.line) } else { String::new() };
+            let times = if problem.count > 1 { format!(" (×{})", problem.count) } else { String::new() };
+            out::note(globals, format!("plumb: `{}`{at}: {}{times}", file.display(), problem.message));
         }
         readings.push(reading);
     }
@@ -113,6 +112,9 @@ pub fn discover(globals: &Globals, args: DiscoverArgs) -> Result<u8, Failure> {
             Some(record) => readings.extend(accounts::seen_by_scans(record, None)?),
             None => return Err(Failure::usage("there is no record to take scans from")),
         }
+    }
+    if !readings.is_empty() && readings.iter().all(|r| !r.complete && r.sightings.is_empty()) {
+        return Err(Failure::usage("none of the sources could be read; nothing was reconciled and nothing kept"));
     }
     let complete = readings.iter().all(|r| r.complete);
     let estate = reconcile(&readings, previous.as_ref(), &config, now);

@@ -220,7 +220,27 @@ pub fn write_bundle(
         files.push(file("pdf", "application/pdf", plumb_report::pdf(&doc)));
     }
     let ledger: Vec<_> = p.ledger.values().collect();
+    let estate = crate::accounts::current_estate(record, Some(now)).map_err(|e| GovernError::Input(e.to_string()))?;
+    let inventory = plumb_discover::accounts_jsonl(&estate)
+        .map(|line| serde_json::from_str(&line))
+        .collect::<Result<Vec<serde_json::Value>, _>>()?;
     let populations = vec![
+        Population::all(
+            "inventory/accounts",
+            "Every account any source knows, with who knows it since when",
+            &inventory,
+        )?,
+        Population::all(
+            "inventory/reconciliation",
+            "Gaps between each pair of sources, with the reasons given",
+            &estate.gaps,
+        )?,
+        Population::all("inventory/contradictions", "What sources say against each other", &estate.contradictions)?,
+        Population::all(
+            "inventory/data-claims",
+            "Accounts with personal or regulated data, who says so, and what proves it",
+            &crate::data_evidence::claims(record, &estate, now)?,
+        )?,
         Population::all("accounts/accounts", "Accounts, those that could not be entered too", &p.accounts)?,
         Population::all("coverage/coverage", "What was judged, per account, region, kind and rule", &p.coverage)?,
         Population::all("exposure/ledger", "The public exposure ledger", &ledger)?,
