@@ -597,7 +597,8 @@ pub fn pairs(text: &str, levels: &dyn Fn(&str) -> Result<Signals, GovernError>) 
     let mut out = Vec::new();
     for (n, line) in text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()) {
         let wrong = |what: &str| GovernError::Input(format!("line {}: {what}", n + 1));
-        let row: Json = serde_json::from_str(line).map_err(|e| wrong(&format!("no JSON: {e}")))?;
+        let row: Json = serde_json::from_str(line)
+            .map_err(|_| wrong("not JSON; {\"first\":\"F-…\",\"second\":\"F-…\"} on each line is"))?;
         let side = |name: &str| match row.get(name) {
             Some(Json::String(id)) => levels(id).map_err(|e| wrong(&e.to_string())),
             Some(object @ Json::Object(_)) => {

@@ -319,8 +319,7 @@ fn said(globals: &Globals, entries: Vec<(AccountKey, Manual)>) -> Result<u8, Fai
 /// The mapping of a kind of file: the one given, else the one that was saved with an earlier run.
 fn mapping_of(record: &Record, kind: SourceKind, file: Option<&PathBuf>) -> Result<Mapping, Failure> {
     match file {
-        Some(file) => serde_json::from_str(&super::identity::read_text(file)?)
-            .map_err(|e| Failure::usage(format!("`{}`: {e}", file.display()))),
+        Some(file) => super::json_file(file, estate::MAPPING),
         None => Ok(accounts::mappings(record)?.remove(&kind).unwrap_or_default()),
     }
 }

@@ -136,6 +136,11 @@ pub fn run(globals: &Globals, args: DriftArgs) -> Result<u8, Failure> {
     };
     let mut record = if args.save { context::record(globals)? } else { context::record_read_only(globals)? };
     let catalog = context::catalog(globals)?;
+    if let Some(kind) = args.kinds.iter().find(|k| !catalog.kinds.contains_key(k.as_str())) {
+        return Err(Failure::usage(format!(
+            "there is no kind `{kind}`; they look like aws.s3.bucket, see docs/kinds.md"
+        )));
+    }
     let narrow = narrow(&record, &args)?;
     let now = context::now();
     let mut compared = match against {

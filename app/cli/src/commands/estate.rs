@@ -37,6 +37,9 @@ pub struct DiscoverArgs {
     pub save: bool,
 }
 
+/// What a file is not when it should map columns.
+pub const MAPPING: &str = "no column mapping like {\"columns\":{\"native_id\":\"Konto\"}}";
+
 fn pairs(given: &[String], flag: &str) -> Result<Vec<(SourceKind, PathBuf)>, Failure> {
     given
         .iter()
@@ -67,18 +70,14 @@ pub fn discover(globals: &Globals, args: DiscoverArgs) -> Result<u8, Failure> {
     };
     let mut given = Vec::new();
     for (kind, file) in pairs(&args.mappings, "--mapping")? {
-        let mapping: Mapping = serde_json::from_str(&read_text(&file)?)
-            .map_err(|e| Failure::usage(format!("`{}`: {e}", file.display())))?;
+        let mapping: Mapping = super::json_file(&file, MAPPING)?;
         given.push((kind, mapping.clone()));
         mappings.insert(kind, mapping);
     }
     // The global --config is TOML; a JSON one can only be meant for this.
     let json_config = globals.config.as_ref().filter(|c| c.extension().is_some_and(|e| e == "json"));
     let said: Option<Config> = match args.settings.as_ref().or(json_config) {
-        Some(file) => Some(
-            serde_json::from_str(&read_text(file)?)
-                .map_err(|e| Failure::usage(format!("`{}`: {e}", file.display())))?,
-        ),
+        Some(file) => Some(super::json_file(file, "no settings of the reconciliation")?),
         None => None,
     };
     let config = match (&said, &record) {

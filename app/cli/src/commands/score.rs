@@ -171,9 +171,11 @@ pub(super) fn policy_on(record: &Record, path: Option<&PathBuf>) -> Result<Polic
 pub(super) fn policy(path: Option<&PathBuf>) -> Result<Policy, Failure> {
     match path {
         None => Ok(Policy::default()),
-        Some(path) => {
-            Policy::from_json(&read_text(path)?).map_err(|e| Failure::usage(format!("`{}`: {e}", path.display())))
-        }
+        Some(path) => Policy::from_json(&read_text(path)?).map_err(|e| {
+            let why = std::error::Error::source(&e).map(|s| format!(": {s}")).unwrap_or_default();
+            let right = "; `plumb score policy` prints one to change";
+            Failure::usage(format!("`{}`: {e}{why}{right}", path.display()))
+        }),
     }
 }
 
@@ -437,8 +439,6 @@ fn import_facts(globals: &Globals, args: &FeedImport, bytes: &[u8]) -> Result<()
     let (kind, file) = (args.kind, &args.file);
     let mut record = context::record(globals)?;
     let now = context::now();
-    let text =
-        || String::from_utf8(bytes.to_vec()).map_err(|_| Failure::usage(format!("`{}` is not UTF-8", file.display())));
     let (what, kept) = match kind {
         FeedKind::Vulnerabilities => {
             let kept = scores::import_vulnerabilities(&mut record, bytes, now).map_err(|e| in_file(file, e))?;
@@ -453,7 +453,7 @@ fn import_facts(globals: &Globals, args: &FeedImport, bytes: &[u8]) -> Result<()
         }
         FeedKind::DataPatterns => {
             let said: scores::Conventions =
-                serde_json::from_str(&text()?).map_err(|e| Failure::usage(format!("`{}`: {e}", file.display())))?;
+                super::json_file(file, "no list of conventions (tag_keys, patterns, data_classes)")?;
             scores::keep_conventions(&mut record, &said).map_err(refused)?;
             ("data-patterns", said.patterns.len() + said.tag_keys.len() + said.data_classes.len())
         }

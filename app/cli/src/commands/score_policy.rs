@@ -61,7 +61,7 @@ pub struct CalibrateArgs {
     #[arg(long, value_name = "TEAM")]
     pub team: Option<String>,
     /// Share of the cautious capacity to plan with, in per cent
-    #[arg(long, value_name = "PERCENT", default_value_t = 80)]
+    #[arg(long, value_name = "PERCENT", default_value_t = 80, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub utilisation: u32,
     /// Try this policy (JSON) on the same weeks instead of looking for thresholds
     #[arg(long, value_name = "FILE")]
@@ -145,11 +145,7 @@ pub fn policy(globals: &Globals, command: Option<&PolicyCommand>) -> Result<u8, 
         Some(PolicyCommand::Propose { file, note }) => {
             let mut record = context::record(globals)?;
             let session = session(globals, &record)?;
-            let text = super::identity::read_text(file)?;
-            let wanted = Policy::from_json(&text).map_err(|e| {
-                let why = std::error::Error::source(&e).map(|s| format!(": {s}")).unwrap_or_default();
-                Failure::usage(format!("`{}`: {e}{why}", file.display()))
-            })?;
+            let wanted = super::score::policy(Some(file))?;
             let (catalog, present) = (context::catalog(globals)?, policy_on(&record, None)?);
             let weeks = history(&record, &catalog, &present, None, session.now)?;
             let effect = plumb_score::replay(&weeks, &present, &wanted);

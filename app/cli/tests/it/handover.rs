@@ -209,3 +209,28 @@ fn engineers_order_pairs_and_a_policy_is_proposed() {
     write(&dir, "wrong.jsonl", "{\"first\":\"F-NOSUCH\",\"second\":1}\n");
     assert!(refused(&dir, "", &["score", "calibrate", "--pairs", "wrong.jsonl"], 2).contains("line 1"));
 }
+
+#[test]
+fn wrong_input_is_told_what_would_be_right() {
+    let dir = folder("wrong");
+    json(&dir, "", &["accounts", "set", "111122223333", "--tier", "production"], 0);
+    write(&dir, "cols.csv", "a,b\n1,2\n");
+    write(&dir, "focus.csv", "SubAccountId,ProviderName\n111122223333,AWS\n");
+    write(&dir, "empty", "");
+    let check = |args: &[&str], want: &str| {
+        let said = refused(&dir, "", args, 2);
+        assert!(said.contains(want), "{args:?}\n{said}");
+    };
+    check(&["discover", "--source", "aws-cur=focus.csv"], "it looks like `focus`");
+    check(&["discover", "--source", "focus=empty"], "the file is empty");
+    check(&["discover", "--source", "okta-log=cols.csv"], "the file is not JSON");
+    check(&["discover", "--source", "okta-log=cols.csv"], "nothing kept");
+    check(&["discover", "--source", "focus=missing.csv"], "cannot read `missing.csv`");
+    check(&["discover", "--source", "focus=focus.csv", "--mapping", "focus=cols.csv"], "is no column mapping like");
+    check(&["accounts", "--state", "gone"], "one of candidate, shadow");
+    check(&["score", "simulate", "--policy", "cols.csv"], "`plumb score policy` prints one");
+    check(&["score", "calibrate", "--utilisation", "101"], "1..=100");
+    check(&["feed", "import", "kev", "cols.csv"], "known_exploited_vulnerabilities.json is needed");
+    check(&["feed", "import", "data-patterns", "cols.csv"], "tag_keys, patterns");
+    check(&["feed", "import", "vulnerabilities", "cols.csv"], "columns `resource` and `cve`");
+}
