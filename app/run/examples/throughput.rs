@@ -294,7 +294,7 @@ fn account(catalog: &Catalog, rules: &RuleSet, provider: &str, number: u64, want
     let now = Time::from_seconds(1_790_000_000);
     let timed = number.is_multiple_of(8);
     let began = cpu();
-    let mut world = World::new(facts, Helpers { policies: &Engine, end_of_support: &EndOfLife });
+    let mut world = World::new(facts, Helpers { policies: &Engine, end_of_support: &EndOfLife::BUNDLED });
     for (kind, rows) in asked {
         let paths: Vec<String> = rules.needs().indexes.get(&kind.id).into_iter().flatten().cloned().collect();
         world.put(kind.id.clone(), Table::new(kind, rows, None), &paths);

@@ -101,6 +101,9 @@ pub fn scan_ended(
     govern::observe(record, catalog, &system("ledger"), scan)?;
     super::reviews::after_scan(record, &system("reviews"), scan)?;
     govern::keep_trend(record, catalog, context::now())?;
+    if !outcome.interrupted {
+        super::score::keep_run(record, catalog, outcome.scan)?;
+    }
     Ok(())
 }
 

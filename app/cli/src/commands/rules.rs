@@ -138,7 +138,7 @@ fn check(globals: &Globals, dir: Option<&Path>) -> Result<u8, Failure> {
     // A folder that brings its own topics is a whole catalog; anything else is read on top of the bundled one.
     let whole = own.iter().any(|(path, _)| path == "topics.toml");
     let (catalog, problems) = if whole { Catalog::from_files(files) } else { Catalog::load(files) };
-    let helpers = Helpers { policies: &Engine, end_of_support: &EndOfLife };
+    let helpers = Helpers { policies: &Engine, end_of_support: &EndOfLife::BUNDLED };
     let mut checked = check_pages(&catalog, problems, helpers, &plumb_run::read_example(&catalog));
     plumb_run::check_native(&catalog, &mut checked);
     for problem in &checked.problems {

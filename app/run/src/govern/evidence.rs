@@ -304,7 +304,30 @@ pub fn write_bundle(
     let accounts: Vec<_> = p.accounts.iter().filter(|a| mine(&a.id)).collect();
     let coverage: Vec<_> = p.coverage.iter().filter(|c| mine(&c.account)).collect();
     let rows = format!("{which}all rows");
-    let populations = vec![
+    let estate = crate::accounts::current_estate(record, Some(now)).map_err(|e| GovernError::Input(e.to_string()))?;
+    let known = plumb_discover::accounts_jsonl(&estate)
+        .map(|line| serde_json::from_str(&line))
+        .collect::<Result<Vec<serde_json::Value>, _>>()?;
+    // In the order of the accounts they tell.
+    let inventory: Vec<_> =
+        estate.accounts.values().zip(&known).filter(|(a, _)| mine(&a.native_id)).map(|(_, row)| row).collect();
+    let claims = crate::data_evidence::claims(record, &estate, now)?;
+    let own_claims: Vec<_> = claims.iter().filter(|c| mine(c.account.id.as_str())).collect();
+    let mut populations = vec![
+        Population::of(
+            "inventory/accounts",
+            "Every account any source knows, with who knows it since when",
+            &inventory,
+            known.len(),
+            &rows,
+        )?,
+        Population::of(
+            "inventory/data-claims",
+            "Accounts with personal or regulated data, who says so, and what proves it",
+            &own_claims,
+            claims.len(),
+            &rows,
+        )?,
         Population::of(
             "accounts/accounts",
             "Accounts, those that could not be entered too",
@@ -332,6 +355,19 @@ pub fn write_bundle(
         Population::all("decisions/drafts", "Requests that are not complete", &p.drafts)?,
         Population::all("programme/cadence", "What was promised, and what is overdue", &p.cadence)?,
     ];
+    // What is said about many accounts at once belongs to a bundle of all.
+    if ask.accounts.is_empty() {
+        populations.push(Population::all(
+            "inventory/reconciliation",
+            "Gaps between each pair of sources, with the reasons given",
+            &estate.gaps,
+        )?);
+        populations.push(Population::all(
+            "inventory/contradictions",
+            "What sources say against each other",
+            &estate.contradictions,
+        )?);
+    }
     let (_, state) = log_state(record)?;
     let log = LogPart {
         start: Head::empty(),
