@@ -36,15 +36,15 @@ pub(crate) fn all(estate: &Estate, config: &Config, now: Time) -> Vec<Contradict
         });
     }
     for f in estate.freshness.iter().filter(|f| f.stale) {
-        let last = f.last_complete.map_or("never".to_owned(), |t| t.date());
         out.push(Contradiction {
             kind: Conflict::StaleSource,
             account: None,
             sources: vec![f.class],
             detail: format!(
-                "{} of {} was last read completely: {last}; due every {} days",
+                "{} of {}: {}; due every {} days",
                 f.class,
                 f.provider,
+                f.words(),
                 config.stale_after(f.class)
             ),
         });
@@ -96,15 +96,11 @@ impl About<'_> {
         if used && org_read && !org && !waits {
             let people: Vec<_> = a.activity.signers.keys().take(5).cloned().collect();
             let roles: Vec<_> = a.activity.roles.iter().take(5).map(|r| r.role.clone()).collect();
-            self.say(
-                Conflict::UsedNotInOrganisation,
-                &[S::IdpFederation, S::CrossAccountRole, S::OrgRoot],
-                format!(
-                    "signed in to by [{}], reached by [{}] and not in the organisation",
-                    people.join(", "),
-                    roles.join(", ")
-                ),
-            );
+            self.say(Conflict::UsedNotInOrganisation, &[S::IdpFederation, S::CrossAccountRole, S::OrgRoot], {
+                let said = |what: &str, who: &[String]| (!who.is_empty()).then(|| format!("{what} {}", who.join(", ")));
+                let ways = [said("signed in to by", &people), said("reached by", &roles)];
+                format!("{}; not in the organisation", ways.into_iter().flatten().collect::<Vec<_>>().join("; "))
+            });
         }
         if org && landing_zone_read && !lz && !stopped {
             self.say(

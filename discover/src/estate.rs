@@ -285,6 +285,21 @@ pub struct Freshness {
     pub stale: bool,
 }
 
+impl Freshness {
+    /// When it was read, in words; tells a source that nobody read from one that was read with gaps.
+    pub fn words(&self) -> String {
+        match self.last_complete {
+            Some(at) if at >= self.last_read => format!("last read {}", at.date()),
+            Some(at) => format!(
+                "read on {} but not completely, the last time completely on {}",
+                self.last_read.date(),
+                at.date()
+            ),
+            None => format!("read on {} but not completely, and never completely before", self.last_read.date()),
+        }
+    }
+}
+
 /// p50 and p95 of the time to appear, in seconds (nearest rank).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Appearing {

@@ -21,6 +21,16 @@ pub(crate) fn records(
     problem: &mut dyn FnMut(u64, String),
 ) {
     let mut number = 0;
+    // Input that cannot be read, or begins with much white space, is told of by the readers below.
+    if let Ok(head) = input.fill_buf() {
+        if head.is_empty() {
+            return problem(0, "the file is empty".into());
+        }
+        if head.iter().find(|b| !b.is_ascii_whitespace()).is_some_and(|b| !matches!(b, b'{' | b'[')) {
+            let right = "a list, an object with a list in it, or one record a line is";
+            return problem(1, format!("the file is not JSON; {right}"));
+        }
+    }
     if by_line(input.as_mut()) {
         let mut line = Vec::new();
         loop {

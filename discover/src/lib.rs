@@ -51,4 +51,5 @@ pub use sighting::{
     Activity, DataClass, Facts, Federation, LandingZone, Months, PersonSeen, Problem, Reach, Reading, RoleReach,
     Sighting, SignIn, Signer, Span, Status, Tier,
 };
+pub use table::{NamedRow, named_rows};
 pub use triage::due_pulls;

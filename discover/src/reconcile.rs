@@ -7,9 +7,9 @@ use crate::{
     config::Config,
     contradict,
     estate::{Account, Appeared, Estate, FORMAT, Freshness, Gap, Known, Run, RunReading, Shadow, State, Triage},
-    kinds::{AccountKey, Provider, SourceClass},
+    kinds::{AccountKey, Provider, SourceClass, SourceKind},
     metrics,
-    sighting::{Facts, Federation, Reading, Sighting, SignIn, Status, Tier, earlier},
+    sighting::{Facts, Federation, Reach, Reading, Sighting, SignIn, Status, Tier, earlier},
     triage,
 };
 use plumb_model::Time;
@@ -332,7 +332,12 @@ fn state(account: &mut Account, org: &BTreeSet<Provider>, speaks: &Speaks, confi
     let traces: Vec<&Known> =
         traces.iter().filter_map(|c| account.sources.get(c)).filter(|k| k.gone_since.is_none()).collect();
     // The organisation may list a new account a little later. Only a dated, young trace earns that grace.
+    // A trust policy stands since nobody knows when, whatever was assumed through it today.
+    let standing = account.activity.roles.iter().any(|r| r.reach == Reach::TrustedBy);
     let young = |k: &&&Known| {
+        if standing && k.kinds.contains(&SourceKind::CrossAccountRoles) {
+            return false;
+        }
         let since = k.first_seen.map_or(k.first_read, |s| s.min(k.first_read));
         let dated = k.first_seen.is_some() || k.first_read < now;
         dated && now.seconds() - since.seconds() < config.grace_hours * 3_600

@@ -2,11 +2,11 @@
 
 use crate::{
     mapping::{Limits, canonical},
-    unpack::Zip,
+    unpack::{self, Zip},
 };
 use csv_core::ReadRecordResult as R;
 use quick_xml::events::Event;
-use std::io::BufRead;
+use std::{collections::BTreeMap, io::BufRead};
 
 /// A CSV reader that never holds more than one row, and never a row larger than its limit.
 pub(crate) struct Rows<'a> {
@@ -142,6 +142,56 @@ pub(crate) fn column(headings: &[String], names: &[&str]) -> Option<usize> {
 /// Headings in the form they are compared by.
 pub(crate) fn headings(texts: &[String]) -> Vec<String> {
     texts.iter().map(|t| canonical(t)).collect()
+}
+
+/// A row's texts by heading, in lower-case letters and digits only (`Asset ID` is `assetid`), with its number.
+pub type NamedRow = (u64, BTreeMap<String, String>);
+
+/// Reads a list that a person or another tool hands over: CSV with a heading (comma, semicolon or tab), or JSON records,
+/// plain or packed, within the limits of every reader here. Lists in JSON become texts with `;` between.
+///
+/// # Errors
+/// The file as a whole cannot be read, or a row is broken; says where.
+pub fn named_rows(input: &mut dyn BufRead, limits: &Limits) -> Result<Vec<NamedRow>, String> {
+    let mut input = unpack::open(input, limits).map_err(|problem| format!("the file {problem}"))?;
+    let first = input.fill_buf().unwrap_or_default().iter().copied().find(|b| !b.is_ascii_whitespace());
+    let mut out: Vec<NamedRow> = Vec::new();
+    if matches!(first, Some(b'{' | b'[')) {
+        let mut broken = None;
+        let mut each = |number, value: serde_json::Value| {
+            let Some(object) = value.as_object() else { return };
+            let row = object.iter().map(|(name, value)| (canonical(name), plain(value)));
+            out.push((number, row.filter(|(_, text)| !text.is_empty()).collect()));
+        };
+        crate::json::records(input, limits, &mut each, &mut |number, problem| {
+            broken.get_or_insert(format!("record {number}: {problem}"));
+        });
+        return broken.map_or(Ok(out), Err);
+    }
+    let mut rows = Rows::sniffed(input, limits);
+    let mut names: Option<Vec<String>> = None;
+    loop {
+        match (rows.next(), &names) {
+            (Row::End, Some(_)) => return Ok(out),
+            (Row::End, None) => return Err("the file is empty; a heading and rows are needed".into()),
+            (Row::Broken(e), _) => return Err(format!("line {}: the file breaks off: {e}", rows.line)),
+            (Row::TooLarge, _) => return Err(format!("line {}: row is larger than a row may be", rows.line)),
+            (Row::Ready, None) => names = Some(headings(&rows.texts())),
+            (Row::Ready, Some(names)) => {
+                let row = names.iter().enumerate().map(|(i, name)| (name.clone(), rows.text(i)));
+                out.push((rows.line, row.filter(|(_, text)| !text.is_empty()).collect()));
+            }
+        }
+    }
+}
+
+fn plain(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::Null => String::new(),
+        serde_json::Value::String(text) => text.trim().to_owned(),
+        serde_json::Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(";"),
+        other => other.to_string(),
+    }
 }
 
 /// Cells of a worksheet that are read.

@@ -9,6 +9,8 @@ use std::{
     sync::LazyLock,
 };
 
+mod eol;
+
 const KEV: &str = include_str!("../../catalog/feeds/kev.tsv");
 const FAMILIES: &str = include_str!("../../catalog/feeds/kev-families.tsv");
 const EOL: &str = include_str!("../../catalog/feeds/eol.tsv");
@@ -351,7 +353,8 @@ impl Feeds {
             known_ransomware_campaign_use: String,
         }
         let text = unpacked("kev", bytes)?;
-        let catalogue: Catalogue = serde_json::from_slice(&text).map_err(|e| shape("kev", e.to_string()))?;
+        let catalogue: Catalogue = serde_json::from_slice(&text)
+            .map_err(|e| shape("kev", format!("{e}; CISA's known_exploited_vulnerabilities.json is needed")))?;
         let date = catalogue.date_released.parse::<Time>().map_err(|e| shape("kev", e.to_string()))?;
         self.not_older("kev", date)?;
         let mut kev = BTreeMap::new();
@@ -405,7 +408,8 @@ impl Feeds {
     pub fn import_csaf(&mut self, bytes: &[u8]) -> Result<usize, FeedError> {
         use serde_json::Value;
         let text = unpacked("advisories", bytes)?;
-        let doc: Value = serde_json::from_slice(&text).map_err(|e| shape("advisories", e.to_string()))?;
+        let doc: Value = serde_json::from_slice(&text)
+            .map_err(|e| shape("advisories", format!("{e}; a vendor's CSAF 2.0 document is needed")))?;
         let text = |path: &str| doc.pointer(path).and_then(Value::as_str);
         let id = text("/document/tracking/id").ok_or_else(|| shape("advisories", "document.tracking.id is missing"))?;
         if !text("/document/csaf_version").is_some_and(|v| v.starts_with("2.")) {

@@ -228,6 +228,9 @@ pub struct ScanArgs {
     /// Take up the last interrupted scan again
     #[arg(long)]
     pub resume: bool,
+    /// Only accounts whose configuration is due to be pulled, by the cadence of their tiers (`plumb accounts pulls`)
+    #[arg(long)]
+    pub due: bool,
     /// Judge ages as of this instant
     #[arg(long, value_name = "RFC3339")]
     pub now: Option<String>,
@@ -477,6 +480,10 @@ pub enum ExportFormat {
     Html,
     /// The whole record: every table as JSON lines and CSV, and the log, into an empty folder or a .zip
     Record,
+    /// The signal stack of every open finding, for a vulnerability-prioritisation policy (JSON lines, `plumb.signals/1`)
+    Signals,
+    /// Assets, exposures, gaps, ranked findings and paths, for exposure management (JSON lines, `plumb.ctem/1`)
+    Ctem,
 }
 
 /// `plumb demo`

@@ -294,7 +294,7 @@ fn account(catalog: &Catalog, rules: &RuleSet, provider: &str, number: u64, want
     let now = Time::from_seconds(1_790_000_000);
     let timed = number.is_multiple_of(8);
     let began = cpu();
-    let mut world = World::new(facts, Helpers { policies: &Engine, end_of_support: &EndOfLife });
+    let mut world = World::new(facts, Helpers { policies: &Engine, end_of_support: &EndOfLife::BUNDLED });
     for (kind, rows) in asked {
         let paths: Vec<String> = rules.needs().indexes.get(&kind.id).into_iter().flatten().cloned().collect();
         world.put(kind.id.clone(), Table::new(kind, rows, None), &paths);
@@ -326,6 +326,10 @@ fn account(catalog: &Catalog, rules: &RuleSet, provider: &str, number: u64, want
         totals.resources -= resources.iter().map(|(_, own)| own.len() as u64).sum::<u64>();
     }
 }
+
+// As the program does.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() {
     let count: u64 = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(1_000_000);

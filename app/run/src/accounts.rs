@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const ESTATE: (&str, &str) = ("estate", "current");
 const READINGS: (&str, &str) = ("reading", "scan");
-const SETTINGS: (&str, &str) = ("discover", "settings");
+pub(crate) const SETTINGS: (&str, &str) = ("discover", "settings");
 const MAPPINGS: &str = "mapping";
 const MANUAL: &str = "account-record";
 const REVIEWS: &str = "account-review";
@@ -88,10 +88,7 @@ pub fn keep_readings(record: &mut Record, readings: &[Reading], at: Time) -> Res
 /// # Errors
 /// The record fails, or the settings are damaged.
 pub fn settings(record: &Record) -> Result<Config, AccountsError> {
-    let mut config: Config = match record.document(SETTINGS.0, SETTINGS.1)? {
-        Some((_, doc)) => serde_json::from_value(doc).map_err(damaged("settings of discovery"))?,
-        None => Config::default(),
-    };
+    let mut config = kept_settings(record)?.1;
     for (_, person) in record.documents("people")? {
         let left = person.pointer("/person/active").and_then(Json::as_bool) == Some(false);
         let logins = person.get("logins").and_then(Json::as_array).into_iter().flatten();
@@ -101,6 +98,17 @@ pub fn settings(record: &Record) -> Result<Config, AccountsError> {
         }
     }
     Ok(config)
+}
+
+/// The settings as they were kept, with their version; the default ones where none were.
+///
+/// # Errors
+/// The record fails, or the settings are damaged.
+pub(crate) fn kept_settings(record: &Record) -> Result<(i64, Config), AccountsError> {
+    match record.document(SETTINGS.0, SETTINGS.1)? {
+        Some((version, doc)) => Ok((version, serde_json::from_value(doc).map_err(damaged("settings of discovery"))?)),
+        None => Ok((0, Config::default())),
+    }
 }
 
 /// Keeps the settings of the reconciliation for the runs to come.
@@ -272,7 +280,7 @@ pub fn reconcile_scan(record: &mut Record, now: Time) -> Result<Estate, Accounts
 }
 
 /// What is wrong when sources contradict each other about an account, as a good state, and how bad that is.
-fn good_state(conflict: Conflict) -> (&'static str, Severity) {
+pub(crate) fn good_state(conflict: Conflict) -> (&'static str, Severity) {
     use Conflict as C;
     use Severity as S;
     match conflict {
@@ -312,7 +320,7 @@ pub fn keep_contradictions(record: &mut Record, scan: ScanId, estate: &Estate, n
             .clone()
             .map(|c| {
                 let (title, severity) = good_state(*c);
-                let topic = "governance.organization".into();
+                let topic = crate::programme::ACCOUNT_TOPIC.into();
                 RuleRow { id: rule(*c).to_string(), title: title.into(), severity, topic, kind: kind.to_string() }
             })
             .collect();

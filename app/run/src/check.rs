@@ -211,7 +211,7 @@ fn clean(value: &mut Value) {
 
 fn world_of(rules: &RuleSet, reading: &Reading, root: &str, own: &[&Mapped]) -> World<'static> {
     static ENGINE: Engine = Engine;
-    static LIFE: EndOfLife = EndOfLife;
+    static LIFE: EndOfLife = EndOfLife::BUNDLED;
     let facts = AccountFacts { id: "code".into(), ..AccountFacts::default() };
     let mut world = World::new(facts, Helpers { policies: &ENGINE, end_of_support: &LIFE });
     let gap = reading.problems.iter().find(|p| is_partial(p) && p.place.file.starts_with(root)).map(|p| {

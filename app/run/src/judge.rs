@@ -24,6 +24,9 @@ pub enum JudgeError {
         /// The resource.
         id: String,
     },
+    /// The ends of support on record cannot be used.
+    #[error("{0}")]
+    Support(String),
 }
 
 /// Verdicts by outcome, with the reasons of the unknown ones; per place and rule.
@@ -160,9 +163,10 @@ pub(crate) fn judge_part<E: From<JudgeError> + From<RecordError>>(
 ) -> Result<Vec<CoverageRow>, E> {
     let account = AccountId::from(facts.id.as_str());
     let units: Vec<Unit> = record.units(scan)?.into_iter().filter(|u| u.account == account).collect();
+    let life = EndOfLife::on(record).map_err(|e| JudgeError::Support(e.to_string()))?;
     let world = match part {
-        Part::Native(_) => World::new(facts.clone(), Helpers { policies: &Engine, end_of_support: &EndOfLife }),
-        _ => world_of::<E>(record, rules, scan, facts, &units, as_of)?,
+        Part::Native(_) => World::new(facts.clone(), Helpers { policies: &Engine, end_of_support: &life }),
+        _ => world_of::<E>(record, rules, scan, facts, &units, as_of, &life)?,
     };
     let judging = Judging::new(rules, &world, now);
     let mut coverage: BTreeMap<(String, String, String), Counts> = BTreeMap::new();
@@ -269,18 +273,18 @@ fn unread(unit: &Unit, rule: plumb_model::RuleId, unknown: &Unknown, name: &str)
     }
 }
 
-fn world_of<E: From<JudgeError> + From<RecordError>>(
+fn world_of<'l, E: From<JudgeError> + From<RecordError>>(
     record: &Record,
     rules: &RuleSet,
     scan: ScanId,
     facts: &AccountFacts,
     units: &[Unit],
     as_of: bool,
-) -> Result<World<'static>, E> {
+    life: &'l EndOfLife,
+) -> Result<World<'l>, E> {
     static ENGINE: Engine = Engine;
-    static LIFE: EndOfLife = EndOfLife;
     let account = AccountId::from(facts.id.as_str());
-    let mut world = World::new(facts.clone(), Helpers { policies: &ENGINE, end_of_support: &LIFE });
+    let mut world = World::new(facts.clone(), Helpers { policies: &ENGINE, end_of_support: life });
     for kind_id in &rules.needs().asked {
         let Some(kind) = rules.kind(kind_id) else { continue };
         let own: Vec<&Unit> = units.iter().filter(|u| u.kind == *kind_id).collect();

@@ -44,8 +44,14 @@ pub mod baselines;
 mod organization;
 pub use organization::{Surroundings, survey};
 
+pub mod criticality;
+pub mod data_evidence;
 pub mod drift;
+pub mod feeds;
+pub mod handover;
+pub mod pulls;
 pub mod scores;
+pub mod signals;
 pub use watch::{Change, DELIVERY, Looked, SeenEvents, Touch, changes};
 
 mod fix;
@@ -54,3 +60,5 @@ pub use fix::{Changed, FixInput, Fixes, Patch, Setting, fixes, unified};
 pub use review::{Host, Posted, Review, ReviewError};
 mod twins;
 pub use twins::{Twin, twins};
+mod programme;
+pub use programme::{ProgrammePage, programme_pages, programme_pages_of};

@@ -192,7 +192,8 @@ pub async fn run_scan(
             (t.id.clone(), facts)
         })
         .collect();
-    record.put_accounts(&targets.iter().map(|t| account_row(t, facts.get(&t.id))).collect::<Vec<_>>())?;
+    let entered = targets.iter().filter(|t| t.state != crate::pulls::NOT_DUE);
+    record.put_accounts(&entered.map(|t| account_row(t, facts.get(&t.id))).collect::<Vec<_>>())?;
 
     let kinds = kinds_for(catalog, rules);
     let wanted: Vec<Gathered> = targets

@@ -8,11 +8,14 @@ use crate::{
     govern::{Change, GovernError, Session, commit, log_denied},
 };
 use plumb_catalog::Catalog;
-use plumb_discover::{Classified, Classifier, DataClass, Estate, Label, Mapping, NamePattern};
+use plumb_discover::{Classified, Classifier, DataClass, Estate, Label, Limits, Mapping, NamePattern, named_rows};
 use plumb_govern::{Refusal, log, people::Act};
 use plumb_model::{RuleId, Time};
 use plumb_record::{FindingRow, Record};
-use plumb_score::{Feeds, History, Past, Policy, Proposal, Replay, Signals, Support, Terms, WEEKS};
+use plumb_score::{
+    Feeds, Fit, History, Pair, Past, Policy, Proposal, Replay, Signals, Support, Terms, WEEKS,
+    signal::{Level, SeverityLevel},
+};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -132,45 +135,83 @@ pub fn supported(record: &Record, feeds: &Feeds, now: Time) -> Result<Vec<Suppor
     Ok(out)
 }
 
-/// Takes a scanner's list of vulnerabilities by resource: CSV with the columns `resource` and `cve`, or JSON lines with
-/// these members. Returns how many were kept.
+/// How bad a vulnerability is by the Common Vulnerability Scoring System, as a scanner gave it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Cvss {
+    /// The vector; empty where only a score was given.
+    pub vector: String,
+    /// The 3.1 base score in tenths; none for vectors of other versions, which are kept and weigh nothing.
+    pub base_tenths: Option<u32>,
+}
+
+impl Cvss {
+    /// Reads `CVSS:3.1/AV:…`, `9.8`, or a vector of another version.
+    fn read(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        if text.starts_with("CVSS:3.") {
+            let base = plumb_score::base_score_tenths(text).map_err(|e| e.to_string())?;
+            return Ok(Self { vector: text.into(), base_tenths: Some(base) });
+        }
+        if let Some(score) = text.parse::<f64>().ok().filter(|s| (0.0..=10.0).contains(s)) {
+            return Ok(Self { vector: String::new(), base_tenths: Some((score * 10.0).round() as u32) });
+        }
+        if text.starts_with("CVSS:") || text.starts_with("AV:") {
+            return Ok(Self { vector: text.into(), base_tenths: None });
+        }
+        Err(format!("`{text}` is no CVSS; `CVSS:3.1/AV:N/…` or a base score from 0.0 to 10.0 is"))
+    }
+
+    /// The severity it calibrates to, by the qualitative scale of CVSS 3.1.
+    pub fn severity(&self) -> Option<SeverityLevel> {
+        self.base_tenths.map(plumb_score::severity_of)
+    }
+
+    /// `CVSS 3.1 base 9.8, critical`.
+    pub fn words(&self) -> String {
+        match (self.base_tenths, self.severity()) {
+            (Some(base), Some(level)) => format!("CVSS 3.1 base {}.{}, {}", base / 10, base % 10, level.name()),
+            _ => format!("{}, which is not calibrated", self.vector),
+        }
+    }
+}
+
+/// Takes a scanner's list of vulnerabilities by resource: CSV or JSON lines with `resource` and `cve`, and `cvss` where
+/// the scanner gives a CVSS 3.1 vector or base score. Returns how many were kept.
 ///
 /// # Errors
-/// A line is neither, or the record fails.
-pub fn import_vulnerabilities(record: &mut Record, text: &str, at: Time) -> Result<usize, GovernError> {
+/// A row says something else, or the record fails; nothing is kept then.
+pub fn import_vulnerabilities(record: &mut Record, bytes: &[u8], at: Time) -> Result<usize, GovernError> {
+    let rows = named_rows(&mut &*bytes, &Limits::default()).map_err(GovernError::Input)?;
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let wrong = |n: usize| {
-        GovernError::Input(format!("line {}: a resource and a CVE are needed: `arn:…,CVE-2024-1234`", n + 1))
-    };
-    let mut columns: Option<(usize, usize)> = None;
-    for (n, line) in text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()) {
-        let (resource, cve) = if line.trim_start().starts_with('{') {
-            let row: Json = serde_json::from_str(line).map_err(|_| wrong(n))?;
-            let get = |name: &str| row.get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
-            (get("resource"), get("cve"))
-        } else {
-            let cells: Vec<&str> = line.split(',').map(|c| c.trim().trim_matches('"')).collect();
-            let Some((r, c)) = columns else {
-                let at = |name: &str| cells.iter().position(|h| h.eq_ignore_ascii_case(name));
-                columns = Some(
-                    at("resource")
-                        .zip(at("cve"))
-                        .ok_or_else(|| GovernError::Input("the heading has no columns `resource` and `cve`".into()))?,
-                );
-                continue;
-            };
-            let get = |i: usize| cells.get(i).copied().unwrap_or_default().to_owned();
-            (get(r), get(c))
-        };
-        let cve = cve.to_ascii_uppercase();
+    let mut cvss: BTreeMap<String, Cvss> = BTreeMap::new();
+    for (line, row) in &rows {
+        let wrong = |what: String| GovernError::Input(format!("line {line}: {what}"));
+        let get = |names: &[&str]| names.iter().find_map(|n| row.get(*n)).map(String::as_str).unwrap_or_default();
+        let resource = get(&["resource", "resourceid", "resourcearn", "arn"]);
+        let cve = get(&["cve", "cveid", "vulnerability", "vulnerabilityid"]).to_ascii_uppercase();
         if resource.is_empty() || !cve.starts_with("CVE-") {
-            return Err(wrong(n));
+            return Err(wrong(
+                "a resource and a CVE are needed, in columns `resource` and `cve`: `arn:…,CVE-2024-1234`".into(),
+            ));
         }
-        found.entry(resource).or_default().insert(cve);
+        let said = get(&["cvss", "cvss31", "cvssv3", "cvssvector", "cvssscore", "basescore"]);
+        if !said.is_empty() {
+            let read = Cvss::read(said).map_err(wrong)?;
+            // Of several statements about one flaw the worst counts.
+            let known = cvss.entry(cve.clone()).or_default();
+            if known.base_tenths <= read.base_tenths {
+                *known = read;
+            }
+        }
+        found.entry(resource.to_owned()).or_default().insert(cve);
     }
     let count = found.values().map(BTreeSet::len).sum();
+    if count == 0 {
+        return Err(GovernError::Input("it names no vulnerability; rows with `resource` and `cve` are needed".into()));
+    }
     let version = record.document(VULNERABILITIES, "imported")?.map_or(0, |(v, _)| v);
-    record.put_document(VULNERABILITIES, "imported", version, &json!({ "at": at, "by_resource": found }))?;
+    let doc = json!({ "at": at, "by_resource": found, "cvss": cvss });
+    record.put_document(VULNERABILITIES, "imported", version, &doc)?;
     Ok(count)
 }
 
@@ -223,6 +264,8 @@ pub struct Joins {
     pub hard: BTreeMap<String, (String, BTreeSet<RuleId>)>,
     /// CVEs a scanner proved, by resource id or its last part.
     pub cves: BTreeMap<String, BTreeSet<String>>,
+    /// How bad they are, where the scanner said, by CVE.
+    pub cvss: BTreeMap<String, Cvss>,
     /// Support of the version it runs, by resource id.
     pub support: BTreeMap<String, Supported>,
     /// Data in it, by resource id.
@@ -247,14 +290,13 @@ impl Joins {
             let rules = b.rules.iter().filter(|r| r.hard).map(|r| r.rule.clone()).collect();
             hard.insert(account, (b.label(), rules));
         }
-        let cves = match record.document(VULNERABILITIES, "imported")? {
-            Some((_, doc)) => serde_json::from_value(doc.get("by_resource").cloned().unwrap_or_default())?,
-            None => BTreeMap::new(),
-        };
+        let imported = record.document(VULNERABILITIES, "imported")?.map(|(_, doc)| doc).unwrap_or_default();
+        let part = |name: &str| imported.get(name).cloned().unwrap_or_else(|| json!({}));
         Ok(Self {
             drift: drift::levels(record, catalog, now).map_err(stop)?,
             hard,
-            cves,
+            cves: serde_json::from_value(part("by_resource"))?,
+            cvss: serde_json::from_value(part("cvss"))?,
             support: supported(record, feeds, now)?.into_iter().map(|s| (s.resource.clone(), s)).collect(),
             data: data(record, estate)?,
         })
@@ -544,4 +586,37 @@ pub fn next_policy_version(record: &Record) -> Result<String, GovernError> {
 pub fn calibrate(record: &Record, history: &History, utilisation: u32, now: Time) -> Result<Proposal, GovernError> {
     let settings = plumb_score::Settings { utilisation_percent: utilisation, last_change: last_change(record)? };
     Ok(plumb_score::propose(history, &policy_in_force(record)?, settings, now))
+}
+
+/// Reads pairs that engineers ordered, the more pressing first: JSON lines `{"first":…,"second":…}`, each a finding's id or
+/// its levels as `plumb score --batch` takes them. `levels` gives the signals of a finding on record.
+///
+/// # Errors
+/// A line is no such pair, or names a finding that is not on record.
+pub fn pairs(text: &str, levels: &dyn Fn(&str) -> Result<Signals, GovernError>) -> Result<Vec<Pair>, GovernError> {
+    let mut out = Vec::new();
+    for (n, line) in text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()) {
+        let wrong = |what: &str| GovernError::Input(format!("line {}: {what}", n + 1));
+        let row: Json = serde_json::from_str(line)
+            .map_err(|_| wrong("not JSON; {\"first\":\"F-…\",\"second\":\"F-…\"} on each line is"))?;
+        let side = |name: &str| match row.get(name) {
+            Some(Json::String(id)) => levels(id).map_err(|e| wrong(&e.to_string())),
+            Some(object @ Json::Object(_)) => {
+                serde_json::from_value(object.clone()).map_err(|e| wrong(&format!("`{name}`: {e}")))
+            }
+            _ => Err(wrong("expected {\"first\":\"F-…\",\"second\":\"F-…\"}, or levels in their places")),
+        };
+        out.push(Pair { first: side("first")?, second: side("second")? });
+    }
+    Ok(out)
+}
+
+/// Weights that order more of the pairs as the engineers did; offered, never applied.
+///
+/// # Errors
+/// There are fewer than 50 pairs, or the record fails.
+pub fn fit(record: &Record, pairs: &[Pair]) -> Result<Fit, GovernError> {
+    plumb_score::fit(pairs, &policy_in_force(record)?).ok_or_else(|| {
+        GovernError::Input(format!("{} pairs are too few to learn from; at least 50 are needed", pairs.len()))
+    })
 }

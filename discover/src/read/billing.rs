@@ -198,6 +198,28 @@ impl Seen {
     }
 }
 
+/// The column of the account as each publisher writes it.
+fn official(kind: SourceKind) -> &'static str {
+    match kind {
+        SourceKind::Focus => "`SubAccountId`",
+        SourceKind::AzureCost => "`SubscriptionId`",
+        SourceKind::GcpBilling => "`project.id`",
+        _ => "`line_item_usage_account_id` (`lineItem/UsageAccountId` in the legacy report)",
+    }
+}
+
+/// What to say about a bill without the column of the account: which one is missing, and whose bill it looks like.
+fn no_account(kind: SourceKind, headings: &[String]) -> String {
+    let bills = [SourceKind::AwsCur, SourceKind::Focus, SourceKind::AzureCost, SourceKind::GcpBilling];
+    let other =
+        bills.into_iter().find(|other| *other != kind && column(headings, Layout::of(*other).account).is_some());
+    let hint = other.map_or_else(
+        || "; another name goes into the mapping: {\"columns\":{\"native_id\":\"…\"}}".to_owned(),
+        |other| format!("; it looks like `{other}`"),
+    );
+    format!("there is no column {}{hint}", official(kind))
+}
+
 /// Accounts (with their spellings) summed per file.
 const MOST_SUMS: usize = 500_000;
 
@@ -240,9 +262,11 @@ pub(super) fn read(mut input: Box<dyn BufRead + '_>, mapping: &Mapping, gather: 
 impl Bill<'_> {
     fn read_csv(&mut self, input: Box<dyn BufRead + '_>, gather: &mut Gather) {
         let mut rows = Rows::sniffed(input, &self.mapping.limits);
+        let mut headed = Vec::new();
         let places = match rows.next() {
             Row::Ready => {
                 let headings = headings(&rows.texts());
+                headed.clone_from(&headings);
                 let mut places = Layout::of(self.kind).places(&headings);
                 if let Some(own) = self.mapping.columns.get("native_id") {
                     places.account = column(&headings, &[crate::mapping::canonical(own).as_str()]);
@@ -253,11 +277,7 @@ impl Bill<'_> {
             Row::TooLarge => return gather.lost(1, "the heading is larger than a row may be"),
             Row::Broken(e) => return gather.lost(0, format!("the file {e}")),
         };
-        let Some(account) = places.account else {
-            let wanted = Layout::of(self.kind).account.join(" or ");
-            return gather
-                .lost(1, format!("no column for the account; looked for {wanted} (case and punctuation aside)"));
-        };
+        let Some(account) = places.account else { return gather.lost(1, no_account(self.kind, &headed)) };
         let width = rows.len();
         loop {
             match rows.next() {

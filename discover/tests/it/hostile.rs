@@ -24,7 +24,12 @@ fn nonsense_is_a_problem_and_never_complete() {
         check(*kind, b"\xff\xfea\0,\0b\0", "UTF-16");
         check(*kind, b"PK\x03\x04 and then nothing", "broken ZIP");
     }
-    check(K::AwsCur, b"a,b\n1,2\n", "no column for the account");
+    check(K::AwsCur, b"a,b\n1,2\n", "there is no column `line_item_usage_account_id`");
+    check(K::AwsCur, b"SubAccountId,ProviderName\n1,2\n", "it looks like `focus`");
+    check(K::Focus, b"SubscriptionId,Cost\n1,2\n", "no column `SubAccountId`; it looks like `azure-cost`");
+    check(K::OktaLog, b"a,b\n1,2\n", "the file is not JSON");
+    check(K::CloudTrail, b" \n", "");
+    check(K::EntraSignIns, b"", "the file is empty");
     check(K::AwsCur, b"{}", "read as CSV");
     check(K::AwsCur, b"line_item_usage_account_id,x\n12345,1\n", "`12345` is not an aws account id");
     check(K::AwsCur, b"line_item_usage_account_id,x\n123456789012,1,2,3\n", "another number of columns");

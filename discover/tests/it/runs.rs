@@ -65,6 +65,20 @@ fn a_new_account_has_a_day_of_grace() {
 }
 
 #[test]
+fn a_standing_trust_earns_no_grace_by_being_used_today() {
+    let trust = r#"{"account":"100000000001","role_arn":"arn:aws:iam::100000000001:role/r","trust_policy":{"Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::555566667777:root"}}]}}"#;
+    let used = format!(
+        r#"{{"eventName":"AssumeRole","eventTime":"{}","userIdentity":{{"accountId":"555566667777"}},"requestParameters":{{"roleArn":"arn:aws:iam::100000000001:role/r"}}}}"#,
+        at(0)
+    );
+    let list = || org(&[("100000000001", "ACTIVE")]);
+    let only_used = reconcile(&[list(), text(SourceKind::CloudTrail, &used)], None, &Config::default(), at(0));
+    assert_eq!(state(&only_used, "555566667777"), State::Candidate);
+    let readings = [list(), text(SourceKind::CrossAccountRoles, trust), text(SourceKind::CloudTrail, &used)];
+    assert_eq!(state(&reconcile(&readings, None, &Config::default(), at(0)), "555566667777"), State::Shadow);
+}
+
+#[test]
 fn without_an_organisation_the_landing_zone_decides_and_without_both_nothing_is_called_shadow() {
     let config = Config::default();
     let lz = text(SourceKind::LandingZone, &format!("account id,owner\n{A},x\n"));

@@ -12,7 +12,7 @@ use crate::{
 };
 use clap::{Args, Subcommand};
 use plumb_discover::{
-    Account, AccountKey, Estate, GapReason, Mapping, SourceClass, SourceKind, Triage, account_line, read,
+    Account, AccountKey, Estate, GapReason, Mapping, SourceClass, SourceKind, State, Tier, Triage, account_line, read,
 };
 use plumb_govern::people::{Actor, ActorKind, Role};
 use plumb_record::Record;
@@ -35,10 +35,10 @@ pub struct AccountsArgs {
     pub command: Option<AccountsCommand>,
     /// Only in this state: candidate, shadow, governed, suspended, closed
     #[arg(long, value_name = "STATE")]
-    pub state: Option<String>,
-    /// Only of this tier
+    pub state: Option<State>,
+    /// Only of this tier: tier1, production, staging, sandbox, experimental, unknown
     #[arg(long, value_name = "TIER")]
-    pub tier: Option<String>,
+    pub tier: Option<Tier>,
     /// Only accounts that hold regulated data
     #[arg(long)]
     pub regulated: bool,
@@ -87,6 +87,16 @@ pub enum AccountsCommand {
     },
     /// Print numbers about the list: states, breadth of sources, time to appear, gaps, contradictions
     Summary,
+    /// List when each account's configuration was read last and is due again; see and set how often, by tier
+    Pulls(super::pulls::PullArgs),
+    /// List accounts that hold personal or regulated data: who says so, and what proves it
+    Regulated {
+        /// Only what nothing proves, or no longer; exit 1 when there is any
+        #[arg(long)]
+        lacking: bool,
+    },
+    /// Put on record what proves that an account holds a class of data
+    Evidence(super::data_evidence::EvidenceArgs),
 }
 
 /// `plumb accounts set`
@@ -171,7 +181,7 @@ pub fn key_of(account: &str) -> Result<AccountKey, Failure> {
 }
 
 /// Who acts; on a record without any people, whoever says so: an inventory must not wait for roles.
-fn who(globals: &Globals, record: &Record) -> Result<Session, Failure> {
+pub(super) fn who(globals: &Globals, record: &Record) -> Result<Session, Failure> {
     if govern::directory(record)?.people().next().is_some() {
         return session(globals, record);
     }
@@ -196,6 +206,9 @@ pub fn run(globals: &Globals, args: AccountsArgs) -> Result<u8, Failure> {
         Some(AccountsCommand::Review { history: true, .. }) => history(globals),
         Some(AccountsCommand::Review { accounts, all, .. }) => due(globals, &accounts, all),
         Some(AccountsCommand::Gap { account, missing_in, reason }) => gap(globals, &account, &missing_in, &reason),
+        Some(AccountsCommand::Pulls(args)) => super::pulls::run(globals, &args),
+        Some(AccountsCommand::Regulated { lacking }) => super::data_evidence::list(globals, lacking),
+        Some(AccountsCommand::Evidence(args)) => super::data_evidence::give(globals, &args),
         Some(AccountsCommand::Summary) => {
             let estate = accounts::current_estate(&context::record_read_only(globals)?, None)?;
             match out::format(globals) {
@@ -224,9 +237,9 @@ fn list(globals: &Globals, args: &AccountsArgs) -> Result<u8, Failure> {
     let estate = accounts::current_estate(&record, None)?;
     let rows = rows(&record, &estate)?;
     let wanted = |v: &&Json| {
-        let is = |name: &str, wanted: &Option<String>| wanted.as_ref().is_none_or(|w| cell(v, name) == *w);
+        let is = |name: &str, wanted: Option<&str>| wanted.is_none_or(|w| cell(v, name) == w);
         let regulated = !args.regulated || texts(v, "data_classes").iter().any(|c| c.starts_with("regulated"));
-        is("state", &args.state) && is("tier", &args.tier) && regulated
+        is("state", args.state.map(State::name)) && is("tier", args.tier.map(Tier::name)) && regulated
     };
     let rows: Vec<Json> = rows.iter().filter(wanted).cloned().collect();
     if out::format(globals) == Format::Csv {
@@ -306,8 +319,7 @@ fn said(globals: &Globals, entries: Vec<(AccountKey, Manual)>) -> Result<u8, Fai
 /// The mapping of a kind of file: the one given, else the one that was saved with an earlier run.
 fn mapping_of(record: &Record, kind: SourceKind, file: Option<&PathBuf>) -> Result<Mapping, Failure> {
     match file {
-        Some(file) => serde_json::from_str(&super::identity::read_text(file)?)
-            .map_err(|e| Failure::usage(format!("`{}`: {e}", file.display()))),
+        Some(file) => super::json_file(file, estate::MAPPING),
         None => Ok(accounts::mappings(record)?.remove(&kind).unwrap_or_default()),
     }
 }

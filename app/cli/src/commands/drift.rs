@@ -7,6 +7,7 @@ use crate::{
     out::Failure,
 };
 use clap::{Args, ValueEnum};
+use plumb_discover::Tier;
 use plumb_drift::{Announcement, Drift, Report, What};
 use plumb_model::Time;
 use plumb_record::{Record, ScanId};
@@ -47,9 +48,9 @@ pub struct DriftArgs {
     /// Only these accounts
     #[arg(long = "account", value_name = "ID", num_args = 1.., value_delimiter = ',')]
     pub accounts: Vec<String>,
-    /// Only accounts of these tiers
+    /// Only accounts of these tiers: tier1, production, staging, sandbox, experimental, unknown
     #[arg(long = "tier", value_name = "TIER", num_args = 1.., value_delimiter = ',')]
-    pub tiers: Vec<String>,
+    pub tiers: Vec<Tier>,
     /// Only these kinds
     #[arg(long = "kind", value_name = "KIND", num_args = 1.., value_delimiter = ',')]
     pub kinds: Vec<String>,
@@ -85,10 +86,11 @@ fn narrow(record: &Record, args: &DriftArgs) -> Result<Narrow, Failure> {
         return Ok(out);
     }
     let estate = accounts::current_estate(record, None)?;
-    let of_tier = estate.accounts.values().filter(|a| args.tiers.iter().any(|t| *t == a.tier().name()));
+    let of_tier = estate.accounts.values().filter(|a| args.tiers.contains(&a.tier()));
     let ids: Vec<String> = of_tier.map(|a| a.native_id.clone()).collect();
     if ids.is_empty() {
-        return Err(Failure::usage(format!("no account has tier {}; see `plumb accounts`", args.tiers.join(" or "))));
+        let tiers: Vec<&str> = args.tiers.iter().map(|t| t.name()).collect();
+        return Err(Failure::usage(format!("no account has tier {}; see `plumb accounts`", tiers.join(" or "))));
     }
     out.accounts = if out.accounts.is_empty() {
         ids.into_iter().collect()
@@ -134,6 +136,11 @@ pub fn run(globals: &Globals, args: DriftArgs) -> Result<u8, Failure> {
     };
     let mut record = if args.save { context::record(globals)? } else { context::record_read_only(globals)? };
     let catalog = context::catalog(globals)?;
+    if let Some(kind) = args.kinds.iter().find(|k| !catalog.kinds.contains_key(k.as_str())) {
+        return Err(Failure::usage(format!(
+            "there is no kind `{kind}`; they look like aws.s3.bucket, see docs/kinds.md"
+        )));
+    }
     let narrow = narrow(&record, &args)?;
     let now = context::now();
     let mut compared = match against {

@@ -37,6 +37,9 @@ pub struct DiscoverArgs {
     pub save: bool,
 }
 
+/// What a file is not when it should map columns.
+pub const MAPPING: &str = "no column mapping like {\"columns\":{\"native_id\":\"Konto\"}}";
+
 fn pairs(given: &[String], flag: &str) -> Result<Vec<(SourceKind, PathBuf)>, Failure> {
     given
         .iter()
@@ -67,18 +70,14 @@ pub fn discover(globals: &Globals, args: DiscoverArgs) -> Result<u8, Failure> {
     };
     let mut given = Vec::new();
     for (kind, file) in pairs(&args.mappings, "--mapping")? {
-        let mapping: Mapping = serde_json::from_str(&read_text(&file)?)
-            .map_err(|e| Failure::usage(format!("`{}`: {e}", file.display())))?;
+        let mapping: Mapping = super::json_file(&file, MAPPING)?;
         given.push((kind, mapping.clone()));
         mappings.insert(kind, mapping);
     }
     // The global --config is TOML; a JSON one can only be meant for this.
     let json_config = globals.config.as_ref().filter(|c| c.extension().is_some_and(|e| e == "json"));
     let said: Option<Config> = match args.settings.as_ref().or(json_config) {
-        Some(file) => Some(
-            serde_json::from_str(&read_text(file)?)
-                .map_err(|e| Failure::usage(format!("`{}`: {e}", file.display())))?,
-        ),
+        Some(file) => Some(super::json_file(file, "no settings of the reconciliation")?),
         None => None,
     };
     let config = match (&said, &record) {
@@ -101,10 +100,9 @@ pub fn discover(globals: &Globals, args: DiscoverArgs) -> Result<u8, Failure> {
         }
         let reading = read(kind, &mut BufReader::with_capacity(1 << 18, open(&file)?), &mapping);
         for problem in reading.problems.iter().take(5) {
-            out::note(
-                globals,
-                format!("plumb: {} line {}: {} (×{})", file.display(), problem.line, problem.message, problem.count),
-            );
+            let at = if problem.line > 0 { format!(" line {}", problem.line) } else { String::new() };
+            let times = if problem.count > 1 { format!(" (×{})", problem.count) } else { String::new() };
+            out::note(globals, format!("plumb: `{}`{at}: {}{times}", file.display(), problem.message));
         }
         readings.push(reading);
     }
@@ -113,6 +111,9 @@ pub fn discover(globals: &Globals, args: DiscoverArgs) -> Result<u8, Failure> {
             Some(record) => readings.extend(accounts::seen_by_scans(record, None)?),
             None => return Err(Failure::usage("there is no record to take scans from")),
         }
+    }
+    if !readings.is_empty() && readings.iter().all(|r| !r.complete && r.sightings.is_empty()) {
+        return Err(Failure::usage("none of the sources could be read; nothing was reconciled and nothing kept"));
     }
     let complete = readings.iter().all(|r| r.complete);
     let estate = reconcile(&readings, previous.as_ref(), &config, now);
@@ -144,8 +145,7 @@ pub fn summary(estate: &Estate) {
     let breadth: Vec<String> = m.breadth.iter().map(|(n, accounts)| format!("{accounts} by {n}")).collect();
     out::line(format!("{:<14}{} of {} sources", "breadth", breadth.join(", "), m.sources_read));
     for stale in estate.freshness.iter().filter(|f| f.stale) {
-        let last = stale.last_complete.map_or_else(|| "never completely".into(), |t| t.date());
-        out::line(format!("{:<14}{} of {}: last read {last}", "stale", stale.class, stale.provider));
+        out::line(format!("{:<14}{} of {}: {}", "stale", stale.class, stale.provider, stale.words()));
     }
     let hours = |s: Option<i64>| s.map_or_else(|| "-".into(), |s| format!("{} h", s / 3_600));
     let t = &m.time_to_appear;

@@ -1,15 +1,17 @@
 //! `plumb export`
 
-use super::verdicts::each_verdict;
+use super::{people::refused, verdicts::each_verdict};
 use crate::{
     args::{ExportArgs, ExportFormat, FindingArgs, Format, Globals},
     context, out,
     out::Failure,
 };
+use plumb_catalog::Catalog;
 use plumb_connect::{Exported, Report, asff, csv, html, markdown, ocsf};
 use plumb_model::{Outcome, Severity};
-use plumb_record::FindingRow;
-use std::io::Write;
+use plumb_record::{FindingRow, Query, Record};
+use plumb_run::handover;
+use std::{io::Write, path::PathBuf};
 
 /// `plumb export FORMAT`
 pub fn run(globals: &Globals, args: ExportArgs) -> Result<u8, Failure> {
@@ -30,11 +32,16 @@ pub fn run(globals: &Globals, args: ExportArgs) -> Result<u8, Failure> {
         return Ok(0);
     }
     let catalog = context::catalog(globals)?;
-    let scan = record.scan(None)?;
     let query = super::findings::query(
         globals,
         &FindingArgs { rules: args.rules.clone(), account: None, region: None, states: Vec::new(), limit: None },
     )?;
+    if matches!(args.to, ExportFormat::Signals | ExportFormat::Ctem) {
+        let lines = handed_over(&record, &catalog, &query, args.to)?;
+        let text: String = lines.iter().map(|l| format!("{l}\n")).collect();
+        return written(globals, args.output.as_ref(), &text, lines.len());
+    }
+    let scan = record.scan(None)?;
     let findings = record.findings(&query)?;
     let accounts: std::collections::BTreeMap<String, String> =
         record.accounts()?.into_iter().map(|a| (a.id, a.name)).collect();
@@ -126,20 +133,39 @@ pub fn run(globals: &Globals, args: ExportArgs) -> Result<u8, Failure> {
         ExportFormat::Asff => serde_json::to_string_pretty(&asff(&rows, &report))? + "\n",
         ExportFormat::Markdown => markdown(&rows, &report),
         ExportFormat::Html => html(&rows, &report),
-        ExportFormat::Record => String::new(),
+        ExportFormat::Record | ExportFormat::Signals | ExportFormat::Ctem => String::new(),
     };
-    match &args.output {
+    written(globals, args.output.as_ref(), &text, rows.len())
+}
+
+/// Writes to a file, or to standard output where none is named.
+fn written(globals: &Globals, output: Option<&PathBuf>, text: &str, rows: usize) -> Result<u8, Failure> {
+    match output {
         Some(path) => {
             std::fs::write(path, text).map_err(|e| Failure::new(format!("cannot write `{}`: {e}", path.display())))?;
-            out::note(globals, format!("wrote {} rows to {}", rows.len(), path.display()));
+            out::note(globals, format!("wrote {rows} rows to {}", path.display()));
         }
-        None => {
-            if std::io::stdout().lock().write_all(text.as_bytes()).is_err() {
-                return Ok(0);
-            }
-        }
+        // A closed pipe is no failure.
+        None => drop(std::io::stdout().lock().write_all(text.as_bytes())),
     }
     Ok(0)
+}
+
+/// The lines for the programmes beside this one, under the score policy in force.
+fn handed_over(
+    record: &Record,
+    catalog: &Catalog,
+    query: &Query,
+    to: ExportFormat,
+) -> Result<Vec<serde_json::Value>, Failure> {
+    let now = context::now();
+    let (stack, policy) = (super::score::stack(record, catalog)?, super::score::policy_on(record, None)?);
+    let ranked = handover::ranked(record, &stack, catalog, &policy, query, now).map_err(refused)?;
+    if to == ExportFormat::Ctem {
+        handover::ctem(record, &stack, &ranked, now).map_err(refused)
+    } else {
+        handover::signals(record, &stack, &ranked).map_err(refused)
+    }
 }
 
 fn gaps(coverage: &[plumb_record::CoverageRow]) -> Vec<(String, usize)> {

@@ -28,14 +28,17 @@ pub mod known;
 pub mod people;
 pub mod report;
 pub mod score;
+pub mod ticket;
 pub mod transition;
 pub mod watch;
 
 pub mod accounts;
 pub mod attest;
 pub mod baseline;
+pub mod data_evidence;
 pub mod drift;
 pub mod exposure;
+pub mod pulls;
 pub mod retention;
 pub mod reviews;
 pub mod score_policy;
@@ -49,6 +52,13 @@ pub fn json_lines<T: serde::de::DeserializeOwned>(path: &std::path::Path) -> Res
     let parse =
         |(i, l): (usize, &str)| serde_json::from_str(l).map_err(|e| Failure::usage(format!("line {}: {e}", i + 1)));
     file_or_stdin(path)?.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()).map(parse).collect()
+}
+
+/// A JSON file; `what` says what it is not when it cannot be read as one: `no column mapping`.
+pub fn json_file<T: serde::de::DeserializeOwned>(path: &std::path::Path, what: &str) -> Result<T, Failure> {
+    let text =
+        std::fs::read_to_string(path).map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", path.display())))?;
+    serde_json::from_str(&text).map_err(|e| Failure::usage(format!("`{}` is {what} in JSON: {e}", path.display())))
 }
 
 /// The text of a file, or of standard input for `-`.

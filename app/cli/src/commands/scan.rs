@@ -77,12 +77,13 @@ pub fn run(globals: &Globals, args: ScanArgs) -> Result<u8, Failure> {
             recorder = None;
             &connected.client
         };
-        let targets = plumb_run::discover(wire, Some(&connected), &connected.account, &connected.home, &options, |t| {
-            if !t.reason.is_empty() {
-                show.note(format!("account {} {}: {}", t.id, t.name, t.reason));
-            }
-        })
-        .await?;
+        let mut targets =
+            plumb_run::discover(wire, Some(&connected), &connected.account, &connected.home, &options, |t| {
+                if !t.reason.is_empty() {
+                    show.note(format!("account {} {}: {}", t.id, t.name, t.reason));
+                }
+            })
+            .await?;
         if options.org {
             let seen = plumb_run::survey(wire, &connected.account, &connected.home, &targets, !args.no_sign_ins).await;
             for gap in &seen.gaps {
@@ -90,11 +91,18 @@ pub fn run(globals: &Globals, args: ScanArgs) -> Result<u8, Failure> {
             }
             plumb_run::accounts::keep_readings(&mut record, &seen.readings, now)?;
         }
+        if args.due && !super::pulls::only_due(&record, &mut targets, now, |text| show.note(text))? {
+            return Ok(0);
+        }
+        let mut scope = scope_of(&args.aws, &args.rules);
+        if let Some(scope) = scope.as_object_mut().filter(|_| args.due) {
+            scope.insert("due".into(), json!(true));
+        }
         let scan_options = ScanOptions {
             started: context::now(),
             now,
             regions: args.aws.regions.iter().cloned().collect(),
-            scope: scope_of(&args.aws, &args.rules),
+            scope,
             resume,
             accounts_at_once: args.accounts_at_once,
             home: connected.home.clone(),
@@ -355,6 +363,7 @@ fn restore(args: &mut ScanArgs, scope: &Json) {
     };
     let flag = |name: &str| scope.get(name).and_then(Json::as_bool).unwrap_or_default();
     args.aws.org = flag("org");
+    args.due = flag("due");
     args.aws.fips |= flag("fips");
     args.aws.role = text("role").unwrap_or_else(|| args.aws.role.clone());
     args.aws.external_id = args.aws.external_id.take().or_else(|| text("external_id"));

@@ -1,23 +1,27 @@
 //! `plumb score`, `plumb feed`.
 
-use super::identity::{each_line, read_text};
+use super::{
+    identity::{each_line, read_text},
+    people::refused,
+};
 use crate::{
     args::{Format, Globals},
     context, out,
     out::Failure,
 };
 use clap::{Args, Subcommand, ValueEnum};
-use plumb_assess::identity::aws::{escalate::Admin, escalations};
 use plumb_catalog::Catalog;
 use plumb_discover::LabelKind;
-use plumb_model::Severity;
-use plumb_record::{FindingRow, Query, Record};
-use plumb_run::scores::{self, Joins};
-use plumb_score::{
-    Context, Evidence, Feeds, Policy, Signals, Subject, Support, explain, score_line,
-    signal::{AccountFacts, Criticality, DataClass, Exposure, IdentityReach, Signal},
-    simulate, tenths,
+use plumb_record::{Query, Record};
+use plumb_run::{
+    criticality::import_criticality,
+    feeds::{FeedFile, feeds, import_feed},
+    govern::GovernError,
+    handover,
+    scores::{self, Cvss},
+    signals::{self, Stack, said},
 };
+use plumb_score::{Feeds, Policy, score_line, simulate, tenths};
 use serde_json::{Value as Json, json};
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -47,6 +51,8 @@ pub enum ScoreCommand {
         #[arg(long, value_name = "FILE")]
         policy: Option<PathBuf>,
     },
+    /// List findings by score, most pressing first: lane, points, what weighs
+    List(ListArgs),
     /// Say what another policy would make of the open findings
     Simulate {
         /// The policy to try (JSON)
@@ -73,6 +79,23 @@ pub enum ScoreCommand {
     Teams(super::score_policy::StandingArgs),
 }
 
+/// `plumb score list`
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// The score policy (JSON); default the one in force
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// Only of this account
+    #[arg(long, value_name = "ID")]
+    pub account: Option<String>,
+    /// Only of these lanes: 0 act now, 1 urgent, 2 planned, 3 watch
+    #[arg(long = "lane", value_name = "N", num_args = 1.., value_delimiter = ',', value_parser = clap::value_parser!(u8).range(0..=3))]
+    pub lanes: Vec<u8>,
+    /// At most this many
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+}
+
 /// `plumb feed`
 #[derive(Debug, Args)]
 pub struct FeedArgs {
@@ -85,13 +108,7 @@ pub struct FeedArgs {
 #[derive(Debug, Subcommand)]
 pub enum FeedCommand {
     /// Put a feed's file on the record
-    Import {
-        /// Which feed
-        #[arg(value_enum)]
-        kind: FeedKind,
-        /// The publisher's file
-        file: PathBuf,
-    },
+    Import(FeedImport),
     /// Show every feed with its edition, age and digest
     Status,
     /// List resources with the version they run and when its support ends
@@ -100,6 +117,22 @@ pub enum FeedCommand {
         #[arg(long)]
         ended: bool,
     },
+}
+
+/// `plumb feed import`
+#[derive(Debug, Args)]
+pub struct FeedImport {
+    /// Which feed
+    #[arg(value_enum)]
+    pub kind: FeedKind,
+    /// The publisher's file
+    pub file: PathBuf,
+    /// For criticality: the process that judged, where the rows do not say
+    #[arg(long, value_name = "NAME")]
+    pub source: Option<String>,
+    /// For criticality: when it judged, where the rows do not say
+    #[arg(long, value_name = "DATE")]
+    pub date: Option<String>,
 }
 
 /// The feeds that can be imported.
@@ -111,7 +144,11 @@ pub enum FeedKind {
     Epss,
     /// A vendor's advisory (CSAF 2.0 JSON)
     Csaf,
-    /// What a vulnerability scanner proved: CSV with `resource` and `cve`, or JSON lines
+    /// Newer ends of support (endoflife.date JSON: `/api/amazon-eks.json`, named so, or `/api/v1/products/full`)
+    Eol,
+    /// How critical accounts are by an asset-criticality process: CSV or JSON with `account`, `criticality`, `source`, `date`
+    Criticality,
+    /// What a vulnerability scanner proved: CSV or JSON lines with `resource`, `cve` and, where there is one, `cvss`
     Vulnerabilities,
     /// Classes of data found by Amazon Macie (JSON)
     Macie,
@@ -123,23 +160,22 @@ pub enum FeedKind {
     DataPatterns,
 }
 
-/// Where feeds are kept on the record.
-const FEEDS: &str = "feed";
-
 /// The policy of a file, else the one in force on the record.
 pub(super) fn policy_on(record: &Record, path: Option<&PathBuf>) -> Result<Policy, Failure> {
     match path {
         Some(_) => policy(path),
-        None => scores::policy_in_force(record).map_err(super::people::refused),
+        None => scores::policy_in_force(record).map_err(refused),
     }
 }
 
 pub(super) fn policy(path: Option<&PathBuf>) -> Result<Policy, Failure> {
     match path {
         None => Ok(Policy::default()),
-        Some(path) => {
-            Policy::from_json(&read_text(path)?).map_err(|e| Failure::usage(format!("`{}`: {e}", path.display())))
-        }
+        Some(path) => Policy::from_json(&read_text(path)?).map_err(|e| {
+            let why = std::error::Error::source(&e).map(|s| format!(": {s}")).unwrap_or_default();
+            let right = "; `plumb score policy` prints one to change";
+            Failure::usage(format!("`{}`: {e}{why}{right}", path.display()))
+        }),
     }
 }
 
@@ -151,6 +187,7 @@ pub fn run(globals: &Globals, args: ScoreArgs) -> Result<u8, Failure> {
             each_line(batch, |line| score_line(line, &policy))?;
         }
         (Some(ScoreCommand::Explain { finding, policy: file }), _) => explain_finding(globals, finding, file.as_ref())?,
+        (Some(ScoreCommand::List(args)), _) => list(globals, args)?,
         (Some(ScoreCommand::Simulate { policy: file, from, limit }), _) => {
             let before = policy_on(&context::record_read_only(globals)?, from.as_ref())?;
             simulate_all(globals, &before, &policy(Some(file))?, *limit)?;
@@ -160,196 +197,23 @@ pub fn run(globals: &Globals, args: ScoreArgs) -> Result<u8, Failure> {
         (Some(ScoreCommand::Accounts(args)), _) => return super::score_policy::standings(globals, args, false),
         (Some(ScoreCommand::Teams(args)), _) => return super::score_policy::standings(globals, args, true),
         (None, None) => {
-            return Err(Failure::usage("say --batch FILE, or explain, simulate, policy, calibrate, accounts or teams"));
+            return Err(Failure::usage(
+                "say --batch FILE, or explain, list, simulate, policy, calibrate, accounts or teams",
+            ));
         }
     }
     Ok(0)
 }
 
 /// What the record knows that bears on scores.
-pub(super) struct Facts {
-    /// The list of accounts.
-    pub estate: plumb_discover::Estate,
-    /// The feeds.
-    pub feeds: Feeds,
-    /// Drift, vulnerabilities, support, data, hard rules.
-    joins: Joins,
-    /// Of accounts: what makes them critical, and their data classes.
-    accounts: BTreeMap<String, (AccountFacts, Vec<String>)>,
-    /// Of resources: how far they are open, and what says so.
-    exposed: BTreeMap<String, (Exposure, String)>,
-    /// Users and roles that are administrators or can become one.
-    admins: BTreeMap<String, bool>,
+pub(super) fn stack(record: &Record, catalog: &Catalog) -> Result<Stack, Failure> {
+    Stack::of(record, catalog, context::now()).map_err(refused)
 }
 
-impl Facts {
-    pub(super) fn of(record: &Record, catalog: &Catalog) -> Result<Self, Failure> {
-        let estate = plumb_run::accounts::current_estate(record, None)?;
-        let feeds = feeds(record)?;
-        let joins = Joins::on(record, catalog, &feeds, &estate, context::now()).map_err(super::people::refused)?;
-        let accounts = estate.accounts.values().map(|a| {
-            let facts = AccountFacts {
-                tier: a.tier().to_string(),
-                contractual: a.facts.contract_ref.is_some(),
-                regulated: !a.facts.regulatory_scope.is_empty(),
-                users: a.facts.users,
-                external: None,
-            };
-            (a.native_id.clone(), (facts, a.data_classes().iter().map(ToString::to_string).collect()))
-        });
-        let accounts = accounts.collect();
-        let mut exposed: BTreeMap<String, (Exposure, String)> = BTreeMap::new();
-        let mut open = |resource: String, level: Exposure, source: String| match exposed.get(&resource) {
-            Some((known, _)) if *known >= level => {}
-            _ => drop(exposed.insert(resource, (level, source))),
-        };
-        for found in record.exposures(None)?.into_iter().filter(|e| !e.stale) {
-            let level = match found.row.class.as_str() {
-                "internet" => Exposure::InternetOpen,
-                "internet-authenticated" => Exposure::InternetAuth,
-                "limited" => Exposure::Limited,
-                "cross-account" => Exposure::Org,
-                "internal" => Exposure::None,
-                _ => continue,
-            };
-            let proof = found.row.proof.len();
-            open(found.row.resource, level, format!("exposure analysis: {} ({proof} steps of proof)", found.row.class));
-        }
-        for finding in record.findings(&Query::default())? {
-            if let Some(level) = proves(&finding) {
-                open(finding.resource, level, format!("rule {} fails for it", finding.rule));
-            }
-        }
-        let known = super::known::identities(record, None)?;
-        let details = &known.world.details;
-        let found = escalations(details, &known.world.organization, None);
-        let admins = details.principals.iter().zip(&found.standings);
-        let admins = admins.filter(|(_, s)| s.admin != Admin::No || s.can_become_admin);
-        let admins = admins.map(|(p, s)| (p.arn.clone(), s.admin != Admin::No)).collect();
-        Ok(Self { estate, feeds, joins, accounts, exposed, admins })
-    }
-}
-
-/// What an open finding proves about who can reach its resource. A missing block setting proves nothing: it only leaves
-/// room.
-fn proves(finding: &FindingRow) -> Option<Exposure> {
-    let property = finding.rule.rsplit('.').next().unwrap_or_default();
-    if finding.unknown_since.is_some() || finding.kind.ends_with(".account") && !finding.kind.contains("storage") {
-        return None;
-    }
-    match finding.topic.as_str() {
-        "exposure.public-endpoint" if property == "requires-auth" => Some(Exposure::InternetOpen),
-        // Reachable over the network; whether it asks who calls is another question.
-        "exposure.public-endpoint" | "exposure.public-database" => Some(Exposure::InternetAuth),
-        topic if topic.starts_with("exposure.public-") => {
-            let open = ["not-public", "no-public", "no-anonymous", "website-disabled"];
-            open.iter().any(|o| property.contains(o)).then_some(Exposure::InternetOpen)
-        }
-        _ => None,
-    }
-}
-
-/// People who make an account tier one by depending on it.
-const MANY_USERS: u64 = 100_000;
-
-/// The levels the record knows for a finding; everything else stays at its unknown level.
-pub(super) fn signals(
-    finding: &FindingRow,
-    catalog: &Catalog,
-    known: &Facts,
-    policy: &Policy,
-) -> (Signals, BTreeMap<Signal, Evidence>) {
-    let severity: Severity = finding.severity.parse().unwrap_or(Severity::Medium);
-    let mut s = Signals::of(severity);
-    let joins = &known.joins;
-    let mut evidence = BTreeMap::new();
-    let mut say = |signal, source: String| {
-        let observed_at = finding.last_seen.parse().ok();
-        evidence.insert(signal, Evidence { reference: Some(finding.id.clone()), source, observed_at });
-    };
-    say(Signal::Severity, format!("rule {}", finding.rule));
-    // How bad a version is, its dates say: past support high, near its end or in paid support medium.
-    let supported = joins.support.get(&finding.resource).filter(|_| finding.topic == "vuln.supported-version");
-    if let Some((found, level)) = supported.and_then(|f| Some((f, f.support.severity()?))) {
-        s.severity = level;
-        let edition = known.feeds.info().find(|i| i.name == "eol").map_or("", |i| i.version.as_str());
-        say(
-            Signal::Severity,
-            format!("{} {}: {} (end-of-support data {edition})", found.product, found.version, said(&found.support)),
-        );
-    }
-    if let Some((level, source)) = known.exposed.get(&finding.resource) {
-        s.exposure = *level;
-        say(Signal::Exposure, source.clone());
-    }
-    if let Some(already) = known.admins.get(&finding.resource) {
-        s.identity = IdentityReach::Admin;
-        let how = if *already { "is an administrator" } else { "can become an administrator" };
-        say(Signal::Identity, format!("{} {how}", finding.name));
-    }
-    match joins.drift.get(&finding.id) {
-        Some(drifted) => {
-            s.drift = drifted.level;
-            say(Signal::Drift, drifted.because.clone());
-        }
-        None => say(Signal::Drift, "no drift on record: since the scan before, from approved values, from code".into()),
-    }
-    if let Some((facts, classes)) = known.accounts.get(&finding.account) {
-        s.account = Criticality::of(facts, MANY_USERS);
-        if s.account != Criticality::Unknown {
-            say(Signal::Account, format!("account {} on the estate: tier {}", finding.account, facts.tier));
-        }
-        s.data = DataClass::worst_of(classes.iter().map(String::as_str));
-        if s.data != DataClass::Unknown {
-            say(Signal::Data, format!("default of account {} on the estate", finding.account));
-        }
-    }
-    if let Some(found) = joins.data.get(&finding.resource)
-        && let Some(first) = found.statements.first()
-    {
-        s.data = DataClass::worst_of([found.class.name()]);
-        say(Signal::Data, format!("{}: {}", first.source, first.detail));
-    }
-    let cves = joins.cves_of(&finding.resource);
-    let types = catalog.kinds.get(finding.kind.as_str()).map(|k| k.cloudformation.as_slice()).unwrap_or_default();
-    let ports = ports(finding);
-    let subject = Subject {
-        cves: &cves,
-        topic: &finding.topic,
-        ports: &ports,
-        resource_type: types.first().map_or("", String::as_str),
-    };
-    let exploited = known.feeds.exploitation(&subject, s.exposure);
-    s.exploitation = exploited.level;
-    let named = exploited.because.join("; ");
-    say(Signal::Exploitation, if named.is_empty() { "no data set names it".into() } else { named });
-    if let Some(rule) = catalog.rules.get(finding.rule.as_str()) {
-        let by_baseline = joins.hard.get(&finding.account).filter(|(_, rules)| rules.contains(&rule.id));
-        s.hard = policy.is_hard(&rule.id, rule.hard || by_baseline.is_some(), s.account);
-        if s.hard {
-            let by = by_baseline.map_or("the hard baseline", |(label, _)| label.as_str());
-            say(Signal::Floor, format!("rule {} is hard in {by}", finding.rule));
-        }
-    }
-    (s, evidence)
-}
-
-/// What the dates of a version say, in words.
-pub(super) fn said(support: &Support) -> String {
-    match support {
-        Support::Supported => "supported".into(),
-        Support::EndsSoon(at) => format!("support ends on {}", at.date()),
-        Support::Extended(at) => format!("only in paid extended support, until {}", at.date()),
-        Support::Ended(Some(at)) => format!("support ended on {}", at.date()),
-        Support::Ended(None) => "support has ended".into(),
-        Support::Unknown => "not in the data".into(),
-    }
-}
-
-/// The ports a finding's observed values name.
-fn ports(finding: &FindingRow) -> Vec<u16> {
-    let leaves = finding.because.iter().filter(|l| l.path.contains("port"));
-    leaves.filter_map(|l| u16::try_from(l.observed.as_int()?).ok()).collect()
+/// Keeps what every open finding's score is made of at the end of a scan, so that the next can say what moved.
+pub(super) fn keep_run(record: &mut Record, catalog: &Catalog, scan: i64) -> Result<(), Failure> {
+    let (stack, policy) = (stack(record, catalog)?, policy_on(record, None)?);
+    signals::keep_run(record, &stack, catalog, &policy, scan, context::now()).map_err(refused)
 }
 
 fn explain_finding(globals: &Globals, id: &str, file: Option<&PathBuf>) -> Result<(), Failure> {
@@ -357,11 +221,16 @@ fn explain_finding(globals: &Globals, id: &str, file: Option<&PathBuf>) -> Resul
     let policy = &policy_on(&record, file)?;
     let finding = record.finding(id).map_err(|e| Failure::usage(e.to_string()))?;
     let catalog = context::catalog(globals)?;
-    let known = Facts::of(&record, &catalog)?;
-    let (s, evidence) = signals(&finding, &catalog, &known, policy);
-    let now = context::now();
-    let status = known.feeds.status(now);
-    let explanation = explain(&s, policy, now, &Context { evidence, feeds: &status, previous: None });
+    let stack = stack(&record, &catalog)?;
+    let stacked = stack.signals(&finding, &catalog, policy);
+    let s = stacked.0;
+    // Trying another policy is no move of the world.
+    let before = match file {
+        None => signals::previous(&record, &finding.id, &s, policy).map_err(refused)?,
+        Some(_) => None,
+    };
+    let explanation = stack.explain(stacked, policy, context::now(), before.as_ref().map(|(s, p)| (*s, p)));
+    let flaws = stack.vulnerabilities(&finding.resource);
     if out::format(globals) != Format::Text {
         let mut value = serde_json::to_value(&explanation)?;
         if let Some(object) = value.as_object_mut() {
@@ -374,6 +243,8 @@ fn explain_finding(globals: &Globals, id: &str, file: Option<&PathBuf>) -> Resul
             );
             object.insert("hard".into(), json!(s.hard));
             object.insert("sentence".into(), json!(explanation.sentence()));
+            let flaws: Vec<Json> = flaws.iter().map(|(cve, cvss)| json!({ "cve": cve, "cvss": cvss })).collect();
+            object.insert("vulnerabilities".into(), json!(flaws));
         }
         out::line(if out::format(globals) == Format::Jsonl {
             value.to_string()
@@ -398,6 +269,23 @@ fn explain_finding(globals: &Globals, id: &str, file: Option<&PathBuf>) -> Resul
         })
         .collect();
     out::table(&["signal", "level", "points", "source"], &cells);
+    for (cve, cvss) in flaws {
+        out::line(format!("{cve}: {}", cvss.map_or_else(|| "no CVSS was given".into(), Cvss::words)));
+    }
+    if let Some(before) = &explanation.previous {
+        out::line(format!("before: {} ({})", tenths(i64::from(before.points.min(1000))), before.lane));
+        for c in &before.why {
+            let learnt = if c.only_learnt { "; the world did not change, what is known did" } else { "" };
+            let sign = if c.points > 0 { "+" } else { "" };
+            out::line(format!(
+                "  {} {} → {}: {sign}{}{learnt}",
+                c.signal.title(),
+                c.from,
+                c.to,
+                tenths(i64::from(c.points))
+            ));
+        }
+    }
     for w in &explanation.what_if {
         out::line(format!("if {}: {} ({})", w.change, tenths(i64::from(w.points.min(1000))), w.lane));
     }
@@ -405,13 +293,39 @@ fn explain_finding(globals: &Globals, id: &str, file: Option<&PathBuf>) -> Resul
     Ok(())
 }
 
+fn list(globals: &Globals, args: &ListArgs) -> Result<(), Failure> {
+    let record = context::record_read_only(globals)?;
+    let policy = policy_on(&record, args.policy.as_ref())?;
+    let catalog = context::catalog(globals)?;
+    let stack = stack(&record, &catalog)?;
+    let query = Query { account: args.account.clone(), ..Query::default() };
+    let mut ranked = handover::ranked(&record, &stack, &catalog, &policy, &query, context::now()).map_err(refused)?;
+    ranked.retain(|r| args.lanes.is_empty() || args.lanes.contains(&r.score.lane.number()));
+    ranked.truncate(args.limit.unwrap_or(usize::MAX));
+    let rows = handover::signals(&record, &stack, &ranked).map_err(refused)?;
+    let text = |v: &Json, name: &str| v.get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
+    out::rows(globals, &rows, &["finding", "lane", "score", "account", "resource", "levels", "title"], |v| {
+        let levels =
+            v.get("signals").and_then(Json::as_array).into_iter().flatten().filter_map(|c| c.get("level")?.as_str());
+        vec![
+            text(v, "finding"),
+            text(v, "lane_name"),
+            tenths(v.get("score").and_then(Json::as_i64).unwrap_or_default()),
+            text(v, "account"),
+            super::scan::short(&text(v, "name"), 34),
+            levels.collect::<Vec<_>>().join(" "),
+            text(v, "title"),
+        ]
+    })
+}
+
 fn simulate_all(globals: &Globals, before: &Policy, after: &Policy, limit: Option<usize>) -> Result<(), Failure> {
     let record = context::record_read_only(globals)?;
     let catalog = context::catalog(globals)?;
-    let known = Facts::of(&record, &catalog)?;
+    let stack = stack(&record, &catalog)?;
     let mut rows = Vec::new();
-    for finding in record.findings(&Query { limit, ..Query::default() })? {
-        let (s, _) = signals(&finding, &catalog, &known, after);
+    for finding in record.findings(&Query::default())? {
+        let (s, _) = stack.signals(&finding, &catalog, after);
         let simulated = simulate(&s, before, after);
         if simulated.before != simulated.after {
             rows.push(json!({
@@ -421,6 +335,7 @@ fn simulate_all(globals: &Globals, before: &Policy, after: &Policy, limit: Optio
             }));
         }
     }
+    rows.truncate(limit.unwrap_or(usize::MAX));
     let show = |v: &Json, when: &str| {
         let part = v.get(when);
         let number = |name: &str| part.and_then(|p| p.get(name)).and_then(Json::as_i64).unwrap_or_default();
@@ -432,81 +347,13 @@ fn simulate_all(globals: &Globals, before: &Policy, after: &Policy, limit: Optio
     })
 }
 
-/// The bundled feeds with what was imported.
-pub(super) fn feeds(record: &Record) -> Result<Feeds, Failure> {
-    let mut feeds = Feeds::bundled();
-    for (id, doc) in record.documents(FEEDS)? {
-        let bytes = match (doc.get("text").and_then(Json::as_str), doc.get("hex").and_then(Json::as_str)) {
-            (Some(text), _) => text.as_bytes().to_vec(),
-            (None, Some(hex)) => from_hex(hex),
-            _ => continue,
-        };
-        load(&mut feeds, &id, &bytes)?;
-    }
-    Ok(feeds)
-}
-
-/// Loads a feed; returns the name it has among the data sets.
-fn load(feeds: &mut Feeds, id: &str, bytes: &[u8]) -> Result<&'static str, Failure> {
-    let wrong = |e: plumb_score::FeedError| Failure::usage(format!("feed {id}: {e}"));
-    match id {
-        "kev" => feeds.import_kev(bytes).map_err(wrong).map(|()| "kev"),
-        "epss" => feeds.import_epss(bytes).map_err(wrong).map(|()| "epss"),
-        _ => feeds.import_csaf(bytes).map_err(wrong).map(|_| "advisories"),
-    }
-}
-
-fn from_hex(text: &str) -> Vec<u8> {
-    let digit = |c: u8| char::from(c).to_digit(16).and_then(|d| u8::try_from(d).ok()).unwrap_or_default();
-    text.as_bytes().chunks(2).map(|pair| pair.iter().fold(0, |n, c| (n << 4) | digit(*c))).collect()
-}
-
 /// `plumb feed`
 pub fn feed(globals: &Globals, args: FeedArgs) -> Result<u8, Failure> {
     match args.command {
-        FeedCommand::Import { kind, file } => {
-            let bytes =
-                std::fs::read(&file).map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", file.display())))?;
-            let mut feeds = Feeds::none();
-            let short = match kind {
-                FeedKind::Kev => "kev",
-                FeedKind::Epss => "epss",
-                FeedKind::Csaf => "csaf",
-                other => return import_facts(globals, other, &file, &bytes),
-            };
-            let name = load(&mut feeds, short, &bytes)?;
-            let Some(info) = feeds.info().find(|i| i.name == name).cloned() else {
-                return Err(Failure::usage(format!("`{}` says nothing that counts", file.display())));
-            };
-            let id = if kind == FeedKind::Csaf { format!("csaf:{}", info.sha256) } else { short.to_owned() };
-            let mut doc = json!({ "info": info, "file": file.display().to_string(), "imported_at": context::now() });
-            if let Some(object) = doc.as_object_mut() {
-                match String::from_utf8(bytes) {
-                    Ok(text) => object.insert("text".into(), json!(text)),
-                    Err(e) => object.insert(
-                        "hex".into(),
-                        json!(e.as_bytes().iter().map(|b| format!("{b:02x}")).collect::<String>()),
-                    ),
-                };
-            }
-            let mut record = context::record(globals)?;
-            let version = record.document(FEEDS, &id)?.map_or(0, |(version, _)| version);
-            record.put_document(FEEDS, &id, version, &doc)?;
-            if out::format(globals) == Format::Text {
-                out::line(format!(
-                    "{name} {} of {}, {} entries, sha256 {}",
-                    info.version,
-                    info.date.date(),
-                    info.entries,
-                    info.sha256
-                ));
-            } else {
-                out::line(serde_json::to_string(&info)?);
-            }
-        }
+        FeedCommand::Import(args) => import(globals, &args)?,
         FeedCommand::Status => {
             let feeds = match context::record_read_only(globals) {
-                Ok(record) => feeds(&record)?,
+                Ok(record) => feeds(&record).map_err(refused)?,
                 Err(_) => Feeds::bundled(),
             };
             let info: BTreeMap<String, _> = feeds.info().map(|i| (i.name.clone(), i.clone())).collect();
@@ -533,7 +380,7 @@ pub fn feed(globals: &Globals, args: FeedArgs) -> Result<u8, Failure> {
         FeedCommand::Support { ended } => {
             let record = context::record_read_only(globals)?;
             let mut rows =
-                scores::supported(&record, &feeds(&record)?, context::now()).map_err(super::people::refused)?;
+                scores::supported(&record, &feeds(&record).map_err(refused)?, context::now()).map_err(refused)?;
             rows.retain(|r| !ended || r.support.severity().is_some());
             out::rows(globals, &rows, &["account", "kind", "resource", "product", "version", "support"], |r| {
                 vec![
@@ -550,20 +397,63 @@ pub fn feed(globals: &Globals, args: FeedArgs) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// Takes what other tools found out about resources: vulnerabilities and classes of data.
-fn import_facts(globals: &Globals, kind: FeedKind, file: &std::path::Path, bytes: &[u8]) -> Result<u8, Failure> {
+fn import(globals: &Globals, args: &FeedImport) -> Result<(), Failure> {
+    let file = &args.file;
+    if (args.source.is_some() || args.date.is_some()) && args.kind != FeedKind::Criticality {
+        return Err(Failure::usage("--source and --date belong to `feed import criticality`"));
+    }
+    let bytes = std::fs::read(file).map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", file.display())))?;
+    let product = file.file_stem().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let feed = match args.kind {
+        FeedKind::Kev => FeedFile::Kev,
+        FeedKind::Epss => FeedFile::Epss,
+        FeedKind::Csaf => FeedFile::Csaf,
+        FeedKind::Eol => FeedFile::Eol(&product),
+        _ => return import_facts(globals, args, &bytes),
+    };
+    let mut record = context::record(globals)?;
+    let path = file.display().to_string();
+    let info = import_feed(&mut record, feed, &path, bytes, context::now()).map_err(|e| in_file(file, e))?;
+    let Some(info) = info else {
+        return Err(Failure::usage(format!("`{path}` says nothing that counts")));
+    };
+    out::line(if out::format(globals) == Format::Text {
+        let (date, entries) = (info.date.date(), info.entries);
+        format!("{} {} of {date}, {entries} entries, sha256 {}", info.name, info.version, info.sha256)
+    } else {
+        serde_json::to_string(&info)?
+    });
+    Ok(())
+}
+
+/// What is wrong with a file, with its name.
+fn in_file(file: &std::path::Path, error: GovernError) -> Failure {
+    match error {
+        GovernError::Input(what) => Failure::usage(format!("`{}`: {what}", file.display())),
+        other => refused(other),
+    }
+}
+
+/// Takes what other tools and processes found out: vulnerabilities, classes of data, how critical accounts are.
+fn import_facts(globals: &Globals, args: &FeedImport, bytes: &[u8]) -> Result<(), Failure> {
+    let (kind, file) = (args.kind, &args.file);
     let mut record = context::record(globals)?;
     let now = context::now();
-    let text =
-        || String::from_utf8(bytes.to_vec()).map_err(|_| Failure::usage(format!("`{}` is not UTF-8", file.display())));
-    let refused = super::people::refused;
     let (what, kept) = match kind {
         FeedKind::Vulnerabilities => {
-            ("vulnerabilities", scores::import_vulnerabilities(&mut record, &text()?, now).map_err(refused)?)
+            let kept = scores::import_vulnerabilities(&mut record, bytes, now).map_err(|e| in_file(file, e))?;
+            ("vulnerabilities", kept)
+        }
+        FeedKind::Criticality => {
+            let date = args.date.as_deref().map(|d| d.parse().map_err(|e| Failure::usage(format!("--date: {e}"))));
+            let source = args.source.as_deref();
+            let kept =
+                import_criticality(&mut record, bytes, source, date.transpose()?).map_err(|e| in_file(file, e))?;
+            ("criticality", kept)
         }
         FeedKind::DataPatterns => {
             let said: scores::Conventions =
-                serde_json::from_str(&text()?).map_err(|e| Failure::usage(format!("`{}`: {e}", file.display())))?;
+                super::json_file(file, "no list of conventions (tag_keys, patterns, data_classes)")?;
             scores::keep_conventions(&mut record, &said).map_err(refused)?;
             ("data-patterns", said.patterns.len() + said.tag_keys.len() + said.data_classes.len())
         }
@@ -591,5 +481,5 @@ fn import_facts(globals: &Globals, kind: FeedKind, file: &std::path::Path, bytes
     } else {
         json!({ "kind": what, "kept": kept }).to_string()
     });
-    Ok(0)
+    Ok(())
 }

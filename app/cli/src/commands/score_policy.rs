@@ -3,7 +3,7 @@
 
 use super::{
     people::{refused, session},
-    score::{Facts, policy_on, signals},
+    score::{policy_on, stack},
 };
 use crate::{
     args::{Format, Globals},
@@ -15,7 +15,7 @@ use plumb_catalog::Catalog;
 use plumb_discover::Account;
 use plumb_model::Time;
 use plumb_record::{FindingRow, Query, Record};
-use plumb_run::{govern, scores};
+use plumb_run::{govern, scores, signals::Stack};
 use plumb_score::{Coverage, History, Open, Policy, Standing, Terms, movers, score, tenths};
 use serde_json::{Value as Json, json};
 use std::{collections::BTreeMap, path::PathBuf};
@@ -61,15 +61,19 @@ pub struct CalibrateArgs {
     #[arg(long, value_name = "TEAM")]
     pub team: Option<String>,
     /// Share of the cautious capacity to plan with, in per cent
-    #[arg(long, value_name = "PERCENT", default_value_t = 80)]
+    #[arg(long, value_name = "PERCENT", default_value_t = 80, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub utilisation: u32,
     /// Try this policy (JSON) on the same weeks instead of looking for thresholds
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
+    /// Fit the weights to these pairs instead, at least 50 that engineers ordered: JSON lines with `first`, the more
+    /// pressing, and `second`, each a finding or its levels
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["policy", "team"])]
+    pub pairs: Option<PathBuf>,
     /// As of this instant
     #[arg(long, value_name = "RFC3339")]
     pub now: Option<String>,
-    /// Put the thresholds found up for approval, as a policy of the next version
+    /// Put the thresholds or weights found up for approval, as a policy of the next version
     #[arg(long, conflicts_with = "team")]
     pub propose: bool,
     /// With --propose: why
@@ -95,7 +99,7 @@ fn history(
     team: Option<&str>,
     now: Time,
 ) -> Result<History, Failure> {
-    let known = Facts::of(record, catalog)?;
+    let known = stack(record, catalog)?;
     let mine: Option<Vec<String>> = team.map(|t| {
         let own = known.estate.accounts.values().filter(|a| team_of(a) == t);
         own.map(|a| a.native_id.clone()).collect()
@@ -105,7 +109,7 @@ fn history(
         return Err(Failure::usage(format!("team `{team}` owns no account; name owners with `plumb accounts set`")));
     }
     let of = |f: &FindingRow| mine.as_ref().is_none_or(|m| m.contains(&f.account));
-    scores::history(record, now, &of, &|f| signals(f, catalog, &known, policy).0).map_err(refused)
+    scores::history(record, now, &of, &|f| known.signals(f, catalog, policy).0).map_err(refused)
 }
 
 /// `plumb score policy`
@@ -141,11 +145,7 @@ pub fn policy(globals: &Globals, command: Option<&PolicyCommand>) -> Result<u8, 
         Some(PolicyCommand::Propose { file, note }) => {
             let mut record = context::record(globals)?;
             let session = session(globals, &record)?;
-            let text = super::identity::read_text(file)?;
-            let wanted = Policy::from_json(&text).map_err(|e| {
-                let why = std::error::Error::source(&e).map(|s| format!(": {s}")).unwrap_or_default();
-                Failure::usage(format!("`{}`: {e}{why}", file.display()))
-            })?;
+            let wanted = super::score::policy(Some(file))?;
             let (catalog, present) = (context::catalog(globals)?, policy_on(&record, None)?);
             let weeks = history(&record, &catalog, &present, None, session.now)?;
             let effect = plumb_score::replay(&weeks, &present, &wanted);
@@ -208,6 +208,10 @@ pub fn calibrate(globals: &Globals, args: &CalibrateArgs) -> Result<u8, Failure>
         }
         return Ok(0);
     }
+    if let Some(file) = &args.pairs {
+        fit(globals, args, &mut record, &catalog, &weeks, file)?;
+        return Ok(0);
+    }
     let proposal = scores::calibrate(&record, &weeks, args.utilisation, now).map_err(refused)?;
     let text = out::format(globals) == Format::Text;
     if text {
@@ -248,6 +252,52 @@ pub fn calibrate(globals: &Globals, args: &CalibrateArgs) -> Result<u8, Failure>
         )?);
     }
     Ok(0)
+}
+
+/// Fits the weights to pairs that engineers ordered: offered with what they would have done, never applied.
+fn fit(
+    globals: &Globals,
+    args: &CalibrateArgs,
+    record: &mut Record,
+    catalog: &Catalog,
+    weeks: &History,
+    file: &std::path::Path,
+) -> Result<(), Failure> {
+    let present = policy_on(record, None)?;
+    let known = stack(record, catalog)?;
+    let levels = |id: &str| Ok(known.signals(&record.finding(id)?, catalog, &present).0);
+    let wrong = |e: govern::GovernError| match e {
+        govern::GovernError::Input(what) => Failure::usage(format!("`{}`: {what}", file.display())),
+        other => refused(other),
+    };
+    let pairs = scores::pairs(&super::identity::read_text(file)?, &levels).map_err(wrong)?;
+    let fit = scores::fit(record, &pairs).map_err(wrong)?;
+    let fitted = Policy::new(fit.terms.clone())?;
+    let changes = fitted.diff(&present);
+    let replay = plumb_score::replay(weeks, &present, &fitted);
+    let text = out::format(globals) == Format::Text;
+    if text {
+        let (before, after, all) = (fit.agreeing_before, fit.agreeing_after, fit.pairs);
+        out::line(format!("{all} pairs: the policy orders {before} as the engineers did, with these weights {after}"));
+        changes.iter().for_each(|(place, from, to)| out::line(format!("  {place}: {from} → {to}")));
+        lanes(&replay);
+    }
+    if args.propose && !changes.is_empty() {
+        let session = session(globals, record)?;
+        let mut terms = fit.terms;
+        terms.version = scores::next_policy_version(record).map_err(refused)?;
+        say(globals, &scores::propose_policy(record, &session, terms, &args.note, &replay).map_err(refused)?)?;
+    } else if !text {
+        let changes: Vec<Json> =
+            changes.iter().map(|(place, from, to)| json!({ "place": place, "from": from, "to": to })).collect();
+        out::line(serde_json::to_string_pretty(
+            &json!({ "policy": present.version(), "fit": fit, "changes": changes, "replay": replay }),
+        )?);
+    }
+    if args.propose && fitted == present {
+        out::note(globals, "plumb: nothing is proposed: no weight would change");
+    }
+    Ok(())
 }
 
 fn lanes(replay: &plumb_score::Replay) {
@@ -306,7 +356,7 @@ fn coverages(record: &Record) -> Result<BTreeMap<String, Coverage>, Failure> {
 fn owns(
     record: &Record,
     catalog: &Catalog,
-    known: &Facts,
+    known: &Stack,
     policy: &Policy,
     days: i64,
 ) -> Result<BTreeMap<String, Own>, Failure> {
@@ -324,7 +374,7 @@ fn owns(
         let covered = coverage.get(&id).copied().unwrap_or(Coverage { accounts_known: 1, ..Coverage::default() });
         let (mut open, mut now, mut before) = (Vec::new(), Vec::new(), Vec::new());
         for f in rows.get(&id).into_iter().flatten() {
-            let s = score(&signals(f, catalog, known, policy).0, policy);
+            let s = score(&known.signals(f, catalog, policy).0, policy);
             let decided = matches!(f.state.as_str(), "accepted" | "deferred");
             let is_closed = CLOSED.contains(&f.state.as_str());
             if !is_closed {
@@ -372,7 +422,7 @@ fn closings(record: &Record) -> Result<BTreeMap<String, Time>, Failure> {
 pub fn standings(globals: &Globals, args: &StandingArgs, by_team: bool) -> Result<u8, Failure> {
     let record = context::record_read_only(globals)?;
     let catalog = context::catalog(globals)?;
-    let known = Facts::of(&record, &catalog)?;
+    let known = stack(&record, &catalog)?;
     let policy = policy_on(&record, args.policy.as_ref())?;
     let own = owns(&record, &catalog, &known, &policy, args.since_days)?;
     let about: BTreeMap<&str, &Account> = known.estate.accounts.values().map(|a| (a.native_id.as_str(), a)).collect();

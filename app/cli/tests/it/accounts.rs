@@ -6,14 +6,14 @@ use std::{
     process::{Command, Output},
 };
 
-fn folder(name: &str) -> PathBuf {
+pub fn folder(name: &str) -> PathBuf {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("accounts-{name}"));
     let _ = std::fs::remove_dir_all(&dir);
     std::fs::create_dir_all(&dir).unwrap();
     dir
 }
 
-fn plumb(dir: &Path, actor: &str, args: &[&str]) -> Output {
+pub fn plumb(dir: &Path, actor: &str, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_plumb"))
         .args(args)
         .env_remove("PLUMB_CONFIG")
@@ -28,7 +28,7 @@ fn plumb(dir: &Path, actor: &str, args: &[&str]) -> Output {
 }
 
 /// Runs, checks the exit code, and reads standard output as one JSON document.
-fn json(dir: &Path, actor: &str, args: &[&str], code: i32) -> Json {
+pub fn json(dir: &Path, actor: &str, args: &[&str], code: i32) -> Json {
     let out = plumb(dir, actor, args);
     let (stdout, stderr) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
     assert_eq!(out.status.code(), Some(code), "{args:?}\n{stdout}\n{stderr}");
@@ -36,14 +36,14 @@ fn json(dir: &Path, actor: &str, args: &[&str], code: i32) -> Json {
 }
 
 /// Runs what must be refused, and returns what was said.
-fn refused(dir: &Path, actor: &str, args: &[&str], code: i32) -> String {
+pub fn refused(dir: &Path, actor: &str, args: &[&str], code: i32) -> String {
     let out = plumb(dir, actor, args);
     let stderr = String::from_utf8_lossy(&out.stderr).into_owned();
     assert_eq!(out.status.code(), Some(code), "{args:?}\n{stderr}");
     stderr
 }
 
-fn people(dir: &Path) {
+pub fn people(dir: &Path) {
     json(dir, "", &["people", "add", "root", "--role", "admin"], 0);
     json(dir, "root", &["people", "add", "erin", "--role", "engineer"], 0);
     json(dir, "root", &["people", "add", "anna", "--role", "approver"], 0);

@@ -269,6 +269,26 @@ const KINDS: &[(&str, &[&str])] = &[
     ("sqs_queue", &["aws.sqs.queue"]),
 ];
 
+/// CloudTrail answers of one account: somebody of a shadow account came in, somebody of ours went into another.
+fn sign_ins(own: &str) -> Json {
+    let event = |caller: &str, role: &str| {
+        let told = serde_json::json!({
+            "eventVersion": "1.08", "eventTime": "2026-01-02T03:04:05Z", "eventSource": "sts.amazonaws.com",
+            "eventName": "AssumeRole", "recipientAccountId": own, "userIdentity": { "type": "AWSAccount", "accountId": caller },
+            "requestParameters": { "roleArn": role, "roleSessionName": "s" },
+        });
+        serde_json::json!({ "EventName": "AssumeRole", "CloudTrailEvent": told.to_string() })
+    };
+    let events = [
+        event("555566667777", &format!("arn:aws:iam::{own}:role/shadow-admin")),
+        event(own, "arn:aws:iam::444433332222:role/deploy"),
+    ];
+    serde_json::json!({ "rules": [
+        { "service": "cloudtrail", "operation": "LookupEvents", "account": own, "region": "us-east-1",
+          "params": {}, "response": { "Events": events } },
+    ] })
+}
+
 #[test]
 fn the_shared_organisation_agrees_with_what_was_planted() {
     let bench = root().join("../shared/bench/aws");
@@ -284,7 +304,16 @@ fn the_shared_organisation_agrees_with_what_was_planted() {
         return;
     };
     let db = "public.db";
+    let own = text(&json(&emulator.dir.join("estate.json"))["accounts"][1], "id").to_owned();
+    emulator.tell("/bench/overlay", &sign_ins(&own));
     emulator.scan(db, &["--region", "us-east-1,eu-west-1"]);
+    // Accounts nobody listed, through the policies that trust them and the events that tell of them.
+    let listed = emulator.plumb_rows(db, &["accounts", "--state", "shadow", "--format", "jsonl"]);
+    let shadow = |id: &str| listed.iter().find(|a| text(a, "native_id") == id).unwrap_or_else(|| panic!("{id}"));
+    let reached = shadow("555566667777")["roles"].to_string();
+    assert!(reached.contains("trusted-by") && reached.contains("role/shadow-admin"), "{reached}");
+    assert!(reached.contains("assumed-from"), "{reached}");
+    assert!(shadow("444433332222")["roles"].to_string().contains("assumed arn:aws:iam::444433332222:role/deploy"));
     let mut failing: BTreeMap<(String, String), Vec<Json>> = BTreeMap::new();
     for verdict in emulator.verdicts(db) {
         if text(&verdict, "outcome") == "fail" {

@@ -16,3 +16,4 @@ mod twin;
 mod watch;
 
 mod accounts;
+mod handover;

@@ -553,10 +553,11 @@ fn what_other_tools_know_is_joined_to_resources() {
     let mut record = record();
     scan(&mut record, now(), "", true, &[("orders", true, Outcome::Fail)]);
     for broken in ["resource;cve\n", "resource,cve\narn:x,GHSA-1\n", "{\"resource\":\"arn:x\"}\n"] {
-        assert!(scores::import_vulnerabilities(&mut record, broken, now()).is_err(), "{broken}");
+        assert!(scores::import_vulnerabilities(&mut record, broken.as_bytes(), now()).is_err(), "{broken}");
     }
-    let kept = scores::import_vulnerabilities(&mut record, "resource,cve\narn:aws:s3:::orders,cve-2021-44228\n", now())
-        .unwrap();
+    let kept =
+        scores::import_vulnerabilities(&mut record, b"resource,cve\narn:aws:s3:::orders,cve-2021-44228\n", now())
+            .unwrap();
     assert_eq!(kept, 1);
     let version = json!({ "runtime": "nodejs18.x" }).to_string();
     let function = StoredResource {

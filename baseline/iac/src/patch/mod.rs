@@ -489,9 +489,9 @@ impl Job<'_> {
         {
             return true;
         }
-        let mut words: Vec<String> = vec![self.field.doc.clone()];
+        let mut words: Vec<String> = vec![self.field.doc.to_string()];
         if let Condition::Cel(block) = &self.rule.pass {
-            words.push(block.text.clone());
+            words.push(block.text.to_string());
         }
         words.extend(self.rule.params.values().map(|p| p.default.to_plain_json().to_string()));
         words.extend(self.rule.fix.values().map(|v| v.to_plain_json().to_string()));
@@ -499,7 +499,7 @@ impl Job<'_> {
             let columns = [&field.terraform, &field.cloudformation, &field.arm, &field.live];
             let equals = columns.into_iter().flat_map(|c| &c.0).filter_map(|t| t.equals.as_ref());
             words.extend(equals.map(|e| e.to_plain_json().to_string()));
-            words.push(field.doc.clone());
+            words.push(field.doc.to_string());
         }
         let wanted = text.to_ascii_lowercase();
         words.iter().any(|w| {
@@ -567,7 +567,7 @@ impl Job<'_> {
             out.push(text.split_once('\n').map_or("", |(_, t)| t).to_owned() + "\n");
         }
         let passing = self.rule.examples.iter().filter(|e| e.dialect == dialect && e.expect == Expect::Pass);
-        out.extend(passing.map(|e| e.block.text.clone()));
+        out.extend(passing.map(|e| e.block.text.to_string()));
         out
     }
 
