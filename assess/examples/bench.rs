@@ -5,8 +5,8 @@
 //! policy documents of a folder, `corpus FOLDER` writes the managed policies there.
 
 use plumb_assess::identity::aws::{
-    Caller, Details, Document, Organization, Policies, Policy, Request, World, action_sets::ActionSets,
-    context::Context, data, decide, reach::Evaluator,
+    Admin, Assessed, Caller, Details, Document, Organization, Policies, Policy, Request, World,
+    action_sets::ActionSets, context::Context, data, decide, reach::Evaluator,
 };
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Instant};
@@ -100,10 +100,17 @@ fn account(count: usize) -> Value {
 
 fn assess_file(file: &str) -> Result<(), Box<dyn std::error::Error>> {
     let text = std::fs::read_to_string(file)?;
-    let rows = plumb_assess::identity::aws::assess(&text, None, None)?;
-    let admins = rows.iter().filter(|r| r["admin"] == true).count();
-    let become_admin = rows.iter().filter(|r| r["can_become_admin"] == true && r["admin"] == false).count();
-    let edges = rows.iter().filter(|r| r["from"].is_string()).count();
+    let assessed = Assessed::new(&text, None, None)?;
+    let rows = assessed.rows();
+    // Written, as the command writes them, but to nowhere.
+    let mut sink = std::io::BufWriter::new(std::io::sink());
+    for row in &rows {
+        serde_json::to_writer(&mut sink, row)?;
+    }
+    let standings = &assessed.found.standings;
+    let admins = standings.iter().filter(|s| s.admin != Admin::No).count();
+    let become_admin = standings.iter().filter(|s| s.can_become_admin).count() - admins;
+    let edges = assessed.found.edges.len();
     println!("{admins} administrators, {become_admin} who can become one, {edges} edges; peak {} MB", memory_mb());
     Ok(())
 }

@@ -23,6 +23,9 @@ pub const IDENTITY_KINDS: [&str; 4] = ["aws.iam.user", "aws.iam.group", "aws.iam
 /// The kind that holds the organization's policies.
 pub const ORGANIZATION_KIND: &str = "aws.organizations.organization";
 
+/// The kind that says whether an account is in an organization.
+pub const MEMBERSHIP_KIND: &str = "aws.organizations.account";
+
 /// Who is in an account, what binds them, and what is not known of it.
 #[derive(Debug, Clone, Default)]
 pub struct Principals {
@@ -34,6 +37,8 @@ pub struct Principals {
     pub organization: Organization,
     /// What could not be read.
     pub needs: Vec<Need>,
+    /// Of it, what keeps open whether a guardrail forbids something.
+    pub guardrails: Vec<Need>,
 }
 
 /// Reads the principals of an estate.
@@ -65,7 +70,12 @@ pub fn principals(estate: &Estate) -> Result<Principals, DetailsError> {
         unknown.detail = detail;
         Arc::new(unknown)
     }));
+    let identities = std::mem::take(&mut out.needs);
     organization(estate, &mut out);
+    out.guardrails.clone_from(&out.needs);
+    out.guardrails.sort_by_key(|n| n.describe());
+    out.guardrails.dedup();
+    out.needs.extend(identities);
     out.needs.sort_by_key(|n| n.describe());
     out.needs.dedup();
     Ok(out)
@@ -172,9 +182,17 @@ fn credentials(item: &Item<'_>) -> Option<Credentials> {
 /// The policies of the organization that bind the account.
 fn organization(estate: &Estate, out: &mut Principals) {
     let Some(item) = estate.of(ORGANIZATION_KIND).next() else {
-        // An account that stands alone has no guardrails; one with siblings has some that nobody read.
-        if !estate.organization.is_empty() {
-            out.needs.push(estate.missing(ORGANIZATION_KIND, "the organization's policies"));
+        // An account that stands alone has no guardrails; one with siblings, or one that says it is a member, has some
+        // that nobody read.
+        let member = estate.of(MEMBERSHIP_KIND).next().map(|item| match item.get("organization_id").first_unknown() {
+            Some(unknown) => Err(Arc::clone(unknown)),
+            None => Ok(item.get("organization_id").as_str().is_some_and(|id| !id.is_empty())),
+        });
+        match member {
+            Some(Err(unknown)) => out.needs.push(unknown),
+            Some(Ok(false)) if estate.organization.is_empty() => {}
+            None if estate.organization.is_empty() => {}
+            _ => out.needs.push(estate.missing(ORGANIZATION_KIND, "the organization's policies")),
         }
         return;
     };
@@ -225,8 +243,8 @@ fn ancestors(estate: &Estate, item: &Item<'_>, needs: &mut Vec<Need>) -> BTreeSe
     let holds = |row: &Value, id: &str| {
         row.get("ids").and_then(Value::as_list).unwrap_or_default().iter().any(|i| i.as_str() == Some(id))
     };
-    const ACCOUNTS: [&str; 3] = ["accounts_1", "accounts_2", "accounts_3"];
-    const UNITS: [&str; 2] = ["units_2", "units_3"];
+    const ACCOUNTS: [&str; 5] = ["accounts_1", "accounts_2", "accounts_3", "accounts_4", "accounts_5"];
+    const UNITS: [&str; 4] = ["units_2", "units_3", "units_4", "units_5"];
     for field in ACCOUNTS.iter().chain(&UNITS).chain(&["root_accounts"]) {
         needs.extend(item.get(field).first_unknown().cloned());
     }

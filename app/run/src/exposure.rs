@@ -174,13 +174,20 @@ impl Assessment {
     /// When IAM's answers make no sense.
     pub fn of(estate: Estate, now: Time) -> Result<Self, AnalysisError> {
         let wrong = |error| AnalysisError::Details { account: estate.account.clone(), error };
-        let Principals { details, activity, organization, needs } = principals::principals(&estate).map_err(wrong)?;
+        let Principals { details, activity, organization, needs, guardrails } =
+            principals::principals(&estate).map_err(wrong)?;
         let escalations = escalations(&details, &organization, None);
         let exposures = exposures(&estate);
         let world = paths::world(&estate, details, organization);
         let data = DataClasses::default();
-        let facts =
-            Facts { estate: &estate, exposures: &exposures, world: &world, escalations: &escalations, data: &data };
+        let facts = Facts {
+            estate: &estate,
+            exposures: &exposures,
+            world: &world,
+            escalations: &escalations,
+            data: &data,
+            guardrails: &guardrails,
+        };
         let mut report = paths::paths(&facts);
         report.limits.extend(needs.iter().map(|n| format!("{}: {}", estate.account, n.describe())));
         let ids =

@@ -67,6 +67,10 @@ fn read(document: &Value, accounts: &BTreeSet<String>, notes: &mut Vec<String>) 
     out
 }
 
+/// The fields that say what is in which unit, down to the fifth level, which is the deepest AWS allows.
+const TREE: [&str; 9] =
+    ["units_2", "units_3", "units_4", "units_5", "accounts_1", "accounts_2", "accounts_3", "accounts_4", "accounts_5"];
+
 /// Whose child each account and unit is.
 fn parents(document: &Value, root: Option<&str>) -> BTreeMap<String, String> {
     fn texts(list: Option<&Value>) -> impl Iterator<Item = &str> {
@@ -78,7 +82,7 @@ fn parents(document: &Value, root: Option<&str>) -> BTreeMap<String, String> {
             out.extend(texts(document.get(field)).map(|child| (child.to_owned(), root.to_owned())));
         }
     }
-    for field in ["units_2", "units_3", "accounts_1", "accounts_2", "accounts_3"] {
+    for field in TREE {
         for row in document.get(field).and_then(Value::as_list).unwrap_or_default() {
             let Some(unit) = row.get("unit").and_then(Value::as_str).filter(|u| !u.is_empty()) else { continue };
             out.extend(texts(row.get("ids")).map(|child| (child.to_owned(), unit.to_owned())));

@@ -12,7 +12,7 @@ use plumb_assess::{
     },
     paths::{Edge, Family},
     policy,
-    principals::ORGANIZATION_KIND,
+    principals::{MEMBERSHIP_KIND, ORGANIZATION_KIND},
 };
 use plumb_catalog::{Catalog, Condition, Problem};
 use plumb_evaluate::{
@@ -34,8 +34,15 @@ const NETWORK: &[&str] = &[
     "aws.vpc.subnet",
 ];
 /// Kinds principals are read from, with the organisation's policies.
-const IDENTITY: &[&str] =
-    &["aws.iam.account", "aws.iam.user", "aws.iam.group", "aws.iam.role", "aws.iam.policy", ORGANIZATION_KIND];
+const IDENTITY: &[&str] = &[
+    "aws.iam.account",
+    "aws.iam.user",
+    "aws.iam.group",
+    "aws.iam.role",
+    "aws.iam.policy",
+    MEMBERSHIP_KIND,
+    ORGANIZATION_KIND,
+];
 /// Kinds whose own settings tell how they stand towards the outside, and what attack paths lead over or to.
 const RESOURCES: &[&str] = &[
     "aws.apigateway.rest-api",
@@ -45,6 +52,7 @@ const RESOURCES: &[&str] = &[
     "aws.ec2.account",
     "aws.ec2.ebs-snapshot",
     "aws.ec2.image",
+    "aws.ecr-public.repository",
     "aws.ecr.registry",
     "aws.ecr.repository",
     "aws.ecs.service",
@@ -52,6 +60,7 @@ const RESOURCES: &[&str] = &[
     "aws.efs.file-system",
     "aws.eks.cluster",
     "aws.elbv2.load-balancer",
+    "aws.elbv2.target-group",
     "aws.eventbridge.event-bus",
     "aws.glacier.vault",
     "aws.kinesis.stream",
@@ -59,6 +68,7 @@ const RESOURCES: &[&str] = &[
     "aws.lambda.function",
     "aws.opensearch.domain",
     "aws.backup.vault",
+    "aws.ram.resource-share",
     "aws.rds.cluster",
     "aws.rds.cluster-snapshot",
     "aws.rds.instance",

@@ -76,7 +76,7 @@ fn judge(estate: &Estate, kind: &str, item: &Item<'_>) -> Option<Judged> {
         "aws.s3.bucket" => bucket(estate, item),
         "aws.s3.access-point" => access_point(estate, item),
         "aws.ec2.ebs-snapshot" => snapshot(estate, item),
-        "aws.ec2.image" => image(item),
+        "aws.ec2.image" => image(estate, item),
         "aws.ec2.instance" => instance(estate, item),
         "aws.ec2.network-interface" => return interface(estate, item),
         "aws.lambda.function" => function(estate, item),
@@ -311,21 +311,45 @@ fn snapshot(estate: &Estate, item: &Item<'_>) -> Judged {
     out
 }
 
-fn image(item: &Item<'_>) -> Judged {
+fn image(estate: &Estate, item: &Item<'_>) -> Judged {
     match item.flag("public") {
-        Ok(true) => Judged::sure(
-            Class::InternetAuthenticated,
-            vec![Step::new(item.id(), "public", "anyone with an AWS account may launch it")],
-        ),
-        Ok(false) => Judged::open(
-            Class::CrossAccount,
-            not_asked(
-                "ec2:DescribeImageAttribute",
-                "not public; whether it is shared with named accounts was not asked",
-            ),
-        ),
-        Err(need) => Judged::open(Class::InternetAuthenticated, need),
+        Ok(true) => {
+            return Judged::sure(
+                Class::InternetAuthenticated,
+                vec![Step::new(item.id(), "public", "anyone with an AWS account may launch it")],
+            );
+        }
+        Ok(false) => {}
+        Err(need) => return Judged::open(Class::InternetAuthenticated, need),
     }
+    let permissions = match item.known("launch_permissions") {
+        Ok(value) => value,
+        Err(need) => return Judged::open(Class::CrossAccount, need),
+    };
+    let Some(permissions) = permissions.as_list() else {
+        let need = not_asked(
+            "ec2:DescribeImageAttribute",
+            "not public; whether it is shared with named accounts was not asked",
+        );
+        return Judged::open(Class::CrossAccount, need);
+    };
+    let mut out = Judged::internal();
+    for (i, permission) in permissions.iter().enumerate() {
+        let text = |field: &str| permission.get(field).and_then(Value::as_str).unwrap_or_default();
+        let (account, whole) = (text("user_id"), text("organization"));
+        let who = if whole.is_empty() { format!("account {account}") } else { whole.to_owned() };
+        if account == estate.account || (account.is_empty() && whole.is_empty()) {
+            continue;
+        }
+        let says = format!("{who} may launch it");
+        let step = Step::new(item.id(), format!("launch_permissions[{i}]"), says);
+        let mut one = Judged::sure(Class::CrossAccount, vec![step]);
+        if !account.is_empty() && !estate.organization.contains(account) {
+            one.outside.push(account.to_owned());
+        }
+        out = out.or(one);
+    }
+    out
 }
 
 fn place_of<'a>(item: &Item<'a>, address: &'a str) -> Result<Place<'a>, Need> {

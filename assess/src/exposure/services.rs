@@ -6,6 +6,7 @@ use super::{
     policies,
     resources::{not_asked, reading},
 };
+use crate::identity::aws::arn::{Arn, is_account_id};
 use plumb_model::Value;
 
 /// Kinds judged here.
@@ -15,11 +16,13 @@ pub(super) fn is_judged(kind: &str) -> bool {
         "aws.apigateway.rest-api"
             | "aws.apigatewayv2.api"
             | "aws.cloudfront.distribution"
+            | "aws.ecr-public.repository"
             | "aws.ecs.service"
             | "aws.efs.file-system"
             | "aws.eks.cluster"
             | "aws.elbv2.load-balancer"
             | "aws.opensearch.domain"
+            | "aws.ram.resource-share"
             | "aws.rds.cluster-snapshot"
             | "aws.rds.instance"
             | "aws.rds.snapshot"
@@ -32,6 +35,13 @@ pub(super) fn judge(estate: &Estate, kind: &str, item: &Item<'_>) -> Judged {
         "aws.apigateway.rest-api" => rest_api(estate, item),
         "aws.apigatewayv2.api" => http_api(item),
         "aws.cloudfront.distribution" => distribution(item),
+        "aws.ecr-public.repository" => match item.text("uri") {
+            Ok(_) => {
+                let says = "the public registry serves its images to everyone";
+                Judged::sure(Class::Internet, vec![Step::new(item.id(), "uri", says)])
+            }
+            Err(need) => Judged::open(Class::Internet, need),
+        },
         "aws.ecs.service" => container_service(estate, item),
         // File systems answer in their network only; a policy can let other accounts' clients in.
         "aws.efs.file-system" => match policies::document(item, "policy") {
@@ -41,6 +51,7 @@ pub(super) fn judge(estate: &Estate, kind: &str, item: &Item<'_>) -> Judged {
         "aws.eks.cluster" => cluster(item),
         "aws.elbv2.load-balancer" => load_balancer(estate, item),
         "aws.opensearch.domain" => domain(estate, item),
+        "aws.ram.resource-share" => resource_share(estate, item),
         "aws.rds.snapshot" | "aws.rds.cluster-snapshot" => shared_snapshot(estate, item),
         "aws.rds.instance" | "aws.redshift.cluster" => database(estate, item),
         _ => Judged::internal(),
@@ -371,4 +382,41 @@ fn shared_snapshot(estate: &Estate, item: &Item<'_>) -> Judged {
         Ok(out)
     };
     or_open(judged())
+}
+
+/// A share lets in whom it is associated with: accounts, units, or single principals.
+fn resource_share(estate: &Estate, item: &Item<'_>) -> Judged {
+    let judged = || -> Result<Judged, Need> {
+        let status = item.text("status")?;
+        if !matches!(status, "ACTIVE" | "PENDING") {
+            return Ok(Judged::sure(Class::Internal, vec![Step::new(item.id(), "status", format!("is {status}"))]));
+        }
+        let what: Vec<&str> =
+            item.list("resources")?.iter().filter_map(|r| r.get("arn").and_then(Value::as_str)).collect();
+        let shown = if what.is_empty() { "nothing yet".to_owned() } else { what.join(", ") };
+        let mut out = Judged::internal();
+        for (i, principal) in item.list("principals")?.iter().enumerate() {
+            let text = |name: &str| principal.get(name).and_then(Value::as_str).unwrap_or_default();
+            let id = text("principal");
+            if !matches!(text("state"), "ASSOCIATED" | "ASSOCIATING" | "") {
+                continue;
+            }
+            let arn = Arn::parse(id);
+            let account = if is_account_id(id) { id } else { arn.map(|a| a.account()).unwrap_or_default() };
+            if account == estate.account && arn.is_none_or(|a| a.service() != "organizations") {
+                continue;
+            }
+            // An organization's or unit's ARN names the management account; RAM shares with the own organization only.
+            let whole = arn.is_some_and(|a| a.service() == "organizations");
+            let says = format!("shares {shown} with {id}");
+            let place = format!("principals[{i}]");
+            let mut one = Judged::sure(Class::CrossAccount, vec![Step::new(item.id(), place, says)]);
+            if !whole && is_account_id(account) && !estate.organization.contains(account) {
+                one.outside.push(account.to_owned());
+            }
+            out = out.or(one);
+        }
+        Ok(out)
+    };
+    judged().unwrap_or_else(|need| Judged::open(Class::CrossAccount, need))
 }

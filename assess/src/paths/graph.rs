@@ -2,7 +2,7 @@
 
 use super::{Edge, Goal, MAX_GOALS};
 use crate::{
-    exposure::{Class, Estate, Exposure, Item, Step},
+    exposure::{Class, Estate, Exposure, Item, Need, Step},
     identity::aws::{
         Details, Escalations, Organization, Tri, World,
         document::{Actions, Document, Policy},
@@ -84,6 +84,8 @@ pub struct Facts<'a> {
     pub escalations: &'a Escalations,
     /// Which data matters.
     pub data: &'a DataClasses,
+    /// What is missing to tell whether the organization's policies forbid a step.
+    pub guardrails: &'a [Need],
 }
 
 /// A world of an account's principals with the policies of its buckets, secrets and keys.
@@ -125,16 +127,38 @@ fn edge(from: &str, to: &str, kind: &'static str, cost: u32, because: Vec<Step>)
 pub(crate) fn build(facts: &Facts<'_>) -> Graph {
     let mut graph = Graph::default();
     entries(facts, &mut graph);
+    balancers(facts, &mut graph);
     workloads(facts, &mut graph);
     tasks(facts, &mut graph);
     privileges(facts, &mut graph);
     credentials(facts, &mut graph);
     data(facts, &mut graph);
+    open_guardrails(facts, &mut graph);
     for edges in graph.edges.values_mut() {
         edges.sort_by(|a, b| (&a.to, a.cost, a.kind).cmp(&(&b.to, b.cost, b.kind)));
         edges.dedup_by(|a, b| a.to == b.to && a.kind == b.kind);
     }
     graph
+}
+
+/// What a principal does hangs on guardrails; those that were not read keep the step open.
+fn open_guardrails(facts: &Facts<'_>, graph: &mut Graph) {
+    if facts.guardrails.is_empty() {
+        return;
+    }
+    let open: Vec<String> =
+        facts.guardrails.iter().map(|n| format!("whether a guardrail forbids it: {}", n.describe())).collect();
+    for (from, edges) in &mut graph.edges {
+        if facts.world.details.principal(from).is_none() {
+            continue;
+        }
+        for edge in edges {
+            if edge.depends_on.is_empty() {
+                edge.cost += 3;
+            }
+            edge.depends_on.extend(open.iter().cloned());
+        }
+    }
 }
 
 /// Whether resources of a kind are ways in.
@@ -152,6 +176,8 @@ fn way_in(kind: &str) -> Option<(&'static str, u32)> {
     match kind {
         "aws.ec2.instance" => Some(("NETWORK_REACH", 5)),
         "aws.ecs.service" => Some(("NETWORK_REACH", 5)),
+        // What stands behind it has the weakness, not the balancer.
+        "aws.elbv2.load-balancer" => Some(("NETWORK_REACH", 0)),
         "aws.lambda.function" => Some(("INVOKE", 5)),
         "aws.iam.role" => Some(("CAN_BECOME", 1)),
         _ => None,
@@ -297,8 +323,13 @@ fn admitted(facts: &Facts<'_>, db: &Item<'_>, groups: &[String], vpc: &str) -> O
     if vpc.is_empty() || db.text("vpc_id").ok()? != vpc {
         return None;
     }
-    let port = db.get("port").as_int();
-    for own in db.texts("security_group_ids").ok()? {
+    let step = lets_in(facts, &db.texts("security_group_ids").ok()?, groups, db.get("port").as_int(), "the database");
+    Some(vec![step?])
+}
+
+/// The rule of one of the groups `own` that admits members of `groups`, or some range, to a port.
+fn lets_in(facts: &Facts<'_>, own: &[&str], groups: &[String], port: Option<i64>, to: &str) -> Option<Step> {
+    for own in own {
         let Ok(group) = facts.estate.find("aws.ec2.security-group", "group_id", own) else { continue };
         for (i, rule) in group.list("ingress").ok()?.iter().enumerate() {
             let number = |name: &str| rule.get(name).and_then(plumb_model::Value::as_int);
@@ -313,15 +344,93 @@ fn admitted(facts: &Facts<'_>, db: &Item<'_>, groups: &[String], vpc: &str) -> O
             let by_group = texts("groups").iter().any(|g| groups.iter().any(|own| own == g));
             if covers && (by_group || !texts("cidrs").is_empty()) {
                 let who = if by_group { groups.join(", ") } else { texts("cidrs").join(", ") };
-                return Some(vec![Step::new(
-                    group.id(),
-                    format!("ingress[{i}]"),
-                    format!("admits {who} to the database"),
-                )]);
+                return Some(Step::new(group.id(), format!("ingress[{i}]"), format!("admits {who} to {to}")));
             }
         }
     }
     None
+}
+
+/// What load balancers send requests on to: instances, functions, container services, balancers behind balancers.
+fn balancers(facts: &Facts<'_>, graph: &mut Graph) {
+    let estate = facts.estate;
+    for group in estate.of("aws.elbv2.target-group") {
+        let Ok(balancers) = group.texts("load_balancer_arns") else { continue };
+        // What is registered: the resource, its security groups, and the port it is asked on.
+        let mut behind: Vec<(Item<'_>, Vec<&str>, Option<i64>, Step)> = Vec::new();
+        for (i, target) in group.list("targets").unwrap_or_default().iter().enumerate() {
+            let text = |name: &str| target.get(name).and_then(plumb_model::Value::as_str).unwrap_or_default();
+            let id = text("target");
+            if id.is_empty() || matches!(text("state"), "draining" | "unused") {
+                continue;
+            }
+            let port = target.get("port").and_then(plumb_model::Value::as_int);
+            let step = Step::new(group.id(), format!("targets[{i}]"), format!("sends requests on to {id}"));
+            for kind in ["aws.ec2.instance", "aws.lambda.function", "aws.elbv2.load-balancer"] {
+                let is = |item: &Item<'_>| match kind {
+                    "aws.ec2.instance" => {
+                        item.text("instance_id").is_ok_and(|t| t == id) || has_address(estate, item, id)
+                    }
+                    _ => item.id() == id || id.strip_prefix(item.id()).is_some_and(|rest| rest.starts_with(':')),
+                };
+                if let Some(found) = estate.of(kind).find(is) {
+                    let field = if kind == "aws.ec2.instance" { "group_ids" } else { "security_group_ids" };
+                    let own = found.texts(field).unwrap_or_default();
+                    let own = if kind == "aws.lambda.function" { Vec::new() } else { own };
+                    behind.push((found, own, port, step.clone()));
+                }
+            }
+        }
+        for service in estate.of("aws.ecs.service") {
+            if service.texts("target_group_arns").is_ok_and(|arns| arns.contains(&group.id())) {
+                let says = format!("its tasks answer what {} sends on", group.resource.name);
+                let step = Step::new(service.id(), "target_group_arns", says);
+                let own = service.texts("security_group_ids").unwrap_or_default();
+                behind.push((service, own, None, step));
+            }
+        }
+        for balancer in estate.of("aws.elbv2.load-balancer").filter(|b| balancers.contains(&b.id())) {
+            let groups: Vec<String> =
+                balancer.texts("security_group_ids").unwrap_or_default().into_iter().map(str::to_owned).collect();
+            for (target, own, port, step) in &behind {
+                let mut because = vec![
+                    Step::new(
+                        group.id(),
+                        "load_balancer_arns",
+                        format!("takes requests from {}", balancer.resource.name),
+                    ),
+                    step.clone(),
+                ];
+                let mut open = Vec::new();
+                if !own.is_empty() {
+                    match lets_in(facts, own, &groups, *port, &target.resource.name) {
+                        Some(step) => because.push(step),
+                        // Groups that were read and admit nobody keep the balancer out.
+                        None if own.iter().all(|g| estate.find("aws.ec2.security-group", "group_id", g).is_ok()) => {
+                            continue;
+                        }
+                        None => open.push(format!("whether {} admits the balancer", own.join(", "))),
+                    }
+                }
+                let (kind, cost) = match target.kind.id.as_str() {
+                    "aws.elbv2.load-balancer" => ("NETWORK_REACH", 0),
+                    "aws.lambda.function" => ("INVOKE", 5),
+                    _ => ("NETWORK_REACH", 5),
+                };
+                let cost = cost + 3 * u32::from(!open.is_empty());
+                let on = edge(balancer.id(), target.id(), kind, cost, because);
+                graph.add(Edge { depends_on: open, ..on });
+            }
+        }
+    }
+}
+
+/// Whether one of an instance's interfaces has a private address.
+fn has_address(estate: &Estate, instance: &Item<'_>, address: &str) -> bool {
+    let Ok(id) = instance.text("instance_id") else { return false };
+    let own = |i: &Item<'_>| i.text("instance_id").is_ok_and(|t| !t.is_empty() && t == id);
+    address.parse::<std::net::IpAddr>().is_ok()
+        && estate.of("aws.ec2.network-interface").filter(own).any(|i| i.text("private_ip").is_ok_and(|a| a == address))
 }
 
 /// What principals can become.

@@ -13,4 +13,5 @@ mod path_laws;
 mod paths;
 mod properties;
 mod services;
+mod traps;
 mod world;

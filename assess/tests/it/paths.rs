@@ -2,7 +2,7 @@
 
 use super::exposure::{Given, OWN, bastion, estate};
 use plumb_assess::{
-    exposure::exposures,
+    exposure::{Need, exposures},
     identity::aws::{Details, Organization, escalations},
     paths::{self, DataClasses, Facts, Report, dot, svg},
 };
@@ -19,6 +19,11 @@ pub(crate) fn role(name: &str, trust: Json, statement: Json) -> Json {
 }
 
 pub(crate) fn find(resources: &[Given], roles: &[Json]) -> Report {
+    find_under(resources, roles, &[])
+}
+
+/// The same where what `guardrails` say is missing to tell what the organization forbids.
+fn find_under(resources: &[Given], roles: &[Json], guardrails: &[Need]) -> Report {
     let mut resources = resources.to_vec();
     resources.push(("aws.s3.account", "acct", json!({})));
     for r in roles {
@@ -37,6 +42,7 @@ pub(crate) fn find(resources: &[Given], roles: &[Json]) -> Report {
         world: &world,
         escalations: &found,
         data: &DataClasses::default(),
+        guardrails,
     })
 }
 
@@ -98,6 +104,66 @@ fn no_path_without_every_link() {
     none(&world(&|w| w[4].2["policy"] = denied.clone()), reader());
 }
 
+/// The bastion without a public address, behind a load balancer with one.
+fn balanced() -> Vec<Given> {
+    let mut world = bastion();
+    world[0].2["public_address"] = json!("");
+    let mut inner = world[0].2["group_ids"].clone();
+    inner[0] = json!("sg-inner");
+    world[0].2["group_ids"] = inner;
+    let lb = "arn:aws:elasticloadbalancing:us-east-1:111111111111:loadbalancer/app/web/1";
+    let group = "arn:aws:elasticloadbalancing:us-east-1:111111111111:targetgroup/web/1";
+    world.push((
+        "aws.elbv2.load-balancer",
+        lb,
+        json!({"internal": false, "subnet_ids": ["subnet-1"],
+        "security_group_ids": ["sg-1"], "listeners": [{"port": 22, "protocol": "TCP"}]}),
+    ));
+    world.push((
+        "aws.elbv2.target-group",
+        group,
+        json!({"port": 8080, "load_balancer_arns": [lb],
+        "targets": [{"target": "i-1", "port": 8080, "state": "healthy"}]}),
+    ));
+    world.push((
+        "aws.ec2.security-group",
+        "sg-inner",
+        json!({"group_id": "sg-inner",
+        "ingress": [{"protocol": "tcp", "from_port": 8080, "to_port": 8080, "groups": ["sg-1"]}]}),
+    ));
+    world.push(pii());
+    world.push(("aws.vpc.subnet", "subnet-1", json!({"subnet_id": "subnet-1", "vpc_id": "vpc-1"})));
+    world
+}
+
+#[test]
+fn through_a_load_balancer_to_what_stands_behind_it() {
+    let report = find(&balanced(), &[reader()]);
+    let family = report.families.first().expect("a path");
+    let kinds: Vec<&str> = family.steps.iter().map(|s| s.kind).collect();
+    assert_eq!(kinds, ["NETWORK_REACH", "NETWORK_REACH", "CODE_AS", "DATA"], "{family:#?}");
+    assert!(family.certain);
+    let fields: Vec<&str> = family.steps[1].because.iter().map(|s| s.field.as_str()).collect();
+    assert_eq!(fields, ["load_balancer_arns", "targets[0]", "ingress[0]"]);
+    type Change = fn(&mut Vec<Given>);
+    let spoils: [(&str, Change); 5] = [
+        ("another balancer", |w| w[5].2["load_balancer_arns"] = json!(["arn:other"])),
+        ("nothing registered", |w| w[5].2["targets"] = json!([])),
+        ("no longer in use", |w| w[5].2["targets"][0]["state"] = json!("draining")),
+        ("another port", |w| w[5].2["targets"][0]["port"] = json!(9090)),
+        ("another group is admitted", |w| w[6].2["ingress"][0]["groups"] = json!(["sg-9"])),
+    ];
+    for (what, spoil) in spoils {
+        let mut world = balanced();
+        spoil(&mut world);
+        assert!(find(&world, &[reader()]).families.is_empty(), "{what}");
+    }
+    let mut unread = balanced();
+    unread.retain(|g| g.1 != "sg-inner");
+    let report = find(&unread, &[reader()]);
+    assert!(report.families.first().is_some_and(|f| !f.certain), "{report:#?}");
+}
+
 #[test]
 fn from_an_outside_account_to_administration() {
     let trust = json!({"Effect": "Allow", "Principal": {"AWS": "999999999999"}, "Action": "sts:AssumeRole"});
@@ -134,6 +200,22 @@ fn a_path_on_an_unknown_condition_is_not_certain() {
     let report = find(&world, &[role("app", ec2(), statement)]);
     let family = report.families.first().expect("an uncertain path");
     assert!(!family.certain && family.severity == "high");
+}
+
+#[test]
+fn a_path_under_guardrails_nobody_read_is_not_certain() {
+    let mut world = bastion();
+    world.push(pii());
+    let before = find(&world, &[reader()]);
+    assert!(before.families.iter().all(|f| f.certain));
+    let need = Need::new(plumb_model::Unknown::new(plumb_model::Reason::NotAsked, "organizations:ListPolicies"));
+    let report = find_under(&world, &[reader()], &[need]);
+    assert_eq!(report.families.len(), before.families.len());
+    let family = report.families.first().expect("a path");
+    assert!(!family.certain);
+    let (last, first) = (family.steps.last().expect("steps"), family.steps.first().expect("steps"));
+    assert!(last.depends_on.iter().any(|d| d.contains("organizations:ListPolicies")), "{last:?}");
+    assert!(first.depends_on.is_empty(), "the network knows no guardrails: {first:?}");
 }
 
 #[test]

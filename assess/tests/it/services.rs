@@ -164,3 +164,28 @@ fn access_points_answer_when_the_bucket_lets_them() {
     check(&[account.clone(), bucket(Json::Null), point("Internet")], "it", Class::Internal, None);
     check(&[account, point("Internet")], "it", Class::Unknown, Some(Class::Internet));
 }
+
+#[test]
+fn shares_and_registries() {
+    let base = json!({"resources": [{"arn": "arn:aws:ec2:us-east-1:111111111111:subnet/s"}], "principals": []});
+    let kind = "aws.ram.resource-share";
+    let with = |id: &str| json!({"principals": [{"principal": id, "state": "ASSOCIATED"}]});
+    is(kind, &base, json!({}), Class::Internal, None);
+    is(kind, &base, with("222222222222"), Class::CrossAccount, None);
+    is(kind, &base, with("999999999999"), Class::CrossAccount, None);
+    is(kind, &base, with("arn:aws:organizations::111111111111:ou/o-1/ou-1"), Class::CrossAccount, None);
+    is(kind, &base, with("arn:aws:iam::111111111111:role/r"), Class::Internal, None);
+    is(kind, &base, json!({"principals": [{"principal": "999999999999", "state": "FAILED"}]}), Class::Internal, None);
+    let mut gone = with("999999999999");
+    gone["status"] = json!("DELETED");
+    is(kind, &base, gone, Class::Internal, None);
+    is(kind, &base, json!({"principals": "?"}), Class::Unknown, Some(Class::CrossAccount));
+    is("aws.ecr-public.repository", &json!({"uri": "public.ecr.aws/x/y"}), json!({}), Class::Internet, None);
+    let image = json!({"public": false, "launch_permissions": []});
+    let kind = "aws.ec2.image";
+    is(kind, &image, json!({}), Class::Internal, None);
+    is(kind, &image, json!({"public": true}), Class::InternetAuthenticated, None);
+    is(kind, &image, json!({"launch_permissions": [{"user_id": "999999999999"}]}), Class::CrossAccount, None);
+    is(kind, &image, json!({"launch_permissions": [{"user_id": "111111111111"}]}), Class::Internal, None);
+    is(kind, &image, json!({"launch_permissions": "?"}), Class::Unknown, Some(Class::CrossAccount));
+}

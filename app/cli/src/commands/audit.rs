@@ -103,6 +103,7 @@ pub fn scan_ended(
     if !outcome.interrupted {
         super::score::keep_run(record, catalog, outcome.scan)?;
     }
+    govern::keep_trend(record, catalog, context::now())?;
     Ok(())
 }
 

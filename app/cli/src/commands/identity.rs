@@ -8,7 +8,7 @@ use crate::{
 };
 use clap::Args;
 use plumb_assess::identity::aws::{
-    Document, World, assess, can_line,
+    Assessed, Document, Row, World, can_line,
     decide::{Because, Residual},
     document::Effect,
     escalations,
@@ -317,27 +317,20 @@ pub fn assess_files(globals: &Globals, args: AssessArgs) -> Result<u8, Failure> 
     let read = |path: &Option<PathBuf>| path.as_deref().map(read_text).transpose();
     let details = read_text(&args.authorization_details)?;
     let (resources, org) = (read(&args.resources)?, read(&args.org)?);
-    let rows = assess(&details, resources.as_deref(), org.as_deref()).map_err(|e| Failure::usage(e.to_string()))?;
-    let text = |v: &Json, name: &str| v.get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
-    out::rows(globals, &rows, &["from", "is", "method", "to"], |v| {
-        if v.get("arn").is_some() {
-            let flag = |name: &str| v.get(name).and_then(Json::as_bool).unwrap_or_default();
-            let standing = match (flag("admin"), flag("can_become_admin")) {
+    let assessed = Assessed::new(&details, resources.as_deref(), org.as_deref());
+    let assessed = assessed.map_err(|e| Failure::usage(e.to_string()))?;
+    out::rows(globals, &assessed.rows(), &["from", "is", "method", "to"], |row| match row {
+        Row::Principal(p) => {
+            let standing = match (p.admin, p.can_become_admin) {
                 (true, _) => "administrator",
                 (false, true) => "can become administrator",
                 _ => "",
             };
-            let steps: Vec<Json> = v.get("steps").and_then(Json::as_array).cloned().unwrap_or_default();
-            let last = steps.last().map(|s| text(s, "target")).unwrap_or_default();
-            vec![
-                text(v, "arn"),
-                standing.into(),
-                steps.iter().map(|s| text(s, "method")).collect::<Vec<_>>().join(" > "),
-                last,
-            ]
-        } else {
-            vec![text(v, "from"), text(v, "kind"), text(v, "method"), text(v, "to")]
+            let steps = p.steps.iter().map(|s| s.method).collect::<Vec<_>>().join(" > ");
+            let last = p.steps.last().map(|s| s.target.clone()).unwrap_or_default();
+            vec![p.arn.into(), standing.into(), steps, last]
         }
+        Row::Edge(edge) => vec![edge.from.clone(), edge.kind.into(), edge.method.into(), edge.to.clone()],
     })?;
     Ok(0)
 }

@@ -12,12 +12,25 @@ pub struct Arn<'a> {
 impl<'a> Arn<'a> {
     /// Splits `text`; none when it has fewer than six parts or does not begin with `arn`.
     pub fn parse(text: &'a str) -> Option<Self> {
-        let mut parts = [""; 6];
-        let mut pieces = text.splitn(6, ':');
-        for part in &mut parts {
-            *part = pieces.next()?;
+        // Asked for every comparison: one walk over the bytes.
+        let rest = text.strip_prefix("arn:")?;
+        let mut parts = ["arn", "", "", "", "", ""];
+        let mut from = 0;
+        let mut next = 1;
+        for (at, byte) in rest.bytes().enumerate() {
+            if byte == b':' {
+                *parts.get_mut(next)? = rest.get(from..at)?;
+                (from, next) = (at + 1, next + 1);
+                if next == 5 {
+                    break;
+                }
+            }
         }
-        (parts[0] == "arn").then_some(Self { parts })
+        if next < 5 {
+            return None;
+        }
+        parts[5] = rest.get(from..)?;
+        Some(Self { parts })
     }
 
     /// `aws`, `aws-cn`, `aws-us-gov`, …
@@ -54,4 +67,20 @@ impl<'a> Arn<'a> {
 /// Whether `text` is a twelve-digit account id.
 pub fn is_account_id(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Arn;
+
+    #[test]
+    fn six_parts_and_whatever_follows() {
+        let parts = |text| Arn::parse(text).map(|a| a.parts);
+        assert_eq!(parts("arn:aws:s3:::b/k:v"), Some(["arn", "aws", "s3", "", "", "b/k:v"]));
+        assert_eq!(parts("arn:aws:sqs:eu-west-1:1:"), Some(["arn", "aws", "sqs", "eu-west-1", "1", ""]));
+        assert_eq!(parts("arn:aws:lambda:r:1:function:f:1"), Some(["arn", "aws", "lambda", "r", "1", "function:f:1"]));
+        for text in ["", "arn", "arn:aws:s3::", "ARN:aws:s3:::b", "xarn:aws:s3:::b", "*"] {
+            assert_eq!(parts(text), None, "{text}");
+        }
+    }
 }

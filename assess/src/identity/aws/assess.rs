@@ -3,7 +3,7 @@
 use super::{
     batch::levels,
     details::{Details, DetailsError, Kind},
-    escalate::{Admin, Chain, Escalations, Organization, escalations},
+    escalate::{Admin, Chain, Edge, Escalations, Organization, Step, escalations},
     workloads::{Inventory, ResourcesError},
 };
 use serde_json::{Value as Json, json};
@@ -61,36 +61,83 @@ impl Organization {
     }
 }
 
-/// Assesses accounts: one object for each principal, then one for each escalation edge.
-///
-/// * `details`: the answer of `iam:GetAccountAuthorizationDetails`, or a list of its pages;
-/// * `resources`: what exists, a list of `{type, name, attrs}` in Terraform's types and attribute names. Without it
-///   a role that trusts a service is taken to be in use there, and the edge says so in `assumes`;
-/// * `org`: the organization's policies, see [`Organization::parse`].
-///
-/// A principal: `{arn, type, admin, can_become_admin, steps: [{method, target, kind}], methods, unread}`; `steps` is
-/// the shortest way to administration, `methods` every method that begins one. An edge: `{from, to, method, kind,
-/// because, assumes, leads_to_admin}`. Method ids are those of `privesc_methods.jsonl`.
-pub fn assess(details: &str, resources: Option<&str>, org: Option<&str>) -> Result<Vec<Json>, AssessError> {
-    let details = Details::parse(details)?;
-    let inventory = resources.map(Inventory::parse).transpose()?;
-    let organization = org.map(Organization::parse).transpose()?.unwrap_or_default();
-    let found = escalations(&details, &organization, inventory.as_ref());
-    Ok(report(&details, &found))
+/// Accounts that were assessed.
+#[derive(Debug)]
+pub struct Assessed {
+    /// The accounts.
+    pub details: Details,
+    /// Who can become whom.
+    pub found: Escalations,
 }
 
-/// The objects of [`assess`] from its parts.
-pub fn report(details: &Details, found: &Escalations) -> Vec<Json> {
-    let principals = details.principals.iter().zip(&found.standings).map(|(principal, standing)| {
-        json!({
-            "arn": principal.arn,
-            "type": if principal.kind == Kind::User { "user" } else { "role" },
-            "admin": standing.admin != Admin::No,
-            "can_become_admin": standing.can_become_admin,
-            "steps": standing.steps,
-            "methods": standing.methods,
-            "unread": principal.unread,
-        })
-    });
-    principals.chain(found.edges.iter().map(|edge| json!(edge))).collect()
+/// One object of the answer: a principal, or an edge.
+#[derive(Debug, serde::Serialize)]
+#[serde(untagged)]
+pub enum Row<'a> {
+    /// A principal and where it stands.
+    Principal(PrincipalRow<'a>),
+    /// A step it can take.
+    Edge(&'a Edge),
+}
+
+/// A principal and where it stands.
+#[derive(Debug, serde::Serialize)]
+pub struct PrincipalRow<'a> {
+    /// Its ARN.
+    pub arn: &'a str,
+    /// `user` or `role`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// Whether it is an administrator.
+    pub admin: bool,
+    /// Whether it is one or can become one.
+    pub can_become_admin: bool,
+    /// The shortest way to administration.
+    pub steps: &'a [Step],
+    /// Every method that begins a way.
+    pub methods: &'a [&'static str],
+    /// Managed policies of it that could not be read.
+    pub unread: &'a [String],
+}
+
+impl Assessed {
+    /// Assesses accounts.
+    ///
+    /// * `details`: the answer of `iam:GetAccountAuthorizationDetails`, or a list of its pages;
+    /// * `resources`: what exists, a list of `{type, name, attrs}` in Terraform's types and attribute names. Without it
+    ///   a role that trusts a service is taken to be in use there, and the edge says so in `assumes`;
+    /// * `org`: the organization's policies, see [`Organization::parse`].
+    pub fn new(details: &str, resources: Option<&str>, org: Option<&str>) -> Result<Self, AssessError> {
+        let details = Details::parse(details)?;
+        let inventory = resources.map(Inventory::parse).transpose()?;
+        let organization = org.map(Organization::parse).transpose()?.unwrap_or_default();
+        let found = escalations(&details, &organization, inventory.as_ref());
+        Ok(Self { details, found })
+    }
+
+    /// One row for each principal, then one for each escalation edge.
+    ///
+    /// A principal: `{arn, type, admin, can_become_admin, steps: [{method, target, kind}], methods, unread}`; `steps` is
+    /// the shortest way to administration, `methods` every method that begins one. An edge: `{from, to, method, kind,
+    /// because, assumes, leads_to_admin}`. Method ids are those of `privesc_methods.jsonl`.
+    pub fn rows(&self) -> Vec<Row<'_>> {
+        let principals = self.details.principals.iter().zip(&self.found.standings).map(|(principal, standing)| {
+            Row::Principal(PrincipalRow {
+                arn: &principal.arn,
+                kind: if principal.kind == Kind::User { "user" } else { "role" },
+                admin: standing.admin != Admin::No,
+                can_become_admin: standing.can_become_admin,
+                steps: &standing.steps,
+                methods: &standing.methods,
+                unread: &principal.unread,
+            })
+        });
+        principals.chain(self.found.edges.iter().map(Row::Edge)).collect()
+    }
+}
+
+/// The rows of [`Assessed`] as JSON.
+pub fn assess(details: &str, resources: Option<&str>, org: Option<&str>) -> Result<Vec<Json>, AssessError> {
+    let assessed = Assessed::new(details, resources, org)?;
+    Ok(assessed.rows().iter().map(|row| json!(row)).collect())
 }

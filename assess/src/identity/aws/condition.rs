@@ -148,6 +148,8 @@ impl Condition {
             return Tri::from(self.compiled.iter().any(|v| matches!(v, Value::Truth(want) if *want == absent)));
         }
         let values = match looked {
+            // Wherever the request comes from, its address lies in the whole internet.
+            Looked::Unknown if !self.negated && self.spans_everything() => return Tri::Yes,
             Looked::Unknown => return Tri::Maybe,
             Looked::Chosen => return Tri::from(helps),
             Looked::Absent => &[][..],
@@ -167,6 +169,12 @@ impl Condition {
             (Quantifier::All, _) => values.iter().fold(Tri::Yes, |all, v| all.and(self.one(v, context))),
             (Quantifier::Any, _) => values.iter().fold(Tri::No, |any, v| any.or(self.one(v, context))),
         }
+    }
+
+    /// Whether it names every IPv4 address, of which a caller can use one.
+    fn spans_everything(&self) -> bool {
+        self.operator == Operator::IpAddress
+            && self.compiled.iter().any(|v| matches!(v, Value::Network(a, 0) if a.is_ipv4()))
     }
 
     /// The condition on one value of the request.

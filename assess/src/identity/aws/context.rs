@@ -1,5 +1,7 @@
 //! The request context: condition keys and their values, with room for what is not known.
 
+use super::data::{self, Action};
+
 /// What is known of one condition key in a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fact {
@@ -18,18 +20,31 @@ pub enum Fact {
 pub struct Context {
     entries: Vec<(Box<str>, Fact)>,
     rest: fn(&str) -> Fact,
+    /// The action asked about: what its request cannot carry, the caller cannot choose.
+    action: Option<&'static Action>,
 }
 
 impl Default for Context {
     fn default() -> Self {
-        Self { entries: Vec::new(), rest: |_| Fact::Absent }
+        Self { entries: Vec::new(), rest: |_| Fact::Absent, action: None }
     }
 }
 
 impl Context {
     /// A context in which a key nobody set is whatever `rest` says of its lower-case name.
     pub fn with_rest(rest: fn(&str) -> Fact) -> Self {
-        Self { entries: Vec::new(), rest }
+        Self { entries: Vec::new(), rest, action: None }
+    }
+
+    /// Changes what a key nobody set is.
+    pub(crate) fn otherwise(&mut self, rest: fn(&str) -> Fact) {
+        self.rest = rest;
+    }
+
+    /// Says which action is asked about (lower case): keys its request does not carry are absent then instead of the
+    /// caller's choice.
+    pub(crate) fn asks(&mut self, lower: &str) {
+        self.action = data::actions().find(lower);
     }
 
     /// Sets a key to values, replacing what was there.
@@ -76,6 +91,7 @@ impl Context {
             None => match (self.rest)(lower) {
                 Fact::Values(_) | Fact::Absent => Looked::Absent,
                 Fact::Unknown => Looked::Unknown,
+                Fact::Chosen if self.action.is_some_and(|action| !carries(action, lower)) => Looked::Absent,
                 Fact::Chosen => Looked::Chosen,
             },
         }
@@ -101,6 +117,24 @@ impl Context {
     pub fn keys(&self) -> impl Iterator<Item = &str> + '_ {
         self.entries.iter().map(|(key, _)| key.as_ref())
     }
+}
+
+/// Whether requests for an action carry a key (lower case), as far as the Service Authorization Reference says.
+fn carries(action: &Action, lower: &str) -> bool {
+    // Global keys are in every request, but for those of tags the request brings along.
+    if lower.starts_with("aws:") && !lower.starts_with("aws:requesttag/") && lower != "aws:tagkeys" {
+        return true;
+    }
+    let service = action.lower.split(':').next().unwrap_or_default();
+    // The reference lists keys of access points and of objects in other places than where requests carry them.
+    if service == "s3" && lower.starts_with("s3:") {
+        return true;
+    }
+    let names = |listed: &str| match listed.split_once(['$', '<']) {
+        Some((family, _)) => lower.get(..family.len()).is_some_and(|start| start.eq_ignore_ascii_case(family)),
+        None => listed.eq_ignore_ascii_case(lower),
+    };
+    action.keys.iter().any(|k| names(k))
 }
 
 /// A borrowed [`Fact`].

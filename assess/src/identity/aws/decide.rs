@@ -56,6 +56,13 @@ impl Request {
             }
         }
         derive(&caller, &account, &mut context);
+        // What two services say of the accounts under names of their own.
+        if action.get(..4).is_some_and(|s| s.eq_ignore_ascii_case("kms:")) && caller.is_identity() {
+            context.fill("kms:calleraccount", &caller.account);
+        }
+        if action.get(..3).is_some_and(|s| s.eq_ignore_ascii_case("s3:")) && !account.is_empty() {
+            context.fill("s3:resourceaccount", &account);
+        }
         Self {
             caller,
             action: action.to_ascii_lowercase().into(),

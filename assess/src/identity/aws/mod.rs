@@ -27,12 +27,12 @@ pub mod tri;
 pub mod workloads;
 pub mod world;
 
-pub use assess::{AssessError, assess, report};
+pub use assess::{AssessError, Assessed, PrincipalRow, Row, assess};
 pub use batch::can_line;
 pub use decide::{Decision, Grant, Level, Outcome, Policies, Request, Unread, decide};
 pub use details::Details;
 pub use document::{Document, Policy};
-pub use escalate::{Chain, Escalations, Organization, escalations};
+pub use escalate::{Admin, Chain, Escalations, Organization, escalations};
 pub use principal::{Caller, CallerKind};
 pub use tri::Tri;
 pub use workloads::Inventory;

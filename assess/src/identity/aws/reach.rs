@@ -185,9 +185,22 @@ struct Who {
 
 fn is_personal(condition: &Condition) -> bool {
     let key = condition.key.as_ref();
-    matches!(key, "aws:principalarn" | "aws:userid" | "aws:username" | "aws:principaltype" | "aws:principalaccount")
-        || key.starts_with("aws:principaltag/")
+    matches!(
+        key,
+        "aws:principalarn"
+            | "aws:userid"
+            | "kms:calleraccount"
+            | "aws:username"
+            | "aws:principaltype"
+            | "aws:principalaccount"
+    ) || key.starts_with("aws:principaltag/")
         || condition.values.iter().any(|v| v.contains("${"))
+}
+
+fn owned_by(context: &mut Context, account: &str) {
+    for key in ["aws:resourceaccount", "s3:resourceaccount"] {
+        context.set(key, [account]);
+    }
 }
 
 fn has_variables(statement: &Statement) -> bool {
@@ -300,7 +313,7 @@ impl<'w> Evaluator<'w> {
             let Some(text) = self.resources.get(at) else { continue };
             let Some(policy) = self.world.resource_policy(text).cloned() else { continue };
             let owner = self.world.owner_of(text).unwrap_or_default();
-            context.set("aws:resourceaccount", [owner.as_str()]);
+            owned_by(&mut context, &owner);
             let resource = ResourceText::from(text.as_ref());
             let at = u32::try_from(at).unwrap_or(u32::MAX);
             for (index, statement) in policy.document.statements.iter().enumerate() {
@@ -465,7 +478,7 @@ impl<'w> Evaluator<'w> {
         }
         let Some(text) = self.resources.get(s.at as usize) else { return 0 };
         let mut context = context.clone();
-        context.set("aws:resourceaccount", [self.world.owner_of(text).unwrap_or_default()]);
+        owned_by(&mut context, &self.world.owner_of(text).unwrap_or_default());
         let resource = ResourceText::from(text.as_ref());
         let mut holds = statement.resources.as_ref().map_or(Tri::Yes, |r| r.matches(&resource, &context));
         for condition in &statement.conditions {
@@ -558,7 +571,7 @@ impl<'w> Evaluator<'w> {
             return Vec::new();
         };
         let mut context = self.context(principal);
-        context.set("aws:resourceaccount", [&*account]);
+        owned_by(&mut context, &account);
         let who = Who { caller: caller(principal), bounded: principal.boundary.is_some(), context };
         let mut out = Vec::new();
         let identity: Vec<&Arc<Policy>> = principal.attachments.iter().map(|a| &a.policy).collect();

@@ -243,7 +243,9 @@ impl World {
         if unread.resource {
             // Whose it is decides whether identity policies alone suffice; nobody said.
             request.resource_account = "".into();
-            request.context.put("aws:resourceaccount", super::context::Fact::Unknown);
+            for key in ["aws:resourceaccount", "s3:resourceaccount"] {
+                request.context.put(key, super::context::Fact::Unknown);
+            }
         }
         let member = known.is_some();
         decide(

@@ -12,7 +12,7 @@ use super::super::{
     principal::{Caller, CallerKind},
     tri::Tri,
 };
-use std::{collections::BTreeMap, rc::Rc, sync::Arc};
+use std::{cell::Cell, collections::BTreeMap, rc::Rc, sync::Arc};
 
 /// What holds for every request in the account.
 #[derive(Debug, Clone, Default)]
@@ -93,10 +93,67 @@ pub(crate) struct Actor {
     pub boundary_arn: Option<String>,
     pub unread: Unread,
     pub context: Context,
-    /// Actions some Allow statement names, whatever the resource and condition.
+    /// Actions some Allow statement names, whatever the resource and condition, and nothing denies outright.
     pub may: Rc<Bits>,
+    /// What the organization lets through for some resource.
+    pub through: Rc<Bits>,
     /// Steps from the principal as it is.
     pub depth: u8,
+    /// The last request asked: the next one often differs in the resource alone.
+    probe: Probe,
+}
+
+/// A request kept for the next question.
+#[derive(Default)]
+struct Probe(Cell<Option<Box<Asked>>>);
+
+impl std::fmt::Debug for Probe {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Probe")
+    }
+}
+
+struct Asked {
+    request: Request,
+    extra: Vec<(Box<str>, Fact)>,
+}
+
+impl Clone for Probe {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+/// The actions that every level of guardrails lets through for some resource and context.
+pub(crate) fn let_through(levels: &[Level], sets: &mut ActionSets) -> Rc<Bits> {
+    let mut through = Bits::full(data::actions().len());
+    for level in levels {
+        through.intersect(&mentioned(&level.policies, sets));
+        denied_outright(&level.policies, sets, &mut through);
+    }
+    Rc::new(through)
+}
+
+/// The actions some Allow statement names.
+fn mentioned(policies: &[Arc<Policy>], sets: &mut ActionSets) -> Bits {
+    let mut out = Bits::empty(data::actions().len());
+    let statements = policies.iter().flat_map(|p| p.document.statements.iter());
+    statements.filter(|s| s.effect == Effect::Allow).for_each(|s| out.union(&sets.of(&s.actions)));
+    out
+}
+
+/// Takes out what a Deny without conditions forbids everywhere.
+fn denied_outright(policies: &[Arc<Policy>], sets: &mut ActionSets, from: &mut Bits) {
+    for statement in policies.iter().flat_map(|p| p.document.statements.iter()) {
+        let everywhere = statement.resources.as_ref().is_none_or(|r| r.is_everything());
+        if statement.effect == Effect::Deny
+            && everywhere
+            && statement.conditions.is_empty()
+            && statement.principals.is_none()
+        {
+            from.subtract(&sets.of(&statement.actions));
+        }
+    }
 }
 
 /// What a key nobody set is, for a caller who tries everything: requests are its own to shape, the network it comes
@@ -107,13 +164,26 @@ pub(crate) fn open(lower: &str) -> Fact {
         "aws:requestedregion",
         "aws:useragent",
         "aws:referer",
-        "aws:sourceidentity",
         "sts:rolesessionname",
         "sts:sourceidentity",
         "sts:transitivetagkeys",
         "sts:durationseconds",
         "iam:awsservicename",
         "iam:associatedresourcearn",
+    ];
+    // What the called service, the resource or the way there fixes.
+    const FIXED: &[&str] = &[
+        "kms:viaservice",
+        "kms:granteeprincipal",
+        "lambda:functionurlauthtype",
+        "lambda:invokedviafunctionurl",
+        "lambda:sourcefunctionarn",
+        "s3:accessgrantsinstancearn",
+        "s3:accesspointnetworkorigin",
+        "s3:dataaccesspointaccount",
+        "s3:dataaccesspointarn",
+        "ssm:sourceinstancearn",
+        "ec2:sourceinstancearn",
     ];
     const ABSENT: &[&str] = &[
         "aws:calledvia",
@@ -137,6 +207,9 @@ pub(crate) fn open(lower: &str) -> Fact {
     {
         return Fact::Absent;
     }
+    if FIXED.contains(&lower) {
+        return Fact::Unknown;
+    }
     if lower.starts_with("aws:") || lower.starts_with("sts:") || lower.starts_with("saml:") || lower.starts_with("iam:")
     {
         return Fact::Unknown;
@@ -149,17 +222,41 @@ pub(crate) fn open(lower: &str) -> Fact {
     Fact::Chosen
 }
 
+/// Actions of services without regions.
+fn is_global(action: &str) -> bool {
+    action.starts_with("iam:") || action.starts_with("organizations:")
+}
+
+/// Whether a policy looks at what a session is given when it begins.
+fn asks_for_tags(policy: &Policy) -> bool {
+    let mut conditions = policy.document.statements.iter().flat_map(|s| s.conditions.iter());
+    conditions.any(|c| is_session_tag(&c.key) || is_source_identity(&c.key))
+}
+
+fn is_session_tag(lower: &str) -> bool {
+    lower.starts_with("aws:requesttag/") || matches!(lower, "aws:tagkeys" | "sts:transitivetagkeys")
+}
+
+fn is_source_identity(lower: &str) -> bool {
+    lower == "sts:sourceidentity"
+}
+
 /// The context of every request of a principal.
 pub(crate) fn base_context(principal: &Principal, organization: &Organization) -> Context {
     let mut context = Context::with_rest(open);
     context.set("aws:principalarn", [principal.arn.as_str()]);
     context.set("aws:principalaccount", [principal.account.as_str()]);
+    context.set("kms:calleraccount", [principal.account.as_str()]);
     context.set("aws:principaltype", [if principal.kind == Kind::User { "User" } else { "AssumedRole" }]);
     context.set("aws:principalisawsservice", ["false"]);
     context.set("aws:viaawsservice", ["false"]);
     context.set("aws:securetransport", ["true"]);
     if principal.kind == Kind::Role {
         context.put("aws:username", Fact::Absent);
+        if !principal.id.is_empty() {
+            // The session's name is the caller's choice.
+            context.set("aws:userid", [format!("{}:session", principal.id)]);
+        }
     } else {
         context.set("aws:username", [principal.name.as_str()]);
         if !principal.id.is_empty() {
@@ -180,6 +277,18 @@ pub(crate) fn base_context(principal: &Principal, organization: &Organization) -
 
 impl Actor {
     pub(crate) fn new(at: usize, principal: &Principal, organization: &Organization, sets: &mut ActionSets) -> Self {
+        let through = let_through(organization.scps_of(&principal.account), sets);
+        Self::bound(at, principal, organization, through, sets)
+    }
+
+    /// The same with what the organization lets through already known.
+    pub(crate) fn bound(
+        at: usize,
+        principal: &Principal,
+        organization: &Organization,
+        through: Rc<Bits>,
+        sets: &mut ActionSets,
+    ) -> Self {
         let caller = Caller {
             kind: if principal.kind == Kind::User { CallerKind::User } else { CallerKind::Role },
             arn: principal.arn.clone(),
@@ -198,7 +307,9 @@ impl Actor {
             unread: Unread { boundary: boundary.is_some_and(|b| b.policy.is_none()), ..Unread::default() },
             context: base_context(principal, organization),
             may: Rc::default(),
+            through,
             depth: 0,
+            probe: Probe::default(),
         };
         actor.settle(sets);
         actor
@@ -207,11 +318,16 @@ impl Actor {
     /// Brings what is derived from the attachments up to date.
     pub(crate) fn settle(&mut self, sets: &mut ActionSets) {
         self.identity = self.attachments.iter().map(|a| Arc::clone(&a.policy)).collect();
-        let mut may = Bits::empty(data::actions().len());
-        for policy in &self.identity {
-            for statement in policy.document.statements.iter().filter(|s| s.effect == Effect::Allow) {
-                may.union(&sets.of(&statement.actions));
-            }
+        let mut may = mentioned(&self.identity, sets);
+        may.intersect(&self.through);
+        denied_outright(&self.identity, sets, &mut may);
+        if let Some(boundary) = &self.boundary {
+            denied_outright(boundary, sets, &mut may);
+            // Resource policies can grant past what a boundary leaves out, but IAM's own actions have none.
+            let mut iam = Bits::empty(data::actions().len());
+            iam.insert_range(data::actions().with_prefix("iam:"));
+            iam.subtract(&mentioned(boundary, sets));
+            may.subtract(&iam);
         }
         self.may = Rc::new(may);
     }
@@ -257,16 +373,65 @@ impl Actor {
         for (key, fact) in extra {
             context.put(key, fact.clone());
         }
-        let account = super::super::arn::Arn::parse(resource).map(|a| a.account()).filter(|a| !a.is_empty());
-        let account = account.unwrap_or(&self.caller.account);
-        context.set("aws:resourceaccount", [account]);
-        Request {
+        context.asks(action);
+        let mut request = Request {
             caller: self.caller.clone(),
             action: action.into(),
-            resource: resource.into(),
-            resource_account: account.into(),
+            resource: "".into(),
+            resource_account: "".into(),
             context,
+        };
+        if is_global(action) {
+            // Global services answer in one region of their partition.
+            let home = match self.caller.partition() {
+                "aws-cn" => "cn-north-1",
+                "aws-us-gov" => "us-gov-west-1",
+                _ => "us-east-1",
+            };
+            request.context.set("aws:requestedregion", [home]);
         }
+        self.aim(&mut request, resource);
+        request
+    }
+
+    /// Asks the same about another resource.
+    fn aim(&self, request: &mut Request, resource: &str) {
+        let arn = super::super::arn::Arn::parse(resource);
+        let account = arn.map(|a| a.account()).filter(|a| !a.is_empty()).unwrap_or(&self.caller.account);
+        if *request.resource_account != *account {
+            request.context.set("aws:resourceaccount", [account]);
+            request.context.set("s3:resourceaccount", [account]);
+            request.resource_account = account.into();
+        }
+        if !is_global(&request.action) {
+            match arn.map(|a| a.region()).filter(|r| !r.is_empty() && !r.contains('*')) {
+                Some(region) => request.context.set("aws:requestedregion", [region]),
+                None => request.context.put("aws:requestedregion", Fact::Chosen),
+            }
+        }
+        request.resource = resource.into();
+    }
+
+    /// Lets `judge` look at the request; it is made anew only when more than the resource differs from the last.
+    fn asking<T>(&self, action: &str, resource: &str, extra: &[(&str, Fact)], judge: impl FnOnce(&Request) -> T) -> T {
+        let held = self.probe.0.take().filter(|asked| {
+            *asked.request.action == *action
+                && asked.extra.len() == extra.len()
+                && asked.extra.iter().zip(extra).all(|((k, f), (key, fact))| **k == **key && f == fact)
+        });
+        let mut asked = match held {
+            Some(asked) => asked,
+            None => Box::new(Asked {
+                request: self.request(action, resource, extra),
+                extra: extra.iter().map(|(k, f)| ((*k).into(), f.clone())).collect(),
+            }),
+        };
+        if *asked.request.resource != *resource {
+            self.aim(&mut asked.request, resource);
+        }
+        let out = judge(&asked.request);
+        self.probe.0.set(Some(asked));
+        out
     }
 
     /// Whether it certainly may; `action` in lower case.
@@ -283,13 +448,30 @@ impl Actor {
         extra: &[(&str, Fact)],
         policy: Option<&Policy>,
     ) -> bool {
-        let request = self.request(action, resource, extra);
-        allowed(&request, &self.policies(org, &request.resource_account, policy)).is_yes()
+        self.asking(action, resource, extra, |request| {
+            allowed(request, &self.policies(org, &request.resource_account, policy)).is_yes()
+        })
     }
 
     /// Whether it certainly may assume a role with this trust policy.
     pub(crate) fn can_assume(&self, org: &Organization, role: &str, trust: &Policy) -> bool {
-        self.can_with(org, "sts:assumerole", role, &[], Some(trust))
+        if !self.can_with(org, "sts:assumerole", role, &[], Some(trust)) {
+            return false;
+        }
+        let with = |rest: fn(&str) -> Fact| {
+            let mut request = self.request("sts:assumerole", role, &[]);
+            request.context.otherwise(rest);
+            allowed(&request, &self.policies(org, &request.resource_account, Some(trust))).is_yes()
+        };
+        if !asks_for_tags(trust) && !self.identity.iter().any(|p| asks_for_tags(p)) {
+            return true;
+        }
+        // Session tags and a source identity take permissions of their own, which the trust policy must give too.
+        let also = |action: &str| self.can_with(org, action, role, &[], Some(trust));
+        with(|key| if is_session_tag(key) || is_source_identity(key) { Fact::Absent } else { open(key) })
+            || (with(|key| if is_source_identity(key) { Fact::Absent } else { open(key) }) && also("sts:tagsession"))
+            || (with(|key| if is_session_tag(key) { Fact::Absent } else { open(key) }) && also("sts:setsourceidentity"))
+            || (also("sts:tagsession") && also("sts:setsourceidentity"))
     }
 
     /// The decision with its reasons.
@@ -301,20 +483,23 @@ impl Actor {
         extra: &[(&str, Fact)],
         trust: Option<&Policy>,
     ) -> Decision {
-        let request = self.request(action, resource, extra);
-        decide(&request, &self.policies(org, &request.resource_account, trust))
+        self.asking(action, resource, extra, |request| {
+            decide(request, &self.policies(org, &request.resource_account, trust))
+        })
     }
 
-    /// Whether some Allow statement names the action, given in lower case.
+    /// Whether some Allow statement names the action, given in lower case, and nothing denies it outright.
     pub(crate) fn mentions(&self, action: &str) -> bool {
         match data::actions().position(action) {
             Some(at) => self.may.contains(at),
-            // An action the catalogue has lost: read the statements themselves.
-            None => self
-                .identity
-                .iter()
-                .any(|p| p.document.statements.iter().any(|s| s.effect == Effect::Allow && s.actions.matches(action))),
+            None => self.is_given(action),
         }
+    }
+
+    /// Whether some Allow statement names the action, given in lower case, denied or not.
+    pub(crate) fn is_given(&self, action: &str) -> bool {
+        let mut statements = self.identity.iter().flat_map(|p| p.document.statements.iter());
+        statements.any(|s| s.effect == Effect::Allow && s.actions.matches(action))
     }
 }
 

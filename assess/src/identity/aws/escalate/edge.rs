@@ -1,6 +1,7 @@
 //! Edges of the escalation graph and their evidence.
 
 use super::super::decide::{Because, Decision, Outcome};
+use std::sync::Arc;
 
 /// A step one principal can take towards more permissions.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -13,8 +14,9 @@ pub struct Edge {
     pub method: &'static str,
     /// The kind of edge: `SELF_GRANT`, `CAN_BECOME`, `CODE_AS`, …
     pub kind: &'static str,
-    /// What makes it possible.
-    pub because: Vec<Evidence>,
+    /// What makes it possible; edges of one actor share what they rest on alike.
+    #[serde(serialize_with = "plainly")]
+    pub because: Vec<Arc<Evidence>>,
     /// What is taken for granted, because no input says.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub assumes: Vec<String>,
@@ -35,15 +37,19 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    pub(crate) fn of(permission: &str, resource: &str, decision: Decision) -> Self {
+    pub(crate) fn of(permission: &str, resource: &str, decision: Decision) -> Arc<Self> {
         debug_assert!(decision.outcome == Outcome::Allowed);
         let name = super::super::data::actions().find(permission).map_or(permission, |a| &a.name);
-        Self { what: name.into(), on: resource.into(), statements: decision.because }
+        Arc::new(Self { what: name.into(), on: resource.into(), statements: decision.because })
     }
 
-    pub(crate) fn fact(what: &str, on: &str) -> Self {
-        Self { what: what.into(), on: on.into(), statements: Vec::new() }
+    pub(crate) fn fact(what: &str, on: &str) -> Arc<Self> {
+        Arc::new(Self { what: what.into(), on: on.into(), statements: Vec::new() })
     }
+}
+
+fn plainly<S: serde::Serializer>(list: &[Arc<Evidence>], out: S) -> Result<S::Ok, S::Error> {
+    out.collect_seq(list.iter().map(AsRef::as_ref))
 }
 
 /// Where an edge leads.

@@ -6,6 +6,7 @@ mod services;
 use super::{
     super::{
         action_sets::ActionSets,
+        bits::Bits,
         context::Fact,
         data::{self, Method},
         details::{Attachment, Details, Kind, Principal, Source},
@@ -13,12 +14,13 @@ use super::{
         principal::PrincipalEntry,
         workloads::{Inventory, RoleIndex, Workload},
     },
-    actor::{Actor, Admin, AdminRule, Organization, TRUST, allow_everything, trust_everyone},
+    actor::{Actor, Admin, AdminRule, Organization, TRUST, allow_everything, let_through, trust_everyone},
     edge::{Edge, Evidence, Link, Node},
     witness::{joint, witnesses},
 };
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
+    rc::Rc,
     sync::Arc,
 };
 
@@ -32,8 +34,12 @@ const MOST_ACTORS: usize = 60_000;
 struct Plan {
     method: &'static Method,
     /// Without `iam:PassRole`.
-    actions: Vec<String>,
-    passes: bool,
+    actions: Rc<[String]>,
+    /// What an actor must be granted by its own policies, by position; assuming a role that names the caller takes no
+    /// permission of its own.
+    needed: Vec<usize>,
+    /// The same for actions the catalogue has lost.
+    unlisted: Vec<String>,
 }
 
 /// Everything the search knows of the accounts.
@@ -43,7 +49,7 @@ pub(crate) struct Search<'a> {
     pub inventory: Option<&'a Inventory>,
     pub sets: ActionSets,
     pub rule: AdminRule,
-    pub actors: Vec<Actor>,
+    pub actors: Vec<Rc<Actor>>,
     pub admin: Vec<Admin>,
     pub links: Vec<Link>,
     plans: Vec<Plan>,
@@ -55,8 +61,13 @@ pub(crate) struct Search<'a> {
     /// The policies of the inventory's resources, by place.
     own_policies: HashMap<usize, Arc<Policy>>,
     /// Roles by who may assume them at all: those naming an account or anyone, and those naming principals.
-    by_account: Vec<usize>,
+    by_account: HashMap<String, Vec<usize>>,
+    by_anyone: Vec<usize>,
+    /// Which principals are service-linked roles.
+    linked: Bits,
     by_name: HashMap<String, Vec<usize>>,
+    /// Where each principal is.
+    places: HashMap<&'a str, usize>,
 }
 
 type Extra = Vec<(&'static str, Fact)>;
@@ -69,17 +80,34 @@ impl<'a> Search<'a> {
     pub(crate) fn new(details: &'a Details, org: &'a Organization, inventory: Option<&'a Inventory>) -> Self {
         let mut sets = ActionSets::default();
         let rule = AdminRule::new();
-        let actors: Vec<Actor> =
-            details.principals.iter().enumerate().map(|(i, p)| Actor::new(i, p, org, &mut sets)).collect();
+        let mut through: HashMap<&str, Rc<Bits>> = HashMap::new();
+        for account in details.accounts() {
+            through.insert(account, let_through(org.scps_of(account), &mut sets));
+        }
+        let actor = |(i, p): (usize, &Principal)| {
+            let through = through.get(p.account.as_str()).cloned().unwrap_or_default();
+            Rc::new(Actor::bound(i, p, org, through, &mut sets))
+        };
+        let actors: Vec<Rc<Actor>> = details.principals.iter().enumerate().map(actor).collect();
         let admin = actors.iter().map(|a| rule.judge(a, org, &mut sets)).collect();
         let plans = data::methods()
             .iter()
             .map(|method| {
                 let all: Vec<String> = method.requires.iter().map(|(p, _)| p.to_ascii_lowercase()).collect();
-                let passes = all.iter().any(|a| a == "iam:passrole");
-                Plan { method, actions: all.into_iter().filter(|a| a != "iam:passrole").collect(), passes }
+                let own = all.iter().filter(|a| a.as_str() != "sts:assumerole");
+                let (listed, unlisted): (Vec<&String>, Vec<&String>) =
+                    own.partition(|a| data::actions().position(a).is_some());
+                Plan {
+                    method,
+                    needed: listed.into_iter().filter_map(|a| data::actions().position(a)).collect(),
+                    unlisted: unlisted.into_iter().cloned().collect(),
+                    actions: all.into_iter().filter(|a| a != "iam:passrole").collect(),
+                }
             })
             .collect();
+        let mut linked = Bits::empty(details.principals.len());
+        let service_linked = details.principals.iter().enumerate().filter(|(_, p)| p.is_service_linked());
+        service_linked.for_each(|(at, _)| linked.insert(at));
         let roles = RoleIndex::new(&details.principals);
         let profiled = inventory.map(|i| i.profiled_roles(&roles).into_iter().collect()).unwrap_or_default();
         let account = details.principals.first().map_or("", |p| p.account.as_str());
@@ -97,11 +125,14 @@ impl<'a> Search<'a> {
             roles,
             trusting: HashMap::new(),
             changed: HashMap::new(),
-            regions: regions(details, inventory),
+            regions: regions(details, org, inventory),
             profiled,
             own_policies,
-            by_account: Vec::new(),
+            by_account: HashMap::new(),
+            by_anyone: Vec::new(),
+            linked,
             by_name: HashMap::new(),
+            places: details.principals.iter().enumerate().map(|(at, p)| (p.arn.as_str(), at)).collect(),
         };
         search.index_trusts();
         search
@@ -110,20 +141,21 @@ impl<'a> Search<'a> {
     fn index_trusts(&mut self) {
         for (at, role) in self.details.principals.iter().enumerate() {
             let Some(trust) = &role.trust else { continue };
-            let mut account = false;
+            let mut anyone = false;
             for statement in trust.document.statements.iter().filter(|s| s.effect == Effect::Allow) {
                 let Some(principals) = &statement.principals else { continue };
-                account |= principals.inverted;
+                anyone |= principals.inverted;
                 for entry in &principals.entries {
                     match entry {
-                        PrincipalEntry::Everyone | PrincipalEntry::Account(_) => account = true,
+                        PrincipalEntry::Everyone => anyone = true,
+                        PrincipalEntry::Account(id) => self.by_account.entry(id.to_string()).or_default().push(at),
                         PrincipalEntry::Arn(arn) => self.by_name.entry(arn.to_string()).or_default().push(at),
                         _ => {}
                     }
                 }
             }
-            if account {
-                self.by_account.push(at);
+            if anyone {
+                self.by_anyone.push(at);
             }
         }
     }
@@ -143,19 +175,16 @@ impl<'a> Search<'a> {
     fn edges_of(&mut self, at: usize) {
         let Some(actor) = self.actors.get(at).cloned() else { return };
         let Some(principal) = self.details.principals.get(actor.principal) else { return };
-        if principal.is_service_linked() {
+        if self.linked.contains(actor.principal) {
             return;
         }
         for index in 0..self.plans.len() {
             let Some(plan) = self.plans.get(index) else { continue };
-            let method = plan.method;
-            let passes = plan.passes;
-            let actions = plan.actions.clone();
-            // Assuming a role that names the caller takes no permission of its own.
-            let needed = actions.iter().filter(|a| a.as_str() != "sts:assumerole");
-            if !needed.clone().all(|a| actor.mentions(a)) || (passes && !actor.mentions("iam:passrole")) {
+            if !plan.needed.iter().all(|at| actor.may.contains(*at)) || !plan.unlisted.iter().all(|a| actor.mentions(a))
+            {
                 continue;
             }
+            let (method, actions) = (plan.method, Rc::clone(&plan.actions));
             let step = Step { at, actor: &actor, principal, method, actions: &actions };
             match method.how.kind.as_str() {
                 "self-write" => self.self_write(&step),
@@ -184,7 +213,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn link(&mut self, step: &Step<'_>, to: &str, node: Node, because: Vec<Evidence>, only_if_useful: bool) {
+    fn link(&mut self, step: &Step<'_>, to: &str, node: Node, because: Vec<Arc<Evidence>>, only_if_useful: bool) {
         let how = &step.method.how;
         let node = if how.limited || how.retired { Node::End } else { node };
         let mut assumes: Vec<String> = Vec::new();
@@ -222,7 +251,7 @@ impl<'a> Search<'a> {
         } else if next.depth > MOST_CHANGES || self.actors.len() >= MOST_ACTORS {
             Node::End
         } else {
-            self.actors.push(next);
+            self.actors.push(Rc::new(next));
             self.admin.push(admin);
             Node::Actor(self.actors.len() - 1)
         };
@@ -238,7 +267,7 @@ impl<'a> Search<'a> {
         })
     }
 
-    fn why(&self, actor: &Actor, permission: &str, on: &str, extra: &[(&str, Fact)]) -> Evidence {
+    fn why(&self, actor: &Actor, permission: &str, on: &str, extra: &[(&str, Fact)]) -> Arc<Evidence> {
         Evidence::of(permission, on, actor.why(self.org, permission, on, extra, None))
     }
 
@@ -255,7 +284,13 @@ impl<'a> Search<'a> {
     }
 
     /// Whether an actor may do an IAM action on a principal; the evidence if so.
-    fn on_principal(&self, actor: &Actor, action: &str, target: &Principal, more: &[(&str, Fact)]) -> Option<Evidence> {
+    fn on_principal(
+        &self,
+        actor: &Actor,
+        action: &str,
+        target: &Principal,
+        more: &[(&str, Fact)],
+    ) -> Option<Arc<Evidence>> {
         let context = self.target_context(target);
         let mut extra: Vec<(&str, Fact)> = context.iter().map(|(k, f)| (k.as_str(), f.clone())).collect();
         extra.extend(more.iter().cloned());
@@ -263,7 +298,7 @@ impl<'a> Search<'a> {
     }
 
     /// Whether an actor can write a policy for `target`: what it then holds, and why.
-    fn write(&self, actor: &Actor, how: &str, target: &Principal) -> Option<(Arc<Policy>, String, Vec<Evidence>)> {
+    fn write(&self, actor: &Actor, how: &str, target: &Principal) -> Option<(Arc<Policy>, String, Vec<Arc<Evidence>>)> {
         let everything = allow_everything();
         match how {
             "policy-version" => target.attachments.iter().find_map(|attachment| {
@@ -323,7 +358,7 @@ impl<'a> Search<'a> {
     }
 
     /// The first strong managed policy for which `may` holds.
-    fn attachable(&self, may: impl Fn(&str) -> Option<Evidence>) -> Option<(Arc<Policy>, Evidence)> {
+    fn attachable(&self, may: impl Fn(&str) -> Option<Arc<Evidence>>) -> Option<(Arc<Policy>, Arc<Evidence>)> {
         if let Some(why) = may(ADMINISTRATOR) {
             return Some((allow_everything(), why));
         }
@@ -522,7 +557,9 @@ impl<'a> Search<'a> {
 
     fn take_user(&mut self, step: &Step<'_>) {
         let details = self.details;
-        for (at, target) in details.principals.iter().enumerate() {
+        let Some(first) = step.actions.first() else { return };
+        for at in self.meant(step.actor, first, Kind::User) {
+            let Some(target) = details.principals.get(at) else { continue };
             if target.kind != Kind::User || at == step.actor.principal || target.account != step.principal.account {
                 continue;
             }
@@ -549,6 +586,27 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// The principals an actor's policies can mean when they allow an IAM action: those they name where they name each,
+    /// all of a kind otherwise.
+    fn meant(&self, actor: &Actor, action: &str, kind: Kind) -> Vec<usize> {
+        let mut out = Vec::new();
+        let statements = actor.identity.iter().flat_map(|p| p.document.statements.iter());
+        for statement in statements.filter(|s| s.effect == Effect::Allow && s.actions.matches(action)) {
+            let Some(resources) = statement.resources.as_ref().filter(|r| !r.inverted) else {
+                return indexes(self.details, kind);
+            };
+            for text in &resources.texts {
+                if text.contains(['*', '?', '$']) || !text.starts_with("arn:aws:iam::") {
+                    return indexes(self.details, kind);
+                }
+                out.extend(self.places.get(text.as_ref()));
+            }
+        }
+        out.sort_unstable();
+        out.dedup();
+        out
+    }
+
     /// How many access keys the inventory shows; none when it does not say.
     fn keys_of(&self, user: &Principal) -> Option<usize> {
         let count = self.inventory?.of("aws_iam_access_key").filter(|w| names(w, &user.name)).count();
@@ -567,7 +625,7 @@ impl<'a> Search<'a> {
     }
 
     /// Whether an actor can assume a role as it stands.
-    fn assumes(&self, actor: &Actor, target: &Principal) -> Option<Evidence> {
+    fn assumes(&self, actor: &Actor, target: &Principal) -> Option<Arc<Evidence>> {
         let trust = target.trust.as_ref()?;
         if !actor.can_assume(self.org, &target.arn, trust) {
             return None;
@@ -577,17 +635,18 @@ impl<'a> Search<'a> {
     }
 
     /// Whether an actor can rewrite a role's trust policy and then assume it.
-    fn retrusts(&self, actor: &Actor, target: &Principal) -> Option<Evidence> {
+    fn retrusts(&self, actor: &Actor, target: &Principal) -> Option<Arc<Evidence>> {
         let why = self.on_principal(actor, "iam:updateassumerolepolicy", target, &[])?;
         actor.can_assume(self.org, &target.arn, &trust_everyone()).then_some(why)
     }
 
     fn roles_in_reach(&self, actor: &Actor) -> Vec<usize> {
-        let mut out = Vec::new();
-        if let Some(named) = self.by_name.get(&actor.caller.arn) {
-            out.extend(named.iter().copied());
+        let mut out = self.by_anyone.clone();
+        out.extend(self.by_name.get(&actor.caller.arn).into_iter().flatten());
+        // An account delegates to those its own policies allow.
+        if actor.mentions("sts:assumerole") {
+            out.extend(self.by_account.get(&actor.caller.account).into_iter().flatten());
         }
-        out.extend(self.by_account.iter().copied());
         out.sort_unstable();
         out.dedup();
         out.retain(|i| *i != actor.principal);
@@ -613,8 +672,9 @@ impl<'a> Search<'a> {
             first.push(self.why(step.actor, action, &on, &[]));
         }
         let details = self.details;
-        for (at, target) in details.principals.iter().enumerate() {
-            if target.kind != Kind::Role || at == step.actor.principal || target.is_service_linked() {
+        for at in self.meant(step.actor, "iam:updateassumerolepolicy", Kind::Role) {
+            let Some(target) = details.principals.get(at) else { continue };
+            if target.kind != Kind::Role || at == step.actor.principal || self.linked.contains(at) {
                 continue;
             }
             let found = if first.is_empty() {
@@ -640,7 +700,7 @@ impl<'a> Search<'a> {
         };
         for at in candidates.into_iter().filter(|at| *at != step.actor.principal) {
             let Some(target) = details.principals.get(at) else { continue };
-            if target.is_service_linked() {
+            if self.linked.contains(at) {
                 continue;
             }
             let taken = match how.take.as_str() {
@@ -686,7 +746,7 @@ impl<'a> Search<'a> {
         self.link(step, &arn, if admin { Node::Admin } else { Node::End }, because, true);
     }
 
-    fn joint_evidence(&self, actor: &Actor, found: &[(&str, String)], actions: &[(&str, Extra)]) -> Vec<Evidence> {
+    fn joint_evidence(&self, actor: &Actor, found: &[(&str, String)], actions: &[(&str, Extra)]) -> Vec<Arc<Evidence>> {
         found
             .iter()
             .map(|(action, on)| {
@@ -754,7 +814,7 @@ impl<'a> Search<'a> {
                     to: role.arn.clone(),
                     method: &method.id,
                     kind: &method.edge,
-                    because: vec![Evidence {
+                    because: vec![Arc::new(Evidence {
                         what: "trust".into(),
                         on: role.arn.clone(),
                         statements: vec![super::super::decide::Because {
@@ -763,7 +823,7 @@ impl<'a> Search<'a> {
                             statement,
                             effect: "Allow",
                         }],
-                    }],
+                    })],
                     assumes: Vec::new(),
                     leads_to_admin: false,
                 };
@@ -790,9 +850,10 @@ fn names(item: &Workload, user: &str) -> bool {
     item.attrs.get("user").and_then(serde_json::Value::as_str) == Some(user)
 }
 
-/// The regions the documents speak of, with a usual one first.
-fn regions(details: &Details, inventory: Option<&Inventory>) -> Vec<String> {
-    let mut found: HashSet<String> = HashSet::new();
+/// The regions the documents speak of, with a usual one first, then those that conditions hold requests to.
+fn regions(details: &Details, org: &Organization, inventory: Option<&Inventory>) -> Vec<String> {
+    let mut found: BTreeSet<String> = BTreeSet::new();
+    let mut held: BTreeSet<String> = BTreeSet::new();
     let mut note = |text: &str| {
         if let Some(region) =
             text.split(':').nth(3).filter(|r| text.starts_with("arn:") && !r.is_empty() && !r.contains(['*', '?', '$']))
@@ -800,22 +861,28 @@ fn regions(details: &Details, inventory: Option<&Inventory>) -> Vec<String> {
             found.insert(region.to_owned());
         }
     };
-    for principal in &details.principals {
-        for attachment in &principal.attachments {
-            for statement in &attachment.policy.document.statements {
-                for text in statement.resources.iter().flat_map(|r| r.texts.iter()) {
-                    note(text);
-                }
-            }
+    let own = details.principals.iter().flat_map(|p| {
+        let boundary = p.boundary.iter().filter_map(|b| b.policy.as_ref());
+        p.attachments.iter().map(|a| &a.policy).chain(boundary)
+    });
+    let chains = org.accounts.values().flat_map(|c| &c.scps);
+    let guardrails = org.scps.iter().chain(chains).flat_map(|l| &l.policies);
+    for statement in own.chain(guardrails).flat_map(|p| p.document.statements.iter()) {
+        for text in statement.resources.iter().flat_map(|r| r.texts.iter()) {
+            note(text);
         }
+        let regional = statement.conditions.iter().filter(|c| c.key.as_ref() == "aws:requestedregion");
+        held.extend(
+            regional.flat_map(|c| c.values.iter()).filter(|v| !v.contains(['*', '?', '$'])).map(ToString::to_string),
+        );
     }
     for item in inventory.iter().flat_map(|i| i.items.iter()) {
         if let Some(arn) = item.attrs.get("arn").and_then(serde_json::Value::as_str) {
             note(arn);
         }
     }
-    let mut out: Vec<String> = found.into_iter().filter(|r| r != "us-east-1").collect();
-    out.sort();
+    let others = found.iter().filter(|r| !held.contains(*r));
+    let mut out: Vec<String> = held.iter().chain(others).filter(|r| *r != "us-east-1").cloned().collect();
     out.truncate(8);
     out.insert(0, "us-east-1".into());
     out

@@ -9,10 +9,11 @@ use super::{
     Search, Step,
 };
 use serde_json::Value as Json;
+use std::sync::Arc;
 
 impl Search<'_> {
     /// Whether the actor may do all of a method's calls on a workload.
-    pub(super) fn on_workload(&self, step: &Step<'_>, item: &Workload) -> Option<Vec<Evidence>> {
+    pub(super) fn on_workload(&self, step: &Step<'_>, item: &Workload) -> Option<Vec<Arc<Evidence>>> {
         let mut because = Vec::new();
         let policy = self.own_policy(item);
         for action in step.actions {
@@ -132,11 +133,11 @@ impl Search<'_> {
 }
 
 /// The consent of a member account to its management account's root sessions.
-fn root_access() -> std::sync::Arc<super::Policy> {
+fn root_access() -> Arc<super::Policy> {
     use super::super::super::document::Document;
     let text = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRoot"}}"#;
     let empty = Document { version: "".into(), statements: Box::default(), problems: Vec::new() };
-    std::sync::Arc::new(super::Policy::new("centralized root access", Document::parse(text).unwrap_or(empty)))
+    Arc::new(super::Policy::new("centralized root access", Document::parse(text).unwrap_or(empty)))
 }
 
 /// Whether an item is of the sort a method needs; no need is met by all.

@@ -16,6 +16,7 @@ use super::{
     reachable::fits,
     value,
 };
+use std::sync::Arc;
 
 impl Search<'_> {
     /// The roles a service may run under, by the service's name.
@@ -70,12 +71,12 @@ impl Search<'_> {
 
     pub(super) fn pass(&mut self, step: &Step<'_>) {
         let how = &step.method.how;
-        let mut because: Option<Vec<Evidence>> = None;
+        let mut because: Option<Vec<Arc<Evidence>>> = None;
         let details = self.details;
         for service in &how.services {
             for at in self.trusting(service) {
                 let Some(role) = details.principals.get(at) else { continue };
-                if role.account != step.principal.account || at == step.actor.principal || role.is_service_linked() {
+                if role.account != step.principal.account || at == step.actor.principal || self.linked.contains(at) {
                     continue;
                 }
                 if because.is_none() {
@@ -130,13 +131,18 @@ impl Search<'_> {
 
     pub(super) fn workload(&mut self, step: &Step<'_>) {
         let how = &step.method.how;
+        // Without an inventory, whoever can pass roles is judged by what it can create; whoever can only use what is
+        // there gets no benefit of the doubt about what is there.
+        if self.inventory.is_none() && step.actor.is_given("iam:passrole") {
+            return;
+        }
         let mut hosts: Vec<usize> = how.services.iter().flat_map(|s| self.trusting(s)).collect();
         hosts.sort_unstable();
         hosts.dedup();
         let details = self.details;
         hosts.retain(|i| {
             details.principals.get(*i).is_some_and(|r| {
-                r.account == step.principal.account && *i != step.actor.principal && !r.is_service_linked()
+                r.account == step.principal.account && *i != step.actor.principal && !self.linked.contains(*i)
             })
         });
         let Some(inventory) = self.inventory else {
@@ -144,9 +150,7 @@ impl Search<'_> {
                 !how.profile
                     || details.principals.get(*i).is_some_and(|r| r.profiles.as_ref().is_none_or(|p| !p.is_empty()))
             });
-            // Whoever can pass roles is judged by what it can create; whoever can only use what is there gets no
-            // benefit of the doubt about what is there.
-            if hosts.is_empty() || step.actor.mentions("iam:passrole") {
+            if hosts.is_empty() {
                 return;
             }
             let actions: Vec<(&str, Extra)> = step.actions.iter().map(|a| (a.as_str(), Vec::new())).collect();
