@@ -271,10 +271,10 @@ fn inventory(
 ) -> Result<Vec<Population>, GovernError> {
     let (accounts, contradictions) = (estate.accounts.len(), estate.contradictions.len());
     let claims = crate::data_evidence::claims(record, &estate, now)?;
-    let own: Vec<_> = claims.iter().filter(|c| mine(&c.account.id.to_string())).collect();
-    estate.accounts.retain(|key, _| mine(&key.id.to_string()));
-    estate.contradictions.retain(|c| c.account.as_ref().is_none_or(|a| mine(&a.id.to_string())));
-    estate.gaps.iter_mut().for_each(|g| g.accounts.retain(|a| mine(&a.id.to_string())));
+    let own: Vec<_> = claims.iter().filter(|c| mine(c.account.id.as_str())).collect();
+    estate.accounts.retain(|key, _| mine(key.id.as_str()));
+    estate.contradictions.retain(|c| c.account.as_ref().is_none_or(|a| mine(a.id.as_str())));
+    estate.gaps.iter_mut().for_each(|g| g.accounts.retain(|a| mine(a.id.as_str())));
     let lines = plumb_discover::accounts_jsonl(&estate)
         .map(|line| serde_json::from_str(&line))
         .collect::<Result<Vec<serde_json::Value>, _>>()?;
