@@ -260,6 +260,45 @@ pub struct BundleAsk {
     pub organization: String,
 }
 
+/// The whole inventory of the accounts in scope: who knows them, what is missing where, what contradicts, which claims of
+/// data there are.
+fn inventory(
+    record: &Record,
+    mut estate: plumb_discover::Estate,
+    mine: &dyn Fn(&str) -> bool,
+    rows: &str,
+    now: Time,
+) -> Result<Vec<Population>, GovernError> {
+    let (accounts, contradictions) = (estate.accounts.len(), estate.contradictions.len());
+    let claims = crate::data_evidence::claims(record, &estate, now)?;
+    let own: Vec<_> = claims.iter().filter(|c| mine(c.account.id.as_str())).collect();
+    estate.accounts.retain(|key, _| mine(key.id.as_str()));
+    estate.contradictions.retain(|c| c.account.as_ref().is_none_or(|a| mine(a.id.as_str())));
+    estate.gaps.iter_mut().for_each(|g| g.accounts.retain(|a| mine(a.id.as_str())));
+    let lines = plumb_discover::accounts_jsonl(&estate)
+        .map(|line| serde_json::from_str(&line))
+        .collect::<Result<Vec<serde_json::Value>, _>>()?;
+    let claimed = "Accounts with personal or regulated data, who says so, and what proves it";
+    Ok(vec![
+        Population::of(
+            "inventory/accounts",
+            "Every account any source knows, and who knows it",
+            &lines,
+            accounts,
+            rows,
+        )?,
+        Population::all("inventory/reconciliation", "Gaps between each pair of sources, with reasons", &estate.gaps)?,
+        Population::of(
+            "inventory/contradictions",
+            "What sources say against each other",
+            &estate.contradictions,
+            contradictions,
+            rows,
+        )?,
+        Population::of("inventory/data-claims", claimed, &own, claims.len(), rows)?,
+    ])
+}
+
 /// Writes an evidence bundle with the reports and the whole log, signed.
 ///
 /// # Errors
@@ -305,29 +344,8 @@ pub fn write_bundle(
     let coverage: Vec<_> = p.coverage.iter().filter(|c| mine(&c.account)).collect();
     let rows = format!("{which}all rows");
     let estate = crate::accounts::current_estate(record, Some(now)).map_err(|e| GovernError::Input(e.to_string()))?;
-    let known = plumb_discover::accounts_jsonl(&estate)
-        .map(|line| serde_json::from_str(&line))
-        .collect::<Result<Vec<serde_json::Value>, _>>()?;
-    // In the order of the accounts they tell.
-    let inventory: Vec<_> =
-        estate.accounts.values().zip(&known).filter(|(a, _)| mine(&a.native_id)).map(|(_, row)| row).collect();
-    let claims = crate::data_evidence::claims(record, &estate, now)?;
-    let own_claims: Vec<_> = claims.iter().filter(|c| mine(c.account.id.as_str())).collect();
+    let of_estate = inventory(record, estate, &mine, &rows, now)?;
     let mut populations = vec![
-        Population::of(
-            "inventory/accounts",
-            "Every account any source knows, with who knows it since when",
-            &inventory,
-            known.len(),
-            &rows,
-        )?,
-        Population::of(
-            "inventory/data-claims",
-            "Accounts with personal or regulated data, who says so, and what proves it",
-            &own_claims,
-            claims.len(),
-            &rows,
-        )?,
         Population::of(
             "accounts/accounts",
             "Accounts, those that could not be entered too",
@@ -355,19 +373,7 @@ pub fn write_bundle(
         Population::all("decisions/drafts", "Requests that are not complete", &p.drafts)?,
         Population::all("programme/cadence", "What was promised, and what is overdue", &p.cadence)?,
     ];
-    // What is said about many accounts at once belongs to a bundle of all.
-    if ask.accounts.is_empty() {
-        populations.push(Population::all(
-            "inventory/reconciliation",
-            "Gaps between each pair of sources, with the reasons given",
-            &estate.gaps,
-        )?);
-        populations.push(Population::all(
-            "inventory/contradictions",
-            "What sources say against each other",
-            &estate.contradictions,
-        )?);
-    }
+    populations.extend(of_estate);
     let (_, state) = log_state(record)?;
     let log = LogPart {
         start: Head::empty(),
