@@ -14,6 +14,7 @@ pub struct File<'a> {
 }
 
 /// One file, read.
+#[allow(clippy::large_enum_variant, reason = "one at a time, on its way to its place")]
 pub(crate) enum Entry {
     Kind(Kind),
     Rule(Rule),
