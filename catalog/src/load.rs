@@ -167,7 +167,7 @@ impl Catalog {
     /// The controls a topic answers, of every framework that is not about one provider's settings.
     pub fn controls_of_topic(&self, topic: &TopicId) -> Vec<ControlRef> {
         let mut found: Vec<ControlRef> = self.by_topic_control.get(topic).cloned().unwrap_or_default();
-        found.retain(|c| !c.framework.starts_with("cis_") || c.framework.starts_with("cis_controls"));
+        found.retain(|c| !prescriptive(&c.framework, ""));
         found.sort_by(|a, b| (&a.framework, &a.control).cmp(&(&b.framework, &b.control)));
         found
     }

@@ -224,9 +224,15 @@ pub fn leadership(l: &Leadership<'_>) -> Doc {
     }
     let n = l.ledger;
     blocks.push(heading("Public exposure"));
+    let first_look = late_begin && n.retired == 0 && n.added == n.after;
+    let moved = if first_look {
+        format!("first looked at on {}", l.begun.date())
+    } else {
+        format!("{}: {} came, {} went", since(signed(n.net())), n.added, n.retired)
+    };
     blocks.push(Block::Text(format!(
-        "{} resources can be reached from outside, {}: {} came, {} went. {} are approved, {} have no approval, {} are older than a year.",
-        n.after, since(signed(n.net())), n.added, n.retired, n.approved, n.open, n.older_than_a_year
+        "{} resources can be reached from outside, {moved}. {} are approved, {} have no approval, {} are older than a year.",
+        n.after, n.approved, n.open, n.older_than_a_year
     )));
     blocks.push(heading("Teams against their due dates"));
     let team = |t: &TeamSla| {
@@ -568,7 +574,7 @@ pub fn team_digest(d: &Digest<'_>) -> Doc {
     ));
     Doc {
         v: 1,
-        title: format!("{}: posture digest", d.team),
+        title: if d.team == "nobody" { "What belongs to nobody".into() } else { format!("{}: posture digest", d.team) },
         subtitle: format!("{}. Made on {}.", d.period, d.made_at.date()),
         footer: format!("{}, {}", d.team, d.period),
         blocks,

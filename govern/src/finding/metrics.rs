@@ -260,7 +260,7 @@ impl ParetoTally {
             sum * 5 >= open * 4
         });
         Pareto {
-            top_rules_percent: if open == 0 { 0 } else { u8::try_from(in_top * 100 / open).unwrap_or(100) },
+            top_rules_percent: (in_top * 100).checked_div(open).map_or(0, |p| u8::try_from(p).unwrap_or(100)),
             rules_for_80_percent: enough.map_or(0, |i| i + 1),
             rules,
             causes,

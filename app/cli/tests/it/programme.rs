@@ -86,6 +86,17 @@ fn the_programme_from_a_scan_to_a_restored_record() {
     let diff: Json = serde_json::from_str(&text(d, &["exposure", "diff", "-F", "json"], 0)).unwrap();
     assert_eq!(diff["change"]["after"].as_u64(), Some(entries.len() as u64));
 
+    // What those who do the work are given, and what the programme says about its own rules.
+    let own = lines(d, &["findings", "--check", "governance.exposure.approved", "--limit", "1"], 0);
+    let ticket = lines(d, &["findings", "ticket", own[0]["id"].as_str().unwrap()], 0);
+    assert!(ticket[0]["body"].as_str().unwrap().contains("plumb exposure request"), "{}", ticket[0]);
+    assert!(ticket[0]["controls"].as_array().is_some_and(|c| !c.is_empty()));
+    assert!(text(d, &["explain", "governance.access.*", "-F", "text"], 0).contains("Who has left holds no access"));
+    text(d, &["explain", "governance.nothing"], 2);
+    assert!(lines(d, &["reviews", "removals"], 0).is_empty());
+    assert!(text(d, &["report", "trends"], 0).contains("## AWS"));
+    assert!(text(d, &["report", "layers"], 0).contains("## Govern:"));
+
     // A review: opened, decided from the list it printed, closed by another, verified by nothing yet.
     text(d, &["reviews", "open", "Q4", "--reviewer", "anna", "--actor", "erin"], 1);
     let opened = lines(d, &["reviews", "open", "Q4", "--reviewer", "anna", "--due", "20d", "--actor", "adam"], 0);

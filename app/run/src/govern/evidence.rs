@@ -119,7 +119,7 @@ pub fn worst_paths(record: &Record, catalog: &Catalog) -> Result<Vec<String>, Go
             found.push((
                 rank,
                 !family.certain,
-                format!("{}: {}, in {name}{more}{sure}.", capital(&family.severity), family.title),
+                format!("{}: {}, in {name}{more}{sure}.", capital(family.severity), family.title),
             ));
         }
     }

@@ -100,7 +100,7 @@ pub fn ticket(record: &Record, catalog: &Catalog, row: &FindingRow, now: Time) -
     }
     let part = if row.sub_key.is_empty() { String::new() } else { format!(" [{}]", row.sub_key) };
     let left = row.rule.ends_with("leaver-removed");
-    let removal = asks_for_removal(row).then(|| removal(&row.account, &row.resource, &row.name, access_of(row), left));
+    let removal = asks_for_removal(row).then(|| removal(&row.account, &row.resource, &row.name, &access_of(row), left));
     let mut labels =
         vec!["cloud-posture".to_owned(), format!("severity-{}", row.severity), format!("lane-{}", f.facts.lane())];
     labels.extend(row.topic.split('.').next().filter(|t| !t.is_empty()).map(str::to_owned));
@@ -141,10 +141,11 @@ fn quoted(text: &str) -> String {
 }
 
 /// What of a principal shall go: the part of it that the finding names.
-fn access_of(row: &FindingRow) -> &str {
+fn access_of(row: &FindingRow) -> String {
     match row.sub_key.as_str() {
-        "1" | "2" if row.rule.contains("key") => "access key",
-        part => part,
+        "1" | "2" if row.rule.contains("key") => "access key".into(),
+        part if row.rule.contains(".inline-") && !part.is_empty() => format!("policy {part}"),
+        part => part.into(),
     }
 }
 

@@ -94,8 +94,9 @@ pub fn layers(p: &Picture<'_>, catalog: &Catalog, organization: &str) -> Result<
     let now = posture(p, catalog);
     let sum = |f: &dyn Fn(&CloudPosture) -> u64| -> u64 { now.clouds.values().map(f).sum() };
     let (judged, unknown) = (sum(&|c| c.pass + c.fail), sum(&|c| c.unknown));
-    let share =
-        |part: u64, whole: u64| if whole == 0 { "none".to_owned() } else { format!("{} %", part * 100 / whole) };
+    let share = |part: u64, whole: u64| {
+        (part * 100).checked_div(whole).map_or_else(|| "none".to_owned(), |percent| format!("{percent} %"))
+    };
     let wide = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
     let open = |a: &&plumb_record::AccountRow| !matches!(a.state.as_str(), "closed" | "suspended");
     let known = p.accounts.iter().filter(open).count();
