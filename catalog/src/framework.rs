@@ -2,11 +2,11 @@
 
 use crate::{Problem, problem::line_of};
 use plumb_model::{RuleId, TopicId};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// One version of a framework, `catalog/frameworks/cis_aws_7.0.toml`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Framework {
     /// `cis_aws_7.0`, from the file's name.
     pub id: String,
@@ -19,7 +19,7 @@ pub struct Framework {
 }
 
 /// One control of a framework.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Control {
     /// The framework's own number.
@@ -42,7 +42,7 @@ pub struct Control {
 }
 
 /// A topic's part in a control.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TopicMap {
     /// The topic.
@@ -95,18 +95,6 @@ impl Framework {
             let line = error.span().map_or(0, |span| line_of(text, span.start));
             vec![Problem::new(file, line, error.message(), "a framework holds title, version and [[control]] tables")]
         })?;
-        Self::read(file, raw)
-    }
-
-    /// Reads a framework as it is packed: the same members, as JSON.
-    pub(crate) fn parse_packed(file: &str, text: &str) -> Result<Self, Vec<Problem>> {
-        let raw: RawFramework = serde_json::from_str(text).map_err(|error| {
-            vec![Problem::new(file, 0, error.to_string(), "a framework holds title, version and [[control]] tables")]
-        })?;
-        Self::read(file, raw)
-    }
-
-    fn read(file: &str, raw: RawFramework) -> Result<Self, Vec<Problem>> {
         let mut seen = BTreeMap::new();
         for control in &raw.control {
             if seen.insert(control.id.as_str(), ()).is_some() {
@@ -114,7 +102,7 @@ impl Framework {
             }
         }
         let name = file.rsplit('/').next().unwrap_or(file);
-        let id = name.trim_end_matches(".toml").trim_end_matches(".json").to_owned();
+        let id = name.trim_end_matches(".toml").to_owned();
         Ok(Self { id, title: raw.title, version: raw.version, controls: raw.control })
     }
 }

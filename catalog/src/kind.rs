@@ -2,11 +2,12 @@
 
 use crate::{Path, Problem, Type, problem::line_of};
 use plumb_model::{KindId, Value};
-use serde::Deserialize;
-use std::{collections::BTreeMap, str::FromStr};
+use serde::{Deserialize, Serialize};
+use std::{borrow::Cow, collections::BTreeMap, str::FromStr};
 
 /// One kind of resource, `catalog/aws/sqs/queue/kind.toml`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 pub struct Kind {
     /// `aws.sqs.queue`, from the file's path.
     pub id: KindId,
@@ -49,7 +50,7 @@ pub struct Kind {
 }
 
 /// How often a kind's list call is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scope {
     /// Once per account, at the service's global endpoint.
@@ -64,14 +65,30 @@ pub enum Scope {
 ///
 /// Arguments are JSON; a text `$Name` is replaced by that path of the raw item, `$parent.Name` by the parent's,
 /// `$account`, `$region`, `$partition` by the scope's; `{…}` inside other text interpolates the same names.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CallSpec {
     /// The service as botocore names it.
     pub service: String,
     /// The operation.
     pub operation: String,
     /// The arguments template, a JSON object.
+    #[serde(with = "json_text")]
     pub args: serde_json::Value,
+}
+
+/// JSON as its text, for formats that do not describe themselves.
+mod json_text {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use std::borrow::Cow;
+
+    pub fn serialize<S: Serializer>(json: &serde_json::Value, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&json.to_string())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<serde_json::Value, D::Error> {
+        let text = <Cow<'_, str>>::deserialize(deserializer)?;
+        serde_json::from_str(&text).map_err(D::Error::custom)
+    }
 }
 
 impl CallSpec {
@@ -82,7 +99,7 @@ impl CallSpec {
 }
 
 /// How a kind's resources are listed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ListSpec {
     /// The call; paged by the wire.
     pub call: CallSpec,
@@ -104,7 +121,7 @@ pub struct ListSpec {
 }
 
 /// Describes many listed ids with one call.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct BatchSpec {
     /// The call.
     pub call: CallSpec,
@@ -121,22 +138,31 @@ pub struct BatchSpec {
 }
 
 /// A list whose rows are attached to the items they match.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct JoinSpec {
     /// The list.
     pub list: ListSpec,
     /// Path of the key in a row.
     pub on: Path,
-    /// Path of the key in the item.
-    pub with: Path,
+    /// The key of the item.
+    pub with: Key,
     /// Member of the item the match goes under.
     pub into: String,
     /// Collect every match as a list rather than the first.
     pub many: bool,
 }
 
+/// What names an item to the rows of another list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Key {
+    /// A path in the item.
+    Path(Path),
+    /// A template, as of ids: `arn:{partition}:sqs:{region}:{account}:{QueueUrl|last-part}`.
+    Template(String),
+}
+
 /// A call made for each item.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct EachSpec {
     /// The call.
     pub call: CallSpec,
@@ -154,16 +180,18 @@ pub struct EachSpec {
     pub gone: Vec<String>,
     /// Only asked when this path of the item is neither null, false nor empty; else `into` is null.
     pub when: Option<Path>,
+    /// Where a listed item may already say it: then that is kept under `into`, and nothing is asked.
+    pub known: Option<Path>,
     /// Asked once per element at this path (`$each` names it); `into` becomes the list of answers.
     pub over: Option<Path>,
 }
 
 /// Where a field comes from in one dialect: alternatives, the first that is there wins.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Column(pub Vec<Take>);
 
 /// One way to find a field.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Take {
     /// Another resource type that carries it in code (`aws_sqs_queue_policy`).
     pub from: Option<String>,
@@ -182,7 +210,7 @@ pub struct Take {
 }
 
 /// What turns a provider's spelling into a value. A closed list of pure functions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Decode {
     /// Text that holds JSON.
     Json,
@@ -249,14 +277,15 @@ impl FromStr for Decode {
 }
 
 /// One field of a kind.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Field {
     /// Its name in rules.
     pub name: String,
     /// Its type; for members of an object list, derived from [`Field::members`].
     pub ty: Type,
     /// What it says, with its unit.
-    pub doc: String,
+    #[serde(borrow)]
+    pub doc: Cow<'static, str>,
     /// What the provider means when it is left out.
     pub default: Value,
     /// Changes by itself; never drift.
@@ -276,7 +305,7 @@ pub struct Field {
 }
 
 /// An edge to resources of another kind.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Link {
     /// The other kind.
     pub kind: KindId,
@@ -474,6 +503,7 @@ struct RawEach {
     #[serde(default)]
     gone: Vec<String>,
     when: Option<String>,
+    known: Option<String>,
     over: Option<String>,
 }
 
@@ -670,7 +700,7 @@ impl Cx<'_> {
                 cap: None,
             },
             on: self.path(&j.on),
-            with: self.path(&j.with),
+            with: if j.with.contains('{') { Key::Template(j.with) } else { Key::Path(self.path(&j.with)) },
             into: j.into,
             many: j.many,
         }
@@ -686,6 +716,7 @@ impl Cx<'_> {
             absent: e.absent,
             gone: e.gone,
             when: e.when.map(|p| self.path(&p)),
+            known: e.known.map(|p| self.path(&p)),
             over: e.over.map(|p| self.path(&p)),
         }
     }
@@ -738,7 +769,7 @@ impl Cx<'_> {
                 arm: self.column(raw.arm.as_ref(), None),
                 name,
                 ty,
-                doc: raw.doc,
+                doc: raw.doc.into(),
                 default,
                 volatile: raw.volatile,
                 by_hand: raw.by_hand,

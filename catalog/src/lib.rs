@@ -5,18 +5,23 @@
 //! into values and names every mistake by file and line. It does not compile conditions (`plumb-evaluate` does), does
 //! no IO (the caller passes files in), and embeds the bundled catalog as one constant.
 
+mod entry;
 mod framework;
 mod kind;
 mod load;
+mod pack;
 mod page;
 mod path;
 mod problem;
 mod types;
 
+pub use entry::File;
 pub use framework::{Confidence, Control, ControlRef, Framework, TopicMap};
-pub use kind::{BatchSpec, CallSpec, Column, Decode, EachSpec, Field, JoinSpec, Kind, Link, ListSpec, Scope, Take};
-pub use load::{Catalog, File, bundled};
-pub use page::{Aliases, Block, Condition, Dialect, Example, Expect, Param, Rule};
+pub use kind::{
+    BatchSpec, CallSpec, Column, Decode, EachSpec, Field, JoinSpec, Key, Kind, Link, ListSpec, Scope, Take,
+};
+pub use load::Catalog;
+pub use page::{Aliases, Block, Condition, Dialect, Example, Expect, Param, Rule, section};
 pub use path::{Path, PathError, Step};
 pub use problem::Problem;
 pub use types::Type;

@@ -1,17 +1,8 @@
 //! The whole catalog: files in, kinds, rules, topics and frameworks out, cross-checked.
 
-use crate::{Confidence, ControlRef, Framework, Kind, Problem, Rule, kind::nearest};
+use crate::{Confidence, ControlRef, File, Framework, Kind, Problem, Rule, entry::Entry, kind::nearest, pack::Pack};
 use plumb_model::{KindId, RuleId, TopicId};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// One catalog file: its path below the root, with `/`, and its text.
-#[derive(Debug, Clone, Copy)]
-pub struct File<'a> {
-    /// `aws/sqs/queue/kind.toml`
-    pub path: &'a str,
-    /// The file's text.
-    pub text: &'a str,
-}
 
 /// Everything Plumbline knows, checked.
 #[derive(Debug, Clone, Default)]
@@ -29,12 +20,7 @@ pub struct Catalog {
     by_rule_control: BTreeMap<RuleId, Vec<ControlRef>>,
 }
 
-static PACK: &str = include_str!(concat!(env!("OUT_DIR"), "/catalog.pack"));
-
-/// The files of the bundled catalog, in path order.
-pub fn bundled() -> impl Iterator<Item = File<'static>> {
-    PACK.split('\u{1e}').filter_map(|entry| entry.split_once('\u{1f}')).map(|(path, text)| File { path, text })
-}
+static PACK: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/catalog.pack"));
 
 impl Catalog {
     /// Reads the bundled catalog and, after it, `extra` files of the user's own (a page with a bundled rule's path
@@ -42,8 +28,9 @@ impl Catalog {
     pub fn load<'a>(extra: impl IntoIterator<Item = File<'a>>) -> (Self, Vec<Problem>) {
         let mut catalog = Self::default();
         let mut problems = Vec::new();
-        for file in bundled() {
-            catalog.add(file, &mut problems);
+        match Pack::read(PACK) {
+            Ok(pack) => catalog.unpack(pack, &mut problems),
+            Err(error) => problems.push(Problem::new("catalog.pack", 0, error.to_string(), "build the crate again")),
         }
         for file in extra {
             catalog.add(file, &mut problems);
@@ -65,41 +52,24 @@ impl Catalog {
         (catalog, problems)
     }
 
-    fn add(&mut self, file: File<'_>, problems: &mut Vec<Problem>) {
-        if file.path.split('/').any(|part| part.starts_with('_')) {
-            return;
+    fn unpack(&mut self, pack: Pack, problems: &mut Vec<Problem>) {
+        self.kinds = pack.kinds.into_iter().map(|kind| (kind.id.clone(), kind)).collect();
+        self.rules = pack.rules.into_iter().map(|rule| (rule.id.clone(), rule)).collect();
+        self.topics = pack.topics;
+        self.frameworks = pack.frameworks.into_iter().map(|f| (f.id.clone(), f)).collect();
+        for (path, text) in &pack.wrong {
+            self.add(File { path, text }, problems);
         }
-        let name = file.path.rsplit('/').next().unwrap_or_default();
-        if name == "kind.toml" {
-            match Kind::parse(file.path, file.text) {
-                Ok(kind) => drop(self.kinds.insert(kind.id.clone(), kind)),
-                Err(wrong) => problems.extend(wrong),
-            }
-        } else if file.path.starts_with("frameworks/") && name.ends_with(".toml") {
-            match Framework::parse(file.path, file.text) {
-                Ok(framework) => drop(self.frameworks.insert(framework.id.clone(), framework)),
-                Err(wrong) => problems.extend(wrong),
-            }
-        } else if file.path.starts_with("frameworks/") && name.ends_with(".json") {
-            match Framework::parse_packed(file.path, file.text) {
-                Ok(framework) => drop(self.frameworks.insert(framework.id.clone(), framework)),
-                Err(wrong) => problems.extend(wrong),
-            }
-        } else if file.path == "topics.toml" {
-            match toml::from_str::<BTreeMap<TopicId, String>>(file.text) {
-                Ok(topics) => self.topics.extend(topics),
-                Err(error) => problems.push(Problem::new(
-                    file.path,
-                    0,
-                    error.message(),
-                    "write \"topic.id\" = \"what it intends\"",
-                )),
-            }
-        } else if name.ends_with(".md") && name.chars().next().is_some_and(|c| c.is_ascii_lowercase()) {
-            match Rule::parse(file.path, file.text) {
-                Ok(rule) => drop(self.rules.insert(rule.id.clone(), rule)),
-                Err(wrong) => problems.extend(wrong),
-            }
+    }
+
+    fn add(&mut self, file: File<'_>, problems: &mut Vec<Problem>) {
+        match Entry::read(file) {
+            Ok(Entry::Kind(kind)) => drop(self.kinds.insert(kind.id.clone(), kind)),
+            Ok(Entry::Rule(rule)) => drop(self.rules.insert(rule.id.clone(), rule)),
+            Ok(Entry::Framework(framework)) => drop(self.frameworks.insert(framework.id.clone(), framework)),
+            Ok(Entry::Topics(topics)) => self.topics.extend(topics),
+            Ok(Entry::None) => {}
+            Err(wrong) => problems.extend(wrong),
         }
     }
 
@@ -191,6 +161,14 @@ impl Catalog {
                 &b.control,
             ))
         });
+        found
+    }
+
+    /// The controls a topic answers, of every framework that is not about one provider's settings.
+    pub fn controls_of_topic(&self, topic: &TopicId) -> Vec<ControlRef> {
+        let mut found: Vec<ControlRef> = self.by_topic_control.get(topic).cloned().unwrap_or_default();
+        found.retain(|c| !c.framework.starts_with("cis_") || c.framework.starts_with("cis_controls"));
+        found.sort_by(|a, b| (&a.framework, &a.control).cmp(&(&b.framework, &b.control)));
         found
     }
 

@@ -2,14 +2,14 @@
 
 use crate::{Problem, kind::from_toml, problem::line_of};
 use plumb_model::{KindId, RuleId, Severity, TopicId, Value};
-use serde::Deserialize;
-use std::collections::BTreeMap;
+use serde::{Deserialize, Serialize};
+use std::{borrow::Cow, collections::BTreeMap};
 
 /// Other scanners' ids for the same check: scanner name (`prowler`, `fsbp`, `checkov`, `trivy`, …) to ids.
 pub type Aliases = BTreeMap<String, Vec<String>>;
 
 /// A rule page, `catalog/aws/sqs/queue/encrypted-at-rest.md`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Rule {
     /// `aws.sqs.queue.encrypted-at-rest`, from the file's path (without a leading `assess/`).
     pub id: RuleId,
@@ -46,13 +46,15 @@ pub struct Rule {
     /// The page's tests.
     pub examples: Vec<Example>,
     /// The Markdown after the front matter.
-    pub body: String,
+    #[serde(borrow)]
+    pub body: Cow<'static, str>,
     /// First line of the body in the file.
     pub body_line: usize,
 }
 
 /// A condition: CEL text, or a native function of the assess layer.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 pub enum Condition {
     /// CEL that must be true.
     Cel(Block),
@@ -61,16 +63,17 @@ pub enum Condition {
 }
 
 /// A fenced block: its text and the line in the file where it starts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Block {
     /// The text inside the fence.
-    pub text: String,
+    #[serde(borrow)]
+    pub text: Cow<'static, str>,
     /// Line of its first line, from 1.
     pub line: usize,
 }
 
 /// A named constant of a rule.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Param {
     /// Its value unless configured.
     pub default: Value,
@@ -79,7 +82,7 @@ pub struct Param {
 }
 
 /// What an example is written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Dialect {
     /// The kind's fields as JSON.
     Json,
@@ -105,7 +108,7 @@ impl Dialect {
 }
 
 /// What an example must come out as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Expect {
     /// pass
     Pass,
@@ -118,14 +121,15 @@ pub enum Expect {
 }
 
 /// A fenced example, which is a test.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Example {
     /// What it is written in.
     pub dialect: Dialect,
     /// What must come out.
     pub expect: Expect,
     /// What it shows.
-    pub title: String,
+    #[serde(borrow)]
+    pub title: Cow<'static, str>,
     /// The example.
     pub block: Block,
 }
@@ -157,6 +161,26 @@ struct RawParam {
     default: toml::Value,
     #[serde(default)]
     doc: String,
+}
+
+/// The text of a page below a `##` heading, up to the next; empty when there is none.
+pub fn section(body: &str, heading: &str) -> String {
+    let mut out = String::new();
+    let (mut inside, mut fenced) = (false, false);
+    for line in body.lines() {
+        if line.starts_with("```") {
+            fenced = !fenced;
+        }
+        if !fenced && line.starts_with("## ") {
+            inside = line.trim_start_matches('#').trim() == heading;
+            continue;
+        }
+        if inside {
+            out.push_str(line);
+            out.push('\n');
+        }
+    }
+    out.trim().into()
 }
 
 impl Rule {
@@ -271,29 +295,14 @@ impl Rule {
             part_key: page.part_key,
             pass,
             examples: page.examples,
-            body: body.trim().into(),
+            body: body.trim().to_owned().into(),
             body_line,
         })
     }
 
     /// The text of a `## heading` section without its heading, trimmed; empty if there is none.
     pub fn section(&self, heading: &str) -> String {
-        let mut out = String::new();
-        let (mut inside, mut fenced) = (false, false);
-        for line in self.body.lines() {
-            if line.starts_with("```") {
-                fenced = !fenced;
-            }
-            if !fenced && line.starts_with("## ") {
-                inside = line.trim_start_matches('#').trim() == heading;
-                continue;
-            }
-            if inside {
-                out.push_str(line);
-                out.push('\n');
-            }
-        }
-        out.trim().into()
+        section(&self.body, heading)
     }
 
     /// The paragraph under the title.
@@ -325,7 +334,9 @@ impl Fences {
             let line_number = first_line + at;
             if let Some(info) = line.strip_prefix("```") {
                 match open.take() {
-                    Some((info, start, text)) => self.fence(file, &info, Block { text, line: start + 1 }, problems),
+                    Some((info, start, text)) => {
+                        self.fence(file, &info, Block { text: text.into(), line: start + 1 }, problems)
+                    }
                     None => open = Some((info.trim().to_owned(), line_number, String::new())),
                 }
             } else if let Some((_, _, text)) = &mut open {
@@ -371,7 +382,7 @@ impl Fences {
                         return;
                     }
                 };
-                self.examples.push(Example { dialect, expect, title: title.into(), block });
+                self.examples.push(Example { dialect, expect, title: title.to_owned().into(), block });
             }
             _ => {}
         }
@@ -394,7 +405,7 @@ mod tests {
         assert_eq!(rule.section("Why it matters"), "Because.");
         assert_eq!(rule.examples.len(), 2);
         let Condition::Cel(block) = rule.pass else { panic!("cel") };
-        assert_eq!((block.text.as_str(), block.line), ("kms_key_id != \"\"\n", 12));
+        assert_eq!((&*block.text, block.line), ("kms_key_id != \"\"\n", 12));
     }
 
     #[test]

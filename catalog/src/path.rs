@@ -4,11 +4,11 @@ use plumb_model::Value;
 use std::{fmt, str::FromStr};
 
 /// A path into a document. Parsed from text; see [`Path::find`] for how it is followed.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
 pub struct Path(Vec<Step>);
 
 /// One step of a path.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Step {
     /// `.Name`: the member of a map.
     Member(Box<str>),

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 
 /// The type of a field. Written as `string`, `int`, `double`, `bool`, `time`, `policy`, `any`, `list(T)`, `map(T)`,
 /// `{a: T, b: T}`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Type {
     /// Text.
     String,

@@ -38,6 +38,12 @@ pub struct Tally {
     pub decided: u64,
     /// Nobody could look.
     pub unknown: u64,
+    /// Every place it speaks about was read completely, and there is nothing of the kind, or nothing it applies to.
+    #[serde(default)]
+    pub nothing: bool,
+    /// No account of the rule's provider is on record.
+    #[serde(default)]
+    pub outside: bool,
 }
 
 impl Tally {
@@ -62,16 +68,19 @@ pub enum Standing {
     SatisfiedWithException,
     /// A person attested it, with evidence, and another agreed.
     Attested,
+    /// Everything it speaks about was read completely, and there is nothing of it.
+    NotApplicable,
     /// Every rule passes on everything it speaks about.
     Satisfied,
 }
 named!(Standing, "standing", {
     NotSatisfied => "not-satisfied", NotAssessed => "not-assessed", NeedsAttestation => "needs-attestation",
-    SatisfiedWithException => "satisfied-with-exception", Attested => "attested", Satisfied => "satisfied",
+    SatisfiedWithException => "satisfied-with-exception", Attested => "attested",
+    NotApplicable => "not-applicable", Satisfied => "satisfied",
 });
 
 impl Standing {
-    /// The one word of a table: pass, fail, unknown, manual, attested or exception.
+    /// The one word of a table: pass, fail, unknown, manual, attested, exception or not-applicable.
     pub fn word(self) -> &'static str {
         match self {
             Self::NotSatisfied => "fail",
@@ -79,6 +88,7 @@ impl Standing {
             Self::NeedsAttestation => "manual",
             Self::Attested => "attested",
             Self::SatisfiedWithException => "exception",
+            Self::NotApplicable => "not-applicable",
             Self::Satisfied => "pass",
         }
     }
@@ -188,7 +198,10 @@ pub struct ControlRow {
     pub tally: Tally,
     /// Rules that gave verdicts.
     pub evaluated: Vec<RuleId>,
-    /// Rules that gave none: nothing in scope, or not asked.
+    /// Rules whose places were read completely and hold nothing they apply to.
+    #[serde(default)]
+    pub empty: Vec<RuleId>,
+    /// Rules that gave none: not asked, or what they speak about was not read everywhere.
     pub silent: Vec<RuleId>,
     /// The attestation that counts, if any.
     #[serde(default)]
@@ -222,9 +235,15 @@ pub fn align(
     let mut rows = Vec::new();
     for control in controls.iter().filter(|c| c.framework == framework) {
         let mut tally = Tally::default();
-        let (mut evaluated, mut silent) = (Vec::new(), Vec::new());
+        let (mut evaluated, mut empty, mut silent) = (Vec::new(), Vec::new(), Vec::new());
+        let mut outside = 0;
         for rule in &control.rules {
             match tallies.get(rule).filter(|t| **t != Tally::default()) {
+                Some(t) if t.nothing => empty.push(rule.clone()),
+                Some(t) if t.outside => {
+                    outside += 1;
+                    silent.push(rule.clone());
+                }
                 Some(t) => {
                     tally.add(*t);
                     all.insert(rule, *t);
@@ -236,9 +255,14 @@ pub fn align(
         let mine = attestations.iter().filter(|a| a.framework == framework && a.control == control.id);
         let attestation = mine.clone().filter(|a| a.holds(now)).max_by_key(|a| a.valid_until).cloned();
         let lapsed = mine.max_by_key(|a| a.valid_until);
-        let (standing, why) = judge(control, tally, &evaluated, attestation.as_ref(), lapsed);
+        let nothing = match (empty.len(), silent.len() - outside) {
+            (0, 0) if outside > 0 => Nothing::Outside,
+            (1.., 0) => Nothing::There,
+            _ => Nothing::Unknown,
+        };
+        let (standing, why) = judge(control, tally, &evaluated, nothing, attestation.as_ref(), lapsed);
         *counts.entry(standing).or_insert(0) += 1;
-        rows.push(ControlRow { control: control.clone(), standing, why, tally, evaluated, silent, attestation });
+        rows.push(ControlRow { control: control.clone(), standing, why, tally, evaluated, empty, silent, attestation });
     }
     // A rule that serves several controls counts once.
     let (pass, fail) = all.values().fold((0, 0), |(p, f), t| (p + t.pass, f + t.fail + t.decided));
@@ -246,10 +270,22 @@ pub fn align(
     Alignment { framework: framework.into(), rows, counts, hygiene_percent }
 }
 
+/// What it means that none of a control's rules gave a verdict.
+#[derive(Clone, Copy)]
+enum Nothing {
+    /// Every place was read, and there is nothing.
+    There,
+    /// The estate has no account of the provider.
+    Outside,
+    /// Nobody knows.
+    Unknown,
+}
+
 fn judge(
     control: &Control,
     t: Tally,
     evaluated: &[RuleId],
+    nothing: Nothing,
     attestation: Option<&Attestation>,
     lapsed: Option<&Attestation>,
 ) -> (Standing, String) {
@@ -274,13 +310,16 @@ fn judge(
             };
             return (Standing::NeedsAttestation, why);
         }
-        return (Standing::NotAssessed, "none of its rules met anything to judge".into());
+        return match nothing {
+            Nothing::There => {
+                (Standing::NotApplicable, "all places were read completely, and hold nothing it speaks about".into())
+            }
+            Nothing::Outside => (Standing::NotAssessed, "no account of its provider is on record".into()),
+            Nothing::Unknown => (Standing::NotAssessed, "none of its rules met anything to judge".into()),
+        };
     }
     if t.decided > 0 {
         return (Standing::SatisfiedWithException, format!("{} checks fail under a decision in force", t.decided));
-    }
-    if t.pass == 0 {
-        return (Standing::NotAssessed, "none of its rules met anything to judge".into());
     }
     (Standing::Satisfied, format!("{} checks pass", t.pass))
 }

@@ -168,7 +168,11 @@ pub fn coverage(
         }
         let every = if a.tier == Tier::Tier1 { 90 } else { 180 };
         if a.reviewed_at.is_none_or(|at| now.days_since(at) > every) {
-            flags.push(flag("review-overdue", name, format!("its entry was not reviewed for {every} days")));
+            let why = match a.reviewed_at {
+                Some(at) => format!("its entry was last reviewed on {}, {every} days is the most", at.date()),
+                None => "its entry was never reviewed".into(),
+            };
+            flags.push(flag("review-overdue", name, why));
         }
     }
     let looked_at = vec![
@@ -296,7 +300,7 @@ pub fn alignment(alignments: &[Alignment]) -> View {
                 Standing::NotAssessed => flags.push(flag("not-assessed", &object, r.why.clone())),
                 Standing::NeedsAttestation => flags.push(flag("no-attestation", &object, r.why.clone())),
                 Standing::SatisfiedWithException => flags.push(flag("by-exception", &object, r.why.clone())),
-                Standing::Attested | Standing::Satisfied => {}
+                Standing::Attested | Standing::NotApplicable | Standing::Satisfied => {}
             }
             if r.standing == Standing::Satisfied && !r.silent.is_empty() {
                 let (n, all) = (r.evaluated.len(), r.evaluated.len() + r.silent.len());

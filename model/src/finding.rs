@@ -48,7 +48,8 @@ impl FindingKey {
 
     /// The whole key in lower-case hexadecimal, 64 characters.
     pub fn hex(&self) -> String {
-        self.0.iter().map(|b| format!("{b:02x}")).collect()
+        let digit = |d: u8| char::from_digit(u32::from(d), 16).unwrap_or('0');
+        self.0.iter().flat_map(|b| [digit(b >> 4), digit(b & 15)]).collect()
     }
 }
 

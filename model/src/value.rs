@@ -1,8 +1,9 @@
 //! Documents: what a provider answered, or what code says, with the unknown as a value of its own.
 
 use crate::Time;
+use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde_json::Value as Json;
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 /// A JSON-like value that can also be an instant or unknown.
 ///
@@ -41,6 +42,23 @@ impl Map {
         self.0.get(at).map(|(_, v)| v)
     }
 
+    /// Puts a value under a key, in place of what was there.
+    pub fn insert(&mut self, key: &str, value: Value) {
+        match self.0.binary_search_by(|(k, _)| k.as_ref().cmp(key)) {
+            Ok(at) => {
+                if let Some(entry) = self.0.get_mut(at) {
+                    entry.1 = value;
+                }
+            }
+            Err(at) => {
+                let mut entries = std::mem::take(&mut self.0).into_vec();
+                entries.reserve_exact(1);
+                entries.insert(at, (key.into(), value));
+                self.0 = entries.into();
+            }
+        }
+    }
+
     /// The entries in key order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Value)> + '_ {
         self.0.iter().map(|(k, v)| (k.as_ref(), v))
@@ -57,14 +75,26 @@ impl Map {
     }
 }
 
+impl IntoIterator for Map {
+    type Item = (Box<str>, Value);
+    type IntoIter = std::vec::IntoIter<Self::Item>;
+
+    /// The entries in key order.
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_vec().into_iter()
+    }
+}
+
 impl<K: Into<Box<str>>> FromIterator<(K, Value)> for Map {
     /// Sorts by key; of equal keys the last wins.
     fn from_iter<I: IntoIterator<Item = (K, Value)>>(entries: I) -> Self {
         let mut entries: Vec<(Box<str>, Value)> = entries.into_iter().map(|(k, v)| (k.into(), v)).collect();
-        entries.sort_by(|a, b| a.0.cmp(&b.0));
-        entries.reverse();
-        entries.dedup_by(|later, kept| later.0 == kept.0);
-        entries.reverse();
+        if !entries.is_sorted_by(|a, b| a.0 < b.0) {
+            entries.sort_by(|a, b| a.0.cmp(&b.0));
+            entries.reverse();
+            entries.dedup_by(|later, kept| later.0 == kept.0);
+            entries.reverse();
+        }
         Self(entries.into())
     }
 }
@@ -235,6 +265,18 @@ impl Value {
         }
     }
 
+    /// As [`Value::from_json`], of a document nobody else needs.
+    pub fn of_json(json: Json) -> Self {
+        match json {
+            Json::String(s) => Self::Str(s.into()),
+            Json::Array(items) => Self::List(items.into_iter().map(Self::of_json).collect()),
+            Json::Object(members) if members.len() != 1 => {
+                Self::Map(members.into_iter().map(|(k, v)| (k, Self::of_json(v))).collect())
+            }
+            other => Self::from_json(&other),
+        }
+    }
+
     /// The JSON form that [`Value::from_json`] reads back to an equal value (numbers that JSON cannot express,
     /// NaN and infinities, become null).
     pub fn to_json(&self) -> Json {
@@ -263,15 +305,93 @@ impl Value {
     }
 }
 
+/// As [`Value::to_json`]; in formats that do not describe themselves, the text of it.
 impl serde::Serialize for Value {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.to_json().serialize(serializer)
+        if !serializer.is_human_readable() {
+            return serializer.serialize_str(&self.to_json().to_string());
+        }
+        match self {
+            Self::Null => serializer.serialize_unit(),
+            Self::Bool(b) => serializer.serialize_bool(*b),
+            Self::Int(i) => serializer.serialize_i64(*i),
+            Self::Double(d) => serializer.serialize_f64(*d),
+            Self::Str(s) => serializer.serialize_str(s),
+            Self::List(items) => serializer.collect_seq(items),
+            Self::Map(map) => serializer.collect_map(map.iter()),
+            Self::Time(t) => serializer.collect_map([(TIME_KEY, t.to_string())]),
+            // Its members in the order of the tree's, so that the text is the same.
+            Self::Unknown(_) => self.to_json().serialize(serializer),
+        }
     }
 }
 
+/// As [`Value::from_json`], without the tree between.
 impl<'de> serde::Deserialize<'de> for Value {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self::from_json(&Json::deserialize(deserializer)?))
+        if deserializer.is_human_readable() {
+            return deserializer.deserialize_any(Reader);
+        }
+        let text = <Cow<'_, str>>::deserialize(deserializer)?;
+        serde_json::from_str(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+struct Reader;
+
+impl<'de> Visitor<'de> for Reader {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a JSON value")
+    }
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+    fn visit_none<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+    fn visit_some<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+    fn visit_bool<E>(self, b: bool) -> Result<Value, E> {
+        Ok(Value::Bool(b))
+    }
+    fn visit_i64<E>(self, i: i64) -> Result<Value, E> {
+        Ok(Value::Int(i))
+    }
+    #[expect(clippy::cast_precision_loss, reason = "larger than any whole number we keep")]
+    fn visit_u64<E>(self, u: u64) -> Result<Value, E> {
+        Ok(i64::try_from(u).map_or(Value::Double(u as f64), Value::Int))
+    }
+    fn visit_f64<E>(self, d: f64) -> Result<Value, E> {
+        Ok(Value::Double(d))
+    }
+    fn visit_str<E>(self, s: &str) -> Result<Value, E> {
+        Ok(Value::Str(s.into()))
+    }
+    fn visit_string<E>(self, s: String) -> Result<Value, E> {
+        Ok(Value::Str(s.into()))
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element()? {
+            items.push(item);
+        }
+        Ok(Value::List(items.into()))
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut entries: Vec<(Box<str>, Value)> = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        // What stands for something else is one member with a name of ours.
+        if let [(key, inner)] = entries.as_slice()
+            && (&**key == UNKNOWN_KEY || &**key == TIME_KEY)
+        {
+            return Ok(Value::from_json(&serde_json::json!({ &**key: inner.to_json() })));
+        }
+        Ok(Value::Map(entries.into_iter().collect()))
     }
 }
 
@@ -315,6 +435,11 @@ mod tests {
             ("t", Value::Time("2026-01-02T03:04:05Z".parse().unwrap())),
         ]);
         assert_eq!(Value::from_json(&value.to_json()), value);
+        assert_eq!(Value::of_json(value.to_json()), value);
+        let text = serde_json::to_string(&value).unwrap();
+        assert_eq!(text, value.to_json().to_string());
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
+        assert_eq!(serde_json::from_value::<Value>(value.to_json()).unwrap(), value);
         assert_eq!(value.first_unknown().unwrap().describe(), "needs kms:GetKeyPolicy");
     }
 
@@ -324,5 +449,12 @@ mod tests {
         assert_eq!(map.iter().map(|(k, _)| k).collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!(map.get("b"), Some(&Value::Int(3)));
         assert_eq!(map.get("c"), None);
+        let mut map = map;
+        map.insert("c", Value::Int(5));
+        map.insert("a", Value::Int(6));
+        map.insert("aa", Value::Null);
+        let all: Vec<_> = map.into_iter().map(|(k, v)| (k.to_string(), v)).collect();
+        let want = [("a", Value::Int(6)), ("aa", Value::Null), ("b", Value::Int(3)), ("c", Value::Int(5))];
+        assert_eq!(all, want.map(|(k, v)| (k.to_owned(), v)));
     }
 }

@@ -1,7 +1,7 @@
 //! Exposure and attack paths as the last scans found them, with when they came, changed and went.
 
 use crate::{Record, RecordError, ScanId, open::Doing};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -320,6 +320,36 @@ impl Record {
             })
             .doing("reading exposures")?;
         rows.collect::<Result<_, _>>().doing("reading exposures")
+    }
+
+    /// How one resource stands towards the outside; none when it was never anything but internal, or not looked at.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn exposure_class(&self, account: &str, kind: &str, resource: &str) -> Result<Option<String>, RecordError> {
+        self.db
+            .prepare_cached(
+                "SELECT class FROM exposure WHERE account = ?1 AND kind = ?2 AND resource = ?3 AND stale = 0",
+            )
+            .and_then(|mut s| s.query_row([account, kind, resource], |r| r.get(0)).optional())
+            .doing("reading exposures")
+    }
+
+    /// Titles of the ways in that lead over a resource, worst first, a few.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn paths_through(&self, account: &str, resource: &str) -> Result<Vec<String>, RecordError> {
+        let mut statement = self
+            .db
+            .prepare_cached(
+                "SELECT DISTINCT p.title, p.severity FROM path p JOIN path_steps s ON s.account = p.account AND s.family = p.family
+                 WHERE p.account = ?1 AND p.gone_scan IS NULL AND (instr(s.to_node, ?2) > 0 OR instr(s.from_node, ?2) > 0)
+                 ORDER BY CASE p.severity WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 ELSE 3 END, p.title LIMIT 3",
+            )
+            .doing("reading paths")?;
+        let rows = statement.query_map([account, resource], |r| r.get(0)).doing("reading paths")?;
+        rows.collect::<Result<_, _>>().doing("reading paths")
     }
 
     /// How a resource's class changed, oldest first; of everything without a resource.

@@ -116,6 +116,52 @@ pub struct Query {
     pub limit: Option<usize>,
 }
 
+impl Query {
+    /// The states wanted; words that are none of them find nothing.
+    fn states(&self) -> Vec<&'static str> {
+        if self.states.is_empty() {
+            return STATES.into_iter().filter(|s| !CLOSED.contains(s)).collect();
+        }
+        STATES.into_iter().filter(|s| self.states.iter().any(|q| q == s)).collect()
+    }
+
+    /// The ranks wanted, worst first, as the table's own column counts them.
+    fn ranks(&self) -> std::ops::RangeInclusive<i64> {
+        0..=match self.at_least {
+            Some(Severity::Critical) => 0,
+            Some(Severity::High) => 1,
+            Some(Severity::Medium) => 2,
+            Some(Severity::Low) => 3,
+            _ => 4,
+        }
+    }
+
+    /// Reads all that is wanted in the table's own order. The plus signs keep every index out of it: with one, the rows
+    /// would have to be sorted, and all of them held for that.
+    fn one_by_one(&self) -> String {
+        let states: Vec<String> = self.states().iter().map(|s| format!("'{s}'")).collect();
+        let ranks: Vec<String> = self.ranks().map(|r| r.to_string()).collect();
+        let mut filter = format!("+f.state IN ({}) AND +f.rank IN ({})", states.join(","), ranks.join(","));
+        if !self.rules.is_empty() {
+            filter += &format!(" AND +f.rule IN ({})", self.rule_list());
+        }
+        if self.account.is_some() {
+            filter += " AND f.account = ?1";
+        }
+        format!(
+            "SELECT {COLUMNS} FROM finding f LEFT JOIN rule r ON r.id = f.rule
+             WHERE {filter} AND (?2 IS NULL OR +f.region = ?2)
+             ORDER BY f.account, f.kind, f.resource, f.rule, f.sub_key"
+        )
+    }
+
+    /// The rules wanted, as a list in SQL.
+    fn rule_list(&self) -> String {
+        let quoted = |r: &RuleId| format!("'{}'", r.as_str().replace('\'', "''"));
+        self.rules.iter().map(quoted).collect::<Vec<_>>().join(",")
+    }
+}
+
 /// States that a finding does not leave by itself.
 const CLOSED: [&str; 3] = ["fixed", "resource-gone", "superseded"];
 /// Every state of the lifecycle.
@@ -135,11 +181,15 @@ const STATES: [&str; 14] = [
     "resource-gone",
     "superseded",
 ];
-/// When a finding was last seen failing: as long as it is judged, when its rule was last judged there.
-const LAST_SEEN: &str = "CASE WHEN f.unknown_since IS NULL AND f.state NOT IN ('fixed', 'resource-gone')
+/// What a finding's row is read from: `f` the finding, `r` its rule.
+const COLUMNS: &str = "f.short, lower(hex(f.key)), f.rule, coalesce(r.title, f.rule), f.severity_now, f.severity_open, f.severity_closed,
+    f.state, f.account, f.region, f.kind, f.resource, f.name, f.sub_key, f.first_seen,
+    CASE WHEN f.unknown_since IS NULL AND f.state NOT IN ('fixed', 'resource-gone')
     THEN coalesce((SELECT s.judged_at FROM coverage c JOIN scan s ON s.id = c.scan
                    WHERE c.account = f.account AND c.region = f.region AND c.kind = f.kind AND c.rule = f.rule), f.last_seen)
-    ELSE f.last_seen END";
+    ELSE f.last_seen END, f.unknown_since, f.occurrences, coalesce(r.topic, ''), f.because";
+/// Up to how many rules of a query are looked up one by one.
+const RULES_APART: usize = 64;
 /// States in which a passing verdict closes.
 const WORKED_ON: [&str; 5] = ["open", "triaged", "in-remediation", "fixed-claimed", "retest-pending"];
 /// Who acts when a scan decides.
@@ -248,57 +298,93 @@ impl Record {
     /// # Errors
     /// When SQLite fails.
     pub fn findings(&self, query: &Query) -> Result<Vec<FindingRow>, RecordError> {
-        let quoted = |items: &[String]| {
-            items.iter().map(|s| format!("'{}'", s.replace('\'', "''"))).collect::<Vec<_>>().join(",")
-        };
-        let states: Vec<&str> = if query.states.is_empty() {
-            STATES.into_iter().filter(|s| !CLOSED.contains(s)).collect()
-        } else {
-            STATES.into_iter().filter(|s| query.states.iter().any(|q| q == s)).collect()
-        };
+        let states = query.states();
         if states.is_empty() {
             return Ok(Vec::new());
         }
-        let mut filter = String::new();
-        if let Some(severity) = query.at_least {
-            let at_least: Vec<String> =
-                Severity::ALL.iter().filter(|s| **s >= severity).map(|s| s.name().to_owned()).collect();
-            filter += &format!(" AND severity_now IN ({})", quoted(&at_least));
-        }
-        if !query.rules.is_empty() {
-            let rules: Vec<String> = query.rules.iter().map(ToString::to_string).collect();
-            filter += &format!(" AND rule IN ({})", quoted(&rules));
+        // A page costs what it shows: each part of it is the beginning of a stretch of an index, and parts are read in the
+        // page's order until it is full. Of many rules each would be a question of its own; then one stretch is filtered.
+        let apart = query.rules.len() <= RULES_APART;
+        let rules: Vec<Option<&str>> = match query.rules.len() {
+            1..=RULES_APART => query.rules.iter().map(|r| Some(r.as_str())).collect(),
+            _ => vec![None],
+        };
+        let index = if query.account.is_some() { "finding_account" } else { "finding_page" };
+        let mut filter = String::from(" AND rank = ?5");
+        if query.account.is_some() {
+            filter += " AND account = ?1";
         }
         if query.region.is_some() {
             filter += " AND region = ?2";
         }
-        // An account's findings lie together; everybody's are read in the order of the page's index, state by state,
-        // so that a page costs what it shows.
-        let column = if query.account.is_some() { "+state" } else { "state" };
-        if query.account.is_some() {
-            filter += " AND account = ?1";
+        if !query.rules.is_empty() {
+            filter +=
+                &if apart { " AND rule = ?4".to_owned() } else { format!(" AND rule IN ({})", query.rule_list()) };
         }
-        const ORDER: &str = "ORDER BY rank, rule, account, resource, sub_key LIMIT ?3";
-        let read = |of: String| format!("SELECT * FROM (SELECT * FROM finding WHERE {of}{filter} {ORDER})");
-        let parts: Vec<String> = if query.account.is_some() {
-            let quoted: Vec<String> = states.iter().map(|s| format!("'{s}'")).collect();
-            vec![read(format!("{column} IN ({})", quoted.join(",")))]
-        } else {
-            states.iter().map(|s| read(format!("{column} = '{s}'"))).collect()
-        };
+        const ORDER: &str = "ORDER BY rule, account, resource, sub_key LIMIT ?3";
+        let parts: Vec<String> = states
+            .iter()
+            .map(|s| {
+                format!("SELECT * FROM (SELECT * FROM finding INDEXED BY {index} WHERE state = '{s}'{filter} {ORDER})")
+            })
+            .collect();
         let sql = format!(
-            "SELECT f.short, lower(hex(f.key)), f.rule, coalesce(r.title, f.rule), f.severity_now, f.severity_open, f.severity_closed,
-                    f.state, f.account, f.region, f.kind, f.resource, f.name, f.sub_key, f.first_seen,
-                    {LAST_SEEN}, f.unknown_since, f.occurrences, coalesce(r.topic, ''), f.because
-             FROM (SELECT * FROM ({}) {ORDER}) f LEFT JOIN rule r ON r.id = f.rule
-             ORDER BY f.rank, f.rule, f.account, f.resource, f.sub_key",
+            "SELECT {COLUMNS} FROM (SELECT * FROM ({}) {ORDER}) f LEFT JOIN rule r ON r.id = f.rule
+             ORDER BY f.rule, f.account, f.resource, f.sub_key",
             parts.join(" UNION ALL ")
         );
-        let limit = query.limit.map_or(-1, |l| i64::try_from(l).unwrap_or(i64::MAX));
         let mut statement = self.db.prepare_cached(&sql).doing("reading findings")?;
+        let limit = query.limit.unwrap_or(usize::MAX);
+        let mut out = Vec::new();
+        for rank in query.ranks() {
+            for rule in &rules {
+                let left = limit - out.len();
+                if left == 0 {
+                    return Ok(out);
+                }
+                let left = i64::try_from(left).unwrap_or(-1);
+                let rows = statement
+                    .query_map(params![query.account, query.region, left, rule, rank], finding_row)
+                    .doing("reading findings")?;
+                for row in rows {
+                    out.push(row.doing("reading findings")?);
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    /// Hands every finding asked for to `take`, one at a time and in the store's own order (account, kind, resource, rule,
+    /// part), so that any number of them needs the memory of one. The query's limit is not looked at.
+    ///
+    /// # Errors
+    /// When SQLite fails, or the first error of `take`.
+    pub fn each_finding<E: From<RecordError>>(
+        &self,
+        query: &Query,
+        mut take: impl FnMut(FindingRow) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let sql = query.one_by_one();
+        let mut statement = self.db.prepare(&sql).doing("reading findings")?;
+        let mut rows = statement.query(params![query.account, query.region]).doing("reading findings")?;
+        while let Some(row) = rows.next().doing("reading findings")? {
+            take(finding_row(row).doing("reading findings")?)?;
+        }
+        Ok(())
+    }
+
+    /// How many findings stand how: rule, state, severity, count. It costs what the roll-ups cost, not what the findings do.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn standing(&self) -> Result<Vec<(String, String, String, i64)>, RecordError> {
+        let mut statement = self
+            .db
+            .prepare_cached("SELECT rule, state, severity, sum(n) FROM finding_count WHERE n > 0 GROUP BY 1, 2, 3")
+            .doing("counting findings")?;
         let rows =
-            statement.query_map(params![query.account, query.region, limit], finding_row).doing("reading findings")?;
-        rows.collect::<Result<_, _>>().doing("reading findings")
+            statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?))).doing("counting findings")?;
+        rows.collect::<Result<_, _>>().doing("counting findings")
     }
 
     /// The finding a person means by a short id, a prefix of one (at least 4 characters), or the whole key.
@@ -310,21 +396,20 @@ impl Record {
         let is_key = id.len() == 64 && id.bytes().all(|b| b.is_ascii_hexdigit());
         let upper = id.to_ascii_uppercase();
         let short = if upper.starts_with("F-") { upper } else { format!("F-{upper}") };
+        let not_an_id = || RecordError::Missing(format!("`{id}` is not a finding id; they look like F-3K2Q9ZJX41"));
         if !is_key && (short.len() < 6 || !short.bytes().skip(2).all(|b| b.is_ascii_alphanumeric())) {
-            return Err(RecordError::Missing(format!("`{id}` is not a finding id; they look like F-3K2Q9ZJX41")));
+            return Err(not_an_id());
         }
         let sql = format!(
-            "SELECT f.short, lower(hex(f.key)), f.rule, coalesce(r.title, f.rule), f.severity_now, f.severity_open, f.severity_closed,
-                    f.state, f.account, f.region, f.kind, f.resource, f.name, f.sub_key, f.first_seen,
-                    {LAST_SEEN}, f.unknown_since, f.occurrences, coalesce(r.topic, ''), f.because
-             FROM finding f LEFT JOIN rule r ON r.id = f.rule WHERE {} LIMIT 3",
-            if is_key { "f.key = ?1 AND ?2 <> ''" } else { "f.short >= ?1 AND f.short <= ?2" }
+            "SELECT {COLUMNS} FROM finding f LEFT JOIN rule r ON r.id = f.rule WHERE {} LIMIT 3",
+            if is_key { "f.key = ?1 AND ?2 <> ''" } else { "f.key >= ?1 AND f.key <= ?2" }
         );
         let mut statement = self.db.prepare_cached(&sql).doing("reading a finding")?;
         let found = if is_key {
             statement.query_map(params![key_bytes(id), "key"], finding_row)
         } else {
-            statement.query_map(params![short, format!("{short}~")], finding_row)
+            let (from, to) = keys_of(&short).ok_or_else(not_an_id)?;
+            statement.query_map(params![from, to], finding_row)
         };
         let rows: Vec<FindingRow> =
             found.doing("reading a finding")?.collect::<Result<_, _>>().doing("reading a finding")?;
@@ -334,6 +419,17 @@ impl Record {
             Some(_) => Err(RecordError::Missing(format!("several findings begin with `{id}`; type more of it"))),
             None => Err(RecordError::Missing(format!("there is no finding `{id}`; `plumb findings` lists them"))),
         }
+    }
+
+    /// The state of the finding with this key, if there is one.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn state(&self, key: &str) -> Result<Option<String>, RecordError> {
+        self.db
+            .prepare_cached("SELECT state FROM finding WHERE key = ?1")
+            .and_then(|mut s| s.query_row([key_bytes(key)], |r| r.get(0)).optional())
+            .doing("reading a finding")
     }
 
     /// A finding's life, in order.
@@ -648,6 +744,27 @@ impl Ingest<'_> {
     }
 }
 
+/// The first and the last key whose short id begins so: `F-` and up to ten digits of Crockford's base 32, five bits each.
+fn keys_of(short: &str) -> Option<(Vec<u8>, Vec<u8>)> {
+    const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    let mut bits = 0u64;
+    let digits = short.strip_prefix("F-").filter(|d| d.len() <= 10)?;
+    for c in digits.bytes() {
+        // As in that alphabet's own reading: letters that look like digits are those digits.
+        let c = match c {
+            b'O' => b'0',
+            b'I' | b'L' => b'1',
+            c => c,
+        };
+        bits = bits << 5 | u64::try_from(DIGITS.iter().position(|d| *d == c)?).ok()?;
+    }
+    let rest = 64 - 5 * u32::try_from(digits.len()).ok()?;
+    let from = bits << rest;
+    let to = from | ((1u64 << rest) - 1);
+    let key = |bits: u64, fill: u8| bits.to_be_bytes().into_iter().chain([fill; 24]).collect();
+    Some((key(from, 0), key(to, 0xff)))
+}
+
 /// A key's bytes from its hexadecimal digits; what is none names no finding.
 fn key_bytes(hex: &str) -> Vec<u8> {
     (0..hex.len()).step_by(2).filter_map(|i| u8::from_str_radix(hex.get(i..i + 2)?, 16).ok()).collect()
@@ -676,4 +793,40 @@ fn finding_row(r: &rusqlite::Row<'_>) -> rusqlite::Result<FindingRow> {
         topic: r.get(18)?,
         because: serde_json::from_str(&r.get::<_, String>(19)?).unwrap_or_default(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn findings_are_read_one_by_one_without_being_held() {
+        let record = Record::in_memory().unwrap();
+        let rules = BTreeSet::from(["aws.s3.bucket.not-public".into()]);
+        for query in [
+            Query::default(),
+            Query { account: Some("1".into()), ..Query::default() },
+            Query { rules, at_least: Some(Severity::High), region: Some("eu-west-1".into()), ..Query::default() },
+        ] {
+            let mut plan = record.db.prepare(&format!("EXPLAIN QUERY PLAN {}", query.one_by_one())).unwrap();
+            let steps = plan.query_map(params![query.account, query.region], |r| r.get::<_, String>(3)).unwrap();
+            let steps: Vec<String> = steps.map(Result::unwrap).collect();
+            assert!(!steps.iter().any(|s| s.contains("TEMP B-TREE") || s.contains("INDEX finding_")), "{steps:?}");
+        }
+    }
+
+    #[test]
+    fn a_short_id_is_the_beginning_of_its_keys() {
+        let key = FindingKey::from_bytes([0xab; 32]);
+        let short = key.short();
+        for n in 6..=short.len() {
+            let (from, to) = keys_of(&short[..n]).unwrap();
+            assert!(from.as_slice() <= key.bytes().as_slice() && key.bytes().as_slice() <= to.as_slice(), "{n}");
+        }
+        let other = FindingKey::from_bytes([0xac; 32]);
+        let (_, to) = keys_of(&short).unwrap();
+        assert!(other.bytes().as_slice() > to.as_slice());
+        assert_eq!(keys_of("F-OIL0"), keys_of("F-0110"));
+        assert_eq!(keys_of("F-U000"), None);
+    }
 }

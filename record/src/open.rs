@@ -4,15 +4,21 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use std::path::{Path, PathBuf};
 
 /// The format this build writes. A file of an older format is migrated when it is opened; a newer one is refused.
-pub const FORMAT: i64 = 2;
+pub const FORMAT: i64 = 3;
 
 /// What brings a record of the format before to the one named.
-const MIGRATIONS: [(i64, &str); 1] = [(2, include_str!("to-2.sql"))];
+const MIGRATIONS: [(i64, &str); 2] = [(2, include_str!("to-2.sql")), (3, include_str!("to-3.sql"))];
 
 /// A record: one SQLite file, or memory.
 pub struct Record {
     pub(crate) db: Connection,
     path: Option<PathBuf>,
+}
+
+/// A moment of the record; see [`Record::moment`].
+#[derive(Debug)]
+pub struct Moment<'r> {
+    _tx: rusqlite::Transaction<'r>,
 }
 
 /// Why the record could not be used.
@@ -153,7 +159,8 @@ impl Record {
 
     /// Brings an older record to this format, all steps in one transaction.
     fn migrate(db: &Connection, from: i64) -> Result<(), RecordError> {
-        db.execute_batch("BEGIN IMMEDIATE").doing("beginning its migration")?;
+        // Building an index sorts every row: on the disk, so that the memory does not grow with the record.
+        db.execute_batch("PRAGMA temp_store = FILE; BEGIN IMMEDIATE").doing("beginning its migration")?;
         let work = || -> Result<(), RecordError> {
             // Somebody else may have done it while this one waited for the lock.
             let now: String = db
@@ -168,13 +175,24 @@ impl Record {
             Ok(())
         };
         match work() {
-            Ok(()) => db.execute_batch("COMMIT").doing("committing its migration"),
+            Ok(()) => db.execute_batch("COMMIT; PRAGMA temp_store = MEMORY;").doing("committing its migration"),
             Err(error) => {
                 // The first error says what went wrong; closing the connection takes everything back.
                 let _ = db.execute_batch("ROLLBACK");
                 Err(error)
             }
         }
+    }
+
+    /// Holds still what this record reads until the guard is dropped: a report of several questions is about one moment.
+    /// Nothing can be written through this record meanwhile.
+    ///
+    /// # Errors
+    /// When SQLite fails, or a moment is held already.
+    pub fn moment(&self) -> Result<Moment<'_>, RecordError> {
+        let tx = rusqlite::Transaction::new_unchecked(&self.db, rusqlite::TransactionBehavior::Deferred)
+            .doing("holding a moment")?;
+        Ok(Moment { _tx: tx })
     }
 
     /// Runs `work` in one transaction: all of it is kept, or nothing.

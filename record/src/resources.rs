@@ -4,6 +4,7 @@ use crate::{Record, RecordError, ScanId, Unit, UnitState, open::Doing};
 use plumb_model::{AccountId, KindId};
 use rusqlite::{OptionalExtension, params};
 use sha2::{Digest, Sha256};
+use std::cell::RefCell;
 
 /// A resource to be written.
 #[derive(Debug, Clone, PartialEq)]
@@ -256,8 +257,18 @@ impl Record {
 }
 
 pub(crate) fn compress(text: &str) -> Result<Vec<u8>, RecordError> {
-    zstd::bulk::compress(text.as_bytes(), 1)
-        .map_err(|_| RecordError::Damaged { what: "document (it cannot be compressed)".into() })
+    // Making a context costs more than compressing a small document with it.
+    thread_local! {
+        static CONTEXT: RefCell<Option<zstd::bulk::Compressor<'static>>> = const { RefCell::new(None) };
+    }
+    let failed = |_| RecordError::Damaged { what: "document (it cannot be compressed)".into() };
+    CONTEXT.with_borrow_mut(|context| {
+        let context = match context {
+            Some(context) => context,
+            None => context.insert(zstd::bulk::Compressor::new(1).map_err(failed)?),
+        };
+        context.compress(text.as_bytes()).map_err(failed)
+    })
 }
 
 pub(crate) fn expand(bytes: &[u8]) -> Result<String, RecordError> {

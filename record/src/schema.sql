@@ -1,4 +1,4 @@
--- The record, format 2. `plumb query` reads the views at the end; the tables behind them may change between formats.
+-- The record, format 3. `plumb query` reads the views at the end; the tables behind them may change between formats.
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE scan (
@@ -83,8 +83,8 @@ CREATE TABLE finding (
   PRIMARY KEY (account, kind, resource, rule, sub_key)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX finding_key ON finding (key);
-CREATE INDEX finding_short ON finding (short);
 CREATE INDEX finding_page ON finding (state, rank, rule, account, resource, sub_key);
+CREATE INDEX finding_account ON finding (account, state, rank, rule, resource, sub_key);
 
 -- How many findings stand how: kept by triggers, so that roll-ups need not read two million rows.
 CREATE TABLE finding_count (

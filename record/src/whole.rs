@@ -1,7 +1,7 @@
 //! The whole record row by row: out for others to keep, in again, and rows that retention disposes of.
 
 use crate::{
-    Record, RecordError,
+    FORMAT, Record, RecordError,
     open::Doing,
     resources::{compress, expand},
 };
@@ -180,6 +180,11 @@ pub fn restore(
         }
         statement.execute(params_from_iter(values)).doing("restoring a table")?;
         count += 1;
+    }
+    if table == "meta" {
+        // The rows may be of an older format; the tables they go into are of this one.
+        db.execute("UPDATE meta SET value = ?1 WHERE key = 'format'", [FORMAT.to_string()])
+            .doing("writing its format")?;
     }
     Ok(count)
 }

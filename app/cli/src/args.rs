@@ -568,6 +568,9 @@ pub struct CheckArgs {
     /// One line a finding
     #[arg(long)]
     pub compact: bool,
+    /// Show the page's fix instead of the changed lines that were judged to pass
+    #[arg(long)]
+    pub no_patches: bool,
     /// Do not apply comments that ask to skip rules
     #[arg(long)]
     pub ignore_inline: bool,

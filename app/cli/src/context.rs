@@ -100,9 +100,10 @@ pub fn select(catalog: &Catalog, filter: &RuleFilter) -> Result<Option<BTreeSet<
     let resolve = |words: &[String]| -> Result<BTreeSet<RuleId>, Failure> {
         let mut found = BTreeSet::new();
         for word in words {
-            // The programme's rules about itself have no page; their findings can be asked for all the same.
-            if word.starts_with("governance.") {
-                found.insert(RuleId::from(word.as_str()));
+            // The programme's rules about itself have no condition; their findings can be asked for all the same.
+            let own = plumb_run::programme_pages_of(word);
+            if !own.is_empty() {
+                found.extend(own.into_iter().map(|page| RuleId::from(page.id.as_str())));
                 continue;
             }
             found.extend(catalog.resolve(word).map_err(Failure::usage)?);

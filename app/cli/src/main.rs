@@ -12,6 +12,10 @@ use args::{Cli, Command};
 use clap::Parser;
 use std::process::ExitCode;
 
+// Documents are many small pieces: a fifth less processor time than with the system's (docs/decisions).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse_from(commands::exposed::with_drawings(commands::check::with_own_formats(
         std::env::args_os().collect(),

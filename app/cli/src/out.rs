@@ -71,6 +71,14 @@ pub fn format(globals: &Globals) -> Format {
     globals.format.unwrap_or(if std::io::stdout().is_terminal() { Format::Text } else { Format::Json })
 }
 
+/// Prints much to standard output without holding it; a closed pipe ends the program quietly.
+pub fn stream(print: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) {
+    let mut out = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+    if print(&mut out).is_err() || out.flush().is_err() {
+        std::process::exit(0);
+    }
+}
+
 /// Prints rows in the format asked for. `header` and `cells` are for text and CSV.
 pub fn rows<T: Serialize>(
     globals: &Globals,
@@ -78,24 +86,34 @@ pub fn rows<T: Serialize>(
     header: &[&str],
     cells: impl Fn(&T) -> Vec<String>,
 ) -> Result<(), Failure> {
+    rows_of(globals, rows.iter(), header, |row| cells(row))
+}
+
+/// The same for rows that are made while they are printed.
+pub fn rows_of<T: Serialize>(
+    globals: &Globals,
+    rows: impl Iterator<Item = T>,
+    header: &[&str],
+    cells: impl Fn(&T) -> Vec<String>,
+) -> Result<(), Failure> {
     match format(globals) {
-        Format::Json => line(serde_json::to_string_pretty(rows)?),
-        Format::Jsonl => {
-            let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+        Format::Json => line(serde_json::to_string_pretty(&rows.collect::<Vec<_>>())?),
+        Format::Jsonl => stream(|out| {
             for row in rows {
-                if serde_json::to_writer(&mut out, row).is_err() || out.write_all(b"\n").is_err() {
-                    std::process::exit(0);
-                }
+                serde_json::to_writer(&mut *out, &row)?;
+                out.write_all(b"\n")?;
             }
-            let _ = out.flush();
-        }
-        Format::Csv => {
-            line(header.join(","));
+            Ok(())
+        }),
+        Format::Csv => stream(|out| {
+            writeln!(out, "{}", header.join(","))?;
             for row in rows {
-                line(cells(row).iter().map(|c| plumb_connect::csv_cell(c)).collect::<Vec<_>>().join(","));
+                let cells: Vec<String> = cells(&row).iter().map(|c| plumb_connect::csv_cell(c)).collect();
+                writeln!(out, "{}", cells.join(","))?;
             }
-        }
-        Format::Text => table(header, &rows.iter().map(cells).collect::<Vec<_>>()),
+            Ok(())
+        }),
+        Format::Text => table(header, &rows.map(|row| cells(&row)).collect::<Vec<_>>()),
     }
     Ok(())
 }

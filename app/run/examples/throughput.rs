@@ -327,6 +327,10 @@ fn account(catalog: &Catalog, rules: &RuleSet, provider: &str, number: u64, want
     }
 }
 
+// As the program does.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     let count: u64 = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(1_000_000);
     let (catalog, _) = Catalog::load([]);

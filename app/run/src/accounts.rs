@@ -272,7 +272,7 @@ pub fn reconcile_scan(record: &mut Record, now: Time) -> Result<Estate, Accounts
 }
 
 /// What is wrong when sources contradict each other about an account, as a good state, and how bad that is.
-fn good_state(conflict: Conflict) -> (&'static str, Severity) {
+pub(crate) fn good_state(conflict: Conflict) -> (&'static str, Severity) {
     use Conflict as C;
     use Severity as S;
     match conflict {
@@ -312,7 +312,7 @@ pub fn keep_contradictions(record: &mut Record, scan: ScanId, estate: &Estate, n
             .clone()
             .map(|c| {
                 let (title, severity) = good_state(*c);
-                let topic = "governance.organization".into();
+                let topic = crate::programme::ACCOUNT_TOPIC.into();
                 RuleRow { id: rule(*c).to_string(), title: title.into(), severity, topic, kind: kind.to_string() }
             })
             .collect();

@@ -3,7 +3,7 @@
 use crate::{EndOfLife, Engine};
 use plumb_catalog::{Catalog, Kind};
 use plumb_evaluate::{AccountFacts, Explain, Helpers, Judging, RuleSet, Table, World, redacted};
-use plumb_iac::{Place, Problem, ProblemSeverity, Reading, Skip, map, map::Mapped};
+use plumb_iac::{Call, FileId, Place, Problem, ProblemSeverity, Reading, Skip, SourceMap, Span, map, map::Mapped};
 use plumb_model::{
     AccountId, FindingKey, Outcome, Reason, ResourceId, RuleId, Severity, Time, Unknown, Value, Verdict,
 };
@@ -19,16 +19,29 @@ pub struct CodeVerdict {
     pub verdict: Verdict,
     /// How bad a failure is.
     pub severity: Severity,
+    /// Where its resource is declared.
+    pub at: Arc<Declared>,
+    /// The comment that asks not to report it, when there is one and it gives a reason.
+    pub skipped: Option<Box<Skipped>>,
+}
+
+/// Where a resource is declared; the verdicts about it share this.
+#[derive(Debug)]
+pub struct Declared {
     /// The root module's folder, or the template.
     pub root: Arc<str>,
     /// The block.
     pub place: Place,
-    /// The frame of the line that decides, or of the block's header.
-    pub frame: String,
+    header: Span,
+    module: Arc<[Call]>,
+    sources: Arc<SourceMap>,
+}
+
+impl Declared {
     /// The module calls that lead to it, outermost first: address and place.
-    pub calls: Vec<(Arc<str>, Place)>,
-    /// The comment that asks not to report it, when there is one and it gives a reason.
-    pub skipped: Option<Skipped>,
+    pub fn calls(&self) -> impl Iterator<Item = (&str, Place)> {
+        self.module.iter().map(|m| (&*m.address, self.sources.place(m.span)))
+    }
 }
 
 /// Who asked not to report a finding, and why.
@@ -60,13 +73,34 @@ pub struct CodeChecked {
 impl CodeVerdict {
     /// The outward name of the finding: stable while rule, root, address and part stay.
     pub fn fingerprint(&self) -> FindingKey {
-        let account = AccountId::from(format!("code/{}", self.root));
+        let account = AccountId::from(format!("code/{}", self.at.root));
         FindingKey::new(
             &self.verdict.rule,
             &account,
             &ResourceId::from(self.verdict.resource.as_str()),
             &self.verdict.sub_key,
         )
+    }
+
+    /// The source lines of the first value that decided, else of the block's header.
+    pub fn frame(&self) -> String {
+        let Declared { header, sources, .. } = &*self.at;
+        let place = sources.place(*header);
+        let decided = self.verdict.because.iter().find_map(|leaf| match &leaf.source {
+            plumb_model::Source::Code { file, line, column, .. } if *column > 0 => Some((file, *line, *column)),
+            _ => None,
+        });
+        let Some((file, line, column)) = decided.filter(|(f, l, _)| **f != place.file || *l != place.line) else {
+            return sources.frame(*header);
+        };
+        let Some((id, source)) = (0..).zip(sources.files()).find(|(_, f)| f.path == *file) else {
+            return String::new();
+        };
+        let before = source.offset(line).unwrap_or(source.text.len());
+        let text = source.line(line).unwrap_or_default();
+        let start = before + text.chars().take(column.saturating_sub(1) as usize).map(char::len_utf8).sum::<usize>();
+        let end = before + text.len();
+        sources.frame(Span::new(FileId(id), start, end.max(start + 1)))
     }
 }
 
@@ -104,7 +138,7 @@ pub fn check(
 ) -> CodeChecked {
     // What is unknown is shown only with everything; explaining it otherwise would be for nothing.
     let explain = if explain == Explain::NotPass { Explain::Failing } else { explain };
-    let files: HashMap<&str, u32> = reading.sources.files().iter().zip(0..).map(|(f, id)| (&*f.path, id)).collect();
+    let sources = Arc::new(reading.sources.clone());
     let mapped = map::resources(catalog, reading);
     let mut out = CodeChecked { resources: mapped.len(), problems: reading.problems.clone(), ..CodeChecked::default() };
     let mut known = vec![false; reading.resources.len()];
@@ -125,16 +159,11 @@ pub fn check(
         let world = world_of(rules, reading, root, &own);
         let judging = Judging::new(rules, &world, now);
         for one in own {
+            let at = declared(reading, one, &sources);
             judging.judge(&one.resource, explain, |rule, mut verdict| {
                 hide(&mut verdict, one);
-                let skipped = comments.of(one, &verdict);
-                let shown = match explain {
-                    Explain::Nothing => false,
-                    Explain::Failing => verdict.outcome == Outcome::Fail,
-                    _ => matches!(verdict.outcome, Outcome::Fail | Outcome::Unknown),
-                };
-                let frame = if shown { frame(reading, &files, one, &verdict) } else { String::new() };
-                out.verdicts.push(code_verdict(reading, one, verdict, rule.severity, skipped.filter(|_| skips), frame));
+                let skipped = comments.of(one, &verdict).filter(|_| skips).map(Box::new);
+                out.verdicts.push(CodeVerdict { verdict, severity: rule.severity, at: Arc::clone(&at), skipped });
             });
         }
     }
@@ -142,49 +171,15 @@ pub fn check(
     out
 }
 
-fn code_verdict(
-    reading: &Reading,
-    one: &Mapped,
-    verdict: Verdict,
-    severity: Severity,
-    skipped: Option<Skipped>,
-    frame: String,
-) -> CodeVerdict {
+fn declared(reading: &Reading, one: &Mapped, sources: &Arc<SourceMap>) -> Arc<Declared> {
     let code = reading.resources.get(one.code);
-    let calls = code.map(|c| c.module.iter().map(|m| (m.address.clone(), reading.sources.place(m.span))).collect());
-    CodeVerdict {
-        verdict,
-        severity,
-        root: one.root.clone(),
+    Arc::new(Declared {
+        root: Arc::clone(&one.root),
         place: one.place.clone(),
-        frame,
-        calls: calls.unwrap_or_default(),
-        skipped,
-    }
-}
-
-/// The source lines of the first value that decided, else of the block's header.
-fn frame(reading: &Reading, files: &HashMap<&str, u32>, one: &Mapped, verdict: &Verdict) -> String {
-    let Some(code) = reading.resources.get(one.code) else { return String::new() };
-    let decided = verdict.because.iter().find_map(|leaf| match &leaf.source {
-        plumb_model::Source::Code { file, line, end_line, column } if *column > 0 => {
-            Some((file, *line, *end_line, *column))
-        }
-        _ => None,
-    });
-    let header = reading.sources.place(code.header);
-    let Some((file, line, _, column)) = decided.filter(|(f, l, ..)| **f != header.file || *l != header.line) else {
-        return reading.sources.frame(code.header);
-    };
-    let Some((id, source)) = files.get(&**file).and_then(|id| Some((*id, reading.sources.files().get(*id as usize)?)))
-    else {
-        return String::new();
-    };
-    let before = source.offset(line).unwrap_or(source.text.len());
-    let text = source.line(line).unwrap_or_default();
-    let start = before + text.chars().take(column.saturating_sub(1) as usize).map(char::len_utf8).sum::<usize>();
-    let end = before + text.len();
-    reading.sources.frame(plumb_iac::Span::new(plumb_iac::FileId(id), start, end.max(start + 1)))
+        header: code.map(|c| c.header).unwrap_or_default(),
+        module: code.map(|c| Arc::clone(&c.module)).unwrap_or_default(),
+        sources: Arc::clone(sources),
+    })
 }
 
 /// Takes sensitive values and credentials out of what is shown.

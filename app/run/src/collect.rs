@@ -256,7 +256,7 @@ impl Reader<'_> {
         while let Some(answer) = pages.next().await {
             match answer {
                 Answer::Page { page } => {
-                    let page = Value::from_json(&page);
+                    let page = Value::of_json(page);
                     for (kind, tally) in group.kinds.iter().zip(tallies.iter_mut()) {
                         let Some(list) = &kind.list else { continue };
                         let mut items = page_items(list, &page);
@@ -353,7 +353,7 @@ impl Reader<'_> {
                 };
                 let (pages, stop) = self.wire.all(&target, &call).await;
                 let gap = stop.and_then(|answer| answer.unknown(&call.name())).map(Arc::new);
-                (pages.iter().map(Value::from_json).collect(), gap)
+                (pages.into_iter().map(Value::of_json).collect(), gap)
             })
             .await;
         self.memoised(format!("rows {page_key} {items}"), async {
@@ -406,7 +406,7 @@ impl Reader<'_> {
                 }
             }
             for item in &mut items {
-                let with = join.with.find(&item.raw());
+                let with = item.key(join);
                 let hits: Vec<Value> =
                     keys_of(&with).iter().flat_map(|k| by_key.get(k)).flatten().map(|v| (*v).clone()).collect();
                 let value = match (&rows.1, join.many, hits.is_empty()) {
@@ -430,7 +430,8 @@ impl Reader<'_> {
             if item.is_gone() {
                 continue;
             }
-            let parent_raw = if self.children.contains_key(&kind.id) { Some(Arc::new(item.raw())) } else { None };
+            let parent_raw =
+                if self.children.contains_key(&kind.id) { Some(Arc::new(item.raw().clone())) } else { None };
             let stored = store(kind, scope, item);
             tally.resources += 1;
             tally.waiting.push(stored);
@@ -474,7 +475,7 @@ impl Reader<'_> {
     async fn describe(&self, batch: &BatchSpec, scope: &Scope, parent: Option<&Arc<Value>>, items: &mut [Item]) {
         for chunk in items.chunks_mut(batch.size) {
             let ids: Vec<serde_json::Value> =
-                chunk.iter().map(|item| batch.id.find(&item.raw()).to_plain_json()).collect();
+                chunk.iter().map(|item| batch.id.find(item.raw()).to_plain_json()).collect();
             let told = match list_ask(&batch.call, &[], scope, parent.map(Arc::as_ref)) {
                 Ok(mut ask) => {
                     if !ask.args.is_object() {
@@ -498,7 +499,7 @@ impl Reader<'_> {
                         }
                     }
                     for item in chunk {
-                        let key = keys_of(&batch.id.find(&item.raw())).into_iter().next().unwrap_or_default();
+                        let key = keys_of(&batch.id.find(item.raw())).into_iter().next().unwrap_or_default();
                         item.merge(Ok(described.remove(&key)));
                     }
                 }
@@ -513,7 +514,7 @@ impl Reader<'_> {
         if ask.paged {
             let (pages, stop) = self.wire.all(&target, &call).await;
             return match stop {
-                None => Told::Pages(pages.iter().map(Value::from_json).collect()),
+                None => Told::Pages(pages.into_iter().map(Value::of_json).collect()),
                 Some(answer) if means_absent(&answer, &ask.absent) => Told::Absent,
                 Some(answer) => told(answer, &call),
             };
@@ -543,7 +544,7 @@ fn means_absent(answer: &Answer, absent: &[String]) -> bool {
 
 fn told(answer: Answer, call: &Call) -> Told {
     match answer {
-        Answer::Page { page } => Told::Pages(vec![Value::from_json(&page)]),
+        Answer::Page { page } => Told::Pages(vec![Value::of_json(page)]),
         Answer::Absent { .. } => Told::Absent,
         Answer::Gone { .. } => Told::Gone,
         other => Told::Unknown(Arc::new(
@@ -568,11 +569,15 @@ fn keys_of(value: &Value) -> Vec<String> {
     }
 }
 
+/// JSON text of what always has one.
+fn text(of: &impl serde::Serialize) -> String {
+    serde_json::to_string(of).unwrap_or_default()
+}
+
 fn store(kind: &Kind, scope: &Scope, mut item: Item) -> StoredResource {
     item.change(crate::redact);
     let (resource, raw) = item.finish(kind);
-    let doc: serde_json::Map<String, serde_json::Value> =
-        kind.fields.iter().zip(&resource.fields).map(|(f, v)| (f.name.clone(), v.to_json())).collect();
+    let doc: BTreeMap<&str, &Value> = kind.fields.iter().map(|f| f.name.as_str()).zip(&resource.fields).collect();
     StoredResource {
         account: resource.account.to_string(),
         kind: kind.id.to_string(),
@@ -580,7 +585,7 @@ fn store(kind: &Kind, scope: &Scope, mut item: Item) -> StoredResource {
         unit: scope.region.to_string(),
         region: resource.region.to_string(),
         name: resource.name.to_string(),
-        doc: serde_json::Value::Object(doc).to_string(),
-        raw: raw.to_json().to_string(),
+        doc: text(&doc),
+        raw: text(&raw),
     }
 }

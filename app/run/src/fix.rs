@@ -36,6 +36,8 @@ pub struct FixInput<'a> {
     pub now: Time,
     /// Whether comments that ask to skip rules are applied.
     pub skips: bool,
+    /// How often the code may be judged at most; what is not proven by then is left.
+    pub judgements: usize,
 }
 
 /// A file before and after.
@@ -47,17 +49,38 @@ pub struct Changed {
     pub after: String,
 }
 
+/// The lines that one finding needs changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Patch {
+    /// The path from the root of the files.
+    pub file: Arc<str>,
+    /// The line of the first of them.
+    pub line: u32,
+    /// The lines, each behind a blank, `-` or `+`.
+    pub lines: String,
+}
+
 /// What can be fixed, what cannot and why. Nothing is written yet.
 #[derive(Debug, Default)]
 pub struct Fixes {
     /// By path from the root of the files.
     pub files: BTreeMap<String, Changed>,
     /// Findings that pass afterwards, with what is set.
-    pub fixed: Vec<(CodeVerdict, Vec<String>)>,
+    pub fixed: Vec<(CodeVerdict, Setting)>,
     /// Findings that are left, with the reason.
     pub left: Vec<(CodeVerdict, String)>,
     /// Findings that were not there before: a setting can make other rules apply.
     pub new: Vec<CodeVerdict>,
+}
+
+/// What is set for a finding.
+#[derive(Debug, Clone, Default)]
+pub struct Setting {
+    /// In words.
+    pub what: Vec<String>,
+    /// The changed lines, in the order in which they are made.
+    pub patches: Vec<Patch>,
+    files: BTreeSet<String>,
 }
 
 /// Files with some of them changed.
@@ -113,9 +136,11 @@ pub fn fixes(input: &FixInput<'_>, files: &dyn Files, wanted: &dyn Fn(&CodeVerdi
         before.verdicts.iter().filter(|(_, v)| open(v) && wanted(v)).map(|(_, v)| v.fingerprint().hex()).collect();
     let was = before.outcomes();
     let mut left: BTreeMap<String, String> = BTreeMap::new();
+    let mut judgements = input.judgements;
     for _ in 0..MAX_TRIES {
         let mut attempt = Attempt {
             input,
+            judgements: &mut judgements,
             targets: &targets,
             left: &mut left,
             overlay: Overlay { below: files, changed: BTreeMap::new() },
@@ -132,15 +157,15 @@ pub fn fixes(input: &FixInput<'_>, files: &dyn Files, wanted: &dyn Fn(&CodeVerdi
         let resources: BTreeSet<(&str, &str)> = (after.verdicts.iter())
             .filter(|(_, v)| matches!(v.verdict.outcome, Outcome::Fail | Outcome::Unknown))
             .filter(|(_, v)| was.get(&v.fingerprint().hex()) == Some(&Outcome::Pass))
-            .map(|(_, v)| (&*v.root, v.verdict.resource.as_str()))
+            .map(|(_, v)| (&*v.at.root, v.verdict.resource.as_str()))
             .collect();
         let broken: BTreeSet<&String> = after.problems.difference(&before.problems).map(|(file, _)| file).collect();
         for (_, v) in &before.verdicts {
             let key = v.fingerprint().hex();
-            let Some((_, touched)) = set.get(&key) else { continue };
-            if resources.contains(&(&*v.root, v.verdict.resource.as_str())) {
+            let Some(setting) = set.get(&key) else { continue };
+            if resources.contains(&(&*v.at.root, v.verdict.resource.as_str())) {
                 bad.insert(key, "the change would make another rule fail".into());
-            } else if touched.iter().any(|file| broken.contains(file)) {
+            } else if setting.files.iter().any(|file| broken.contains(file)) {
                 bad.insert(key, "the changed file would not be read without problems".into());
             }
         }
@@ -149,16 +174,17 @@ pub fn fixes(input: &FixInput<'_>, files: &dyn Files, wanted: &dyn Fn(&CodeVerdi
         }
         left.extend(bad);
     }
-    let overlay = BTreeMap::new();
-    let after = Judged::of(input, files)?;
-    finish(before, &after, files, overlay, &BTreeMap::new(), &left, &targets)
+    let as_it_is = before.verdicts.clone();
+    let after = Judged { readings: Vec::new(), verdicts: as_it_is, problems: BTreeSet::new() };
+    finish(before, &after, files, BTreeMap::new(), &BTreeMap::new(), &left, &targets)
 }
 
-/// By finding: what was set, and in which files.
-type Set = BTreeMap<String, (Vec<String>, BTreeSet<String>)>;
+/// By finding: what was set, and where.
+type Set = BTreeMap<String, Setting>;
 
 struct Attempt<'a, 'f> {
     input: &'a FixInput<'a>,
+    judgements: &'a mut usize,
     targets: &'a BTreeSet<String>,
     left: &'a mut BTreeMap<String, String>,
     overlay: Overlay<'f>,
@@ -176,15 +202,17 @@ impl Attempt<'_, '_> {
             if stuck {
                 return Ok(None);
             }
+            let Some(remaining) = self.judgements.checked_sub(1) else { break };
             if proposals.is_empty() || !self.apply(judged, &proposals) {
                 break;
             }
+            *self.judgements = remaining;
             latest = Some(Judged::of(self.input, &self.overlay)?);
         }
-        match latest {
-            Some(judged) => Ok(Some(judged)),
-            None => Judged::of(self.input, &self.overlay).map(Some),
-        }
+        // Nothing was changed: it is as it was.
+        let as_it_was =
+            || Judged { verdicts: before.verdicts.clone(), problems: before.problems.clone(), readings: Vec::new() };
+        Ok(Some(latest.unwrap_or_else(as_it_was)))
     }
 
     fn proposals(&mut self, judged: &Judged) -> (Vec<(String, Proposal)>, bool) {
@@ -205,7 +233,7 @@ impl Attempt<'_, '_> {
                 .collect();
             let mut refused = Vec::new();
             for (key, v) in todo {
-                let found = by.get(&(&*v.root, v.verdict.resource.as_str(), v.verdict.kind.as_str()));
+                let found = by.get(&(&*v.at.root, v.verdict.resource.as_str(), v.verdict.kind.as_str()));
                 let one = found.and_then(|i| mapped.get(*i));
                 let (Some(one), Some(kind), Some(rule)) =
                     (one, catalog.kinds.get(&v.verdict.kind), catalog.rules.get(&v.verdict.rule))
@@ -252,9 +280,10 @@ impl Attempt<'_, '_> {
             }
             changed = true;
             for ((key, proposal), _) in own.into_iter().zip(applied).filter(|(_, done)| *done) {
-                let (what, files) = self.set.entry(key.clone()).or_default();
-                what.push(proposal.what.clone());
-                files.insert(file.to_owned());
+                let setting = self.set.entry(key.clone()).or_default();
+                setting.what.push(proposal.what.clone());
+                setting.patches.push(lines_of(text, proposal));
+                setting.files.insert(file.to_owned());
             }
             let head = if bytes.starts_with(mark) { mark } else { &[] };
             self.overlay.changed.insert(file.to_owned(), [head, after.as_bytes()].concat().into());
@@ -283,8 +312,8 @@ fn finish(
     }
     for (_, v) in before.verdicts {
         let key = v.fingerprint().hex();
-        if let Some((what, _)) = set.get(&key) {
-            out.fixed.push((v, what.clone()));
+        if let Some(setting) = set.get(&key) {
+            out.fixed.push((v, setting.clone()));
         } else if targets.contains(&key) {
             let why = left.get(&key).cloned().unwrap_or_else(|| "no change was found that makes it pass".into());
             out.left.push((v, why));
@@ -294,6 +323,26 @@ fn finish(
     out.new =
         new.filter(|(_, v)| was.get(&v.fingerprint().hex()) != Some(&Outcome::Fail)).map(|(_, v)| v.clone()).collect();
     Ok(out)
+}
+
+/// The lines an edit changes, with the line before and behind.
+fn lines_of(text: &str, proposal: &Proposal) -> Patch {
+    let edit = &proposal.edit;
+    let before = |at: usize| text.get(..at).and_then(|t| t.rfind('\n')).map_or(0, |n| n + 1);
+    let behind = |at: usize| text.get(at..).and_then(|t| t.find('\n')).map_or(text.len(), |n| at + n + 1);
+    let start = before(before(edit.start).saturating_sub(1));
+    let end = behind(behind(edit.end));
+    let old = text.get(start..end).unwrap_or_default();
+    let mut edit = edit.clone();
+    (edit.start, edit.end) = (edit.start - start, edit.end - start);
+    let (new, _) = patch::apply(old, &[edit]);
+    let diff = similar::TextDiff::from_lines(old, &new);
+    let mut lines = String::new();
+    for change in diff.iter_all_changes() {
+        lines.push_str(&change.to_string());
+    }
+    let line = text.get(..start).map_or(0, |t| t.matches('\n').count()) + 1;
+    Patch { file: Arc::clone(&proposal.file), line: u32::try_from(line).unwrap_or(u32::MAX), lines }
 }
 
 /// A unified diff of one file, as `git apply` and `patch -p1` take it.
@@ -314,7 +363,7 @@ mod tests {
 
     fn input<'a>(catalog: &'a Catalog, rules: &'a RuleSet, options: &'a terraform::Options) -> FixInput<'a> {
         let now = "2026-11-22T00:00:00Z".parse().unwrap();
-        FixInput { catalog, rules, target: "", is_file: false, options, now, skips: true }
+        FixInput { catalog, rules, target: "", is_file: false, options, now, skips: true, judgements: 400 }
     }
 
     fn catalog() -> Catalog {
@@ -344,7 +393,7 @@ mod tests {
                     Dialect::Bicep => ("main.bicep", "bicep"),
                     _ => continue,
                 };
-                let files = MemoryFiles::new([(name, example.block.text.as_str())]);
+                let files = MemoryFiles::new([(name, example.block.text.as_ref())]);
                 let found = fixes(&input(&catalog, &rules, &options), &files, &|_| true).unwrap();
                 let (tried, done) = tally.entry(word).or_default();
                 tried.insert(rule.id.as_str());

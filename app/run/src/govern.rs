@@ -14,14 +14,17 @@ mod life;
 mod own;
 mod people;
 mod picture;
+mod removal;
 mod reviews;
 mod seal;
 mod skips;
+mod ticket;
+mod trend;
 mod whole;
 mod work;
 
 pub use attest::{ATTACH_MOST, NewAttestation, NewFile, agree, attachment, attest, attestations};
-pub use evidence::{Report, report, worst_paths, write_bundle};
+pub use evidence::{BUNDLE_MOST, BundleAsk, Report, report, worst_paths, write_bundle};
 pub use exceptions::{Ask, MuteFormat, Verb, decide, decision, drafts, end_of, import, request, sweep};
 pub use inventory::{Profile, Surroundings, profiles, route_words, routing, set_routing};
 pub use keep::{
@@ -31,15 +34,18 @@ pub use ledger::{
     ExposureAsk, ExposureAskFields, ExposureVerb, LedgerStep, PlanAsk, approve_plan, decide_exposure,
     entries_of_ledger, entry, ledger_steps, observe, plan_exposure, plans, request_exposure, short,
 };
-pub use life::{Life, astray, lives, load as load_life};
+pub use life::{Life, astray, each_life, load as load_life};
 pub use people::{Identity, NewPerson, Session, add_person, directory, identify};
 pub use picture::{Picture, cadences, controls};
+pub use removal::{Removal, removal, removal_of};
 pub use reviews::{
     NewReview, PeopleImported, ReviewRow, ReviewSaid, assign_review, campaign, campaigns, close_review, decide_review,
     import_people, item_code, mark, open_review, verify_reviews,
 };
 pub use seal::{LogState, Seal, SealError, Verified, checkpoints, entries, log_state, verify_log};
 pub use skips::keep_skips;
+pub use ticket::{Ticket, ticket};
+pub use trend::{keep_trend, layers, trends};
 pub use whole::{Whole, export_record, import_record};
 pub use work::{
     BulkSaid, BulkStep, Change, bulk, commit, link, log_denied, log_scan_end, log_scan_start, note_done, transition,

@@ -32,7 +32,7 @@ pub use settings::{CheckSettings, read_check_settings, read_example, read_params
 pub use support::EndOfLife;
 
 pub mod govern;
-pub use check::{CodeChecked, CodeVerdict, Skipped, check, is_partial};
+pub use check::{CodeChecked, CodeVerdict, Declared, Skipped, check, is_partial};
 pub use code_files::{DiskFiles, GitFiles, PipedFile, read_code};
 pub use code_policies::{CodePolicy, LATER, policies_in_code};
 pub use exposure::{AnalysisError, Assessment, Kinds, analysed_accounts, attack_paths, estate, exposed};
@@ -50,7 +50,9 @@ pub use watch::{Change, DELIVERY, Looked, SeenEvents, Touch, changes};
 
 mod fix;
 mod review;
-pub use fix::{Changed, FixInput, Fixes, fixes, unified};
+pub use fix::{Changed, FixInput, Fixes, Patch, Setting, fixes, unified};
 pub use review::{Host, Posted, Review, ReviewError};
 mod twins;
 pub use twins::{Twin, twins};
+mod programme;
+pub use programme::{ProgrammePage, programme_pages, programme_pages_of};

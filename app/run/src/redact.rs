@@ -27,13 +27,14 @@ fn walk(value: Value, name: &str, environment: bool) -> Value {
             let inside = environment || ENVIRONMENTS.contains(&name.to_ascii_lowercase().as_str());
             let pair =
                 ["name", "Name", "ParameterKey", "OutputKey"].iter().find_map(|n| map.get(n)).and_then(Value::as_str);
-            Value::map(map.iter().map(|(key, v)| {
-                let is_value = matches!(key, "value" | "Value" | "ParameterValue" | "OutputValue");
-                let (name, environment) = match pair {
-                    Some(pair) if is_value => (pair, true),
-                    _ => (key, inside),
+            let pair = pair.map(str::to_owned);
+            Value::map(map.into_iter().map(|(key, v)| {
+                let is_value = matches!(&*key, "value" | "Value" | "ParameterValue" | "OutputValue");
+                let v = match &pair {
+                    Some(pair) if is_value => walk(v, pair, true),
+                    _ => walk(v, &key, inside),
                 };
-                (key, walk(v.clone(), name, environment))
+                (key, v)
             }))
         }
         other => other,

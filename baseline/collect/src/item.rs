@@ -1,9 +1,9 @@
 //! One item on its way from a listed row to a resource.
 
 use crate::{decode, field_value, names::Names, names::Scope};
-use plumb_catalog::{CallSpec, EachSpec, Kind, ListSpec, Take};
-use plumb_model::{KindId, Reason, Region, Resource, ResourceId, Unknown, Value};
-use std::{collections::BTreeMap, sync::Arc};
+use plumb_catalog::{CallSpec, EachSpec, JoinSpec, Key, Kind, ListSpec, Take};
+use plumb_model::{KindId, Map, Reason, Region, Resource, ResourceId, Unknown, Value};
+use std::sync::Arc;
 
 /// A call that is wanted next.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,7 +40,7 @@ pub enum Told {
 /// An item being completed.
 #[derive(Debug, Clone)]
 pub struct Item {
-    raw: BTreeMap<String, Value>,
+    raw: Value,
     parent: Option<Arc<Value>>,
     scope: Scope,
     each: usize,
@@ -93,9 +93,9 @@ impl Item {
     /// A listed row, or `{}` for a singleton.
     pub fn new(raw: Value, parent: Option<Arc<Value>>, scope: Scope) -> Self {
         let raw = match raw {
-            Value::Map(map) => map.iter().map(|(k, v)| (k.to_owned(), v.clone())).collect(),
-            Value::Null => BTreeMap::new(),
-            other => BTreeMap::from([("item".to_owned(), other)]),
+            Value::Map(map) => Value::Map(map),
+            Value::Null => Value::Map(Map::default()),
+            other => Value::map([("item", other)]),
         };
         Self { raw, parent, scope, each: 0, elements: None, missing: None, gone: false }
     }
@@ -106,34 +106,50 @@ impl Item {
     }
 
     /// The raw document so far.
-    pub fn raw(&self) -> Value {
-        Value::map(self.raw.iter().map(|(k, v)| (k.as_str(), v.clone())))
+    pub fn raw(&self) -> &Value {
+        &self.raw
+    }
+
+    fn put(&mut self, name: &str, value: Value) {
+        if let Value::Map(map) = &mut self.raw {
+            map.insert(name, value);
+        }
     }
 
     /// Merges a described row into the listed one; an unknown makes every field it would have fed unknown.
     pub fn merge(&mut self, described: Result<Option<Value>, Arc<Unknown>>) {
         match described {
-            Ok(Some(Value::Map(map))) => self.raw.extend(map.iter().map(|(k, v)| (k.to_owned(), v.clone()))),
+            Ok(Some(Value::Map(map))) => map.into_iter().for_each(|(name, value)| self.put(&name, value)),
             Ok(_) => {}
             Err(unknown) => self.missing = Some(unknown),
         }
     }
 
     /// Changes the raw document as a whole: to take credentials out before it is kept.
-    pub fn change(&mut self, change: impl Fn(Value) -> Value) {
-        if let Value::Map(map) = change(self.raw()) {
-            self.raw = map.iter().map(|(k, v)| (k.to_owned(), v.clone())).collect();
+    pub fn change(&mut self, change: impl FnOnce(Value) -> Value) {
+        self.raw = change(std::mem::take(&mut self.raw));
+    }
+
+    /// What names this item to the rows of a joined list.
+    pub fn key(&self, join: &JoinSpec) -> Value {
+        match &join.with {
+            Key::Path(path) => path.find(&self.raw),
+            Key::Template(template) => {
+                let parent = self.parent.as_deref();
+                let names = Names { scope: &self.scope, item: &self.raw, parent, each: None };
+                names.text(template).map_or(Value::Null, Value::from)
+            }
         }
     }
 
     /// Attaches a joined row (or rows) under `into`.
     pub fn attach(&mut self, into: &str, value: Value) {
-        self.raw.insert(into.into(), value);
+        self.put(into, value);
     }
 
     /// The region whose endpoint is asked about this item.
     fn region(&self, kind: &Kind) -> Region {
-        let own = kind.region_path.as_ref().map(|p| p.find(&self.raw()));
+        let own = kind.region_path.as_ref().map(|p| p.find(&self.raw));
         match own {
             Some(Value::Str(region)) if !region.is_empty() => Region::from(&*region),
             _ => self.scope.region.clone(),
@@ -144,9 +160,14 @@ impl Item {
     pub fn next(&mut self, kind: &Kind) -> Option<Ask> {
         while !self.gone {
             let spec = kind.each.get(self.each)?;
-            let raw = self.raw();
+            let raw = &self.raw;
+            if let Some(known) = spec.known.as_ref().map(|path| path.find(raw)).filter(|known| !known.is_null()) {
+                self.put(&spec.into, known);
+                self.each += 1;
+                continue;
+            }
             if let Some(when) = &spec.when {
-                let value = when.find(&raw);
+                let value = when.find(raw);
                 if let Value::Unknown(unknown) = value {
                     self.settle(spec, Value::Unknown(unknown));
                     continue;
@@ -165,7 +186,7 @@ impl Item {
             }
             let each = if let Some(over) = &spec.over {
                 if self.elements.is_none() {
-                    match over.find(&raw) {
+                    match over.find(raw) {
                         Value::Unknown(unknown) => {
                             self.settle(spec, Value::Unknown(unknown));
                             continue;
@@ -191,7 +212,7 @@ impl Item {
             } else {
                 None
             };
-            let names = Names { scope: &self.scope, item: &raw, parent: self.parent.as_deref(), each: each.as_ref() };
+            let names = Names { scope: &self.scope, item: raw, parent: self.parent.as_deref(), each: each.as_ref() };
             match names.args(&spec.call.args) {
                 Ok(args) => {
                     return Some(Ask {
@@ -246,17 +267,17 @@ impl Item {
             Some(how) => decode(how, value, &spec.call.name()),
             None => value,
         };
-        self.raw.insert(spec.into.clone(), value);
+        self.put(&spec.into, value);
         self.elements = None;
         self.each += 1;
     }
 
     /// The finished resource and the raw document it was made from.
     pub fn finish(self, kind: &Kind) -> (Resource, Value) {
-        let raw = self.raw();
+        let raw = &self.raw;
         let mut scope = self.scope.clone();
         scope.region = self.region(kind);
-        let names = Names { scope: &scope, item: &raw, parent: self.parent.as_deref(), each: None };
+        let names = Names { scope: &scope, item: raw, parent: self.parent.as_deref(), each: None };
         let id = names.text(&kind.id_template).filter(|id| !id.is_empty());
         let id = id.unwrap_or_else(|| {
             let digest = plumb_model::FindingKey::new(
@@ -268,7 +289,7 @@ impl Item {
             format!("{}:{}:{}:unidentified-{}", kind.id, scope.account, scope.region, digest.short())
         });
         let name = names.text(&kind.name_template).filter(|n| !n.is_empty()).unwrap_or_else(|| id.clone());
-        let fields = live_fields_of(kind, &raw, self.missing.as_ref());
+        let fields = live_fields_of(kind, raw, self.missing.as_ref());
         let resource = Resource {
             kind: kind.id.clone(),
             account: scope.account,
@@ -278,7 +299,7 @@ impl Item {
             fields,
             sources: Vec::new(),
         };
-        (resource, raw)
+        (resource, self.raw)
     }
 }
 

@@ -46,7 +46,7 @@ fn main() {
             eprintln!("{:?}: {problem}", problem.severity);
         }
     }
-    let bytes: usize = reading.sources.files().iter().map(|f| f.text.len()).sum();
+    let bytes: usize = reading.sources.files().map(|f| f.text.len()).sum();
     eprintln!(
         "{} files, {bytes} bytes, {} resources, {} problems in {took:?}",
         reading.sources.files().len(),

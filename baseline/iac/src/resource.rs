@@ -81,6 +81,23 @@ pub struct Provider {
     pub alias: Arc<str>,
     /// Its configuration (`region`, `default_tags`, …) as far as it is written; an empty map when there is none.
     pub config: Val,
+    /// The version that is locked (`4.12.0`) or asked for (`~> 4.0, < 4.20`); empty when nothing says.
+    pub version: Arc<str>,
+}
+
+impl Provider {
+    /// Whether its major version may be below `major`: a lower bound may forbid it, and where nothing says it may.
+    pub fn may_be_before(&self, major: u64) -> bool {
+        let at_least = |bound: &str| -> Option<u64> {
+            let bound = bound.trim();
+            if bound.starts_with(['!', '<']) {
+                return None;
+            }
+            let version = bound.trim_start_matches(['=', '>', '~', ' ', 'v']);
+            version.split('.').next()?.parse().ok()
+        };
+        !self.version.split(',').filter_map(at_least).any(|found| found >= major)
+    }
 }
 
 /// A comment that asks to skip rules.

@@ -57,10 +57,10 @@ pub struct SourceFile {
     lines: OnceLock<Vec<u32>>,
 }
 
-/// All files that were read.
-#[derive(Debug, Default)]
+/// All files that were read. A clone shares them.
+#[derive(Debug, Clone, Default)]
 pub struct SourceMap {
-    files: Vec<SourceFile>,
+    files: Vec<Arc<SourceFile>>,
 }
 
 impl SourceMap {
@@ -72,13 +72,13 @@ impl SourceMap {
             Cow::Owned(text) => text.into(),
         };
         let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
-        self.files.push(SourceFile { path: path.into(), text: text.clone(), lines: OnceLock::new() });
+        self.files.push(Arc::new(SourceFile { path: path.into(), text: text.clone(), lines: OnceLock::new() }));
         (id, text)
     }
 
     /// The file.
     pub fn file(&self, id: FileId) -> Option<&SourceFile> {
-        self.files.get(id.0 as usize)
+        self.files.get(id.0 as usize).map(|f| &**f)
     }
 
     /// The text of a span; empty when there is none.
@@ -87,8 +87,8 @@ impl SourceMap {
     }
 
     /// All files, in the order they were added.
-    pub fn files(&self) -> &[SourceFile] {
-        &self.files
+    pub fn files(&self) -> impl ExactSizeIterator<Item = &SourceFile> {
+        self.files.iter().map(|f| &**f)
     }
 
     /// Where a span is, in lines and columns.

@@ -184,8 +184,10 @@ impl Drawing {
                         "start"
                     };
                     let weight = if *bold { " font-weight=\"700\"" } else { "" };
+                    // Laid out for Helvetica; where another font stands in for it, it takes the same room.
+                    let length = width(text, *size, if *bold { Face::Bold } else { Face::Plain });
                     out.push_str(&format!(
-                        "<text x=\"{x:.1}\" y=\"{y:.1}\" font-size=\"{size}\" text-anchor=\"{anchor}\"{weight} fill=\"{}\">{}</text>",
+                        "<text x=\"{x:.1}\" y=\"{y:.1}\" font-size=\"{size}\" text-anchor=\"{anchor}\"{weight} textLength=\"{length:.1}\" lengthAdjust=\"spacingAndGlyphs\" fill=\"{}\">{}</text>",
                         paint.hex(), e(text)
                     ));
                 }

@@ -12,6 +12,7 @@ mod markdown;
 mod metrics;
 mod pages;
 mod pdf;
+mod programme;
 
 pub use chart::{Bar, Drawing, Paint, Shape};
 pub use doc::{Block, Cell, Doc, Figure, Tone};
@@ -22,3 +23,4 @@ pub use pages::{
     team_digest,
 };
 pub use pdf::pdf;
+pub use programme::{CloudPosture, FrameworkPosture, Layer, Trend, layer_report, trend_report};

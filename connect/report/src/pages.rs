@@ -5,7 +5,7 @@ use crate::doc::{Block, Cell, Doc, Figure, Tone};
 use plumb_govern::bundle::Limit;
 use plumb_govern::cadence::Due;
 use plumb_govern::decision::{Decision, Register};
-use plumb_govern::finding::{Finding, Pareto, RiskMove, TeamSla};
+use plumb_govern::finding::{Finding, Pareto, Queue, RiskMove, TeamSla};
 use plumb_govern::framework::{Alignment, Standing};
 use plumb_govern::ledger::NetChange;
 use plumb_govern::lens::View;
@@ -34,6 +34,10 @@ fn brief(f: &Finding) -> String {
     let mut reasons = f.facts.why.split("; ");
     // `observed; wanted expected` is one reason in two parts.
     let first = [reasons.next(), reasons.next()].into_iter().flatten().collect::<Vec<_>>().join("; ");
+    // What a rule computes on its way says less than what it is about.
+    if first.contains('(') || first.starts_with("step ") {
+        return format!("{}: not so: {}", f.facts.name, f.facts.title);
+    }
     let more = reasons.count() / 2;
     let mut words: String = first.chars().take(110).collect();
     if words.len() < first.len() {
@@ -119,6 +123,10 @@ pub struct Leadership<'a> {
     pub period: &'a str,
     /// When the report was made.
     pub made_at: Time,
+    /// When the first scan of the record was: what was carried before it was not measured.
+    pub begun: Time,
+    /// When the period begins, or the measuring, whichever is later.
+    pub from: Time,
     /// Risk carried and what moved it.
     pub risk: &'a RiskMove,
     /// Risk carried at earlier moments: label and points, oldest first.
@@ -141,6 +149,18 @@ pub struct Leadership<'a> {
     pub pareto: &'a Pareto,
 }
 
+/// Why a check could not look, as people say it who do not know the providers' calls.
+fn plain(why: &str) -> String {
+    let (what, more) = why.split_once(" (").map_or((why, ""), |(what, more)| (what, more.trim_end_matches(')')));
+    match what.split_once(": ") {
+        None => what.strip_prefix("needs ").map_or_else(|| what.into(), |p| format!("the permission {p}")),
+        Some(("not-asked", _)) if !more.is_empty() => more.into(),
+        Some(("broken", call)) => format!("an answer of {call}, which failed"),
+        Some((class, call)) if class.starts_with("throttled") => format!("an answer of {call}, which was throttled"),
+        Some(_) => what.into(),
+    }
+}
+
 /// The leadership read: risk carried and what moved it, worst paths, ledger, due dates by team, what is outside, what is
 /// overdue, and what nobody could look at.
 pub fn leadership(l: &Leadership<'_>) -> Doc {
@@ -151,12 +171,24 @@ pub fn leadership(l: &Leadership<'_>) -> Doc {
     let late: usize = l.teams.iter().map(|t| t.overdue).sum();
     let open: usize = l.teams.iter().map(|t| t.open).sum();
     let unscanned = l.accounts.known.saturating_sub(l.accounts.scanned);
+    let late_begin = l.begun >= l.from;
+    let since = |moved: String| {
+        if late_begin {
+            format!("{moved} since it was first measured on {}", l.begun.date())
+        } else {
+            format!("{moved} since the period began")
+        }
+    };
     let mut blocks = vec![Block::Figures(vec![
         figure(
             "Risk carried",
             points(r.after),
-            format!("{} since the period began", signed_points(delta)),
-            if delta > 0 { Tone::Bad } else { Tone::Good },
+            since(signed_points(delta)),
+            match delta {
+                0 => Tone::Plain,
+                d if d > 0 => Tone::Bad,
+                _ => Tone::Good,
+            },
         ),
         figure("Risk burned", points(r.burned), "by fixes that a run has verified", Tone::Plain),
         figure("Past due", late, format!("of {open} open findings"), tone(late > 0)),
@@ -193,8 +225,8 @@ pub fn leadership(l: &Leadership<'_>) -> Doc {
     let n = l.ledger;
     blocks.push(heading("Public exposure"));
     blocks.push(Block::Text(format!(
-        "{} resources can be reached from outside, {} since the period began: {} came, {} went. {} are approved, {} have no approval, {} are older than a year.",
-        n.after, signed(n.net()), n.added, n.retired, n.approved, n.open, n.older_than_a_year
+        "{} resources can be reached from outside, {}: {} came, {} went. {} are approved, {} have no approval, {} are older than a year.",
+        n.after, since(signed(n.net())), n.added, n.retired, n.approved, n.open, n.older_than_a_year
     )));
     blocks.push(heading("Teams against their due dates"));
     let team = |t: &TeamSla| {
@@ -251,10 +283,14 @@ pub fn leadership(l: &Leadership<'_>) -> Doc {
     blocks.push(heading("Decisions"));
     let g = l.register;
     let in_force: usize = g.in_force.iter().filter(|(k, _)| k.starts_with("kind:")).map(|(_, n)| n).sum();
-    blocks.push(Block::Text(format!(
+    blocks.push(Block::Text(if in_force == 0 && g.expired_unrenewed.is_empty() {
+        "No decision is in force: no open risk is accepted or deferred.".into()
+    } else {
+        format!(
         "{in_force} decisions in force cover {}.{} % of the open risk. {} end within 30 days, {} ran out unrenewed, {} were prolonged three times or more, {} have lost their owner.",
         g.share_permille / 10, g.share_permille % 10, g.expiring.len(), g.expired_unrenewed.len(), g.renewed_often.len(), g.orphaned.len()
-    )));
+        )
+    }));
     if let Some(top) = l.pareto.rules.first() {
         blocks.push(Block::Text(format!(
             "{} of {} rules make 80 % of the open findings; the first is {} with {}.",
@@ -265,7 +301,6 @@ pub fn leadership(l: &Leadership<'_>) -> Doc {
         )));
     }
     blocks.push(heading("What nobody could look at"));
-    let plain = |why: &str| why.split(" (").next().unwrap_or(why).to_owned();
     let reasons: Vec<_> = l.coverage.reasons.iter().take(5).map(|(why, n)| format!("{} ({n})", plain(why))).collect();
     blocks.push(Block::Text(if l.coverage.unknown == 0 && l.coverage.judged == 0 {
         "Nothing was judged in this period.".into()
@@ -336,6 +371,7 @@ pub fn audit_pack(a: &AuditPack<'_>) -> Doc {
                 one(Standing::SatisfiedWithException, Tone::Warn),
                 one(Standing::Attested, Tone::Good),
                 one(Standing::NotSatisfied, Tone::Bad),
+                one(Standing::NotApplicable, Tone::Plain),
                 one(Standing::NotAssessed, Tone::Plain),
                 one(Standing::NeedsAttestation, Tone::Plain),
             ],
@@ -351,7 +387,7 @@ pub fn audit_pack(a: &AuditPack<'_>) -> Doc {
             ]
         };
         blocks.push(table(
-            &[("Control", 12), ("In our words", 34), ("", 11), ("Why", 32), ("Rules", 11)],
+            &[("Control", 12), ("In our words", 32), ("Standing", 15), ("Why", 32), ("Rules", 9)],
             al.rows.iter().map(row).collect(),
             "No controls.",
         ));
@@ -463,7 +499,7 @@ fn finding_rows<'a>(findings: impl Iterator<Item = &'a Finding>, now: Time) -> V
         .collect()
 }
 
-const QUEUE: [(&str, u16); 6] = [("Score", 8), ("Lane", 10), ("What", 38), ("Rule", 24), ("State", 11), ("Due", 10)];
+const QUEUE: [(&str, u16); 6] = [("Score", 7), ("Lane", 10), ("What", 35), ("Rule", 24), ("State", 13), ("Due", 11)];
 
 /// What a team's digest is made of.
 #[derive(Debug, Clone)]
@@ -477,7 +513,7 @@ pub struct Digest<'a> {
     /// Its standing.
     pub sla: &'a TeamSla,
     /// Its queue, most urgent first; the first ten are shown.
-    pub queue: &'a [&'a Finding],
+    pub queue: &'a Queue,
     /// Its decisions that end soon.
     pub expiring: &'a [&'a Decision],
     /// What makes its work: [`pareto`](plumb_govern::finding::pareto) over its own findings.
@@ -496,7 +532,7 @@ pub fn team_digest(d: &Digest<'_>) -> Doc {
             figure("Risk burned", points(s.burned), "by verified fixes", Tone::Good),
         ]),
         heading("Next"),
-        table(&QUEUE, finding_rows(d.queue.iter().take(10).copied(), d.made_at), "The queue is empty."),
+        table(&QUEUE, finding_rows(d.queue.first().take(10), d.made_at), "The queue is empty."),
     ];
     let causes = if d.pareto.causes.is_empty() { &d.pareto.rules } else { &d.pareto.causes };
     let bars: Vec<_> = causes
@@ -539,15 +575,25 @@ pub fn team_digest(d: &Digest<'_>) -> Doc {
     }
 }
 
-/// An engineer's queue: everything to do, in order.
-pub fn engineer_queue(who: &str, queue: &[&Finding], now: Time) -> Doc {
-    let late = queue.iter().filter(|f| f.clock().is_breached(now)).count();
-    let sum: i64 = queue.iter().map(|f| f.facts.points).sum();
+/// An engineer's queue: what to do, in order.
+pub fn engineer_queue(who: &str, queue: &Queue, now: Time) -> Doc {
+    let mut blocks = vec![table(&QUEUE, finding_rows(queue.first(), now), "Nothing to do.")];
+    let more = queue.findings.saturating_sub(queue.shown());
+    if more > 0 {
+        let words = format!("{more} more are less urgent than these; `plumb findings` lists them all.");
+        blocks.push(Block::Note(words));
+    }
     Doc {
         v: 1,
         title: format!("Queue of {who}"),
-        subtitle: format!("{} findings, {late} past due, {} points. As of {}.", queue.len(), points(sum), now.date()),
+        subtitle: format!(
+            "{} findings, {} past due, {} points. As of {}.",
+            queue.findings,
+            queue.late,
+            points(queue.points),
+            now.date()
+        ),
         footer: format!("Queue of {who}, {}", now.date()),
-        blocks: vec![table(&QUEUE, finding_rows(queue.iter().copied(), now), "Nothing to do.")],
+        blocks,
     }
 }

@@ -122,8 +122,8 @@ pub fn pdf(doc: &Doc) -> Vec<u8> {
                 p.y += 8.0;
                 p.paragraph(t, 11.5, Face::Bold, Paint::Ink, 0.0);
             }
-            Block::Text(t) => p.paragraph(t, 9.5, Face::Plain, Paint::Ink, 0.0),
-            Block::Note(t) => p.paragraph(t, 8.0, Face::Plain, Paint::Grey, 0.0),
+            Block::Text(t) => p.paragraph(&t.replace('`', ""), 9.5, Face::Plain, Paint::Ink, 0.0),
+            Block::Note(t) => p.paragraph(&t.replace('`', ""), 8.0, Face::Plain, Paint::Grey, 0.0),
             Block::Figures(list) => figures(&mut p, list),
             Block::List(items) => {
                 for (n, item) in items.iter().enumerate() {

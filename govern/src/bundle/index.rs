@@ -14,7 +14,7 @@ pub(super) fn readme(input: &Input<'_>, key: &SealKey) -> String {
          To verify, without network and without the product (Python 3.8 or newer, nothing to install):\n\n\
          \x20   python3 verify.py BUNDLE.zip {fingerprint}\n\n\
          or, with the product:\n\n\
-         \x20   plumb verify BUNDLE.zip --key {fingerprint}\n\n\
+         \x20   plumb verify BUNDLE.zip --expect {fingerprint}\n\n\
          Take verify.py from a place you trust, or read it: it is short. Take the fingerprint from the organization by\n\
          another way than this bundle, or the check shows only that the bundle was not changed since somebody signed it.\n\n\
          Exit code 0: all good. 1: content is broken. 2: a signature is broken. 3: something is missing.\n",
@@ -48,12 +48,13 @@ pub(super) fn html(input: &Input<'_>, populations: &[Population], limits: &[Limi
         let n = |s: Standing| a.counts.get(&s).copied().unwrap_or(0);
         let hygiene = a.hygiene_percent.map_or_else(|| "nothing judged".into(), |p| format!("{p} %"));
         controls.push_str(&format!(
-            "<tr><td><a href=\"controls/{0}.csv\">{0}</a></td><td class=n>{1}</td><td class=n>{2}</td><td class=n>{3}</td><td class=n>{4}</td><td class=n>{5}</td><td class=n>{6}</td><td class=n>{hygiene}</td></tr>\n",
+            "<tr><td><a href=\"controls/{0}.csv\">{0}</a></td><td class=n>{1}</td><td class=n>{2}</td><td class=n>{3}</td><td class=n>{4}</td><td class=n>{5}</td><td class=n>{6}</td><td class=n>{7}</td><td class=n>{hygiene}</td></tr>\n",
             e(&a.framework),
             n(Standing::Satisfied),
             n(Standing::SatisfiedWithException),
             n(Standing::Attested),
             n(Standing::NotSatisfied),
+            n(Standing::NotApplicable),
             n(Standing::NotAssessed),
             n(Standing::NeedsAttestation),
         ));
@@ -79,7 +80,7 @@ pub(super) fn html(input: &Input<'_>, populations: &[Population], limits: &[Limi
          </style>\n<h1>Evidence of {scope}</h1>\n<p>{from} to {to}. Made on {at} by {product} under policy {policy}.</p>\n\
          <p>Signed by the key with the fingerprint <code>{key}</code>. <a href=\"README.txt\">How to verify</a>.</p>\n\
          <h2>Lists</h2>\n<table><tr><th>List<th class=n>here<th class=n>on record<th>which<th>files</tr>\n{lists}</table>\n\
-         <h2>Controls</h2>\n<table><tr><th>Framework<th class=n>pass<th class=n>exception<th class=n>attested<th class=n>fail<th class=n>unknown<th class=n>to attest<th class=n>hygiene</tr>\n{controls}</table>\n\
+         <h2>Controls</h2>\n<table><tr><th>Framework<th class=n>pass<th class=n>exception<th class=n>attested<th class=n>fail<th class=n>not applicable<th class=n>unknown<th class=n>to attest<th class=n>hygiene</tr>\n{controls}</table>\n\
          <p>Hygiene is the share of passing checks. It is neither risk nor compliance. Unknown is never counted as passed.</p>\n\
          <h2>What this bundle does not know</h2>\n<ul>\n{unknowns}</ul>\n\
          <h2>Activity</h2>\n<p>{entries} entries in <a href=\"log/activity.jsonl\">log/activity.jsonl</a>, {points} signed checkpoints. \

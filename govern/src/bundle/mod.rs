@@ -122,6 +122,8 @@ pub struct Input<'a> {
     pub findings: &'a [Finding],
     /// How many findings the record has.
     pub findings_in_system: usize,
+    /// Which of them are here, in words.
+    pub findings_filter: &'a str,
     /// All steps of those findings.
     pub transitions: &'a [Transition],
     /// The register.
@@ -269,7 +271,7 @@ pub fn write<W: Write>(input: &Input<'_>, to: W, key: &SealKey) -> Result<(W, Ma
             "Findings and their lifecycle",
             input.findings,
             input.findings_in_system,
-            "not closed, or closed in the period",
+            input.findings_filter,
         )?,
         Population::all("findings/transitions", "Every step of these findings", input.transitions)?,
         Population::all("decisions/register", "Exceptions, deferrals and other decisions", input.decisions)?,

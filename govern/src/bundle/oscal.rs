@@ -153,7 +153,7 @@ pub fn assessment_results(a: &Assessed<'_>) -> Json {
         let id = token(&row.control.id);
         controls.insert(id.clone());
         let state = match row.standing {
-            Standing::NotAssessed | Standing::NeedsAttestation => continue,
+            Standing::NotAssessed | Standing::NeedsAttestation | Standing::NotApplicable => continue,
             Standing::NotSatisfied => "not-satisfied",
             _ => "satisfied",
         };

@@ -43,13 +43,29 @@ fn middle(mut values: Vec<i64>, percent: usize) -> Option<i64> {
     values.get((last * percent).div_ceil(100)).copied()
 }
 
-/// Standing by team over a period, worst first: most overdue, then most points.
-pub fn sla_by_team(findings: &[Finding], from: Time, to: Time) -> Vec<TeamSla> {
-    let mut rows: BTreeMap<String, (TeamSla, Vec<i64>)> = BTreeMap::new();
-    for f in findings {
-        let name = f.team().map_or("nobody", TeamId::as_str).to_owned();
-        let (row, times) =
-            rows.entry(name.clone()).or_insert_with(|| (TeamSla { team: name, ..TeamSla::default() }, Vec::new()));
+/// Teams' standing over a period, made one finding at a time, so that it needs the memory of its answer and not that of
+/// the findings.
+#[derive(Debug, Clone)]
+pub struct TeamTally {
+    from: Time,
+    to: Time,
+    rows: BTreeMap<String, (TeamSla, Vec<i64>)>,
+}
+
+impl TeamTally {
+    /// Over this period; its end is exclusive.
+    pub fn new(from: Time, to: Time) -> Self {
+        Self { from, to, rows: BTreeMap::new() }
+    }
+
+    /// Counts a finding.
+    pub fn add(&mut self, f: &Finding) {
+        let name = f.team().map_or("nobody", TeamId::as_str);
+        if !self.rows.contains_key(name) {
+            self.rows.insert(name.into(), (TeamSla { team: name.into(), ..TeamSla::default() }, Vec::new()));
+        }
+        let Some((row, times)) = self.rows.get_mut(name) else { return };
+        let to = self.to;
         if f.state().is_open() {
             row.open += 1;
             row.points += f.facts.points;
@@ -57,7 +73,7 @@ pub fn sla_by_team(findings: &[Finding], from: Time, to: Time) -> Vec<TeamSla> {
             let soon = f.clock().due(to).is_some_and(|d| d >= to && d <= to.plus_days(7));
             row.due_soon += usize::from(soon);
         }
-        if let Some(c) = f.closure().filter(|c| c.at >= from && c.at < to) {
+        if let Some(c) = f.closure().filter(|c| c.at >= self.from && c.at < to) {
             row.closed += 1;
             row.closed_in_time += usize::from(!f.clock().is_breached(c.at));
             if c.reason == State::Fixed {
@@ -66,13 +82,24 @@ pub fn sla_by_team(findings: &[Finding], from: Time, to: Time) -> Vec<TeamSla> {
             }
         }
     }
-    let finish = |(mut row, times): (TeamSla, Vec<i64>)| {
-        row.median_fix_seconds = middle(times, 50);
-        row
-    };
-    let mut out: Vec<_> = rows.into_values().map(finish).collect();
-    out.sort_by(|a, b| (b.overdue, b.points, &a.team).cmp(&(a.overdue, a.points, &b.team)));
-    out
+
+    /// The teams, worst first: most overdue, then most points.
+    pub fn finish(self) -> Vec<TeamSla> {
+        let finish = |(mut row, times): (TeamSla, Vec<i64>)| {
+            row.median_fix_seconds = middle(times, 50);
+            row
+        };
+        let mut out: Vec<_> = self.rows.into_values().map(finish).collect();
+        out.sort_by(|a, b| (b.overdue, b.points, &a.team).cmp(&(a.overdue, a.points, &b.team)));
+        out
+    }
+}
+
+/// Standing by team over a period, worst first: most overdue, then most points.
+pub fn sla_by_team(findings: &[Finding], from: Time, to: Time) -> Vec<TeamSla> {
+    let mut tally = TeamTally::new(from, to);
+    findings.iter().for_each(|f| tally.add(f));
+    tally.finish()
 }
 
 /// One week of one team and lane.
@@ -183,42 +210,69 @@ pub struct Pareto {
     pub rules_for_80_percent: usize,
 }
 
-fn tally<'a>(findings: &[&'a Finding], name: impl Fn(&'a Finding) -> &'a str) -> Vec<CauseRow> {
-    let mut rows: BTreeMap<&str, CauseRow> = BTreeMap::new();
-    for f in findings {
-        let n = name(f);
-        if n.is_empty() {
-            continue;
-        }
-        let blank = || CauseRow { name: n.into(), findings: 0, points: 0, teams: BTreeSet::new() };
-        let row = rows.entry(n).or_insert_with(blank);
-        row.findings += 1;
-        row.points += f.facts.points;
-        row.teams.extend(f.team().map(|t| t.to_string()));
+fn count(rows: &mut BTreeMap<String, CauseRow>, name: &str, f: &Finding) {
+    if name.is_empty() {
+        return;
     }
+    if !rows.contains_key(name) {
+        rows.insert(name.into(), CauseRow { name: name.into(), findings: 0, points: 0, teams: BTreeSet::new() });
+    }
+    let Some(row) = rows.get_mut(name) else { return };
+    row.findings += 1;
+    row.points += f.facts.points;
+    if let Some(team) = f.team().filter(|t| !row.teams.contains(t.as_str())) {
+        row.teams.insert(team.to_string());
+    }
+}
+
+fn most_first(rows: BTreeMap<String, CauseRow>) -> Vec<CauseRow> {
     let mut out: Vec<_> = rows.into_values().collect();
     out.sort_by(|a, b| (b.findings, b.points, &a.name).cmp(&(a.findings, a.points, &b.name)));
     out
 }
 
+/// What makes the open work, counted one finding at a time.
+#[derive(Debug, Clone, Default)]
+pub struct ParetoTally {
+    rules: BTreeMap<String, CauseRow>,
+    causes: BTreeMap<String, CauseRow>,
+    open: usize,
+}
+
+impl ParetoTally {
+    /// Counts a finding; one that is not open makes no work.
+    pub fn add(&mut self, f: &Finding) {
+        if f.state().is_open() {
+            self.open += 1;
+            count(&mut self.rules, f.facts.rule.as_str(), f);
+            count(&mut self.causes, &f.facts.cause, f);
+        }
+    }
+
+    /// The few rules and causes that make most of it.
+    pub fn finish(self) -> Pareto {
+        let (rules, causes, open) = (most_first(self.rules), most_first(self.causes), self.open);
+        let top = rules.len().div_ceil(20);
+        let in_top: usize = rules.iter().take(top).map(|r| r.findings).sum();
+        let mut sum = 0;
+        let enough = rules.iter().position(|r| {
+            sum += r.findings;
+            sum * 5 >= open * 4
+        });
+        Pareto {
+            top_rules_percent: if open == 0 { 0 } else { u8::try_from(in_top * 100 / open).unwrap_or(100) },
+            rules_for_80_percent: enough.map_or(0, |i| i + 1),
+            rules,
+            causes,
+        }
+    }
+}
+
 /// Which rules and causes make the open work.
 pub fn pareto(findings: &[Finding]) -> Pareto {
-    let open: Vec<_> = findings.iter().filter(|f| f.state().is_open()).collect();
-    let rules = tally(&open, |f| f.facts.rule.as_str());
-    let causes = tally(&open, |f| f.facts.cause.as_str());
-    let top = rules.len().div_ceil(20);
-    let in_top: usize = rules.iter().take(top).map(|r| r.findings).sum();
-    let mut sum = 0;
-    let enough = rules.iter().position(|r| {
-        sum += r.findings;
-        sum * 5 >= open.len() * 4
-    });
-    Pareto {
-        top_rules_percent: if open.is_empty() { 0 } else { u8::try_from(in_top * 100 / open.len()).unwrap_or(100) },
-        rules_for_80_percent: enough.map_or(0, |i| i + 1),
-        rules,
-        causes,
-    }
+    let mut tally = ParetoTally::default();
+    findings.iter().for_each(|f| tally.add(f));
+    tally.finish()
 }
 
 /// What moved the risk carried between two moments, in points.
@@ -240,55 +294,134 @@ pub struct RiskMove {
     pub movers: Vec<(RuleId, i64)>,
 }
 
-/// Compares the findings as they were at `from` with what they are at `to`, by their rows. Points are today's: the
-/// truth about a problem does not change because somebody looked at it later.
-pub fn risk_moves(findings: &[Finding], steps: &[Transition], from: Time, to: Time) -> RiskMove {
-    let mut states: BTreeMap<&FindingId, (Option<State>, Option<State>)> = BTreeMap::new();
-    let mut sorted: Vec<_> = steps.iter().filter(|s| s.at < to).collect();
-    sorted.sort_by_key(|s| (&s.finding, s.seq));
-    for s in sorted {
-        let entry = states.entry(&s.finding).or_default();
-        if s.at < from {
-            entry.0 = Some(s.to);
-        }
-        entry.1 = Some(s.to);
-    }
-    let mut out = RiskMove::default();
-    let mut movers: BTreeMap<&RuleId, i64> = BTreeMap::new();
-    for f in findings {
-        let Some((was, is)) = states.get(&f.id).copied() else { continue };
-        let points = f.facts.points;
-        let (open_was, open_is) = (was.is_some_and(State::is_open), is.is_some_and(State::is_open));
-        out.before += if open_was { points } else { 0 };
-        out.after += if open_is { points } else { 0 };
-        if open_is && !open_was {
-            out.arrived += points;
-            *movers.entry(&f.facts.rule).or_default() += points;
-        }
-        if open_was && !open_is {
-            *movers.entry(&f.facts.rule).or_default() -= points;
-            match is {
-                Some(State::Fixed) => out.burned += points,
-                Some(State::Accepted | State::Deferred) => out.decided += points,
-                _ => out.vanished += points,
-            }
-        }
-    }
-    let mut movers: Vec<_> = movers.into_iter().filter(|(_, p)| *p != 0).map(|(r, p)| (r.clone(), p)).collect();
-    movers.sort_by(|a, b| (b.1.abs(), &a.0).cmp(&(a.1.abs(), &b.0)));
-    movers.truncate(5);
-    out.movers = movers;
-    out
+/// The state a finding was in just before `at`, by its steps; none before it was detected.
+pub fn state_before(steps: &[Transition], at: Time) -> Option<State> {
+    steps.iter().take_while(|s| s.at < at).last().map(|s| s.to)
 }
 
-/// Most urgent first: lane, points, due date, first seen, key. Total and stable.
+/// What moved the risk, told one finding at a time: each as it was at `from` against what it is at `to`, by its steps.
+/// Points are today's: the truth about a problem does not change because somebody looked at it later.
+#[derive(Debug, Clone)]
+pub struct RiskTally {
+    from: Time,
+    to: Time,
+    out: RiskMove,
+    movers: BTreeMap<RuleId, i64>,
+}
+
+impl RiskTally {
+    /// Between these moments.
+    pub fn new(from: Time, to: Time) -> Self {
+        Self { from, to, out: RiskMove::default(), movers: BTreeMap::new() }
+    }
+
+    /// Counts a finding with its steps, from the first.
+    pub fn add(&mut self, f: &Finding, steps: &[Transition]) {
+        let (was, is) = (state_before(steps, self.from), state_before(steps, self.to));
+        let points = f.facts.points;
+        let (open_was, open_is) = (was.is_some_and(State::is_open), is.is_some_and(State::is_open));
+        self.out.before += if open_was { points } else { 0 };
+        self.out.after += if open_is { points } else { 0 };
+        if open_is == open_was {
+            return;
+        }
+        *self.movers.entry(f.facts.rule.clone()).or_default() += if open_is { points } else { -points };
+        match is {
+            _ if open_is => self.out.arrived += points,
+            Some(State::Fixed) => self.out.burned += points,
+            Some(State::Accepted | State::Deferred) => self.out.decided += points,
+            _ => self.out.vanished += points,
+        }
+    }
+
+    /// What moved, with the five rules that moved most.
+    pub fn finish(mut self) -> RiskMove {
+        let mut movers: Vec<_> = self.movers.into_iter().filter(|(_, p)| *p != 0).collect();
+        movers.sort_by(|a, b| (b.1.abs(), &a.0).cmp(&(a.1.abs(), &b.0)));
+        movers.truncate(5);
+        self.out.movers = movers;
+        self.out
+    }
+}
+
+/// As [`RiskTally`], over lists.
+pub fn risk_moves(findings: &[Finding], steps: &[Transition], from: Time, to: Time) -> RiskMove {
+    let mut by_finding: BTreeMap<&FindingId, Vec<Transition>> = BTreeMap::new();
+    for step in steps {
+        by_finding.entry(&step.finding).or_default().push(step.clone());
+    }
+    let mut tally = RiskTally::new(from, to);
+    for f in findings {
+        let mut mine = by_finding.remove(&f.id).unwrap_or_default();
+        mine.sort_by_key(|s| s.seq);
+        tally.add(f, &mine);
+    }
+    tally.finish()
+}
+
+/// The place of a finding in a queue: lane, points, due date, first seen, key. Total and stable.
+type Urgency = (Lane, i64, Time, Time, FindingId);
+
+fn urgency(f: &Finding, now: Time) -> Urgency {
+    let far = Time::from_seconds(i64::MAX);
+    (f.facts.lane(), -f.facts.points, f.clock().due(now).unwrap_or(far), f.first_seen, f.id.clone())
+}
+
+/// What there is to do, most urgent first, as many as are wanted; all of it is counted.
+#[derive(Debug, Clone)]
+pub struct Queue {
+    now: Time,
+    most: usize,
+    first: BTreeMap<Urgency, Finding>,
+    /// How many findings are open.
+    pub findings: usize,
+    /// How many of them are past their due date.
+    pub late: usize,
+    /// Points they carry.
+    pub points: i64,
+}
+
+impl Queue {
+    /// An empty queue as of `now` that shows at most so many.
+    pub fn new(most: usize, now: Time) -> Self {
+        Self { now, most, first: BTreeMap::new(), findings: 0, late: 0, points: 0 }
+    }
+
+    /// Takes a finding; only open ones are work.
+    pub fn add(&mut self, f: &Finding) {
+        if !f.state().is_open() {
+            return;
+        }
+        self.findings += 1;
+        self.late += usize::from(f.clock().is_breached(self.now));
+        self.points += f.facts.points;
+        let place = urgency(f, self.now);
+        let full = self.first.len() >= self.most;
+        if full && self.first.last_key_value().is_none_or(|(last, _)| *last < place) {
+            return;
+        }
+        self.first.insert(place, f.clone());
+        if full {
+            self.first.pop_last();
+        }
+    }
+
+    /// The first of it, most urgent first.
+    pub fn first(&self) -> impl Iterator<Item = &Finding> {
+        self.first.values()
+    }
+
+    /// How many are shown.
+    pub fn shown(&self) -> usize {
+        self.first.len()
+    }
+}
+
+/// Most urgent first, all of them.
 pub fn queue<'a>(findings: &'a [Finding], team: Option<&TeamId>, now: Time) -> Vec<&'a Finding> {
     let mut out: Vec<_> =
         findings.iter().filter(|f| f.state().is_open() && team.is_none_or(|t| f.team() == Some(t))).collect();
-    let far = Time::from_seconds(i64::MAX);
-    let key =
-        |f: &&Finding| (f.facts.lane(), -f.facts.points, f.clock().due(now).unwrap_or(far), f.first_seen, f.id.clone());
-    out.sort_by_cached_key(key);
+    out.sort_by_cached_key(|f| urgency(f, now));
     out
 }
 

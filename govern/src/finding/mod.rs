@@ -13,7 +13,10 @@ mod route;
 
 pub use bulk::{BULK_LIMIT, BulkError, BulkRow, bulk};
 pub use event::{Event, EvidenceRef, Look, Pass, Remedy, RemedyKind};
-pub use metrics::{CauseRow, Pareto, RiskMove, TeamSla, Week, by_lane, pareto, queue, risk_moves, sla_by_team, weekly};
+pub use metrics::{
+    CauseRow, Pareto, ParetoTally, Queue, RiskMove, RiskTally, TeamSla, TeamTally, Week, by_lane, pareto, queue,
+    risk_moves, sla_by_team, state_before, weekly,
+};
 pub use route::{Route, Routed, RoutingRule, link, route};
 
 use crate::ids::{DecisionId, FindingId, HumanId, TeamId, named};

@@ -83,7 +83,8 @@ fn write(made: &Made) -> Result<Vec<u8>, bundle::BundleError> {
         related: vec![],
     };
     let controls = [control("A.8.20", false), control("A.5.15", true), control("1.2.1", true)];
-    let tallies: BTreeMap<_, _> = [(rule.clone(), Tally { pass: 5, fail: 7, decided: 1, unknown: 0 })].into();
+    let tallies: BTreeMap<_, _> =
+        [(rule.clone(), Tally { pass: 5, fail: 7, decided: 1, unknown: 0, ..Tally::default() })].into();
     let proof = vec![Attachment { name: "policy.pdf".into(), sha256: "00".into() }];
     let words = "Access is granted by role and reviewed every quarter.";
     let word =
@@ -101,6 +102,7 @@ fn write(made: &Made) -> Result<Vec<u8>, bundle::BundleError> {
         policy: "govern/1.0.0",
         findings: &made.findings,
         findings_in_system: 40,
+        findings_filter: "not closed, or closed in the period",
         transitions: &made.steps,
         decisions: &made.decisions,
         alignments: &alignments,

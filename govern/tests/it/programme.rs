@@ -277,16 +277,33 @@ fn a_control_is_never_shown_as_passed_by_silence() {
         related: vec![],
     };
     let one = std::slice::from_ref(&rule);
+    let two = [rule.clone(), "aws.s3.bucket.not-asked".into()];
     let cases = [
         (control(false, one), None, Standing::NotAssessed),
-        (control(false, one), Some(Tally { pass: 9, fail: 1, decided: 0, unknown: 0 }), Standing::NotSatisfied),
-        (control(false, one), Some(Tally { pass: 9, fail: 0, decided: 0, unknown: 1 }), Standing::NotAssessed),
         (
             control(false, one),
-            Some(Tally { pass: 9, fail: 0, decided: 2, unknown: 0 }),
+            Some(Tally { pass: 9, fail: 1, decided: 0, unknown: 0, ..Tally::default() }),
+            Standing::NotSatisfied,
+        ),
+        (
+            control(false, one),
+            Some(Tally { pass: 9, fail: 0, decided: 0, unknown: 1, ..Tally::default() }),
+            Standing::NotAssessed,
+        ),
+        (
+            control(false, one),
+            Some(Tally { pass: 9, fail: 0, decided: 2, unknown: 0, ..Tally::default() }),
             Standing::SatisfiedWithException,
         ),
-        (control(false, one), Some(Tally { pass: 9, fail: 0, decided: 0, unknown: 0 }), Standing::Satisfied),
+        (
+            control(false, one),
+            Some(Tally { pass: 9, fail: 0, decided: 0, unknown: 0, ..Tally::default() }),
+            Standing::Satisfied,
+        ),
+        // Read completely and nothing there is not the same as not read, nor as no account of the provider.
+        (control(false, one), Some(Tally { nothing: true, ..Tally::default() }), Standing::NotApplicable),
+        (control(false, one), Some(Tally { outside: true, ..Tally::default() }), Standing::NotAssessed),
+        (control(false, &two), Some(Tally { nothing: true, ..Tally::default() }), Standing::NotAssessed),
         (control(true, &[]), None, Standing::NeedsAttestation),
         (control(false, &[]), None, Standing::NeedsAttestation),
     ];

@@ -1,4 +1,5 @@
-//! `cargo xtask bench record [--findings 2000000] [--resources 1000000] [--entries 1000000]`: the store against its limits.
+//! `cargo xtask bench record [--findings 2000000] [--resources 1000000] [--entries 1000000] [--keep FILE]`: the store against
+//! its limits. With --keep the file stays, and is asked again instead of filled when it is there.
 
 use super::{measure, megabytes, option};
 use crate::{Done, emulator::call, root};
@@ -17,7 +18,13 @@ pub fn run(args: &[String]) -> Done {
     call(&mut build)?;
     let target = crate::emulator::target();
     let example = target.join("release/examples/limits");
-    let took = measure(Command::new(example).args(&given).arg(target.join("bench-record.db")))?;
+    let mut run = Command::new(&example);
+    match option(args, "--keep").map(std::path::PathBuf::from) {
+        Some(kept) if kept.exists() => run.args(&given).arg(kept).arg("reuse"),
+        Some(kept) => run.args(&given).arg(kept).arg("keep"),
+        None => run.args(&given).arg(target.join("bench-record.db")),
+    };
+    let took = measure(&mut run)?;
     if !took.status.success() {
         return Err(format!("a limit was missed, or the example failed: it ended with {}", took.status));
     }

@@ -100,6 +100,7 @@ pub fn scan_ended(
     let scan = plumb_record::ScanId(outcome.scan);
     govern::observe(record, catalog, &system("ledger"), scan)?;
     super::reviews::after_scan(record, &system("reviews"), scan)?;
+    govern::keep_trend(record, catalog, context::now())?;
     Ok(())
 }
 

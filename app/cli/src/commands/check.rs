@@ -2,14 +2,19 @@
 
 use crate::{
     args::{CheckArgs, CheckForm, Format, Globals},
-    commands::{check_actions as actions, check_formats as formats, code::Source, verdicts},
+    commands::{
+        check_actions as actions, check_formats as formats,
+        check_rows::{Rows, row},
+        check_text as text,
+        code::Source,
+    },
     context, out,
     out::Failure,
 };
 use plumb_catalog::{Catalog, Dialect, Expect};
 use plumb_evaluate::{Explain, RuleSet};
 use plumb_iac::Reading;
-use plumb_model::{Outcome, Severity, Source as From, Time};
+use plumb_model::{Outcome, Severity, Time};
 use plumb_run::{CodeChecked, CodeVerdict, GitFiles, check, is_partial, read_code};
 use serde_json::{Value as Json, json};
 use std::{collections::BTreeSet, ffi::OsString, io::Write};
@@ -51,6 +56,8 @@ pub struct Shown<'a> {
     pub checked: &'a CodeChecked,
     /// The same findings on the record.
     pub twins: &'a actions::Twins,
+    /// Lines that make findings pass.
+    pub patches: &'a actions::Patches,
 }
 
 /// `plumb check`
@@ -76,7 +83,7 @@ pub fn run(globals: &Globals, mut args: CheckArgs) -> Result<u8, Failure> {
         }
     }
     let explain = if args.all { Explain::Everything } else { Explain::NotPass };
-    let mut checked = judge(&catalog, &rules, &source.read()?, now, explain, !args.ignore_inline);
+    let mut checked = judge(&catalog, &rules, source.read()?, now, explain, !args.ignore_inline);
     if args.record {
         actions::record(&job, &checked)?;
     }
@@ -92,7 +99,9 @@ pub fn run(globals: &Globals, mut args: CheckArgs) -> Result<u8, Failure> {
     }
     let failing = checked.verdicts.iter().filter(open).any(|v| v.severity >= threshold);
     let twins = actions::live(&job, &checked)?;
-    print(globals, &args, &catalog, &source, &checked, &twins)?;
+    let told = args.form.is_none() && out::format(globals) == Format::Text && !args.compact && failing_any(&checked);
+    let patches = if told { actions::patches(&job, &checked) } else { actions::Patches::new() };
+    print(globals, &args, &catalog, &source, &checked, &twins, &patches)?;
     for (place, message) in &checked.idle_skips {
         if !args.ignore_inline {
             out::note(globals, format!("{}:{}: {message}", source.printed_path(&place.file), place.line));
@@ -111,6 +120,10 @@ pub fn run(globals: &Globals, mut args: CheckArgs) -> Result<u8, Failure> {
         (true, Ok(())) => Ok(1),
         (false, Ok(())) => Ok(if checked.partial() { 3 } else { 0 }),
     }
+}
+
+fn failing_any(checked: &CodeChecked) -> bool {
+    checked.verdicts.iter().any(|v| v.verdict.outcome == Outcome::Fail && v.skipped.is_none())
 }
 
 /// What a run works on.
@@ -161,14 +174,14 @@ fn configured(globals: &Globals, args: &mut CheckArgs) -> Result<(), Failure> {
 fn judge(
     catalog: &Catalog,
     rules: &RuleSet,
-    readings: &[Reading],
+    readings: Vec<Reading>,
     now: Time,
     explain: Explain,
     skips: bool,
 ) -> CodeChecked {
     let mut all = CodeChecked::default();
     for reading in readings {
-        all.join(check(catalog, rules, reading, now, explain, skips));
+        all.join(check(catalog, rules, &reading, now, explain, skips));
     }
     all
 }
@@ -193,7 +206,7 @@ fn findings_of(
     let files = GitFiles::open(root, reference).map_err(|e| Failure::usage(format!("--new-since {reference}: {e}")))?;
     // A file or folder that was not there then has no findings to compare with.
     let readings = read_code(&files, &source.target, source.is_file, &source.options).unwrap_or_default();
-    let before = judge(catalog, rules, &readings, now, Explain::Nothing, false);
+    let before = judge(catalog, rules, readings, now, Explain::Nothing, false);
     let failing = before.verdicts.iter().filter(|v| v.verdict.outcome == Outcome::Fail);
     Ok(failing.map(|v| v.fingerprint().hex()).collect())
 }
@@ -205,6 +218,7 @@ fn print(
     source: &Source,
     checked: &CodeChecked,
     twins: &actions::Twins,
+    patches: &actions::Patches,
 ) -> Result<(), Failure> {
     let wanted = |v: &&CodeVerdict| args.all || (v.verdict.outcome == Outcome::Fail && v.skipped.is_none());
     let mut rows: Vec<&CodeVerdict> = checked.verdicts.iter().filter(wanted).collect();
@@ -216,15 +230,12 @@ fn print(
     };
     rows.sort_by(|a, b| {
         let key = |v: &CodeVerdict| (rank(v.verdict.outcome), v.skipped.is_some(), std::cmp::Reverse(v.severity));
-        let place = |v: &CodeVerdict| (v.place.file.clone(), v.place.line);
-        (key(a), place(a), &a.verdict.rule, &a.verdict.resource).cmp(&(
-            key(b),
-            place(b),
-            &b.verdict.rule,
-            &b.verdict.resource,
-        ))
+        let order = key(a)
+            .cmp(&key(b))
+            .then_with(|| (&a.at.place.file, a.at.place.line).cmp(&(&b.at.place.file, b.at.place.line)));
+        order.then_with(|| (&a.verdict.rule, &a.verdict.resource).cmp(&(&b.verdict.rule, &b.verdict.resource)))
     });
-    let shown = Shown { catalog, source, rows, checked, twins };
+    let shown = Shown { catalog, source, rows, checked, twins, patches };
     let format = out::format(globals);
     match args.form {
         Some(CheckForm::Sarif) => out::line(serde_json::to_string_pretty(&formats::sarif(&shown))?),
@@ -232,23 +243,32 @@ fn print(
         Some(CheckForm::Github) => out::line(formats::github(&shown).trim_end()),
         Some(CheckForm::Gitlab) => out::line(serde_json::to_string_pretty(&formats::gitlab(&shown))?),
         Some(CheckForm::Markdown) => out::line(formats::markdown(&shown).trim_end()),
-        None if format == Format::Text => text(&shown, args),
+        None if format == Format::Text => out::stream(|sink| text::print(&shown, args, sink)),
         None if format == Format::Json => {
-            let findings: Vec<Json> = shown.rows.iter().map(|v| row(&shown, v)).collect();
-            let problems: Vec<Json> = checked.problems.iter().map(|p| problem(&shown, p)).collect();
-            out::line(serde_json::to_string_pretty(&json!({
-                "verdicts": findings,
-                "problems": problems,
-                "summary": { "resources": checked.resources, "uncovered_types": checked.uncovered, "outcomes": outcomes(checked) },
-            }))?);
+            #[derive(serde::Serialize)]
+            struct Whole<'a> {
+                problems: Vec<Json>,
+                summary: Json,
+                verdicts: Rows<'a>,
+            }
+            let whole = Whole {
+                problems: checked.problems.iter().map(|p| problem(&shown, p)).collect(),
+                summary: json!({ "resources": checked.resources, "uncovered_types": checked.uncovered, "outcomes": outcomes(checked) }),
+                verdicts: Rows(&shown),
+            };
+            out::stream(|sink| {
+                serde_json::to_writer_pretty(&mut *sink, &whole)?;
+                sink.write_all(b"\n")
+            });
         }
         None => {
-            let json: Vec<Json> = shown.rows.iter().map(|v| row(&shown, v)).collect();
-            let cell = |r: &Json, name: &str| {
-                r.get(name).map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).unwrap_or_default()
-            };
             let header = ["outcome", "severity", "rule", "address", "file", "line", "title"];
-            out::rows(globals, &json, &header, |r| header.iter().map(|h| cell(r, h)).collect())?;
+            let rows = shown.rows.iter().map(|v| row(&shown, v));
+            out::rows_of(globals, rows, &header, |r| {
+                let title = r.title.unwrap_or_default();
+                let line = r.line.to_string();
+                [r.outcome, r.severity.name(), r.rule, r.address, &r.file, &line, title].map(str::to_owned).into()
+            })?;
         }
     }
     if args.form.is_some() || format != Format::Text {
@@ -278,49 +298,11 @@ fn problem(shown: &Shown<'_>, p: &plumb_iac::Problem) -> Json {
     json!({ "file": shown.source.relative(&p.place.file), "line": p.place.line, "severity": p.severity, "message": p.message, "partial": is_partial(p) })
 }
 
-/// A verdict as the machine contract prints it.
-pub fn row(shown: &Shown<'_>, v: &CodeVerdict) -> Json {
-    let rule = shown.catalog.rules.get(&v.verdict.rule);
-    let mut because = v.verdict.because.clone();
-    for leaf in &mut because {
-        if let From::Code { file, .. } = &mut leaf.source {
-            *file = shown.source.relative(file).into();
-        }
-    }
-    let modules: Vec<Json> = v
-        .calls
-        .iter()
-        .map(|(address, at)| json!({ "address": &**address, "file": shown.source.relative(&at.file), "line": at.line }))
-        .collect();
-    json!({
-        "rule": v.verdict.rule,
-        "aliases": rule.map(|r| r.aliases.clone()).unwrap_or_default(),
-        "title": rule.map(|r| r.title.as_str()),
-        "kind": v.verdict.kind,
-        "severity": v.severity,
-        "address": v.verdict.resource,
-        "name": v.verdict.name,
-        "root": shown.source.relative(&v.root),
-        "file": shown.source.relative(&v.place.file),
-        "line": v.place.line,
-        "end_line": v.place.end_line,
-        "module": modules,
-        "sub_key": v.verdict.sub_key,
-        "outcome": v.verdict.outcome.name(),
-        "needs": v.verdict.needs.iter().map(|n| n.describe()).collect::<Vec<_>>(),
-        "because": verdicts::leaves(&because),
-        "fingerprint": v.fingerprint().hex(),
-        "finding": v.fingerprint().short(),
-        "live": shown.twins.get(&v.fingerprint().hex()),
-        "skipped": v.skipped.as_ref().map(|s| json!({ "by": s.tool, "reason": &*s.reason, "file": shown.source.relative(&s.place.file), "line": s.place.line })),
-    })
-}
-
 /// The page's fix in the language of the code, else its passing example, else the fix's first lines.
 pub fn fix_hint(shown: &Shown<'_>, v: &CodeVerdict) -> String {
     let Some(rule) = shown.catalog.rules.get(&v.verdict.rule) else { return String::new() };
     let azure = rule.kind.as_str().starts_with("azure.");
-    let (fence, dialect) = match v.place.file.rsplit_once('.').map_or("", |(_, end)| end) {
+    let (fence, dialect) = match v.at.place.file.rsplit_once('.').map_or("", |(_, end)| end) {
         "tf" | "tofu" => ("```hcl", Dialect::Hcl),
         "bicep" => ("```bicep", Dialect::Bicep),
         "json" if azure => ("```bicep", Dialect::Bicep),
@@ -351,86 +333,4 @@ pub fn reason(v: &CodeVerdict) -> String {
 
 fn shorten(text: &str) -> String {
     if text.chars().count() <= 160 { text.to_owned() } else { text.chars().take(157).chain("...".chars()).collect() }
-}
-
-fn text(shown: &Shown<'_>, args: &CheckArgs) {
-    for v in &shown.rows {
-        let title = shown.catalog.rules.get(&v.verdict.rule).map_or("", |r| r.title.as_str());
-        let file = shown.source.printed_path(&v.place.file);
-        let what = match v.verdict.outcome {
-            Outcome::Fail if v.skipped.is_some() => "skipped".to_owned(),
-            Outcome::Fail => v.severity.to_string(),
-            other => other.name().replace('_', " "),
-        };
-        let part = if v.verdict.sub_key.is_empty() { String::new() } else { format!(" ({})", v.verdict.sub_key) };
-        if args.compact {
-            out::line(format!(
-                "{file}:{}: {what}: {}{part}: {title} [{}]",
-                v.place.line, v.verdict.resource, v.verdict.rule
-            ));
-            continue;
-        }
-        out::line(format!("{what}: {title} [{}]", v.verdict.rule));
-        let mut frame = v.frame.lines();
-        match frame.next().and_then(|arrow| arrow.trim().strip_prefix("--> ")).and_then(|at| at.split_once(':')) {
-            Some((path, at)) => out::line(format!("  --> {}:{at}", shown.source.printed_path(path))),
-            None => out::line(format!("  --> {file}:{}", v.place.line)),
-        }
-        frame.for_each(out::line);
-        out::line(format!("      = {}{part}", v.verdict.resource));
-        for (address, at) in &v.calls {
-            out::line(format!("      = called as {address} at {}:{}", shown.source.printed_path(&at.file), at.line));
-        }
-        let why = reason(v);
-        if !why.is_empty() {
-            out::line(format!("      = why: {why}"));
-        }
-        for need in &v.verdict.needs {
-            out::line(format!("      = {}", need.describe()));
-        }
-        for twin in shown.twins.get(&v.fingerprint().hex()).into_iter().flatten() {
-            out::line(format!(
-                "      = deployed: {} in {} {} ({})",
-                twin.finding, twin.account, twin.region, twin.state
-            ));
-        }
-        if let Some(skip) = &v.skipped {
-            out::line(format!(
-                "      = skipped: {} ({}:{})",
-                skip.reason,
-                shown.source.printed_path(&skip.place.file),
-                skip.place.line
-            ));
-        }
-        if v.verdict.outcome == Outcome::Fail && v.skipped.is_none() {
-            let fix = fix_hint(shown, v);
-            if !fix.is_empty() {
-                out::line("      = fix:");
-                fix.lines().for_each(|l| out::line(format!("          {l}")));
-            }
-        }
-        out::line("");
-    }
-    for problem in &shown.checked.problems {
-        let word = if is_partial(problem) { "not read" } else { "note" };
-        out::line(format!(
-            "{word}: {}:{}: {}",
-            shown.source.printed_path(&problem.place.file),
-            problem.place.line,
-            problem.message
-        ));
-    }
-    let count =
-        |o: Outcome| shown.checked.verdicts.iter().filter(|v| v.verdict.outcome == o && v.skipped.is_none()).count();
-    let skipped = shown.checked.verdicts.iter().filter(|v| v.skipped.is_some()).count();
-    let uncovered: usize = shown.checked.uncovered.values().sum();
-    out::line(format!(
-        "{} resources: {} failed, {} passed, {} not known, {skipped} skipped; {uncovered} resources of {} types no rule speaks about{}",
-        shown.checked.resources,
-        count(Outcome::Fail),
-        count(Outcome::Pass),
-        count(Outcome::Unknown),
-        shown.checked.uncovered.len(),
-        if shown.checked.partial() { "; not everything could be read" } else { "" },
-    ));
 }

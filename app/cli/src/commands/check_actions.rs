@@ -12,7 +12,9 @@ use crate::{
     out::Failure,
 };
 use plumb_model::Outcome;
-use plumb_run::{CodeChecked, CodeVerdict, FixInput, Fixes, Host, Posted, Review, Twin, fixes, govern, twins, unified};
+use plumb_run::{
+    CodeChecked, CodeVerdict, FixInput, Fixes, Host, Patch, Posted, Review, Twin, fixes, govern, twins, unified,
+};
 use serde_json::{Value as Json, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,16 +26,8 @@ pub fn fix(job: &Job<'_>) -> Result<u8, Failure> {
     let Some(root) = &job.source.root else {
         return Err(Failure::usage("--fix and --diff need files; what comes through a pipe has none"));
     };
-    let input = FixInput {
-        catalog: job.catalog,
-        rules: job.rules,
-        target: &job.source.target,
-        is_file: job.source.is_file,
-        options: &job.source.options,
-        now: job.now,
-        skips: !job.args.ignore_inline,
-    };
-    let found = fixes(&input, job.source.files.as_ref(), &|v| job.is_new(v)).map_err(Failure::usage)?;
+    let found =
+        fixes(&input(job, ALL_JUDGEMENTS), job.source.files.as_ref(), &|v| job.is_new(v)).map_err(Failure::usage)?;
     if job.args.fix {
         for (path, change) in &found.files {
             write_whole(&root.join(path), &change.after)?;
@@ -41,6 +35,38 @@ pub fn fix(job: &Job<'_>) -> Result<u8, Failure> {
     }
     report(job, &found)?;
     Ok(if found.fixed.is_empty() && found.left.is_empty() { 0 } else { 1 })
+}
+
+/// More than any change that helps takes.
+const ALL_JUDGEMENTS: usize = 400;
+/// How many resources may be judged once more for the patches that are shown with findings: about as long as reading them took.
+const PATCH_WORK: usize = 5_000;
+
+fn input<'a>(job: &'a Job<'_>, judgements: usize) -> FixInput<'a> {
+    FixInput {
+        catalog: job.catalog,
+        rules: job.rules,
+        target: &job.source.target,
+        is_file: job.source.is_file,
+        options: &job.source.options,
+        now: job.now,
+        skips: !job.args.ignore_inline,
+        judgements,
+    }
+}
+
+/// By fingerprint, the lines that make a finding pass, proven by judging the changed code.
+pub type Patches = BTreeMap<String, Vec<Patch>>;
+
+/// Works out the patches of what is to be shown. None for code so large that proving them would take longer than reading it.
+pub fn patches(job: &Job<'_>, checked: &CodeChecked) -> Patches {
+    let judgements = PATCH_WORK / checked.resources.max(1);
+    if job.args.no_patches || job.source.root.is_none() || judgements < 4 {
+        return Patches::new();
+    }
+    // What cannot be proven is not shown; why is what --diff tells.
+    let found = fixes(&input(job, judgements), job.source.files.as_ref(), &|v| job.is_new(v)).unwrap_or_default();
+    found.fixed.into_iter().map(|(v, setting)| (v.fingerprint().hex(), setting.patches)).collect()
 }
 
 /// Writes beside the file and moves it there, so that a file is either the old or the new one.
@@ -66,16 +92,16 @@ fn write_whole(path: &std::path::Path, text: &str) -> Result<(), Failure> {
 
 fn report(job: &Job<'_>, found: &Fixes) -> Result<(), Failure> {
     let (args, source) = (job.args, job.source);
-    let place = |v: &CodeVerdict| format!("{}:{}", source.printed_path(&v.place.file), v.place.line);
+    let place = |v: &CodeVerdict| format!("{}:{}", source.printed_path(&v.at.place.file), v.at.place.line);
     let word = if args.fix { "fixed" } else { "would be fixed" };
     if args.diff && out::format(job.globals) != Format::Text && job.globals.format.is_some() {
         let row = |v: &CodeVerdict, fixed: bool, what: Json| {
             json!({
-                "rule": v.verdict.rule, "address": v.verdict.resource, "file": source.relative(&v.place.file),
-                "line": v.place.line, "severity": v.severity, "finding": v.fingerprint().short(), "fixed": fixed, "what": what,
+                "rule": v.verdict.rule, "address": v.verdict.resource, "file": source.relative(&v.at.place.file),
+                "line": v.at.place.line, "severity": v.severity, "finding": v.fingerprint().short(), "fixed": fixed, "what": what,
             })
         };
-        let mut rows: Vec<Json> = found.fixed.iter().map(|(v, what)| row(v, true, json!(what))).collect();
+        let mut rows: Vec<Json> = found.fixed.iter().map(|(v, what)| row(v, true, json!(what.what))).collect();
         rows.extend(found.left.iter().map(|(v, why)| row(v, false, json!(why))));
         let files = found.files.iter().map(|(p, c)| json!({ "file": source.relative(p), "diff": unified(p, c) }));
         let whole = json!({
@@ -91,7 +117,7 @@ fn report(job: &Job<'_>, found: &Fixes) -> Result<(), Failure> {
         }
     }
     for (v, what) in &found.fixed {
-        let message = format!("{}: {word}: {} [{}]", place(v), what.join(", "), v.verdict.rule);
+        let message = format!("{}: {word}: {} [{}]", place(v), what.what.join(", "), v.verdict.rule);
         out::note(job.globals, message);
     }
     for (v, why) in &found.left {
@@ -134,14 +160,14 @@ pub fn comment(job: &Job<'_>, host: ReviewHost, checked: &CodeChecked, twins: &T
         .map_err(|e| Failure::usage(e.to_string()))?;
     let mut rows: Vec<&CodeVerdict> = checked.verdicts.iter().filter(|v| v.verdict.outcome == Outcome::Fail).collect();
     rows.sort_by(|a, b| {
-        let place = |v: &CodeVerdict| (v.place.file.clone(), v.place.line);
+        let place = |v: &CodeVerdict| (v.at.place.file.clone(), v.at.place.line);
         (std::cmp::Reverse(a.severity), place(a), &a.verdict.rule).cmp(&(
             std::cmp::Reverse(b.severity),
             place(b),
             &b.verdict.rule,
         ))
     });
-    let shown = Shown { catalog: job.catalog, source: job.source, rows, checked, twins };
+    let shown = Shown { catalog: job.catalog, source: job.source, rows, checked, twins, patches: &Patches::new() };
     let markdown = formats::markdown(&shown);
     let part = if job.source.target.is_empty() { "." } else { &job.source.target };
     let posted = runtime()?.block_on(review.comment(part, &markdown))?;

@@ -79,8 +79,8 @@ pub fn sarif(shown: &Shown<'_>) -> Json {
                 "message": { "text": message(shown, v) },
                 "locations": [{
                     "physicalLocation": {
-                        "artifactLocation": { "uri": uri(&v.place.file), "uriBaseId": "%SRCROOT%" },
-                        "region": { "startLine": v.place.line.max(1), "endLine": v.place.end_line.max(v.place.line).max(1) },
+                        "artifactLocation": { "uri": uri(&v.at.place.file), "uriBaseId": "%SRCROOT%" },
+                        "region": { "startLine": v.at.place.line.max(1), "endLine": v.at.place.end_line.max(v.at.place.line).max(1) },
                     },
                     "logicalLocations": [{ "fullyQualifiedName": v.verdict.resource, "kind": "resource" }],
                 }],
@@ -139,7 +139,7 @@ fn xml(text: &str) -> String {
 pub fn junit(shown: &Shown<'_>) -> String {
     let mut by_file: BTreeMap<&str, Vec<&CodeVerdict>> = BTreeMap::new();
     for v in &shown.rows {
-        by_file.entry(&v.place.file).or_default().push(v);
+        by_file.entry(&v.at.place.file).or_default().push(v);
     }
     let counts = |rows: &[&CodeVerdict]| {
         let failed = rows.iter().filter(|v| v.verdict.outcome == Outcome::Fail && v.skipped.is_none()).count();
@@ -165,7 +165,7 @@ pub fn junit(shown: &Shown<'_>) -> String {
                 xml(v.verdict.resource.as_str()),
                 xml(name.trim()),
                 xml(file),
-                v.place.line
+                v.at.place.line
             );
             let text = xml(&message(shown, v));
             let _ = match (v.verdict.outcome, &v.skipped) {
@@ -196,9 +196,9 @@ pub fn github(shown: &Shown<'_>) -> String {
         let _ = writeln!(
             out,
             "::{command} file={},line={},endLine={},title={}::{}",
-            property(&v.place.file),
-            v.place.line,
-            v.place.end_line,
+            property(&v.at.place.file),
+            v.at.place.line,
+            v.at.place.end_line,
             property(v.verdict.rule.as_str()),
             data(&message(shown, v))
         );
@@ -224,7 +224,7 @@ pub fn gitlab(shown: &Shown<'_>) -> Json {
             "categories": ["Security"],
             "severity": severity,
             "fingerprint": v.fingerprint().hex(),
-            "location": { "path": &*v.place.file, "lines": { "begin": v.place.line, "end": v.place.end_line } },
+            "location": { "path": &*v.at.place.file, "lines": { "begin": v.at.place.line, "end": v.at.place.end_line } },
         })
     })
     .collect()
@@ -243,7 +243,7 @@ pub fn markdown(shown: &Shown<'_>) -> String {
         out.push_str("| Severity | Where | Resource | Finding |\n|---|---|---|---|\n");
     }
     for v in open.iter().take(100) {
-        let at = format!("`{}:{}`", cell(&v.place.file), v.place.line);
+        let at = format!("`{}:{}`", cell(&v.at.place.file), v.at.place.line);
         let _ = writeln!(
             out,
             "| {} | {at} | `{}` | **{}** {} |",

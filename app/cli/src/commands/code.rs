@@ -25,6 +25,8 @@ pub struct Source {
     pub is_file: bool,
     /// Variables.
     pub options: terraform::Options,
+    /// The working folder.
+    here: Option<PathBuf>,
 }
 
 impl Source {
@@ -36,11 +38,12 @@ impl Source {
                 var.split_once('=').ok_or_else(|| Failure::usage(format!("--var {var}: write NAME=VALUE")))?;
             options.vars.push((name.to_owned(), value.to_owned()));
         }
+        let here = std::env::current_dir().and_then(|d| d.canonicalize()).ok();
         if input.path == "-" {
             let mut bytes = Vec::new();
             std::io::stdin().lock().read_to_end(&mut bytes)?;
             let files = Box::new(PipedFile(bytes.into()));
-            return Ok(Self { files, root: None, target: PipedFile::NAME.into(), is_file: true, options });
+            return Ok(Self { files, root: None, target: PipedFile::NAME.into(), is_file: true, options, here });
         }
         let path = Path::new(&input.path);
         let whole =
@@ -57,7 +60,7 @@ impl Source {
                 .map_err(|_| Failure::usage(format!("--var-file {file}: it is outside of `{}`", root.display())))?;
             options.var_files.push(slashes(below));
         }
-        Ok(Self { files: Box::new(DiskFiles::new(&root)?), root: Some(root), target, is_file, options })
+        Ok(Self { files: Box::new(DiskFiles::new(&root)?), root: Some(root), target, is_file, options, here })
     }
 
     /// Reads it.
@@ -77,11 +80,11 @@ impl Source {
 
     /// A path of the reading, relative to the working folder.
     pub fn printed_path(&self, file: &str) -> String {
-        let (Some(root), Ok(here)) = (&self.root, std::env::current_dir().and_then(|d| d.canonicalize())) else {
+        let (Some(root), Some(here)) = (&self.root, &self.here) else {
             return file.to_owned();
         };
         let whole = root.join(file);
-        whole.strip_prefix(&here).map_or_else(|_| self.relative(file), slashes)
+        whole.strip_prefix(here).map_or_else(|_| self.relative(file), slashes)
     }
 }
 

@@ -29,6 +29,9 @@ pub enum EvidenceCommand {
         /// With these frameworks, control by control
         #[arg(long = "framework", value_name = "ID", num_args = 1.., value_delimiter = ',')]
         frameworks: Vec<String>,
+        /// Only of these accounts; the lists say of how many rows these are
+        #[arg(long = "account", value_name = "ID", value_delimiter = ',')]
+        accounts: Vec<String>,
         /// Where to
         #[arg(long, short, value_name = "FILE.zip")]
         out: PathBuf,
@@ -54,15 +57,15 @@ pub fn begin(given: Option<&str>, now: Time) -> Result<Time, Failure> {
 
 /// `plumb evidence`
 pub fn run(globals: &Globals, args: EvidenceArgs) -> Result<u8, Failure> {
-    let EvidenceCommand::Bundle { frameworks, out: path, organization, from } = args.command;
+    let EvidenceCommand::Bundle { frameworks, accounts, out: path, organization, from } = args.command;
     let frameworks: Vec<String> = frameworks.iter().map(|f| f.to_ascii_lowercase()).collect();
     let now = context::now();
     let record = context::record(globals)?;
     let key = audit::key(globals)?;
     let catalog = context::catalog(globals)?;
     let from = begin(from.as_deref(), now)?;
-    let (bytes, manifest) =
-        govern::write_bundle(&record, &catalog, &frameworks, &organization, from, now, &key).map_err(refused)?;
+    let ask = govern::BundleAsk { frameworks, accounts, organization };
+    let (bytes, manifest) = govern::write_bundle(&record, &catalog, &ask, from, now, &key).map_err(refused)?;
     std::fs::write(&path, &bytes).map_err(|e| Failure::new(format!("cannot write `{}`: {e}", path.display())))?;
     match out::format(globals) {
         Format::Text => out::line(format!(
@@ -203,10 +206,21 @@ pub fn frameworks(globals: &Globals, args: FrameworksArgs) -> Result<u8, Failure
                 };
                 rows.push(json!({
                     "framework": id, "title": framework.title, "controls": a.rows.len(), "pass": n("pass"), "fail": n("fail"),
-                    "unknown": n("unknown"), "manual": n("manual"), "attested": n("attested"), "exception": n("exception"), "hygiene_percent": a.hygiene_percent,
+                    "unknown": n("unknown"), "manual": n("manual"), "attested": n("attested"), "exception": n("exception"), "not_applicable": n("not-applicable"), "hygiene_percent": a.hygiene_percent,
                 }));
             }
-            let head = ["framework", "controls", "pass", "fail", "unknown", "manual", "attested", "exception", "title"];
+            let head = [
+                "framework",
+                "controls",
+                "pass",
+                "fail",
+                "unknown",
+                "manual",
+                "attested",
+                "exception",
+                "not_applicable",
+                "title",
+            ];
             out::rows(globals, &rows, &head, |v| head.iter().map(|k| word(v, k)).collect())?;
         }
         FrameworksCommand::Show { id, only } => {
@@ -223,7 +237,7 @@ pub fn frameworks(globals: &Globals, args: FrameworksArgs) -> Result<u8, Failure
                     json!({
                         "control": r.control.id, "standing": r.standing.word(), "detail": r.standing.name(), "pass": r.tally.pass,
                         "fail": r.tally.fail, "unknown": r.tally.unknown, "exception": r.tally.decided, "why": r.why,
-                        "title": r.control.title, "rules": r.control.rules, "related": r.control.related, "silent": r.silent, "attestation": r.attestation,
+                        "title": r.control.title, "rules": r.control.rules, "related": r.control.related, "empty": r.empty, "silent": r.silent, "attestation": r.attestation,
                     })
                 })
                 .collect();

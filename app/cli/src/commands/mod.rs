@@ -3,6 +3,8 @@
 pub mod check;
 pub mod check_actions;
 pub mod check_formats;
+pub mod check_rows;
+pub mod check_text;
 pub mod code;
 pub mod demo;
 pub mod export;
@@ -26,6 +28,7 @@ pub mod known;
 pub mod people;
 pub mod report;
 pub mod score;
+pub mod ticket;
 pub mod transition;
 pub mod watch;
 

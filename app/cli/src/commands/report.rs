@@ -50,6 +50,10 @@ pub enum Which {
     Durability,
     /// The framework alignment lens: does the record satisfy the controls
     Alignment,
+    /// Posture over time, by cloud and by framework
+    Trends,
+    /// Each of the five layers by itself, with what is missing in it
+    Layers,
 }
 
 /// Forms of a report.
@@ -78,6 +82,8 @@ pub fn run(globals: &Globals, args: ReportArgs) -> Result<u8, Failure> {
         Which::Coverage => Report::Lens(Lens::Coverage, frameworks()),
         Which::Durability => Report::Lens(Lens::DecisionDurability, frameworks()),
         Which::Alignment => Report::Lens(Lens::FrameworkAlignment, frameworks()),
+        Which::Trends => Report::Trends,
+        Which::Layers => Report::Layers,
     };
     let from = super::evidence::begin(args.from.as_deref(), now)?;
     let key = if args.which == Which::AuditPack { audit::key(globals)?.public().fingerprint() } else { String::new() };

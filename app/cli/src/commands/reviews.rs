@@ -82,6 +82,11 @@ pub enum ReviewsCommand {
     },
     /// List accesses of people who have left
     Leavers,
+    /// List what shall go and is still there, each as a request to the identity provider and as commands; exit 1 when any is
+    Removals {
+        /// Only of this review; without it, what leavers hold too
+        review: Option<String>,
+    },
 }
 
 /// Which accesses.
@@ -408,6 +413,7 @@ pub fn run(globals: &Globals, args: ReviewsArgs) -> Result<u8, Failure> {
             }
             Ok(0)
         }
+        ReviewsCommand::Removals { review } => super::ticket::removals(globals, review.as_deref()),
         ReviewsCommand::Leavers => {
             let record = context::record_read_only(globals)?;
             let mut all = accesses(&record)?;

@@ -88,6 +88,26 @@ fn controls_text(controls: &[ControlRef]) -> String {
 /// `plumb explain RULE`
 pub fn explain(globals: &Globals, word: &str) -> Result<u8, Failure> {
     let catalog = context::catalog(globals)?;
+    let own = plumb_run::programme_pages_of(word);
+    for page in &own {
+        let controls = page.controls(&catalog);
+        if matches!(globals.format, Some(Format::Json | Format::Jsonl)) {
+            out::line(json!({
+                "id": page.id, "title": page.title, "severity": page.severity, "topic": page.topic, "judged_by": "the programme",
+                "controls": controls, "body": page.body,
+            }));
+            continue;
+        }
+        out::line(format!("{}  (at most {}, {})\n", page.id, page.severity, page.topic));
+        out::line(page.body);
+        let controls = controls_text(&controls);
+        if !controls.is_empty() {
+            out::line(format!("Controls\n{controls}"));
+        }
+    }
+    if !own.is_empty() {
+        return Ok(0);
+    }
     let found = catalog.resolve(word).map_err(Failure::usage)?;
     for id in found {
         let Some(rule) = catalog.rules.get(&id) else { continue };

@@ -43,6 +43,8 @@ pub enum FindingsAction {
     Burned(super::work::BurnedArgs),
     /// Show or set who gets which findings
     Routing(super::work::RoutingArgs),
+    /// Write the text of a ticket: what it means for the business, what to do, by when, what closes it
+    Ticket(super::ticket::TicketArgs),
 }
 
 /// `plumb findings transition`
@@ -76,6 +78,7 @@ pub fn findings(globals: &Globals, args: FindingsArgs) -> Result<u8, Failure> {
         Some(FindingsAction::Patterns(args)) => super::work::patterns(globals, args),
         Some(FindingsAction::Burned(args)) => super::work::burned(globals, args),
         Some(FindingsAction::Routing(args)) => super::work::routing(globals, args),
+        Some(FindingsAction::Ticket(args)) => super::ticket::ticket(globals, args),
     }
 }
 

@@ -21,7 +21,16 @@ pub fn run(globals: &Globals, args: WhyArgs) -> Result<u8, Failure> {
         .raw(&finding.account, &finding.kind, &finding.resource)
         .ok()
         .and_then(|text| serde_json::from_str(&text).ok());
-    let controls = rule.map(|r| catalog.controls_of(r)).unwrap_or_default();
+    // A rule the programme has about itself has a page too, outside of the catalog.
+    let own = plumb_run::programme_pages_of(&finding.rule).into_iter().find(|p| p.id == finding.rule);
+    let section = |heading: &str| {
+        rule.map(|r| r.section(heading)).or_else(|| own.as_ref().map(|p| p.section(heading))).filter(|t| !t.is_empty())
+    };
+    let controls = match (rule, &own) {
+        (Some(rule), _) => catalog.controls_of(rule),
+        (None, Some(page)) => page.controls(&catalog),
+        (None, None) => Vec::new(),
+    };
     let changed = plumb_run::drift::of_finding(&record, &catalog, &finding)?;
     let runs = plumb_run::baselines::runs(&record)?;
     let judged_by = runs.iter().rfind(|r| r.run.account.as_str() == finding.account).map(|r| r.run.baseline.clone());
@@ -32,8 +41,8 @@ pub fn run(globals: &Globals, args: WhyArgs) -> Result<u8, Failure> {
             object.insert("baseline".into(), json!(judged_by));
             object.insert("changed".into(), json!(changed));
             object.insert("controls".into(), json!(controls));
-            object.insert("fix".into(), json!(rule.map(|r| r.section("How to fix"))));
-            object.insert("why_it_matters".into(), json!(rule.map(|r| r.section("Why it matters"))));
+            object.insert("fix".into(), json!(section("How to fix")));
+            object.insert("why_it_matters".into(), json!(section("Why it matters")));
             if args.raw {
                 object.insert("raw".into(), json!(raw));
             }
@@ -93,13 +102,10 @@ pub fn run(globals: &Globals, args: WhyArgs) -> Result<u8, Failure> {
             out::line(shown.lines().map(|l| format!("  {l}")).collect::<Vec<_>>().join("\n"));
         }
     }
-    if let Some(rule) = rule {
-        for heading in ["Why it matters", "When this is fine", "How to fix"] {
-            let text = rule.section(heading);
-            if !text.is_empty() {
-                out::line(format!("\n{heading}"));
-                out::line(text.lines().map(|l| format!("  {l}")).collect::<Vec<_>>().join("\n"));
-            }
+    for heading in ["Why it matters", "When this is fine", "How to fix"] {
+        if let Some(text) = section(heading) {
+            out::line(format!("\n{heading}"));
+            out::line(text.lines().map(|l| format!("  {l}")).collect::<Vec<_>>().join("\n"));
         }
     }
     let named: Vec<String> = controls

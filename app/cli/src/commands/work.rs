@@ -12,7 +12,7 @@ use crate::{
 };
 use clap::Args;
 use plumb_govern::{
-    finding::{CauseRow, Finding, RoutingRule, pareto, queue, risk_moves, sla_by_team},
+    finding::{CauseRow, Finding, ParetoTally, Queue, RiskTally, RoutingRule, TeamTally},
     ids::TeamId,
     table,
 };
@@ -155,22 +155,33 @@ pub fn related(globals: &Globals, args: RelatedArgs) -> Result<u8, Failure> {
     let catalog = context::catalog(globals)?;
     let picture = Picture::read(&record, &catalog, context::now()).map_err(refused)?;
     let row = record.finding(&args.finding)?;
-    let missing = || Failure::new(format!("finding {} is not in the picture", row.id));
-    let this = picture.findings.iter().find(|f| f.id.as_str() == row.key).ok_or_else(missing)?;
-    let mut rows: Vec<(String, &Finding)> = Vec::new();
-    for f in picture.findings.iter().filter(|f| f.id != this.id) {
-        if let Some(l) = this.links.iter().find(|l| l.to == f.id) {
-            rows.push((l.kind.to_string(), f));
-        } else if let Some(l) = f.links.iter().find(|l| l.to == this.id) {
-            rows.push((format!("is named by it as {}", l.kind), f));
-        } else if f.state().is_final() {
-            continue;
-        } else if f.facts.resource == this.facts.resource && f.facts.account == this.facts.account {
-            rows.push(("same resource".into(), f));
-        } else if !this.facts.cause.is_empty() && f.facts.cause == this.facts.cause && f.facts.rule == this.facts.rule {
-            rows.push((format!("same cause: {}", this.facts.cause), f));
-        }
-    }
+    let (_, life) = govern::load_life(&record, &catalog, &row, &picture.around.policy).map_err(refused)?;
+    let this = life.finding;
+    let mut rows: Vec<(String, Finding)> = Vec::new();
+    let mut related = |how: String, f: &Finding| rows.push((how, f.clone()));
+    picture
+        .each(|_, life| {
+            let f = &life.finding;
+            if f.id == this.id {
+                return Ok(());
+            }
+            if let Some(l) = this.links.iter().find(|l| l.to == f.id) {
+                related(l.kind.to_string(), f);
+            } else if let Some(l) = f.links.iter().find(|l| l.to == this.id) {
+                related(format!("is named by it as {}", l.kind), f);
+            } else if f.state().is_final() {
+                return Ok(());
+            } else if f.facts.resource == this.facts.resource && f.facts.account == this.facts.account {
+                related("same resource".into(), f);
+            } else if !this.facts.cause.is_empty()
+                && f.facts.cause == this.facts.cause
+                && f.facts.rule == this.facts.rule
+            {
+                related(format!("same cause: {}", this.facts.cause), f);
+            }
+            Ok(())
+        })
+        .map_err(refused)?;
     let json: Vec<Json> = rows
         .iter()
         .map(|(how, f)| {
@@ -201,11 +212,19 @@ pub fn sla(globals: &Globals, args: SlaArgs) -> Result<u8, Failure> {
     let catalog = context::catalog(globals)?;
     let now = context::now();
     let picture = Picture::read(&record, &catalog, now).map_err(refused)?;
-    let of = |f: &&Finding| args.team.as_deref().is_none_or(|t| f.team().map_or("nobody", TeamId::as_str) == t);
-    let mine: Vec<Finding> = picture.findings.iter().filter(of).cloned().collect();
+    let of = |f: &Finding| args.team.as_deref().is_none_or(|t| f.team().map_or("nobody", TeamId::as_str) == t);
     if args.by_team {
         let from = evidence::begin(args.from.as_deref(), now)?;
-        let rows = sla_by_team(&mine, from, just_after(now));
+        let mut tally = TeamTally::new(from, just_after(now));
+        picture
+            .each(|_, life| {
+                if of(&life.finding) {
+                    tally.add(&life.finding);
+                }
+                Ok(())
+            })
+            .map_err(refused)?;
+        let rows = tally.finish();
         let head = ["team", "open", "past due", "due in 7 d", "closed", "in time", "points", "burned"];
         out::rows(globals, &rows, &head, |t| {
             vec![
@@ -221,9 +240,17 @@ pub fn sla(globals: &Globals, args: SlaArgs) -> Result<u8, Failure> {
         })?;
         return Ok(u8::from(args.breached && rows.iter().any(|t| t.overdue > 0)));
     }
-    let mut rows: Vec<Json> = queue(&mine, None, now)
-        .into_iter()
-        .filter(|f| !args.breached || f.clock().is_breached(now))
+    let mut queue = Queue::new(args.limit.unwrap_or(usize::MAX), now);
+    picture
+        .each(|_, life| {
+            if of(&life.finding) && (!args.breached || life.finding.clock().is_breached(now)) {
+                queue.add(&life.finding);
+            }
+            Ok(())
+        })
+        .map_err(refused)?;
+    let rows: Vec<Json> = queue
+        .first()
         .map(|f| {
             let c = f.clock();
             json!({
@@ -235,7 +262,6 @@ pub fn sla(globals: &Globals, args: SlaArgs) -> Result<u8, Failure> {
             })
         })
         .collect();
-    rows.truncate(args.limit.unwrap_or(usize::MAX));
     let head = ["finding", "team", "lane", "tier", "regulated", "due", "late_days", "rule"];
     out::rows(globals, &rows, &head, |v| {
         head.iter()
@@ -256,16 +282,28 @@ pub fn patterns(globals: &Globals, args: PatternArgs) -> Result<u8, Failure> {
     let record = context::record_read_only(globals)?;
     let catalog = context::catalog(globals)?;
     let picture = Picture::read(&record, &catalog, context::now()).map_err(refused)?;
-    let mut teams: BTreeMap<String, Vec<Finding>> = BTreeMap::new();
-    for f in picture.findings.into_iter().filter(|f| f.state().is_open()) {
-        let team = f.team().map_or("nobody", TeamId::as_str).to_owned();
-        if args.team.is_none() {
-            teams.entry("everybody".into()).or_default().push(f.clone());
-        }
-        if args.team.as_ref().is_none_or(|t| *t == team) {
-            teams.entry(team).or_default().push(f);
-        }
-    }
+    let mut teams: BTreeMap<String, (usize, ParetoTally)> = BTreeMap::new();
+    picture
+        .each(|_, life| {
+            let f = &life.finding;
+            if !f.state().is_open() {
+                return Ok(());
+            }
+            let team = f.team().map_or("nobody", TeamId::as_str);
+            let mut add = |name: &str| {
+                let (open, tally) = teams.entry(name.to_owned()).or_default();
+                *open += 1;
+                tally.add(f);
+            };
+            if args.team.is_none() {
+                add("everybody");
+            }
+            if args.team.as_deref().is_none_or(|t| t == team) {
+                add(team);
+            }
+            Ok(())
+        })
+        .map_err(refused)?;
     let hint = |name: &str| -> String {
         let Some(rule) = catalog.rules.get(name) else { return String::new() };
         let fix = rule.section("How to fix");
@@ -277,9 +315,8 @@ pub fn patterns(globals: &Globals, args: PatternArgs) -> Result<u8, Failure> {
         words.unwrap_or(rule.title.as_str()).to_owned()
     };
     let mut rows: Vec<Json> = Vec::new();
-    for (team, findings) in &teams {
-        let p = pareto(findings);
-        let total = findings.len();
+    for (team, (total, tally)) in teams {
+        let p = tally.finish();
         let row = |what: &str, c: &CauseRow, reached: usize| {
             json!({
                 "team": team, "what": what, "name": c.name, "findings": c.findings, "points": c.points, "teams": c.teams,
@@ -320,7 +357,14 @@ pub fn burned(globals: &Globals, args: BurnedArgs) -> Result<u8, Failure> {
     let now = context::now();
     let from = evidence::begin(args.from.as_deref(), now)?;
     let picture = Picture::read(&record, &catalog, now).map_err(refused)?;
-    let r = risk_moves(&picture.findings, &picture.steps, from, just_after(now));
+    let mut tally = RiskTally::new(from, just_after(now));
+    picture
+        .each(|_, life| {
+            tally.add(&life.finding, &life.steps);
+            Ok(())
+        })
+        .map_err(refused)?;
+    let r = tally.finish();
     match out::format(globals) {
         Format::Text => {
             let p = plumb_report::points;

@@ -163,3 +163,48 @@ fn the_findings_of_a_diff_as_json() {
     assert_eq!((&of("aws_sqs_queue.q")["fixed"], &of("aws_db_instance.d")["fixed"]), (&json!(true), &json!(false)));
     assert!(json["files"][0]["diff"].as_str().unwrap().contains("+  sqs_managed_sse_enabled = true"));
 }
+
+#[test]
+fn terraform_in_json_keeps_its_style() {
+    fixed(
+        "tfjson-value",
+        "main.tf.json",
+        "aws.sqs.queue.encrypted",
+        "{\n  \"resource\": {\n    \"aws_sqs_queue\": {\n      \"orders\": { \"name\": \"orders\", \"sqs_managed_sse_enabled\": false }\n    }\n  }\n}\n",
+        "{\n  \"resource\": {\n    \"aws_sqs_queue\": {\n      \"orders\": { \"name\": \"orders\", \"sqs_managed_sse_enabled\": true }\n    }\n  }\n}\n",
+    );
+    // A nested block, with the file's steps of four; as an object, because nothing here is written as a list.
+    fixed(
+        "tfjson-block",
+        "main.tf.json",
+        "aws.dynamodb.table.pitr",
+        "{\n    \"resource\": {\n        \"aws_dynamodb_table\": {\n            \"t\": {\n                \"name\": \"t\",\n                \"hash_key\": \"id\"\n            }\n        }\n    }\n}\n",
+        "{\n    \"resource\": {\n        \"aws_dynamodb_table\": {\n            \"t\": {\n                \"name\": \"t\",\n                \"hash_key\": \"id\",\n                \"point_in_time_recovery\": {\n                    \"enabled\": true\n                }\n            }\n        }\n    }\n}\n",
+    );
+    // Where blocks are written as lists, ours is too.
+    fixed(
+        "tfjson-list",
+        "main.tf.json",
+        "aws.dynamodb.table.pitr",
+        "{\n  \"resource\": {\n    \"aws_dynamodb_table\": {\n      \"t\": [\n        {\n          \"name\": \"t\",\n          \"hash_key\": \"id\",\n          \"attribute\": [\n            { \"name\": \"id\", \"type\": \"S\" }\n          ]\n        }\n      ]\n    }\n  }\n}\n",
+        "{\n  \"resource\": {\n    \"aws_dynamodb_table\": {\n      \"t\": [\n        {\n          \"name\": \"t\",\n          \"hash_key\": \"id\",\n          \"attribute\": [\n            { \"name\": \"id\", \"type\": \"S\" }\n          ],\n          \"point_in_time_recovery\": [\n            {\n              \"enabled\": true\n            }\n          ]\n        }\n      ]\n    }\n  }\n}\n",
+    );
+    // A resource of its own, which refers to the bucket by an expression.
+    fixed(
+        "tfjson-carrier",
+        "main.tf.json",
+        "aws.s3.bucket.versioning",
+        "{\n  \"resource\": {\n    \"aws_s3_bucket\": {\n      \"data\": {\n        \"bucket\": \"nw-data\"\n      }\n    }\n  }\n}\n",
+        "{\n  \"resource\": {\n    \"aws_s3_bucket\": {\n      \"data\": {\n        \"bucket\": \"nw-data\"\n      }\n    },\n    \"aws_s3_bucket_versioning\": {\n      \"data\": {\n        \"bucket\": \"${aws_s3_bucket.data.id}\",\n        \"versioning_configuration\": {\n          \"status\": \"Enabled\"\n        }\n      }\n    }\n  }\n}\n",
+    );
+}
+
+#[test]
+fn what_an_expression_in_json_gives_is_left_alone() {
+    let dir = folder("fix-tfjson-computed");
+    let text = "{\"variable\": {\"on\": {\"default\": false}}, \"resource\": {\"aws_sqs_queue\": {\"q\": {\"name\": \"q\", \"sqs_managed_sse_enabled\": \"${var.on}\"}}}}\n";
+    write(&dir, "main.tf.json", text);
+    let out = plumb(&dir, &["check", ".", "--check", "aws.sqs.queue.encrypted", "--fix"]);
+    assert_eq!(fs::read_to_string(dir.join("main.tf.json")).unwrap(), text);
+    assert!(String::from_utf8_lossy(&out.stderr).contains("is given by"), "{}", String::from_utf8_lossy(&out.stderr));
+}

@@ -4,7 +4,7 @@ use super::{GovernError, Picture, Profile, checkpoints, entries, log_state};
 use plumb_catalog::Catalog;
 use plumb_govern::{
     bundle::{self, BundleError, File, Input, LogPart, Manifest, Population},
-    finding::{Finding, pareto, queue, risk_moves, sla_by_team},
+    finding::{Finding, ParetoTally, Queue, RiskTally, TeamTally, Transition, state_before},
     framework::Alignment,
     ids::TeamId,
     ledger::net_change,
@@ -27,6 +27,10 @@ pub enum Report {
     Lens(plumb_govern::lens::Lens, Vec<String>),
     /// What an engineer does next; everything when no team is named.
     Queue(Option<String>),
+    /// Posture over time, by cloud and by framework.
+    Trends,
+    /// Each of the five layers by itself.
+    Layers,
 }
 
 impl From<BundleError> for GovernError {
@@ -35,11 +39,14 @@ impl From<BundleError> for GovernError {
     }
 }
 
-fn accounts(p: &Picture) -> Accounts {
+/// How many findings a queue on paper shows.
+const QUEUE_SHOWN: usize = 200;
+
+fn accounts(p: &Picture<'_>) -> Accounts {
     let outside = |a: &&plumb_record::AccountRow| a.state != "active";
     Accounts {
         known: p.accounts.len(),
-        governed: p.accounts.iter().filter(|a| p.profiles.get(&a.id).is_some_and(Profile::is_governed)).count(),
+        governed: p.accounts.iter().filter(|a| p.around.profiles.get(&a.id).is_some_and(Profile::is_governed)).count(),
         scanned: p.accounts.iter().filter(|a| a.state == "active").count(),
         outside: p
             .accounts
@@ -53,7 +60,7 @@ fn accounts(p: &Picture) -> Accounts {
     }
 }
 
-fn alignments(p: &Picture, catalog: &Catalog, ids: &[String]) -> Result<Vec<Alignment>, GovernError> {
+fn alignments(p: &Picture<'_>, catalog: &Catalog, ids: &[String]) -> Result<Vec<Alignment>, GovernError> {
     ids.iter()
         .map(|id| {
             p.align(catalog, id).ok_or_else(|| {
@@ -64,16 +71,31 @@ fn alignments(p: &Picture, catalog: &Catalog, ids: &[String]) -> Result<Vec<Alig
         .collect()
 }
 
-/// Risk carried at the period's beginning, at five moments in it, and now.
-fn history(p: &Picture, from: Time, risk: &plumb_govern::finding::RiskMove) -> Vec<(String, i64)> {
-    let span = p.now.seconds() - from.seconds();
-    let mut out = vec![(from.date(), risk.before)];
-    for i in 1..6 {
-        let at = Time::from_seconds(from.seconds() + span / 6 * i);
-        out.push((at.date(), risk_moves(&p.findings, &p.steps, from, at).after));
+/// The risk carried at a few moments of a period, its beginning and its end among them.
+struct Carried(Vec<(Time, i64)>);
+
+impl Carried {
+    fn new(from: Time, to: Time) -> Self {
+        let span = to.seconds() - from.seconds();
+        Self((0..=6).map(|i| (Time::from_seconds(from.seconds() + span * i / 6), 0)).collect())
     }
-    out.push((p.now.date(), risk.after));
-    out
+
+    fn add(&mut self, f: &Finding, steps: &[Transition]) {
+        for (at, points) in &mut self.0 {
+            if state_before(steps, *at).is_some_and(|s| s.is_open()) {
+                *points += f.facts.points;
+            }
+        }
+    }
+}
+
+fn team_of(f: &Finding) -> &str {
+    f.team().map_or("nobody", TeamId::as_str)
+}
+
+fn capital(word: &str) -> String {
+    let mut chars = word.chars();
+    chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
 }
 
 /// The worst ways in from outside, in words, worst first, over every account the last scan read.
@@ -97,7 +119,7 @@ pub fn worst_paths(record: &Record, catalog: &Catalog) -> Result<Vec<String>, Go
             found.push((
                 rank,
                 !family.certain,
-                format!("{}: {}, in {name}{more}{sure}.", family.severity, family.title),
+                format!("{}: {}, in {name}{more}{sure}.", capital(&family.severity), family.title),
             ));
         }
     }
@@ -110,7 +132,7 @@ pub fn worst_paths(record: &Record, catalog: &Catalog) -> Result<Vec<String>, Go
 /// # Errors
 /// A framework is not known.
 pub fn report(
-    p: &Picture,
+    p: &Picture<'_>,
     catalog: &Catalog,
     which: &Report,
     organization: &str,
@@ -126,21 +148,41 @@ pub fn report(
             let unknown: i64 = p.coverage.iter().map(|c| c.unknown).sum();
             let count = |n: i64| u64::try_from(n).unwrap_or(0);
             let coverage = Coverage { judged: count(judged), unknown: count(unknown), reasons: p.gaps() };
-            let risk = risk_moves(&p.findings, &p.steps, from, to);
+            // What was carried before the first scan was not measured: the period begins when measuring did.
+            let measured = from.max(Time::from_seconds(p.begun.seconds() + 1));
+            let (mut risk, mut carried) = (RiskTally::new(measured, to), Carried::new(measured, to));
+            let (mut teams, mut pareto) = (TeamTally::new(from, to), ParetoTally::default());
+            p.each(|_, life| {
+                risk.add(&life.finding, &life.steps);
+                carried.add(&life.finding, &life.steps);
+                teams.add(&life.finding);
+                pareto.add(&life.finding);
+                Ok(())
+            })?;
+            let mut history: Vec<(String, i64)> = carried.0.iter().map(|(at, points)| (at.date(), *points)).collect();
+            history.dedup_by(|later, earlier| {
+                let same_day = later.0 == earlier.0;
+                if same_day {
+                    earlier.1 = later.1;
+                }
+                same_day
+            });
             plumb_report::leadership(&Leadership {
                 organization,
                 period: &period,
                 made_at: p.now,
-                risk: &risk,
-                history: &history(p, from, &risk),
+                begun: p.begun,
+                from,
+                risk: &risk.finish(),
+                history: &history,
                 paths,
                 ledger: net_change(&p.ledger, from, to),
-                teams: &sla_by_team(&p.findings, from, to),
+                teams: &teams.finish(),
                 accounts: &accounts(p),
                 cadences: &p.cadence,
                 register: &p.register(),
                 coverage: &coverage,
-                pareto: &pareto(&p.findings),
+                pareto: &pareto.finish(),
             })
         }
         Report::AuditPack(frameworks) => {
@@ -149,7 +191,7 @@ pub fn report(
                 scope: organization,
                 period: &period,
                 made_at: p.now,
-                lenses: &p.lenses(&alignments),
+                lenses: &p.lenses(&alignments)?,
                 alignments: &alignments,
                 decisions: &p.decisions,
                 limits: &p.limits(),
@@ -163,53 +205,92 @@ pub fn report(
                 _ => frameworks,
             };
             let alignments = alignments(p, catalog, wanted)?;
-            let view = p.lenses(&alignments).into_iter().find(|v| v.lens == *lens);
+            let view = p.lenses(&alignments)?.into_iter().find(|v| v.lens == *lens);
             let view = view.ok_or_else(|| GovernError::Input(format!("there is no lens `{lens}`")))?;
             plumb_report::lens_report(organization, &period, p.now, &view)
         }
         Report::Team(name) => {
-            let sla = sla_by_team(&p.findings, from, to).into_iter().find(|t| t.team == *name).unwrap_or_default();
-            let of = |f: &&Finding| f.team().map_or("nobody", TeamId::as_str) == name;
-            let mine: Vec<Finding> = p.findings.iter().filter(of).cloned().collect();
+            let (mut sla, mut pareto) = (TeamTally::new(from, to), ParetoTally::default());
+            let mut queue = Queue::new(QUEUE_SHOWN, p.now);
+            p.each(|_, life| {
+                if team_of(&life.finding) == name {
+                    sla.add(&life.finding);
+                    pareto.add(&life.finding);
+                    queue.add(&life.finding);
+                }
+                Ok(())
+            })?;
             let expiring: Vec<_> = plumb_govern::decision::expiring(&p.decisions, 30, p.now).collect();
             plumb_report::team_digest(&Digest {
                 team: name,
                 period: &period,
                 made_at: p.now,
-                sla: &sla,
-                queue: &queue(&mine, None, p.now),
+                sla: &sla.finish().into_iter().next().unwrap_or_default(),
+                queue: &queue,
                 expiring: &expiring,
-                pareto: &pareto(&mine),
+                pareto: &pareto.finish(),
             })
         }
+        Report::Trends => super::trends(p, catalog, organization, from)?,
+        Report::Layers => super::layers(p, catalog, organization)?,
         Report::Queue(team) => {
-            let team = team.as_deref().map(TeamId::from);
-            let who = team.as_ref().map_or("everybody", TeamId::as_str);
-            plumb_report::engineer_queue(who, &queue(&p.findings, team.as_ref(), p.now), p.now)
+            let mut queue = Queue::new(QUEUE_SHOWN, p.now);
+            p.each(|_, life| {
+                if team.as_deref().is_none_or(|t| team_of(&life.finding) == t) {
+                    queue.add(&life.finding);
+                }
+                Ok(())
+            })?;
+            plumb_report::engineer_queue(team.as_deref().unwrap_or("everybody"), &queue, p.now)
         }
     })
 }
 
-/// Writes an evidence bundle of everything on the record, with the reports and the whole log, signed.
+/// How many findings one bundle holds at most: it is made and checked as a whole, by people's own machines too.
+pub const BUNDLE_MOST: usize = 100_000;
+
+/// What a bundle is asked to be about.
+#[derive(Debug, Clone, Default)]
+pub struct BundleAsk {
+    /// These frameworks, control by control.
+    pub frameworks: Vec<String>,
+    /// Only these accounts; all when none is named. Frameworks and reports stay about the whole organization.
+    pub accounts: Vec<String>,
+    /// The organization.
+    pub organization: String,
+}
+
+/// Writes an evidence bundle with the reports and the whole log, signed.
 ///
 /// # Errors
-/// The record fails or does not verify, a framework is not known, or the bundle cannot be written.
+/// The record fails or does not verify, a framework or account is not known, there is too much for one bundle, or it
+/// cannot be written.
 pub fn write_bundle(
     record: &Record,
     catalog: &Catalog,
-    frameworks: &[String],
-    organization: &str,
+    ask: &BundleAsk,
     from: Time,
     now: Time,
     key: &SealKey,
 ) -> Result<(Vec<u8>, Manifest), GovernError> {
+    let (frameworks, organization) = (&ask.frameworks, ask.organization.as_str());
     let p = Picture::read(record, catalog, now)?;
+    if let Some(unknown) = ask.accounts.iter().find(|id| !p.accounts.iter().any(|a| a.id == **id)) {
+        return Err(GovernError::Input(format!(
+            "there is no account `{unknown}` on record; `plumb accounts` lists them"
+        )));
+    }
+    let mine = |account: &str| ask.accounts.is_empty() || ask.accounts.iter().any(|a| a == account);
+    let which = match ask.accounts.as_slice() {
+        [] => String::new(),
+        some => format!("of {}; ", some.join(", ")),
+    };
     let to = Time::from_seconds(now.seconds() + 1);
     let alignments = alignments(&p, catalog, frameworks)?;
     let fingerprint = key.public().fingerprint();
     let paths = worst_paths(record, catalog)?;
     let mut files = Vec::new();
-    for (name, which) in [("leadership", Report::Leadership), ("audit-pack", Report::AuditPack(frameworks.to_vec()))] {
+    for (name, which) in [("leadership", Report::Leadership), ("audit-pack", Report::AuditPack(frameworks.clone()))] {
         let doc = report(&p, catalog, &which, organization, from, &fingerprint, &paths)?;
         let file = |ending: &str, media: &str, bytes| File {
             path: format!("reports/{name}.{ending}"),
@@ -219,11 +300,26 @@ pub fn write_bundle(
         files.push(file("html", "text/html", plumb_report::html(&doc).into_bytes()));
         files.push(file("pdf", "application/pdf", plumb_report::pdf(&doc)));
     }
-    let ledger: Vec<_> = p.ledger.values().collect();
+    let ledger: Vec<_> = p.ledger.values().filter(|e| mine(e.seen.account.as_str())).collect();
+    let accounts: Vec<_> = p.accounts.iter().filter(|a| mine(&a.id)).collect();
+    let coverage: Vec<_> = p.coverage.iter().filter(|c| mine(&c.account)).collect();
+    let rows = format!("{which}all rows");
     let populations = vec![
-        Population::all("accounts/accounts", "Accounts, those that could not be entered too", &p.accounts)?,
-        Population::all("coverage/coverage", "What was judged, per account, region, kind and rule", &p.coverage)?,
-        Population::all("exposure/ledger", "The public exposure ledger", &ledger)?,
+        Population::of(
+            "accounts/accounts",
+            "Accounts, those that could not be entered too",
+            &accounts,
+            p.accounts.len(),
+            &rows,
+        )?,
+        Population::of(
+            "coverage/coverage",
+            "What was judged, per account, region, kind and rule",
+            &coverage,
+            p.coverage.len(),
+            &rows,
+        )?,
+        Population::of("exposure/ledger", "The public exposure ledger", &ledger, p.ledger.len(), &rows)?,
         Population::all("exposure/plans", "Exposures planned before they were deployed", &super::plans(record)?)?,
         Population::all("controls/attestations", "What people attested", &p.attestations)?,
         Population::all("retention/holds", "Legal holds", &super::holds(record)?)?,
@@ -244,17 +340,34 @@ pub fn write_bundle(
         keys: state.keys,
     };
     let seed = state.head.hash.clone();
-    let admins = p.directory.admin_approvers();
+    let admins = p.around.directory.admin_approvers();
+    let (mut findings, mut transitions, mut in_system) = (Vec::new(), Vec::new(), 0);
+    p.each(|_, life| {
+        in_system += 1;
+        let open = !life.finding.state().is_final() || life.finding.closure().is_none_or(|c| c.at >= from);
+        if open && mine(life.finding.facts.account.as_str()) {
+            if findings.len() == BUNDLE_MOST {
+                return Err(GovernError::Input(format!(
+                    "a bundle holds at most {BUNDLE_MOST} findings, and there are more; name accounts with --account, or take the whole record with `plumb export record`"
+                )));
+            }
+            findings.push(life.finding.clone());
+            transitions.extend(life.steps.iter().cloned());
+        }
+        Ok(())
+    })?;
+    let filter = format!("{which}not closed, or closed in the period");
     let input = Input {
         scope: organization,
         from,
         to,
         made_at: now,
         product: concat!("plumb ", env!("CARGO_PKG_VERSION")),
-        policy: &p.policy.version,
-        findings: &p.findings,
-        findings_in_system: p.findings.len(),
-        transitions: &p.steps,
+        policy: &p.around.policy.version,
+        findings: &findings,
+        findings_in_system: in_system,
+        findings_filter: &filter,
+        transitions: &transitions,
         decisions: &p.decisions,
         alignments: &alignments,
         populations,

@@ -200,12 +200,13 @@ fn compensation(text: &str) -> Compensation {
 fn matched(around: &Surroundings<'_>, draft: &Draft) -> Result<BTreeSet<String>, GovernError> {
     let Subject::Selector { selector, .. } = &draft.subject else { return Ok(BTreeSet::new()) };
     let mut out = BTreeSet::new();
-    for row in around.record.findings(&plumb_record::Query::default())? {
-        let tags = around.record.tags(&row.account, &row.kind, &row.resource)?;
+    around.record.each_finding(&plumb_record::Query::default(), |row| -> Result<(), GovernError> {
+        let tags = around.tags(&row)?;
         if around.with_target(&row, &tags, |target| selector.matches(target)) {
             out.insert(row.key);
         }
-    }
+        Ok(())
+    })?;
     Ok(out)
 }
 
@@ -576,7 +577,7 @@ pub fn drafts(record: &Record) -> Result<Vec<(String, Draft)>, GovernError> {
         .collect()
 }
 
-impl Picture {
+impl Picture<'_> {
     /// The decision with this number.
     pub fn decision(&self, number: &str) -> Option<&Decision> {
         self.decisions.iter().find(|d| d.number.as_str() == number)

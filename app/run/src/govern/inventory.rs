@@ -208,6 +208,15 @@ pub struct Surroundings<'a> {
     /// Everybody.
     pub directory: Directory,
     controls: std::cell::RefCell<BTreeMap<RuleId, Named>>,
+    asked: std::cell::RefCell<Asked>,
+}
+
+/// The resource asked about last, with its tags and its reach: findings come resource by resource.
+#[derive(Default)]
+struct Asked {
+    resource: [String; 3],
+    tags: std::rc::Rc<[(String, String)]>,
+    class: Option<String>,
 }
 
 impl<'a> Surroundings<'a> {
@@ -224,7 +233,31 @@ impl<'a> Surroundings<'a> {
             routing: routing(record)?,
             directory: directory(record)?,
             controls: std::cell::RefCell::default(),
+            asked: std::cell::RefCell::default(),
         })
+    }
+
+    /// The tags of a finding's resource.
+    pub(super) fn tags(&self, row: &FindingRow) -> Result<std::rc::Rc<[(String, String)]>, GovernError> {
+        self.ask(row, |known| known.tags.clone())
+    }
+
+    /// How a finding's resource stands towards the outside, where that was looked at.
+    pub(super) fn class(&self, row: &FindingRow) -> Result<Option<String>, GovernError> {
+        self.ask(row, |known| known.class.clone())
+    }
+
+    fn ask<T>(&self, row: &FindingRow, take: impl FnOnce(&Asked) -> T) -> Result<T, GovernError> {
+        let mut known = self.asked.borrow_mut();
+        let [account, kind, resource] = &known.resource;
+        if *account != row.account || *kind != row.kind || *resource != row.resource {
+            *known = Asked {
+                resource: [row.account.clone(), row.kind.clone(), row.resource.clone()],
+                tags: self.record.tags(&row.account, &row.kind, &row.resource)?.into(),
+                class: self.record.exposure_class(&row.account, &row.kind, &row.resource)?,
+            };
+        }
+        Ok(take(&known))
     }
 
     /// What is known about an account.
@@ -237,11 +270,17 @@ impl<'a> Surroundings<'a> {
         let mut kept = self.controls.borrow_mut();
         kept.entry(rule.clone())
             .or_insert_with(|| {
-                let Some(r) = self.catalog.rules.get(rule) else { return Default::default() };
-                let named =
-                    self.catalog.controls_of(r).into_iter().filter(|c| c.confidence > plumb_catalog::Confidence::Low);
-                let controls = named.map(|c| format!("{}/{}", c.framework, c.control)).collect();
-                (controls, r.aliases.values().flatten().cloned().collect())
+                let found = self.catalog.rules.get(rule);
+                let named = match found {
+                    Some(r) => self.catalog.controls_of(r),
+                    // The programme's rules about itself answer what their topic answers.
+                    None => crate::programme_pages_of(rule.as_str())
+                        .first()
+                        .map_or_else(Vec::new, |page| page.controls(self.catalog)),
+                };
+                let sure = named.into_iter().filter(|c| c.confidence > plumb_catalog::Confidence::Low);
+                let controls = sure.map(|c| format!("{}/{}", c.framework, c.control)).collect();
+                (controls, found.map(|r| r.aliases.values().flatten().cloned().collect()).unwrap_or_default())
             })
             .clone()
     }

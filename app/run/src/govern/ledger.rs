@@ -29,7 +29,7 @@ const OWN: Own = Own {
     rule: "governance.exposure.approved",
     kind: "governance.exposure",
     title: "What can be reached from outside is approved by somebody, for a reason and a time",
-    topic: "exposure.approved",
+    topic: "exposure.public-endpoint",
     expected: "approved, or not reachable",
 };
 

@@ -14,7 +14,6 @@ use plumb_govern::{
 };
 use plumb_model::{Outcome, RuleId, Severity, Time};
 use plumb_record::{FindingRow, Query, Record, TransitionRow};
-use std::collections::BTreeMap;
 
 /// The collection lives are kept in.
 pub(super) const COLLECTION: &str = "life";
@@ -35,13 +34,18 @@ fn time(text: &str) -> Result<Time, GovernError> {
 }
 
 /// How soon a finding of this severity wants attention.
-fn lane(severity: Severity) -> Lane {
+pub(super) fn lane_of(severity: Severity) -> Lane {
     match severity {
         Severity::Critical => Lane::ActNow,
         Severity::High => Lane::Urgent,
         Severity::Medium => Lane::Planned,
         _ => Lane::Watch,
     }
+}
+
+/// Points of a finding of this severity, in tenths.
+pub(super) fn points(severity: Severity) -> i64 {
+    plumb_score::score(&plumb_score::Signals::of(severity), &plumb_score::Policy::default()).points.into()
 }
 
 fn facts(around: &Surroundings<'_>, row: &FindingRow) -> Result<Facts, GovernError> {
@@ -53,14 +57,14 @@ fn facts(around: &Surroundings<'_>, row: &FindingRow) -> Result<Facts, GovernErr
         .map(|l| format!("{} is {}; wanted {}", l.path, l.observed.to_plain_json(), l.expected))
         .collect::<Vec<_>>()
         .join("; ");
-    let points = plumb_score::score(&plumb_score::Signals::of(severity), &plumb_score::Policy::default()).points;
     let profile = around.profile(&row.account);
-    let tags = around.record.tags(&row.account, &row.kind, &row.resource)?;
+    let tags = around.tags(row)?;
     let routed = around.route(row, &tags);
+    let class = around.class(row)?;
     let terms = Terms {
-        reachable: row.topic.starts_with("exposure."),
+        reachable: row.topic.starts_with("exposure.") || class.as_deref() == Some("internet"),
         regulated: profile.data.iter().any(|d| d.is_regulated()),
-        ..Terms::new(lane(severity), profile.tier)
+        ..Terms::new(lane(row, severity, class.as_deref()), profile.tier)
     };
     Ok(Facts {
         rule_version: 1,
@@ -71,7 +75,7 @@ fn facts(around: &Surroundings<'_>, row: &FindingRow) -> Result<Facts, GovernErr
         title: row.title.clone(),
         why,
         severity,
-        points: points.into(),
+        points: points(severity),
         terms,
         data: profile.data,
         team: routed.team,
@@ -81,6 +85,22 @@ fn facts(around: &Surroundings<'_>, row: &FindingRow) -> Result<Facts, GovernErr
         cause: super::inventory::cause(&tags),
         rule,
     })
+}
+
+/// Why a finding wants attention sooner than its severity alone says: what it is about was proven to be reachable by
+/// everybody. Rules about reach itself have that in their severity. Nothing is ever put off because it seems out of reach.
+pub(super) fn sooner(row: &FindingRow, class: Option<&str>) -> Option<&'static str> {
+    let counts = matches!(row.severity.as_str(), "medium" | "high") && !row.topic.starts_with("exposure.");
+    (counts && class == Some("internet")).then_some("everybody on the internet can reach it")
+}
+
+/// The lane of a finding: by its severity, one step sooner when [`sooner`] says so.
+fn lane(row: &FindingRow, severity: Severity, class: Option<&str>) -> Lane {
+    match (sooner(row, class), lane_of(severity)) {
+        (Some(_), Lane::Urgent) => Lane::ActNow,
+        (Some(_), Lane::Planned) => Lane::Urgent,
+        (_, lane) => lane,
+    }
 }
 
 fn evidence(row: &FindingRow, step: &TransitionRow, digest: &str, at: Time) -> EvidenceRef {
@@ -216,40 +236,20 @@ fn replay(
     Ok(life)
 }
 
-/// Every finding's life, closed ones too.
+/// Hands every finding's life to `take`, closed ones too, one at a time and in the store's order: any number of them needs
+/// the memory of one.
 ///
 /// # Errors
-/// As for [`load`].
-pub fn lives(record: &Record, catalog: &Catalog, policy: &Policy) -> Result<Vec<(FindingRow, Life)>, GovernError> {
-    // Everything at once: a question per finding would take long on a large record.
-    let mut docs: BTreeMap<String, serde_json::Value> = record.documents(COLLECTION)?.into_iter().collect();
-    let mut histories: BTreeMap<String, Vec<TransitionRow>> = BTreeMap::new();
-    let table = record.query(
-        "SELECT lower(hex(key)), at, event, from_state, to_state, actor, reason, scan FROM transition ORDER BY id",
-    )?;
-    for row in table.rows {
-        let text = |i: usize| row.get(i).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
-        histories.entry(text(0)).or_default().push(TransitionRow {
-            at: text(1),
-            event: text(2),
-            from: text(3),
-            to: text(4),
-            actor: text(5),
-            reason: text(6),
-            scan: row.get(7).and_then(serde_json::Value::as_i64),
-        });
-    }
-    let around = Surroundings::read(record, catalog, policy)?;
-    let query = Query { states: machine::State::ALL.iter().map(|s| s.name().to_owned()).collect(), ..Query::default() };
-    record
-        .findings(&query)?
-        .into_iter()
-        .map(|row| {
-            let history = histories.remove(&row.key).unwrap_or_default();
-            let life = assemble(&around, &row, docs.remove(&row.key), &history)?;
-            Ok((row, life))
-        })
-        .collect()
+/// As for [`load`], or the first error of `take`.
+pub fn each_life(
+    around: &Surroundings<'_>,
+    mut take: impl FnMut(&FindingRow, &Life) -> Result<(), GovernError>,
+) -> Result<(), GovernError> {
+    let states = machine::State::ALL.iter().map(|s| s.name().to_owned()).collect();
+    around.record.each_finding(&Query { states, ..Query::default() }, |row| {
+        let (_, life) = load_in(around.record, around, &row)?;
+        take(&row, &life)
+    })
 }
 
 /// The first finding whose state on record is not where its last step leads, in words.

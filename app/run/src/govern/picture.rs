@@ -1,22 +1,21 @@
 //! Everything the record knows, read once: what reports, bundles and alignments are made from.
 
-use super::{GovernError, Profile, directory, lives, profiles};
+use super::{GovernError, Life, Profile, Surroundings, each_life};
 use plumb_catalog::{Catalog, Confidence};
 use plumb_govern::{
     bundle::Limit,
     cadence::{self, Done, Due, Subject},
-    decision::{Decision, Draft, Register, register, unmatched},
-    finding::{Finding, Transition, machine::State},
+    decision::{self, Decision, Draft, Register, register, unmatched},
+    finding::machine::State,
     framework::{self, Alignment, Attestation, Control, Tally},
     ids::FindingId,
     ledger::Exposure,
     lens::{self, ScanState, View},
-    people::Directory,
-    policy::{Policy, Tier},
+    policy::Tier,
     review::Campaign,
 };
-use plumb_model::{RuleId, Time};
-use plumb_record::{AccountRow, CoverageRow, Record};
+use plumb_model::{RuleId, Severity, Time};
+use plumb_record::{AccountRow, CoverageRow, FindingRow, Moment, Record};
 use std::{
     cell::OnceCell,
     collections::{BTreeMap, BTreeSet},
@@ -35,19 +34,13 @@ pub(super) fn collection<T: serde::de::DeserializeOwned>(record: &Record, name: 
     record.documents(name)?.into_iter().map(|(_, doc)| Ok(serde_json::from_value(doc)?)).collect()
 }
 
-/// Everything the record knows at one moment.
-#[derive(Debug)]
-pub struct Picture {
+/// Everything the record knows at one moment. Findings are not in it: there may be millions, so whoever wants something of
+/// them goes over them once with [`Picture::each`] and keeps the answer.
+pub struct Picture<'r> {
     /// The moment.
     pub now: Time,
-    /// The policy.
-    pub policy: Policy,
-    /// Everybody.
-    pub directory: Directory,
-    /// Every finding, closed ones too.
-    pub findings: Vec<Finding>,
-    /// Every step of them.
-    pub steps: Vec<Transition>,
+    /// Policy, people, accounts' profiles and routes.
+    pub around: Surroundings<'r>,
     /// The register.
     pub decisions: Vec<Decision>,
     /// Requests that are not complete yet.
@@ -58,8 +51,6 @@ pub struct Picture {
     pub campaigns: Vec<Campaign>,
     /// Accounts.
     pub accounts: Vec<AccountRow>,
-    /// What is known about them beside that.
-    pub profiles: BTreeMap<String, Profile>,
     /// What people attested.
     pub attestations: Vec<Attestation>,
     /// What was judged.
@@ -68,57 +59,72 @@ pub struct Picture {
     pub begun: Time,
     /// Where its promises stand.
     pub cadence: Vec<Due>,
+    /// How many findings stand how: rule, state, severity, count.
+    standing: Vec<(RuleId, State, Severity, i64)>,
     // Asked once a framework, the same for all of them.
     named: OnceCell<Named>,
     tallied: OnceCell<BTreeMap<RuleId, Tally>>,
+    // What is read later is of the same moment.
+    _moment: Moment<'r>,
 }
 
-impl Picture {
+impl<'r> Picture<'r> {
     /// Reads the record.
     ///
     /// # Errors
-    /// The record fails, or a finding's state does not follow from its steps.
-    pub fn read(record: &Record, catalog: &Catalog, now: Time) -> Result<Self, GovernError> {
-        let policy = Policy::default();
-        let (mut findings, mut steps) = (Vec::new(), Vec::new());
-        for (_, life) in lives(record, catalog, &policy)? {
-            findings.push(life.finding);
-            steps.extend(life.steps);
-        }
+    /// The record fails.
+    pub fn read(record: &'r Record, catalog: &'r Catalog, now: Time) -> Result<Self, GovernError> {
+        let moment = record.moment()?;
+        let around = Surroundings::read(record, catalog, &plumb_govern::policy::Policy::default())?;
         let ledger: Vec<Exposure> = collection(record, LEDGER)?;
         let accounts = record.accounts()?;
         let (done, begun) = kept(record, now)?;
-        let profiles = profiles(record)?;
-        let cadence = standing(&accounts, &profiles, &done, begun, now);
+        let cadence = standing(&accounts, &around.profiles, &done, begun, now);
+        let counted = |(rule, state, severity, n): (String, String, String, i64)| {
+            let severity = severity.parse().map_err(GovernError::Diverged)?;
+            Ok((RuleId::from(rule.as_str()), super::work::state(&state)?, severity, n))
+        };
         Ok(Self {
             now,
-            policy,
-            directory: directory(record)?,
-            findings,
-            steps,
+            around,
             decisions: collection(record, DECISIONS)?,
             drafts: super::drafts(record)?.into_iter().map(|(_, d)| d).collect(),
             ledger: ledger.into_iter().map(|e| (e.id.clone(), e)).collect(),
             campaigns: collection(record, CAMPAIGNS)?,
             accounts,
-            profiles,
             attestations: collection(record, ATTESTATIONS)?,
             coverage: record.coverage(None)?,
             begun,
             cadence,
+            standing: record.standing()?.into_iter().map(counted).collect::<Result<_, GovernError>>()?,
             named: OnceCell::new(),
             tallied: OnceCell::new(),
+            _moment: moment,
         })
+    }
+
+    /// How many findings stand how: rule, state, severity, count.
+    pub(super) fn standing(&self) -> &[(RuleId, State, Severity, i64)] {
+        &self.standing
+    }
+
+    /// Goes over every finding once, closed ones too, with every step of it.
+    ///
+    /// # Errors
+    /// The record fails, a finding's state does not follow from its steps, or the first error of `take`.
+    pub fn each(&self, take: impl FnMut(&FindingRow, &Life) -> Result<(), GovernError>) -> Result<(), GovernError> {
+        each_life(&self.around, take)
     }
 
     /// Points of what is open.
     pub fn open_points(&self) -> i64 {
-        self.findings.iter().filter(|f| !f.state().is_final()).map(|f| f.facts.points).sum()
+        let open = self.standing.iter().filter(|(_, state, ..)| !state.is_final());
+        open.map(|(_, _, severity, n)| super::life::points(*severity) * n).sum()
     }
 
     /// The register's view.
     pub fn register(&self) -> Register {
-        register(&self.decisions, &self.directory, self.open_points(), self.now)
+        register(&self.decisions, &self.around.directory, self.open_points(), self.now)
     }
 
     /// What the rules say in scope: coverage, with failures under a decision apart.
@@ -132,13 +138,46 @@ impl Picture {
             tally.unknown += count(row.unknown);
         }
         let decided = [State::Accepted, State::Deferred, State::FalsePositive];
-        for f in self.findings.iter().filter(|f| decided.contains(&f.state())) {
-            if let Some(tally) = out.get_mut(&f.facts.rule).filter(|t| t.fail > 0) {
-                tally.fail -= 1;
-                tally.decided += 1;
+        for (rule, _, _, n) in self.standing.iter().filter(|(_, state, ..)| decided.contains(state)) {
+            if let Some(tally) = out.get_mut(rule) {
+                let n = count(*n).min(tally.fail);
+                tally.fail -= n;
+                tally.decided += n;
             }
         }
+        self.nothing(&mut out);
         out
+    }
+
+    /// Tells rules that found nothing to judge from rules that could not look. Nothing is there only where every account of
+    /// the provider was entered, all its regions were read, and the rule's kind was read completely in each.
+    fn nothing(&self, tallies: &mut BTreeMap<RuleId, Tally>) {
+        let provider = |rule: &RuleId| rule.as_str().split('.').next().unwrap_or_default().to_owned();
+        let mut known: BTreeMap<&str, Vec<&AccountRow>> = BTreeMap::new();
+        for a in self.accounts.iter().filter(|a| !matches!(a.state.as_str(), "closed" | "suspended")) {
+            known.entry(a.provider.as_str()).or_default().push(a);
+        }
+        let whole = |a: &AccountRow| {
+            let unread = a.doc.get("unread_regions").and_then(|r| r.as_array()).is_some_and(|r| !r.is_empty());
+            a.state == "active" && !unread
+        };
+        let mut covered: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for row in &self.coverage {
+            covered.entry(row.rule.as_str()).or_default().insert(row.account.as_str());
+        }
+        let catalog = self.around.catalog;
+        for rule in catalog.rules.values() {
+            let Some(accounts) = known.get(provider(&rule.id).as_str()) else {
+                tallies.insert(rule.id.clone(), Tally { outside: true, ..Tally::default() });
+                continue;
+            };
+            let silent = tallies.get(&rule.id).is_some_and(|t| *t == Tally::default());
+            let once = catalog.kinds.get(&rule.kind).is_some_and(|k| k.scope == plumb_catalog::Scope::Organization);
+            let read = |a: &&&AccountRow| covered.get(rule.id.as_str()).is_some_and(|c| c.contains(a.id.as_str()));
+            if silent && accounts.iter().all(|a| whole(a) && (once || read(&a))) {
+                tallies.insert(rule.id.clone(), Tally { nothing: true, ..Tally::default() });
+            }
+        }
     }
 
     /// A framework's controls against the record and what people attested.
@@ -190,14 +229,21 @@ impl Picture {
     }
 
     /// The three lenses audits read through.
-    pub fn lenses(&self, alignments: &[Alignment]) -> Vec<View> {
+    ///
+    /// # Errors
+    /// The record fails.
+    pub fn lenses(&self, alignments: &[Alignment]) -> Result<Vec<View>, GovernError> {
         let of_org = |a: &AccountRow| {
             a.doc.pointer("/target/organization").and_then(|o| o.as_str()).is_some_and(|o| !o.is_empty())
         };
         let none = Profile::default();
-        let profile = |a: &AccountRow| self.profiles.get(&a.id).unwrap_or(&none);
+        let profile = |a: &AccountRow| self.around.profiles.get(&a.id).unwrap_or(&none);
         let person = |owner: &String| {
-            self.directory.human(owner).cloned().unwrap_or_else(|| plumb_govern::ids::HumanId::from(owner.as_str()))
+            self.around
+                .directory
+                .human(owner)
+                .cloned()
+                .unwrap_or_else(|| plumb_govern::ids::HumanId::from(owner.as_str()))
         };
         let rows: Vec<lens::AccountRow> = self
             .accounts
@@ -227,13 +273,12 @@ impl Picture {
                 closed: matches!(a.state.as_str(), "closed" | "suspended"),
             })
             .collect();
-        let mut read: BTreeSet<String> = self.profiles.values().flat_map(|p| p.sources.iter().cloned()).collect();
+        let mut read: BTreeSet<String> =
+            self.around.profiles.values().flat_map(|p| p.sources.iter().cloned()).collect();
         if self.accounts.iter().any(of_org) {
             read.insert("org-root".into());
         }
-        let live: BTreeSet<FindingId> =
-            self.findings.iter().filter(|f| !f.state().is_final()).map(|f| f.id.clone()).collect();
-        let idle = unmatched(&self.decisions, &live, &|_| false, self.now);
+        let idle = unmatched(&self.decisions, &self.live()?, &|_| false, self.now);
         let decisions = lens::Decisions {
             register: &self.decisions,
             drafts: &self.drafts,
@@ -242,11 +287,29 @@ impl Picture {
             unmatched: &idle,
             cadence: &self.cadence,
         };
-        vec![
-            lens::coverage(&rows, &read, &BTreeMap::new(), &self.directory, self.now),
-            lens::durability(&decisions, &self.directory, &self.policy, self.now),
+        Ok(vec![
+            lens::coverage(&rows, &read, &BTreeMap::new(), &self.around.directory, self.now),
+            lens::durability(&decisions, &self.around.directory, &self.around.policy, self.now),
             lens::alignment(alignments),
-        ]
+        ])
+    }
+
+    /// Which of the findings that decisions name are not closed.
+    fn live(&self) -> Result<BTreeSet<FindingId>, GovernError> {
+        let mut out = BTreeSet::new();
+        for d in self.decisions.iter().filter(|d| d.holds(self.now)) {
+            let named = match &d.draft.subject {
+                decision::Subject::Findings(named) => named,
+                decision::Subject::Selector { matched, .. } => matched,
+            };
+            for id in named {
+                let state = self.around.record.state(id.as_str())?;
+                if state.as_deref().map(super::work::state).transpose()?.is_some_and(|s| !s.is_final()) {
+                    out.insert(id.clone());
+                }
+            }
+        }
+        Ok(out)
     }
 }
 
@@ -311,7 +374,7 @@ fn standing(
 /// The record fails.
 pub fn cadences(record: &Record, now: Time) -> Result<Vec<Due>, GovernError> {
     let (done, begun) = kept(record, now)?;
-    Ok(standing(&record.accounts()?, &profiles(record)?, &done, begun, now))
+    Ok(standing(&record.accounts()?, &super::profiles(record)?, &done, begun, now))
 }
 
 /// What the programme did: scans from the record, everything else as people noted it. And when it began.

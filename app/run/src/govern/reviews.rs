@@ -34,7 +34,7 @@ const LEAVER: Own = Own {
     rule: "governance.access.leaver-removed",
     kind: "governance.leaver",
     title: "Who has left holds no access",
-    topic: "identity.leaver",
+    topic: "identity.access-review",
     expected: "no access",
 };
 

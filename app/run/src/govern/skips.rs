@@ -33,7 +33,7 @@ pub fn keep_skips(
         let selector = Selector {
             rules: vec![Pattern::exact(&rule)],
             resources,
-            files: vec![Pattern::exact(&v.place.file)],
+            files: vec![Pattern::exact(&v.at.place.file)],
             ..Selector::default()
         };
         let subject = Subject::Selector { selector, matched: std::collections::BTreeSet::new(), covers_future: false };

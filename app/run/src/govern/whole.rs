@@ -224,9 +224,9 @@ pub fn import_record(from: &Path, to: &Path, trusted: &[PublicKey]) -> Result<Wh
     let listing: Json = serde_json::from_reader(source.open("export.json")?)
         .map_err(|e| GovernError::Input(format!("export.json: {e}")))?;
     let number = |key: &str| listing.get(key).and_then(Json::as_i64).unwrap_or_default();
-    if number("v") != i64::from(EXPORT_VERSION) || number("format") != plumb_record::FORMAT {
+    if number("v") != i64::from(EXPORT_VERSION) || !(1..=plumb_record::FORMAT).contains(&number("format")) {
         return Err(GovernError::Input(format!(
-            "export.json says version {} of record format {}; this program reads {EXPORT_VERSION} of {}",
+            "export.json says version {} of record format {}; this program reads {EXPORT_VERSION} of 1 to {}",
             number("v"),
             number("format"),
             plumb_record::FORMAT

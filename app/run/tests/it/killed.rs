@@ -134,6 +134,9 @@ fn sound(record: &Record, round: usize) {
     let verified = govern::verify_log(record, &[seal().key.public()]).unwrap();
     assert!(verified.is_ok(), "round {round}: {}", verified.unwrap_err());
     assert_eq!(govern::astray(record).unwrap(), None, "round {round}");
+    // The file itself is whole, and its indexes agree with its tables.
+    let whole = record.query("SELECT group_concat(integrity_check) FROM pragma_integrity_check").unwrap();
+    assert_eq!(whole.rows[0][0].as_str(), Some("ok"), "round {round}");
 }
 
 #[test]
@@ -147,6 +150,12 @@ fn a_scan_killed_at_any_point_loses_nothing_it_acknowledged() {
         for scan in &said {
             let row = record.scan(Some(plumb_record::ScanId(scan.parse().unwrap()))).unwrap();
             assert_eq!(row.status, "complete", "round {round}, scan {scan}");
+        }
+        // What the last acknowledged scan saw is there, or what a later one saw; nothing older.
+        if let Some(last) = said.last().and_then(|s| s.parse::<i64>().ok()) {
+            let oldest = "SELECT min(seen_scan), count(*) FROM resource WHERE kind = 'aws.s3.bucket'";
+            let rows = record.query(oldest).unwrap().rows;
+            assert!(rows[0][0].as_i64().unwrap() >= last && rows[0][1] == 40, "round {round}: {rows:?} after {last}");
         }
         rounds += said.len();
         sound(&record, round);

@@ -6,6 +6,7 @@ mod accounts;
 mod killed;
 mod pipeline;
 mod programme;
+mod record;
 
 use plumb_catalog::{Catalog, File};
 use plumb_govern::{
@@ -275,9 +276,12 @@ fn a_change_is_kept_whole_or_not_at_all() {
 fn a_bundle_verifies_alone_and_a_spoiled_byte_is_named() {
     let mut r = world();
     step(&mut r, "erin", "orders", "triage", &[("team", "shop")]).unwrap();
+    let ask = govern::BundleAsk { organization: "Example".into(), ..govern::BundleAsk::default() };
     let (bytes, manifest) =
-        govern::write_bundle(&r, &catalog(), &[], "Example", now().plus_days(-90), now().plus_days(1), &seal().key)
-            .unwrap();
+        govern::write_bundle(&r, &catalog(), &ask, now().plus_days(-90), now().plus_days(1), &seal().key).unwrap();
+    let other = govern::BundleAsk { accounts: vec!["999988887777".into()], ..ask };
+    let refused = govern::write_bundle(&r, &catalog(), &other, now().plus_days(-90), now(), &seal().key);
+    assert!(matches!(refused, Err(GovernError::Input(w)) if w.contains("no account `999988887777`")));
     let report = bundle::verify(&bytes, &[&manifest.key]).unwrap();
     assert_eq!((report.folded, report.log.entries), (3, PEOPLE + 1));
     for at in [bytes.len() / 4, bytes.len() / 2, bytes.len() * 3 / 4] {

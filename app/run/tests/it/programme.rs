@@ -430,6 +430,7 @@ fn what_people_say_about_accounts_sets_clocks_and_owners() {
     let ada = session(&r, "ada", now());
     govern::set_routing(&mut r, &ada, &rules).unwrap();
     assert_eq!(life(&r).team().unwrap().as_str(), "platform");
-    let p = govern::Picture::read(&r, &catalog(), now()).unwrap();
-    assert!(p.profiles["111122223333"].is_governed());
+    let catalog = catalog();
+    let p = govern::Picture::read(&r, &catalog, now()).unwrap();
+    assert!(p.around.profiles["111122223333"].is_governed());
 }

@@ -522,7 +522,9 @@ pub(crate) fn rounds(over: &Val, count: bool) -> Result<Vec<Val>, bool> {
             if items.len() > MAX_ITEMS {
                 return Err(true);
             }
-            Ok(items.to_vec())
+            // What is kept secret as a whole is kept secret in its parts.
+            let secret = |v: &Val| Val { sensitive: v.sensitive || over.sensitive, ..v.clone() };
+            Ok(items.iter().map(secret).collect())
         }
         Data::Int(n) if count => match usize::try_from(*n) {
             Ok(n) if n <= MAX_ITEMS => Ok(vec![Val::null(over.span); n]),

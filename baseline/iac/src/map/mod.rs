@@ -15,7 +15,7 @@ use crate::source::{Place, Span};
 use crate::value::{Data, Val};
 use carriers::Carriers;
 use find::find;
-use plumb_catalog::{Catalog, Column, Decode, Field, Kind, Take, Type};
+use plumb_catalog::{Catalog, Column, Decode, Field, Kind, Step, Take, Type};
 use plumb_model::{Reason, Region, Resource, Source, Unknown, Value};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -209,6 +209,7 @@ impl Mapper<'_> {
             for (place, doubtful) in places {
                 let val = match take.path.root() {
                     Some("$type") => Val::str(place.type_.clone(), place.header),
+                    Some("$before") => before(place, &take.path),
                     _ => find(&place.attrs, &take.path, self.language == Language::Arm),
                 };
                 let mut value = self.taken(field, take, &val);
@@ -224,7 +225,8 @@ impl Mapper<'_> {
                     continue;
                 }
                 if !list {
-                    let written = take.value.is_none() || take.from.is_some();
+                    let own = take.value.is_none() && take.path.root() != Some("$before");
+                    let written = own || take.from.is_some();
                     return Found { value, span: written.then_some(span), sensitive: val.sensitive };
                 }
                 match value {
@@ -391,6 +393,13 @@ impl Found {
         self.value = change(self.value);
         self
     }
+}
+
+/// `$before[5]`: whether the provider may be older than version 5, so that a changed default can be told.
+fn before(code: &Code, path: &plumb_catalog::Path) -> Val {
+    let major = path.steps().iter().find_map(|s| if let Step::Index(major) = s { Some(*major as u64) } else { None });
+    let older = code.provider.as_ref().is_none_or(|p| p.may_be_before(major.unwrap_or(0)));
+    Val::bool(older, code.header)
 }
 
 fn doubt(place: &Code) -> Value {

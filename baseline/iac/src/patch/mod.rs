@@ -136,6 +136,30 @@ struct Host {
     form: Form,
 }
 
+impl Host {
+    /// A value as this file writes it. In JSON a nested block is an object, or a list of them where the file has lists.
+    fn lit(&self, lit: &Lit) -> Lit {
+        let each = |items: &[Lit]| items.iter().map(|i| self.lit(i)).collect();
+        match lit {
+            _ if self.form != Form::Json => lit.clone(),
+            Lit::Raw(text) => Lit::Plain(format!("${{{text}}}").into()),
+            Lit::Blocks(items) => match items.as_slice() {
+                [one] if !self.lists_blocks() => self.lit(one),
+                _ => Lit::List(each(items)),
+            },
+            Lit::List(items) => Lit::List(each(items)),
+            Lit::Map(members) => Lit::Map(members.iter().map(|(k, v)| (k.clone(), self.lit(v))).collect()),
+            Lit::Plain(_) => lit.clone(),
+        }
+    }
+
+    fn lists_blocks(&self) -> bool {
+        let objects =
+            |t: &Tree| matches!(&t.what, What::List(items, _) if items.iter().any(|i| matches!(i.what, What::Map(..))));
+        matches!(&self.tree.what, What::Map(entries, _) if entries.iter().any(|e| objects(&e.value)))
+    }
+}
+
 impl Job<'_> {
     fn edits(&self, leaf: &Leaf) -> Result<Vec<Proposal>, String> {
         let field = self.field;
@@ -183,7 +207,9 @@ impl Job<'_> {
             PageDialect::CloudFormation => f.cloudformation.0.clone(),
             _ => f.arm.0.clone(),
         };
-        let outer: Vec<Take> = column(self.field).into_iter().filter(|t| t.value.is_none()).collect();
+        // What is computed about the resource is no place to write in.
+        let written = |t: &Take| t.value.is_none() && !t.path.root().is_some_and(|r| r.starts_with('$'));
+        let outer: Vec<Take> = column(self.field).into_iter().filter(written).collect();
         let Some(inner) = inner else { return outer };
         let mut out = Vec::new();
         for take in outer {
@@ -290,7 +316,7 @@ impl Job<'_> {
             Dialect::CloudFormation => (tree::cloudformation_resource(text, Some(at), &code.type_), Form::Yaml),
             Dialect::Arm => (tree::arm_resource(text, at), Form::Json),
             Dialect::Bicep => (tree::bicep_resource(text, Some(at), &code.type_), Form::Bicep),
-            _ if file.path.ends_with(".json") => (None, Form::Json),
+            _ if file.path.ends_with(".json") => (tree::terraform_json_resource(text, at), Form::Json),
             _ => (tree::terraform_blocks(text).into_iter().find(|b| b.2 == at).map(|b| b.3), Form::Body),
         };
         // A template in JSON is written as JSON.
@@ -329,7 +355,7 @@ impl Job<'_> {
                 let What::List(items, _) = &tree.what else { return Err(self.choose(field)) };
                 let there = |lit: &Lit| items.iter().any(|i| matches!(lit, Lit::Plain(v) if plain(i) == Some(v)));
                 let next = wanted.iter().find(|lit| !there(lit)).ok_or_else(|| self.choose(field))?;
-                write::append(&host.text, tree, next).ok_or_else(|| "the list leaves no place".into())
+                write::append(&host.text, tree, &host.lit(next)).ok_or_else(|| "the list leaves no place".into())
             }
             Reach::At(tree) => {
                 let Some(now) = plain(tree) else { return Err(self.choose(field)) };
@@ -367,7 +393,8 @@ impl Job<'_> {
                     }
                 };
                 let lit = from_page.or_else(single).ok_or_else(|| self.choose(field))?;
-                write::add(&host.text, container, key, &lit).ok_or_else(|| "its block leaves no place".into())
+                write::add(&host.text, container, key, &host.lit(&lit))
+                    .ok_or_else(|| "its block leaves no place".into())
             }
         }
     }
@@ -406,7 +433,7 @@ impl Job<'_> {
             let Some(there) = items.iter().find(same) else {
                 let edit = match key {
                     Some(key) => write::append_block(&host.text, list, key, item),
-                    None => write::append(&host.text, list, item),
+                    None => write::append(&host.text, list, &host.lit(item)),
                 };
                 return edit.ok_or_else(|| "the list leaves no place".into());
             };
@@ -418,7 +445,8 @@ impl Job<'_> {
                         None => return Err(format!("`{}` is computed; change it there", field.name)),
                     },
                     (None, _) => {
-                        return write::add(&host.text, there, name, lit).ok_or_else(|| "no place for it".into());
+                        return write::add(&host.text, there, name, &host.lit(lit))
+                            .ok_or_else(|| "no place for it".into());
                     }
                     _ => {}
                 }
@@ -461,9 +489,9 @@ impl Job<'_> {
         {
             return true;
         }
-        let mut words: Vec<String> = vec![self.field.doc.clone()];
+        let mut words: Vec<String> = vec![self.field.doc.to_string()];
         if let Condition::Cel(block) = &self.rule.pass {
-            words.push(block.text.clone());
+            words.push(block.text.to_string());
         }
         words.extend(self.rule.params.values().map(|p| p.default.to_plain_json().to_string()));
         words.extend(self.rule.fix.values().map(|v| v.to_plain_json().to_string()));
@@ -471,7 +499,7 @@ impl Job<'_> {
             let columns = [&field.terraform, &field.cloudformation, &field.arm, &field.live];
             let equals = columns.into_iter().flat_map(|c| &c.0).filter_map(|t| t.equals.as_ref());
             words.extend(equals.map(|e| e.to_plain_json().to_string()));
-            words.push(field.doc.clone());
+            words.push(field.doc.to_string());
         }
         let wanted = text.to_ascii_lowercase();
         words.iter().any(|w| {
@@ -539,7 +567,7 @@ impl Job<'_> {
             out.push(text.split_once('\n').map_or("", |(_, t)| t).to_owned() + "\n");
         }
         let passing = self.rule.examples.iter().filter(|e| e.dialect == dialect && e.expect == Expect::Pass);
-        out.extend(passing.map(|e| e.block.text.clone()));
+        out.extend(passing.map(|e| e.block.text.to_string()));
         out
     }
 
@@ -605,6 +633,11 @@ impl Job<'_> {
             self.literal(&carrier.3, text, Some((&theirs, &format!("{}.{name}", code.type_))))
         });
         let lit = lit.ok_or_else(choose)?;
+        if host.form == Form::Json {
+            let edit =
+                write::json_resource(&host.text, from, name, &host.lit(&lit)).ok_or("the file leaves no place")?;
+            return Ok(vec![Proposal { file: host.file, edit, what: format!("{from} for {}", code.address) }]);
+        }
         let at = write::end_of_line(&host.text, code.span.end as usize);
         let mut edit = Edit::insert(at, format!("\n\n{}", write::resource(from, name, &lit)));
         edit.spot = format!("{at}+{from}.{name}");

@@ -204,8 +204,13 @@ pub(super) fn terraform_blocks(text: &str) -> Vec<(Box<str>, Box<str>, usize, Tr
     body.blocks("resource").filter_map(of).collect()
 }
 
-/// A JSON or YAML node. An intrinsic function is computed, and so is anything an alias brings from elsewhere.
-pub(super) fn of_node(node: &Node, text: &str) -> Tree {
+/// A JSON or YAML node of a template. An intrinsic function is computed, and so is anything an alias brings from elsewhere.
+fn of_node(node: &Node, text: &str) -> Tree {
+    // ARM computes what stands in brackets.
+    of_node_by(node, text, |t| t.starts_with('[') && !t.starts_with("[["))
+}
+
+fn of_node_by(node: &Node, text: &str, computes: fn(&str) -> bool) -> Tree {
     let (start, end) = (node.start as usize, node.end as usize);
     let form = if matches!(text.as_bytes().get(start), Some(b'{' | b'[')) { Form::Json } else { Form::Yaml };
     let inside = |n: &Node| n.start as usize >= start && n.end as usize <= end;
@@ -214,11 +219,10 @@ pub(super) fn of_node(node: &Node, text: &str) -> Tree {
         document::Data::Bool(b) => What::Plain((*b).into()),
         document::Data::Int(i) => What::Plain((*i).into()),
         document::Data::Double(f) => What::Plain((*f).into()),
-        // ARM computes what stands in brackets.
-        document::Data::Str(t) if t.starts_with('[') && !t.starts_with("[[") => What::Computed,
+        document::Data::Str(t) if computes(t) => What::Computed,
         document::Data::Str(t) => What::Plain((&**t).into()),
         document::Data::Seq(items) => {
-            let outside = |n: &Node| if inside(n) { of_node(n, text) } else { computed(start, end) };
+            let outside = |n: &Node| if inside(n) { of_node_by(n, text, computes) } else { computed(start, end) };
             What::List(items.iter().map(outside).collect(), form)
         }
         document::Data::Map(members) => {
@@ -230,7 +234,7 @@ pub(super) fn of_node(node: &Node, text: &str) -> Tree {
                     key: m.key.clone(),
                     start: m.start as usize,
                     end: m.value.end.max(m.end) as usize,
-                    value: of_node(&m.value, text),
+                    value: of_node_by(&m.value, text, computes),
                     block: false,
                 };
                 What::Map(members.iter().map(entry).collect(), form)
@@ -256,23 +260,54 @@ pub(super) fn cloudformation_resource(text: &str, at: Option<usize>, type_: &str
     Some(of_node(&member.value, text))
 }
 
+/// The object that starts at a byte, or whose name does.
+fn object_at(node: &Node, at: u32) -> Option<&Node> {
+    if node.is_map() && node.start == at {
+        return Some(node);
+    }
+    let inside = |n: &&Node| n.start <= at && at < n.end;
+    let within = node.items().iter().filter(inside).find_map(|n| object_at(n, at));
+    within.or_else(|| {
+        let symbol = node.members().iter().find(|m| m.start == at && m.value.is_map());
+        let below = || node.members().iter().map(|m| &m.value).filter(inside).find_map(|n| object_at(n, at));
+        symbol.map(|m| &m.value).or_else(below)
+    })
+}
+
 /// The resource object of an ARM template that starts at a byte.
 pub(super) fn arm_resource(text: &str, at: usize) -> Option<Tree> {
-    fn find(node: &Node, at: u32) -> Option<&Node> {
-        if node.is_map() && node.start == at {
-            return Some(node);
-        }
-        let inside = |n: &&Node| n.start <= at && at < n.end;
-        let within = node.items().iter().filter(inside).find_map(|n| find(n, at));
-        within.or_else(|| {
-            let symbol = node.members().iter().find(|m| m.start == at && m.value.is_map());
-            let below = || node.members().iter().map(|m| &m.value).filter(inside).find_map(|n| find(n, at));
-            symbol.map(|m| &m.value).or_else(below)
-        })
-    }
     let parsed = document::json::parse(text);
-    let node = find(parsed.documents.first()?, u32::try_from(at).ok()?)?;
+    let node = object_at(parsed.documents.first()?, u32::try_from(at).ok()?)?;
     node.get_nocase("copy").is_none().then(|| of_node(node, text))
+}
+
+fn interpolated(text: &str) -> bool {
+    text.contains("${") || text.contains("%{")
+}
+
+/// The resource object of a Terraform file in JSON that starts at a byte. What a dynamic block gives is computed.
+pub(super) fn terraform_json_resource(text: &str, at: usize) -> Option<Tree> {
+    let parsed = document::json::parse(text);
+    let node = object_at(parsed.documents.first()?, u32::try_from(at).ok()?)?;
+    let mut tree = of_node_by(node, text, interpolated);
+    if let What::Map(entries, _) = &mut tree.what {
+        let dynamic = entries.iter().filter(|e| &*e.key == "dynamic");
+        let made: Vec<Entry> = dynamic
+            .flat_map(|d| match &d.value.what {
+                What::Map(labels, _) => labels.iter().map(|l| l.key.clone()).collect(),
+                _ => Vec::new(),
+            })
+            .map(|key| Entry { key, start: node.start as usize, end: 0, value: computed(0, 0), block: false })
+            .collect();
+        entries.extend(made);
+    }
+    Some(tree)
+}
+
+/// The whole of a Terraform file in JSON.
+pub(super) fn terraform_json(text: &str) -> Option<Tree> {
+    let parsed = document::json::parse(text);
+    Some(of_node_by(parsed.documents.first()?, text, interpolated))
 }
 
 /// The object of a Bicep declaration that starts at a byte (none: the first of a type).

@@ -1,7 +1,7 @@
 //! Writing values in the style of the text around them.
 
 use super::Edit;
-use super::tree::{Entry, Form, Tree, What};
+use super::tree::{self, Entry, Form, Tree, What};
 use serde_json::Value as Json;
 use std::fmt::Write;
 
@@ -89,6 +89,19 @@ pub(super) fn resource(type_: &str, name: &str, lit: &Lit) -> String {
     block(&format!("resource \"{type_}\" \"{name}\""), lit, "")
 }
 
+/// A resource in a Terraform file in JSON: with the others of its type, else behind all others.
+pub(super) fn json_resource(text: &str, type_: &str, name: &str, lit: &Lit) -> Option<Edit> {
+    let root = tree::terraform_json(text)?;
+    let all = &tree::member(&root, "resource")?.value;
+    let named = |lit: &Lit| Lit::Map(vec![(name.to_owned(), lit.clone())]);
+    match (&all.what, tree::member(all, type_)) {
+        (_, Some(same)) => add(text, &same.value, name, lit),
+        (What::Map(..), None) => add(text, all, type_, &named(lit)),
+        (What::List(..), None) => append(text, all, &Lit::Map(vec![(type_.to_owned(), named(lit))])),
+        _ => None,
+    }
+}
+
 fn add_to_body(text: &str, map: &Tree, entries: &[Entry], key: &str, lit: &Lit) -> Edit {
     let inner = text.get(map.start..map.end).unwrap_or_default();
     let outer = indent_of(text, map.start).to_owned();
@@ -135,8 +148,10 @@ fn add_to_body(text: &str, map: &Tree, entries: &[Entry], key: &str, lit: &Lit) 
 fn add_to_braces(text: &str, map: &Tree, entries: &[Entry], form: Form, item: impl Fn(&str) -> String) -> Edit {
     let outer = indent_of(text, map.start).to_owned();
     let inner = text.get(map.start + 1..map.end.saturating_sub(1)).unwrap_or_default();
+    let unit = if form == Form::Json { unit_of(text) } else { "  " };
+    let item = |indent: &str| reindented(&item(indent), indent, unit);
     let Some(last) = entries.iter().max_by_key(|e| e.end) else {
-        let indent = format!("{outer}  ");
+        let indent = format!("{outer}{unit}");
         // YAML in braces stays on its line.
         let text = match form {
             Form::Json if !text.trim_start().starts_with('{') => item(&indent).replace('\n', " "),
@@ -163,6 +178,33 @@ fn add_to_braces(text: &str, map: &Tree, entries: &[Entry], form: Form, item: im
         return Edit::insert(last.end, format!("{comma}\n{indent}{}", item(indent)));
     }
     Edit::insert(end_of_line(text, last.end), format!("\n{indent}{}", item(indent)))
+}
+
+/// What one step of indentation is in this file: that of the first line that has any.
+fn unit_of(text: &str) -> &str {
+    let indents = text.lines().filter(|l| !l.trim().is_empty()).map(|l| indent_of(l, 0));
+    indents.into_iter().find(|i| !i.is_empty()).filter(|i| i.len() <= 8).unwrap_or("  ")
+}
+
+/// Lines that were written with two spaces a step, with the steps of the file.
+fn reindented(lines: &str, indent: &str, unit: &str) -> String {
+    if unit == "  " {
+        return lines.to_owned();
+    }
+    let mut out = String::with_capacity(lines.len());
+    for (n, line) in lines.split('\n').enumerate() {
+        match line.strip_prefix(indent).filter(|_| n > 0) {
+            Some(rest) => {
+                let own = rest.trim_start_matches(' ');
+                let _ = write!(out, "\n{indent}{}{own}", unit.repeat((rest.len() - own.len()) / 2));
+            }
+            None if n > 0 => {
+                let _ = write!(out, "\n{line}");
+            }
+            None => out.push_str(line),
+        }
+    }
+    out
 }
 
 fn is_name(text: &str) -> bool {

@@ -17,6 +17,8 @@ pub(crate) struct Module {
     pub calls: Vec<Block>,
     pub call_index: HashMap<Arc<str>, usize>,
     pub providers: HashMap<(Arc<str>, Arc<str>), Block>,
+    /// The versions of providers it asks for, by local name.
+    pub required: HashMap<Arc<str>, Arc<str>>,
 }
 
 /// A resource or data block.
@@ -98,9 +100,28 @@ impl Module {
                 ("variable" | "output" | "module" | "provider", ..) => {
                     complaints.push((header, format!("a {} block needs a label: its name", block.type_)));
                 }
-                // `terraform`, `moved`, `import`, `removed`: nothing to evaluate.
+                ("terraform", ..) => self.require(&block.body),
+                // `moved`, `import`, `removed`: nothing to evaluate.
                 _ => {}
             }
+        }
+    }
+
+    /// Notes `required_providers`: a block, or in JSON an object.
+    fn require(&mut self, body: &Body) {
+        let version = |expr: &Expr| match &expr.kind {
+            Kind::Str(text) => Some(text.clone()),
+            Kind::Object(items) => items.iter().find_map(|(k, v)| match (path_text(k).as_deref(), &v.kind) {
+                (Some("version"), Kind::Str(text)) => Some(text.clone()),
+                _ => None,
+            }),
+            _ => None,
+        };
+        for block in body.blocks("required_providers") {
+            self.required.extend(block.body.attrs.iter().filter_map(|a| Some((a.name.clone(), version(&a.expr)?))));
+        }
+        if let Some(Kind::Object(items)) = body.attr("required_providers").map(|e| &e.kind) {
+            self.required.extend(items.iter().filter_map(|(k, v)| Some((path_text(k)?.into(), version(v)?))));
         }
     }
 

@@ -262,10 +262,11 @@ impl World<'_> {
 
     /// What a loop goes over; none when that is not known.
     pub(crate) fn entries(&mut self, over: &Val, span: Span) -> Result<Option<Vec<(Val, Val)>>, Fault> {
+        let part = |v: &Val| Val { sensitive: v.sensitive || over.sensitive, ..v.clone() };
         Ok(Some(match &over.data {
-            Data::List(items) => items.iter().enumerate().map(|(i, v)| (Val::int(i as i64, span), v.clone())).collect(),
-            Data::Set(items) => items.iter().map(|v| (v.clone(), v.clone())).collect(),
-            Data::Map(members) => members.iter().map(|(k, v)| (Val::str(k.clone(), v.span), v.clone())).collect(),
+            Data::List(items) => items.iter().enumerate().map(|(i, v)| (Val::int(i as i64, span), part(v))).collect(),
+            Data::Set(items) => items.iter().map(|v| (part(v), part(v))).collect(),
+            Data::Map(members) => members.iter().map(|(k, v)| (Val::str(k.clone(), v.span), part(v))).collect(),
             Data::Unknown(_) | Data::Ref(_) => return Ok(None),
             _ => return Err(Fault::new(span, format!("a list or map was expected, found {}", type_name(over)))),
         }))

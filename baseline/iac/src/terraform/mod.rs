@@ -69,6 +69,7 @@ fn read_root(
 ) {
     let installed = installed(world.files, root);
     world.start(root.into(), HashMap::new(), installed);
+    world.locked = locked(world.files, root);
     let mut values = inputs(world, root, options);
     values.extend(given);
     world.inputs = values;
@@ -200,6 +201,20 @@ fn installed(files: &dyn Files, root: &str) -> HashMap<String, String> {
     (modules.into_iter().flatten())
         .filter_map(|m| Some((m.get("Key")?.as_str()?.to_owned(), m.get("Dir")?.as_str()?.to_owned())))
         .collect()
+}
+
+/// The versions of providers that `terraform init` locked, by the last part of their source.
+fn locked(files: &dyn Files, root: &str) -> HashMap<Arc<str>, Arc<str>> {
+    let Some(bytes) = files.read(&path_in(root, ".terraform.lock.hcl")) else { return HashMap::new() };
+    let (body, _) = parse::parse_file(&String::from_utf8_lossy(&bytes), FileId::default());
+    let of = |block: &ast::Block| {
+        let name = block.labels.first()?.rsplit('/').next()?;
+        match &block.body.attr("version")?.kind {
+            ast::Kind::Str(version) => Some((Arc::from(name), version.clone())),
+            _ => None,
+        }
+    };
+    body.blocks("provider").filter_map(of).collect()
 }
 
 /// The values of the root's variables: `terraform.tfvars`, `*.auto.tfvars`, then files and values that were given.

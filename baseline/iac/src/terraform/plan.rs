@@ -327,7 +327,7 @@ impl Reader<'_> {
                 config.insert(key.clone(), constant.clone());
             }
         }
-        Arc::new(Provider { name: name.into(), alias: "".into(), config: Val::map(config, span) })
+        Arc::new(Provider { name: name.into(), alias: "".into(), config: Val::map(config, span), version: "".into() })
     }
 }
 

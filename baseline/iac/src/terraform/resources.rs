@@ -509,7 +509,8 @@ impl World<'_> {
         let provider = self.provider(scope, &name, &alias, 0);
         let provider = provider.unwrap_or_else(|| {
             let config = Val::map(Members::new(), decl.block.header);
-            Arc::new(crate::resource::Provider { name, alias, config })
+            let version = self.provider_version(scope, &name);
+            Arc::new(crate::resource::Provider { name, alias, config, version })
         });
         super::data::default_tags(&decl.type_, &provider.config, &mut members, decl.block.header);
         let depends_on = match body.attr("depends_on").map(|e| &e.kind) {

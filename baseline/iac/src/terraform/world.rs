@@ -30,6 +30,8 @@ pub(crate) struct World<'f> {
     pub root: Arc<str>,
     /// Module folders by call path, from `.terraform/modules/modules.json`.
     pub installed: HashMap<String, String>,
+    /// Versions of providers, from `.terraform.lock.hcl`.
+    pub locked: HashMap<Arc<str>, Arc<str>>,
     pub workspace: Option<Arc<str>>,
     pub inputs: HashMap<Arc<str>, Val>,
     pub templates: HashMap<Arc<str>, Result<Arc<Expr>, String>>,
@@ -92,6 +94,7 @@ impl<'f> World<'f> {
             by_address: HashMap::new(),
             root: "".into(),
             installed: HashMap::new(),
+            locked: HashMap::new(),
             workspace: None,
             inputs: HashMap::new(),
             templates: HashMap::new(),
@@ -242,6 +245,12 @@ impl<'f> World<'f> {
                 let mode = if &**name == "data" { Mode::Data } else { Mode::Ephemeral };
                 let Some(Op::Attr(second)) = rest.first() else { return Err(Fault::new(span, unclear(name))) };
                 let whole = self.resource_value(env.scope, mode, first, second, span)?;
+                self.resource_traversal(env, whole, rest.get(1..).unwrap_or(&[]), span)
+            }
+            // `resource.aws_s3_bucket.logs` is the long way of writing `aws_s3_bucket.logs`.
+            "resource" if matches!(rest.first(), Some(Op::Attr(_))) => {
+                let Some(Op::Attr(second)) = rest.first() else { return Err(Fault::new(span, unclear(name))) };
+                let whole = self.resource_value(env.scope, Mode::Managed, first, second, span)?;
                 self.resource_traversal(env, whole, rest.get(1..).unwrap_or(&[]), span)
             }
             _ if !name.contains('_') && !self.scope_module(env.scope).resources.iter().any(|d| d.type_ == *name) => {
@@ -449,6 +458,12 @@ impl<'f> World<'f> {
         Val::unknown(WhyKind::Repeat, self.source_text(span), "the number of instances is not known before apply", span)
     }
 
+    /// The version of a provider: the locked one, else what the root asks for, else what the module does.
+    pub(crate) fn provider_version(&self, scope: usize, name: &str) -> Arc<str> {
+        let asked = |scope: usize| self.scopes.get(scope).and_then(|s| s.module.required.get(name));
+        self.locked.get(name).or_else(|| asked(0)).or_else(|| asked(scope)).cloned().unwrap_or_default()
+    }
+
     /// The provider configuration a resource uses.
     pub(crate) fn provider(
         &mut self,
@@ -466,7 +481,8 @@ impl<'f> World<'f> {
             let mut env = Env { scope, ..Env::default() };
             let members = self.eval_body(&mut env, &block.body, &["alias", "version"]);
             let config = Val::map(members, block.span);
-            Some(Arc::new(Provider { name: name.clone(), alias: alias.clone(), config }))
+            let version = self.provider_version(scope, name);
+            Some(Arc::new(Provider { name: name.clone(), alias: alias.clone(), config, version }))
         } else if depth < 64 {
             let parent = self.scopes.get(scope)?.parent.as_ref().map(|p| (p.env.scope, p.call));
             parent.and_then(|(caller, call)| {

@@ -1,5 +1,6 @@
 //! The crate from outside: whole repositories in memory.
 
+mod compiled;
 mod hostile;
 mod plan;
 mod terraform;

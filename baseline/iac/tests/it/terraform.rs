@@ -500,3 +500,45 @@ fn show_prints_one_object_a_resource() {
     assert_eq!(shown[1]["unknown"][0]["expression"], "x-${data.aws_region.r.name}");
     assert!(matches!(reading.resources[0].attrs.get("a").unwrap().data, Data::Unknown(_)));
 }
+
+#[test]
+fn the_version_of_a_provider_is_the_locked_or_the_asked_one() {
+    let before_5 = |files: &[(&str, &str)]| {
+        let reading = reading(files);
+        one(&reading, "azurerm_x.y").provider.as_ref().unwrap().may_be_before(5)
+    };
+    let main = ("main.tf", "resource \"azurerm_x\" \"y\" {}\n");
+    let asks = |version: &str| {
+        format!(
+            "terraform {{\n  required_providers {{\n    azurerm = {{\n      source  = \"hashicorp/azurerm\"\n      version = \"{version}\"\n    }}\n  }}\n}}\n"
+        )
+    };
+    assert!(before_5(&[main]));
+    for (version, before) in [
+        ("~> 4.0", true),
+        ("4.12.0", true),
+        (">= 3.0, < 6.0", true),
+        ("~> 5.0", false),
+        (">= 5.1", false),
+        ("= 5.0.1", false),
+        (">= 4.0, >= 5.2, != 5.3", false),
+    ] {
+        assert_eq!(before_5(&[main, ("versions.tf", &asks(version))]), before, "{version}");
+    }
+    let json = "{\"terraform\": {\"required_providers\": {\"azurerm\": {\"source\": \"hashicorp/azurerm\", \"version\": \"~> 5.0\"}}}}";
+    assert!(!before_5(&[main, ("versions.tf.json", json)]));
+    let lock = "provider \"example.org/hashicorp/azurerm\" {\n  version = \"5.2.0\"\n}\n";
+    assert!(!before_5(&[main, ("versions.tf", &asks(">= 4.0")), (".terraform.lock.hcl", lock)]));
+}
+
+#[test]
+fn a_resource_may_be_named_with_the_word_resource() {
+    let reading = reading(&[(
+        "main.tf",
+        "resource \"aws_s3_bucket\" \"b\" {\n  bucket = \"data\"\n}\nresource \"aws_x\" \"y\" {\n  a = resource.aws_s3_bucket.b.bucket\n  b = resource.aws_s3_bucket.b.arn\n}\n",
+    )]);
+    let code = one(&reading, "aws_x.y");
+    assert_eq!(code.attrs.at("a").map(plain), Some(json!("data")));
+    assert_eq!(code.attrs.at("b").map(plain), Some(json!({ "unknown": "aws_s3_bucket.b.arn" })));
+    assert!(reading.problems.is_empty(), "{:?}", reading.problems);
+}

@@ -7,7 +7,7 @@
 use plumb_govern::bundle::Limit;
 use plumb_govern::cadence::{self, Subject};
 use plumb_govern::decision::{Register, register};
-use plumb_govern::finding::{EvidenceRef, Facts, Finding, RiskMove, TeamSla, pareto, queue, sla_by_team};
+use plumb_govern::finding::{EvidenceRef, Facts, Finding, Queue, RiskMove, TeamSla, pareto, sla_by_team};
 use plumb_govern::framework::{Control, Tally, align};
 use plumb_govern::ids::FindingId;
 use plumb_govern::ledger::NetChange;
@@ -123,6 +123,8 @@ fn lead(empty: bool) -> Doc {
         organization: "Example Ltd",
         period: "third quarter 2026",
         made_at: now(),
+        begun: now().plus_days(-400),
+        from: now().plus_days(-92),
         risk: &risk,
         history: if empty { &[] } else { &history },
         paths: if empty { &[] } else { &paths },
@@ -159,7 +161,8 @@ fn pack() -> Doc {
         control("A.8.20", "Networks and what is in them are secured and managed", false),
         control("A.8.22", "Groups of services and users are kept apart in networks", false),
     ];
-    let tallies = [(rule().remove(0), Tally { pass: 940, fail: 17, decided: 3, unknown: 8 })].into();
+    let tallies =
+        [(rule().remove(0), Tally { pass: 940, fail: 17, decided: 3, unknown: 8, ..Tally::default() })].into();
     let flag = |what: &str, object: &str, why: &str| Flag { what: what.into(), object: object.into(), why: why.into() };
     let view = |lens, flags| View {
         lens,
@@ -205,16 +208,23 @@ fn pack() -> Doc {
     })
 }
 
+fn queue_of(all: &[Finding], team: Option<&str>, most: usize) -> Queue {
+    let mut queue = Queue::new(most, now());
+    for f in all.iter().filter(|f| team.is_none_or(|t| f.team().is_some_and(|x| x.as_str() == t))) {
+        queue.add(f);
+    }
+    queue
+}
+
 fn digest() -> Doc {
     let all = findings();
-    let team = "payments".into();
     let sla: Vec<TeamSla> = sla_by_team(&all, now().plus_days(-7), now());
     team_digest(&Digest {
         team: "payments",
         period: "Week of 2026-09-28",
         made_at: now(),
         sla: sla.iter().find(|s| s.team == "payments").unwrap(),
-        queue: &queue(&all, Some(&team), now()),
+        queue: &queue_of(&all, Some("payments"), 9999),
         expiring: &[],
         pareto: &pareto(&all),
     })
@@ -227,7 +237,7 @@ fn all() -> Vec<(&'static str, Doc)> {
         ("leadership-empty", lead(true)),
         ("audit-pack", pack()),
         ("team-digest", digest()),
-        ("queue", engineer_queue("erin", &queue(&all, None, now()), now())),
+        ("queue", engineer_queue("erin", &queue_of(&all, None, 40), now())),
     ]
 }
 
@@ -262,7 +272,7 @@ fn the_leadership_read_says_what_the_record_says() {
         "| burned | -1,248 |",
         "78 resources can be reached from outside, -13 since the period began: 6 came, 19 went.",
         "54 of 61 known accounts",
-        "1204 checks gave no verdict; what they lack: needs kms:GetKeyPolicy (800), throttled: iam:ListUsers (404).",
+        "1204 checks gave no verdict; what they lack: the permission kms:GetKeyPolicy (800), an answer of iam:ListUsers, which was throttled (404).",
     ] {
         assert!(text.contains(line), "missing: {line}\n{text}");
     }
@@ -276,7 +286,7 @@ fn the_leadership_read_says_what_the_record_says() {
 
 #[test]
 fn what_people_typed_is_never_markup() {
-    let mut doc = engineer_queue("<img src=x onerror=1>", &[], now());
+    let mut doc = engineer_queue("<img src=x onerror=1>", &Queue::new(1, now()), now());
     doc.blocks.push(Block::Text("a | b <script>".into()));
     assert!(!html(&doc).contains("<img") && !html(&doc).contains("<script"));
     assert!(markdown(&doc).contains("a \\| b &lt;script>"));

@@ -1,0 +1,127 @@
+//! A finding in code as the machine contract prints it. Rows are written one by one: a repository of ten thousand resources has a
+//! hundred thousand, and none is kept.
+
+use crate::commands::check::Shown;
+use plumb_catalog::Aliases;
+use plumb_iac::Place;
+use plumb_model::{Leaf, Severity, Source as From};
+use plumb_run::{CodeVerdict, Twin};
+use serde::{Serialize, Serializer};
+use serde_json::Value as Json;
+
+/// One verdict. The members are in the order of their names, as in every other answer.
+#[derive(Serialize)]
+pub struct Row<'a> {
+    /// The address.
+    pub address: &'a str,
+    aliases: Option<&'a Aliases>,
+    because: Because<'a>,
+    end_line: u32,
+    /// The file, relative to what was named on the command line.
+    pub file: String,
+    finding: String,
+    fingerprint: String,
+    kind: &'a str,
+    /// The first line of the block.
+    pub line: u32,
+    live: Option<&'a [Twin]>,
+    module: Vec<Called<'a>>,
+    name: &'a str,
+    needs: Vec<String>,
+    /// The outcome's stable name.
+    pub outcome: &'static str,
+    root: String,
+    /// The rule's id.
+    pub rule: &'a str,
+    /// How bad a failure is.
+    pub severity: Severity,
+    skipped: Option<SkippedBy<'a>>,
+    sub_key: &'a str,
+    /// The rule's title.
+    pub title: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Called<'a> {
+    address: &'a str,
+    file: String,
+    line: u32,
+}
+
+#[derive(Serialize)]
+struct SkippedBy<'a> {
+    by: &'static str,
+    file: String,
+    line: u32,
+    reason: &'a str,
+}
+
+/// The leaves that decided, with paths as the row has them.
+struct Because<'a>(&'a [Leaf], &'a Shown<'a>);
+
+#[derive(Serialize)]
+struct ShownLeaf<'a> {
+    expected: &'a str,
+    observed: Json,
+    path: &'a str,
+    source: String,
+}
+
+impl Serialize for Because<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(leaves, shown) = self;
+        serializer.collect_seq(leaves.iter().map(|leaf| ShownLeaf {
+            expected: &leaf.expected,
+            observed: leaf.observed.to_plain_json(),
+            path: &leaf.path,
+            source: match &leaf.source {
+                From::Code { file, line, .. } => format!("{}:{line}", shown.source.relative(file)),
+                other => other.to_string(),
+            },
+        }))
+    }
+}
+
+/// All rows, as one list.
+pub struct Rows<'a>(pub &'a Shown<'a>);
+
+impl Serialize for Rows<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.rows.iter().map(|v| row(self.0, v)))
+    }
+}
+
+/// The row of a verdict.
+pub fn row<'a>(shown: &'a Shown<'_>, v: &'a CodeVerdict) -> Row<'a> {
+    let rule = shown.catalog.rules.get(&v.verdict.rule);
+    let relative = |place: &Place| shown.source.relative(&place.file);
+    let key = v.fingerprint();
+    let fingerprint = key.hex();
+    Row {
+        address: v.verdict.resource.as_str(),
+        aliases: rule.map(|r| &r.aliases),
+        because: Because(&v.verdict.because, shown),
+        end_line: v.at.place.end_line,
+        file: relative(&v.at.place),
+        finding: key.short(),
+        kind: v.verdict.kind.as_str(),
+        line: v.at.place.line,
+        live: shown.twins.get(&fingerprint).map(Vec::as_slice),
+        fingerprint,
+        module: v.at.calls().map(|(address, at)| Called { address, file: relative(&at), line: at.line }).collect(),
+        name: &v.verdict.name,
+        needs: v.verdict.needs.iter().map(|n| n.describe()).collect(),
+        outcome: v.verdict.outcome.name(),
+        root: shown.source.relative(&v.at.root),
+        rule: v.verdict.rule.as_str(),
+        severity: v.severity,
+        skipped: v.skipped.as_ref().map(|s| SkippedBy {
+            by: s.tool,
+            file: relative(&s.place),
+            line: s.place.line,
+            reason: &s.reason,
+        }),
+        sub_key: &v.verdict.sub_key,
+        title: rule.map(|r| r.title.as_str()),
+    }
+}

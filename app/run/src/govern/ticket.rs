@@ -1,0 +1,248 @@
+//! What goes into a ticket: the problem, what it means for the business, how to mend it, by when, and what will close it.
+
+use super::{GovernError, Profile, Removal, Surroundings, life, removal, route_words};
+use plumb_catalog::Catalog;
+use plumb_govern::policy::Policy;
+use plumb_model::Time;
+use plumb_record::{FindingRow, Record};
+
+/// A ticket's content; [`Ticket::markdown`] is its text.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Ticket {
+    /// The finding.
+    pub finding: String,
+    /// One line.
+    pub title: String,
+    /// The rule.
+    pub rule: String,
+    /// The severity the rule gives.
+    pub severity: String,
+    /// How soon it wants attention, after what is known about its reach.
+    pub lane: String,
+    /// Why it wants attention sooner than its severity says; empty when it does not.
+    pub recalibrated: String,
+    /// The team that has to act.
+    pub team: Option<String>,
+    /// The person.
+    pub person: Option<String>,
+    /// Why they.
+    pub routed_by: String,
+    /// When it is due; none where the lane and tier have no due date, or while its clock stands.
+    pub due: Option<Time>,
+    /// Days past that.
+    pub late_days: Option<i64>,
+    /// What it means for the business, a fact a line.
+    pub context: Vec<String>,
+    /// What was seen, and what would be right.
+    pub observed: Vec<String>,
+    /// Why it matters.
+    pub why: String,
+    /// What to do.
+    pub steps: String,
+    /// For identities: how the access is taken away.
+    pub removal: Option<Removal>,
+    /// Controls it counts for.
+    pub controls: Vec<String>,
+    /// Findings that are the same work: seen by another tool, or made by the same code.
+    pub same_work: Vec<String>,
+    /// Labels for whatever keeps tickets.
+    pub labels: Vec<String>,
+    /// What will close it.
+    pub closes: String,
+}
+
+/// Kinds whose findings are about who may do something.
+fn is_identity(row: &FindingRow) -> bool {
+    let of_iam =
+        row.kind.starts_with("aws.iam.") && (row.resource.contains(":user/") || row.resource.contains(":role/"));
+    of_iam || row.kind == "governance.access-review" || row.kind == "governance.leaver"
+}
+
+/// Whether taking an access away is what the finding asks for, and not a policy for everybody.
+fn asks_for_removal(row: &FindingRow) -> bool {
+    const TOPICS: [&str; 6] = [
+        "identity.access-review",
+        "identity.dormant",
+        "identity.admin-privilege",
+        "identity.long-lived-credentials",
+        "identity.privilege-escalation",
+        "identity.least-privilege",
+    ];
+    is_identity(row) && TOPICS.contains(&row.topic.as_str())
+}
+
+/// Makes the ticket of a finding.
+///
+/// # Errors
+/// The record fails, or the finding's state does not follow from its steps.
+pub fn ticket(record: &Record, catalog: &Catalog, row: &FindingRow, now: Time) -> Result<Ticket, GovernError> {
+    let around = Surroundings::read(record, catalog, &Policy::default())?;
+    let (_, found) = life::load_in(record, &around, row)?;
+    let f = found.finding;
+    let page = catalog.rules.get(row.rule.as_str());
+    let own = crate::programme_pages_of(&row.rule).into_iter().find(|p| p.id == row.rule);
+    let section = |heading: &str| {
+        page.map(|p| p.section(heading)).or_else(|| own.as_ref().map(|p| p.section(heading))).unwrap_or_default()
+    };
+    let profile = around.profile(&row.account);
+    let account = record.accounts()?.into_iter().find(|a| a.id == row.account);
+    let name = account.map(|a| a.name).filter(|n| !n.is_empty()).unwrap_or_else(|| row.account.clone());
+    let tags = around.tags(row)?;
+    let reach = around.class(row)?;
+    let ways = record.paths_through(&row.account, &row.resource)?;
+    let same = record.query(&format!(
+        "SELECT id FROM findings WHERE account = '{}' AND resource = '{}' AND rule = '{}' AND id <> '{}' AND state NOT IN ('fixed', 'resource-gone', 'superseded') ORDER BY id",
+        quoted(&row.account), quoted(&row.resource), quoted(&row.rule), quoted(&row.id)
+    ))?;
+    let mut same_work: Vec<String> = same.rows.iter().filter_map(|r| r.first()?.as_str().map(str::to_owned)).collect();
+    for link in &f.links {
+        same_work.push(format!("{} {}", link.kind, record.finding(link.to.as_str())?.id));
+    }
+    let part = if row.sub_key.is_empty() { String::new() } else { format!(" [{}]", row.sub_key) };
+    let left = row.rule.ends_with("leaver-removed");
+    let removal = asks_for_removal(row).then(|| removal(&row.account, &row.resource, &row.name, access_of(row), left));
+    let mut labels =
+        vec!["cloud-posture".to_owned(), format!("severity-{}", row.severity), format!("lane-{}", f.facts.lane())];
+    labels.extend(row.topic.split('.').next().filter(|t| !t.is_empty()).map(str::to_owned));
+    let due = f.clock().due(now).filter(|_| !f.clock().is_paused(now));
+    Ok(Ticket {
+        finding: row.id.clone(),
+        title: format!("{}: not so in {} — {}{part}", row.title, name, row.name),
+        rule: row.rule.clone(),
+        severity: row.severity.clone(),
+        lane: f.facts.lane().to_string(),
+        recalibrated: life::sooner(row, reach.as_deref())
+            .map(|why| format!("{why}: {} instead of {}", f.facts.lane(), life::lane_of(f.facts.severity)))
+            .unwrap_or_default(),
+        team: f.team().map(ToString::to_string),
+        person: f.person().map(ToString::to_string),
+        routed_by: route_words(&around.route(row, &tags).by),
+        due,
+        late_days: due.filter(|d| *d < now).map(|d| now.days_since(d)),
+        context: context(&name, row, &profile, reach.as_deref(), &ways, &f.facts.cause),
+        observed: row
+            .because
+            .iter()
+            .map(|l| format!("{} is {}; right would be: {}", l.path, l.observed.to_plain_json(), l.expected))
+            .collect(),
+        why: section("Why it matters"),
+        steps: section("How to fix"),
+        removal,
+        controls: f.facts.controls.clone(),
+        same_work,
+        labels,
+        closes: "A scan that reads the resource again and finds it right closes the finding; nobody closes it by hand."
+            .into(),
+    })
+}
+
+fn quoted(text: &str) -> String {
+    text.replace('\'', "''")
+}
+
+/// What of a principal shall go: the part of it that the finding names.
+fn access_of(row: &FindingRow) -> &str {
+    match row.sub_key.as_str() {
+        "1" | "2" if row.rule.contains("key") => "access key",
+        part => part,
+    }
+}
+
+fn context(
+    name: &str,
+    row: &FindingRow,
+    profile: &Profile,
+    reach: Option<&str>,
+    ways: &[String],
+    cause: &str,
+) -> Vec<String> {
+    let words = |items: Vec<String>| if items.is_empty() { "not on record".to_owned() } else { items.join(", ") };
+    let mut out = vec![format!(
+        "Account {name} ({}), tier {}, data: {}.",
+        row.account,
+        profile.tier,
+        words(profile.data.iter().map(ToString::to_string).collect())
+    )];
+    if !profile.purpose.trim().is_empty() {
+        out.push(format!("It is for: {}", profile.purpose.trim()));
+    }
+    out.push(match reach {
+        Some("internet") => {
+            "Everybody on the internet can reach it; that was proven from routes, firewalls and policies.".into()
+        }
+        Some("internet-authenticated") => "It answers the internet, to those who sign in.".into(),
+        Some("limited") => "Chosen addresses outside can reach it.".into(),
+        Some("cross-account") => "Other companies' accounts are let in.".into(),
+        Some("internal") => "It cannot be reached from outside, as far as was read.".into(),
+        Some(other) => format!("Its reach is {other}."),
+        None => "Whether it can be reached from outside was not looked at for this kind.".into(),
+    });
+    for way in ways {
+        out.push(format!("It is a step of a way in: {way}"));
+    }
+    if !cause.is_empty() {
+        out.push(format!("Made by {cause}: mend it there once, and all that it makes is mended."));
+    }
+    out
+}
+
+impl Ticket {
+    /// The text of the ticket.
+    pub fn markdown(&self) -> String {
+        let mut out = format!("# {}\n\n", self.title);
+        let due = match (self.due, self.late_days) {
+            (Some(d), Some(late)) => format!("was due on {}, {late} days ago", d.date()),
+            (Some(d), None) => format!("due on {}", d.date()),
+            (None, _) => "has no due date".into(),
+        };
+        let who = match (&self.team, &self.person) {
+            (Some(team), Some(person)) => format!("{team}, {person}"),
+            (Some(one), None) | (None, Some(one)) => one.clone(),
+            (None, None) => "nobody yet".into(),
+        };
+        out +=
+            &format!("{}, {} ({}), {due}. For {who} ({}).\n", self.finding, self.severity, self.lane, self.routed_by);
+        if !self.recalibrated.is_empty() {
+            out += &format!("{}.\n", self.recalibrated);
+        }
+        let mut list = |heading: &str, lines: &[String]| {
+            if !lines.is_empty() {
+                out += &format!("\n## {heading}\n");
+                for line in lines {
+                    out += &format!("- {line}\n");
+                }
+            }
+        };
+        list("What it means here", &self.context);
+        list("What was seen", &self.observed);
+        let mut text = |heading: &str, words: &str| {
+            if !words.is_empty() {
+                out += &format!("\n## {heading}\n{words}\n");
+            }
+        };
+        text("Why it matters", &self.why);
+        text("What to do", &self.steps);
+        if let Some(r) = &self.removal {
+            out += &format!("\n## How the access goes\n{}\n", r.words);
+            if let Some(scim) = &r.scim {
+                out += &format!(
+                    "\nTo the identity provider:\n\n```http\n{} {}\n\n{}\n```\n",
+                    scim["method"].as_str().unwrap_or_default(),
+                    scim["path"].as_str().unwrap_or_default(),
+                    scim["body"]
+                );
+            }
+            if !r.commands.is_empty() {
+                out += &format!("\nIn the cloud:\n\n```sh\n{}\n```\n", r.commands.join("\n"));
+            }
+        }
+        if !self.same_work.is_empty() {
+            out += &format!("\n## The same work\n{}\n", self.same_work.join(", "));
+        }
+        out += &format!("\n## When it is done\n{} Rule {}.\n", self.closes, self.rule);
+        if !self.controls.is_empty() {
+            out += &format!("\nCounts for {}.\n", self.controls.join(", "));
+        }
+        out
+    }
+}
