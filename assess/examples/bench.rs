@@ -11,6 +11,10 @@ use plumb_assess::identity::aws::{
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Instant};
 
+/// The allocator of the command, so that the figures are the command's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const ACCOUNT: &str = "111111111111";
 
 fn memory_mb() -> u64 {
@@ -112,6 +116,9 @@ fn assess_file(file: &str) -> Result<(), Box<dyn std::error::Error>> {
     let become_admin = standings.iter().filter(|s| s.can_become_admin).count() - admins;
     let edges = assessed.found.edges.len();
     println!("{admins} administrators, {become_admin} who can become one, {edges} edges; peak {} MB", memory_mb());
+    drop(rows);
+    // The process ends here; so does the command's.
+    std::mem::forget(assessed);
     Ok(())
 }
 

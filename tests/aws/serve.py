@@ -63,6 +63,7 @@ UNTOUCHED = dict([
     ec2("DescribeVpcBlockPublicAccessOptions", "<vpcBlockPublicAccessOptions><internetGatewayBlockMode>off</internetGatewayBlockMode></vpcBlockPublicAccessOptions>"),
     (("iam", "ListOrganizationsFeatures"), ("text/xml", "<ListOrganizationsFeaturesResponse><ListOrganizationsFeaturesResult><EnabledFeatures/></ListOrganizationsFeaturesResult></ListOrganizationsFeaturesResponse>")),
     (("organizations", "ListDelegatedAdministrators"), ("application/x-amz-json-1.1", '{"DelegatedAdministrators": []}')),
+    (("ecr-public", "DescribeRepositories"), ("application/x-amz-json-1.1", '{"repositories": []}')),
     (("backup", "ListProtectedResources"), ("application/json", '{"Results": []}')),
     (("access-analyzer", "ListAnalyzers"), ("application/json", '{"analyzers": []}')),
     (("macie2", "GetAutomatedDiscoveryConfiguration"), ("application/json", '{"status": "DISABLED"}')),

@@ -83,6 +83,9 @@ const RESOURCES: &[&str] = &[
     "aws.vpc.endpoint-service",
 ];
 
+/// Of these, the ones no attack path leads over: what they share goes out, nobody comes in.
+const ASIDE: &[&str] = &["aws.ecr-public.repository", "aws.ram.resource-share"];
+
 const fn function(name: &'static str, reads: &'static [&'static str]) -> NativeFunction {
     NativeFunction { name, reads }
 }
@@ -140,7 +143,8 @@ pub(crate) fn judge(rule: &CompiledRule, facts: &AccountFacts, found: &Assessmen
 /// What keeps the answer about attack paths open.
 pub(crate) fn path_needs(found: &Assessment) -> Vec<Arc<Unknown>> {
     let mut needs = found.needs.clone();
-    needs.extend(found.estate.tables.values().filter_map(|t| t.gap.clone()));
+    let read = |(kind, table): (&String, &Table)| table.gap.clone().filter(|_| !ASIDE.contains(&kind.as_str()));
+    needs.extend(found.estate.tables.iter().filter_map(read));
     let entry = |e: &&Exposure| plumb_assess::paths::is_entry(&e.kind) || plumb_assess::paths::holds_data(&e.kind);
     for e in found.exposures.iter().filter(entry) {
         if e.at_most.is_some_and(|most| most >= Class::InternetAuthenticated) {

@@ -334,3 +334,39 @@ proptest! {
         prop_assert!(answer["decision"].is_string(), "{}", answer);
     }
 }
+
+#[test]
+fn one_changed_policy_refreshes_only_who_holds_it() {
+    let policy = |n: usize, action: &str| {
+        json!({"Arn": format!("arn:aws:iam::111111111111:policy/p{n}"), "PolicyVersionList": [{"VersionId": "v1",
+            "IsDefaultVersion": true, "Document": {"Version": "2012-10-17", "Statement":
+            {"Effect": "Allow", "Action": action, "Resource": format!("arn:aws:s3:::data/{n}/*")}}}]})
+    };
+    let users: Vec<Value> = (0..40)
+        .map(|i| {
+            json!({"UserName": format!("u{i}"), "Arn": format!("arn:aws:iam::111111111111:user/u{i}"),
+            "AttachedManagedPolicies": [{"PolicyArn": format!("arn:aws:iam::111111111111:policy/p{}", i % 10)}]})
+        })
+        .collect();
+    let policies: Vec<Value> = (0..10).map(|n| policy(n, "s3:GetObject")).collect();
+    let details = Details::from_json(&json!({"UserDetailList": users, "Policies": policies})).expect("details");
+    let world = World::new(details, Organization::default(), None);
+    let objects = || (0..10).map(|n| format!("arn:aws:s3:::data/{n}/k"));
+    let mut evaluator = Evaluator::new(&world, objects());
+    let first = evaluator.reach();
+    assert_eq!((first.signatures, first.computed), (10, 10));
+    let mut changed = world.clone();
+    let text =
+        json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:PutObject", "Resource": "*"}});
+    let new = std::sync::Arc::new(Policy::new("p3", Document::parse(&text).expect("a policy")));
+    let old = changed.details.principals[3].attachments[0].policy.clone();
+    for held in changed.details.principals.iter_mut().flat_map(|p| p.attachments.iter_mut()) {
+        if std::sync::Arc::ptr_eq(&held.policy, &old) {
+            held.policy = std::sync::Arc::clone(&new);
+        }
+    }
+    evaluator.refresh(&changed);
+    let second = evaluator.reach();
+    assert_eq!((second.signatures, second.computed), (10, 1));
+    assert_eq!(second.by_principal, Evaluator::new(&changed, objects()).reach().by_principal);
+}

@@ -73,6 +73,8 @@ pub struct Reach {
     pub by_principal: Vec<Rc<Reached>>,
     /// How many different principals there were to compute.
     pub signatures: usize,
+    /// How many of them were computed this time; the others were known from before.
+    pub computed: usize,
 }
 
 impl Reach {
@@ -147,6 +149,7 @@ pub struct Evaluator<'w> {
     actions: HashMap<usize, Rc<Bits>>,
     patterns: HashMap<Box<str>, Rc<Ranges>>,
     memo: HashMap<Signature, Rc<Reached>>,
+    computed: usize,
 }
 
 /// What tells principals apart.
@@ -224,6 +227,7 @@ impl<'w> Evaluator<'w> {
             actions: HashMap::new(),
             patterns: HashMap::new(),
             memo: HashMap::new(),
+            computed: 0,
         };
         this.classify();
         this.index_policies();
@@ -405,8 +409,9 @@ impl<'w> Evaluator<'w> {
     /// Computes everyone's reach.
     pub fn reach(&mut self) -> Reach {
         let world = self.world;
+        self.computed = 0;
         let by_principal = world.details.principals.iter().enumerate().map(|(i, p)| self.reached(i, p)).collect();
-        Reach { resources: self.resources.clone(), by_principal, signatures: self.memo.len() }
+        Reach { resources: self.resources.clone(), by_principal, signatures: self.memo.len(), computed: self.computed }
     }
 
     /// Forgets what depended on policies that changed, so that the next [`Evaluator::reach`] computes only that.
@@ -495,6 +500,7 @@ impl<'w> Evaluator<'w> {
         if let Some(known) = self.memo.get(&signature) {
             return Rc::clone(known);
         }
+        self.computed += 1;
         let mut reached = Reached::default();
         for class in 0..self.classes.len() {
             self.class_reach(class, principal, &signature, &mut reached);
