@@ -432,6 +432,9 @@ impl Reader<'_> {
             }
             let parent_raw =
                 if self.children.contains_key(&kind.id) { Some(Arc::new(item.raw().clone())) } else { None };
+            if let Some(unknown) = item.nameless(kind) {
+                tally.gap = Some(unknown);
+            }
             let stored = store(kind, scope, item);
             tally.resources += 1;
             tally.waiting.push(stored);

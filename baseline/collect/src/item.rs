@@ -272,6 +272,14 @@ impl Item {
         self.each += 1;
     }
 
+    /// Why a finished item has no id of its own: what would have told it could not be read. Then nobody knows which
+    /// resource was seen, and none may be counted as missing.
+    pub fn nameless(&self, kind: &Kind) -> Option<Arc<Unknown>> {
+        let names = Names { scope: &self.scope, item: &self.raw, parent: self.parent.as_deref(), each: None };
+        let id = names.text(&kind.id_template).filter(|id| !id.is_empty());
+        if id.is_some() { None } else { self.raw.first_unknown().or(self.missing.as_ref()).cloned() }
+    }
+
     /// The finished resource and the raw document it was made from.
     pub fn finish(self, kind: &Kind) -> (Resource, Value) {
         let raw = &self.raw;

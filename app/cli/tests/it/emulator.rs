@@ -271,9 +271,12 @@ const KINDS: &[(&str, &[&str])] = &[
 
 /// CloudTrail answers of one account: somebody of a shadow account came in, somebody of ours went into another.
 fn sign_ins(own: &str) -> Json {
+    // Three days ago: older than the grace a new account has, younger than what counts as gone.
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a time").as_secs();
+    let at = plumb_model::Time::from_seconds(i64::try_from(now).expect("a time") - 3 * 86_400).to_string();
     let event = |caller: &str, role: &str| {
         let told = serde_json::json!({
-            "eventVersion": "1.08", "eventTime": "2026-01-02T03:04:05Z", "eventSource": "sts.amazonaws.com",
+            "eventVersion": "1.08", "eventTime": at, "eventSource": "sts.amazonaws.com",
             "eventName": "AssumeRole", "recipientAccountId": own, "userIdentity": { "type": "AWSAccount", "accountId": caller },
             "requestParameters": { "roleArn": role, "roleSessionName": "s" },
         });

@@ -197,7 +197,8 @@ fn an_answer_that_does_not_come_makes_verdicts_unknown_and_nothing_else() {
     let mut record = Record::in_memory().unwrap();
     let sound = by_subject(&scan(&world, &mut record, &Weather { replay: replay(), seed: 0, unanswered: 0 }, 4));
     let found = findings(&record);
-    for (seed, unanswered) in [(1, 20), (2, 60), (3, 150), (4, 400), (5, 900)] {
+    // Twice the same: what is missed in two complete reads is gone, and none of this was complete.
+    for (seed, unanswered) in [(1, 20), (2, 60), (2, 60), (3, 150), (3, 150), (4, 400), (4, 400), (5, 900)] {
         let verdicts = scan(&world, &mut record, &Weather { replay: replay(), seed, unanswered }, 4);
         let mut unknown = 0;
         for verdict in &verdicts {
