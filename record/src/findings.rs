@@ -157,8 +157,7 @@ impl Query {
 
     /// The rules wanted, as a list in SQL.
     fn rule_list(&self) -> String {
-        let quoted = |r: &RuleId| format!("'{}'", r.as_str().replace('\'', "''"));
-        self.rules.iter().map(quoted).collect::<Vec<_>>().join(",")
+        self.rules.iter().map(|r| crate::quoted(r.as_str())).collect::<Vec<_>>().join(",")
     }
 }
 

@@ -18,7 +18,7 @@ mod whole;
 pub use assessed::{CutRow, ExposureChange, ExposureRow, PathRow, StoredExposure};
 pub use findings::{Change, FindingRow, Ingest, Query, RuleRow, TransitionRow, move_finding};
 pub use open::{FORMAT, Moment, Record, RecordError, append_activity, put_document};
-pub use query::Table;
+pub use query::{Table, quoted};
 pub use resources::{ResourceRow, StoredResource};
 pub use rusqlite::Connection;
 pub use scans::{AccountRow, CoverageRow, NewScan, ScanId, ScanRow, Unit, UnitState};

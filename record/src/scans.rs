@@ -283,6 +283,23 @@ impl Record {
     /// # Errors
     /// When SQLite fails.
     pub fn coverage(&self, account: Option<&AccountId>) -> Result<Vec<CoverageRow>, RecordError> {
+        let mut rows = Vec::new();
+        self.each_coverage(account, |row| -> Result<(), RecordError> {
+            rows.push(row);
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+
+    /// Hands the same rows to `take` one at a time: there is one for each account, region and rule.
+    ///
+    /// # Errors
+    /// When SQLite fails, or the first error of `take`.
+    pub fn each_coverage<E: From<RecordError>>(
+        &self,
+        account: Option<&AccountId>,
+        mut take: impl FnMut(CoverageRow) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut statement = self
             .db
             .prepare_cached(
@@ -290,22 +307,24 @@ impl Record {
                  WHERE ?1 IS NULL OR account = ?1",
             )
             .doing("reading coverage")?;
-        let rows = statement
-            .query_map([account.map(AccountId::as_str)], |r| {
-                Ok(CoverageRow {
-                    account: r.get(0)?,
-                    region: r.get(1)?,
-                    kind: r.get(2)?,
-                    rule: r.get(3)?,
-                    pass: r.get(4)?,
-                    fail: r.get(5)?,
-                    unknown: r.get(6)?,
-                    not_applicable: r.get(7)?,
-                    reasons: serde_json::from_str(&r.get::<_, String>(8)?).unwrap_or_default(),
-                })
+        let one = |r: &rusqlite::Row<'_>| {
+            Ok(CoverageRow {
+                account: r.get(0)?,
+                region: r.get(1)?,
+                kind: r.get(2)?,
+                rule: r.get(3)?,
+                pass: r.get(4)?,
+                fail: r.get(5)?,
+                unknown: r.get(6)?,
+                not_applicable: r.get(7)?,
+                reasons: serde_json::from_str(&r.get::<_, String>(8)?).unwrap_or_default(),
             })
-            .doing("reading coverage")?;
-        rows.collect::<Result<_, _>>().doing("reading coverage")
+        };
+        let rows = statement.query_map([account.map(AccountId::as_str)], one).doing("reading coverage")?;
+        for row in rows {
+            take(row.doing("reading coverage")?)?;
+        }
+        Ok(())
     }
 
     /// Writes coverage rows of a scan; those of the same place and rule are replaced.

@@ -3,7 +3,7 @@
 use futures_util::{StreamExt, stream};
 use plumb_catalog::{BatchSpec, CallSpec, Kind, ListSpec, Scope as KindScope};
 use plumb_clouds::{Answer, Call, Target, Wire};
-use plumb_collect::{Ask, Item, Scope, Told, list_ask, page_items};
+use plumb_collect::{Ask, Finished, Item, Scope, Told, list_ask, page_items};
 use plumb_model::{AccountId, KindId, Reason, Region, Unknown, Value};
 use plumb_record::{StoredResource, Unit, UnitState};
 use std::{
@@ -432,10 +432,8 @@ impl Reader<'_> {
             }
             let parent_raw =
                 if self.children.contains_key(&kind.id) { Some(Arc::new(item.raw().clone())) } else { None };
-            if let Some(unknown) = item.nameless(kind) {
-                tally.gap = Some(unknown);
-            }
-            let stored = store(kind, scope, item);
+            let (stored, nameless) = store(kind, scope, item);
+            tally.gap = nameless.or(tally.gap.take());
             tally.resources += 1;
             tally.waiting.push(stored);
             if tally.waiting.len() >= BATCH {
@@ -577,11 +575,12 @@ fn text(of: &impl serde::Serialize) -> String {
     serde_json::to_string(of).unwrap_or_default()
 }
 
-fn store(kind: &Kind, scope: &Scope, mut item: Item) -> StoredResource {
+/// The resource as the record keeps it; and why it has no id of its own, if it has none.
+fn store(kind: &Kind, scope: &Scope, mut item: Item) -> (StoredResource, Option<Arc<Unknown>>) {
     item.change(crate::redact);
-    let (resource, raw) = item.finish(kind);
+    let Finished { resource, raw, nameless } = item.finish(kind);
     let doc: BTreeMap<&str, &Value> = kind.fields.iter().map(|f| f.name.as_str()).zip(&resource.fields).collect();
-    StoredResource {
+    let stored = StoredResource {
         account: resource.account.to_string(),
         kind: kind.id.to_string(),
         id: resource.id.to_string(),
@@ -590,5 +589,6 @@ fn store(kind: &Kind, scope: &Scope, mut item: Item) -> StoredResource {
         name: resource.name.to_string(),
         doc: text(&doc),
         raw: text(&raw),
-    }
+    };
+    (stored, nameless)
 }

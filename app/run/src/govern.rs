@@ -8,6 +8,7 @@ mod attest;
 mod evidence;
 mod exceptions;
 mod inventory;
+mod judged;
 mod keep;
 mod ledger;
 mod life;
@@ -27,6 +28,7 @@ pub use attest::{ATTACH_MOST, NewAttestation, NewFile, agree, attachment, attest
 pub use evidence::{BUNDLE_MOST, BundleAsk, Report, report, worst_paths, write_bundle};
 pub use exceptions::{Ask, MuteFormat, Verb, decide, decision, drafts, end_of, import, request, sweep};
 pub use inventory::{Profile, Surroundings, profiles, route_words, routing, set_routing};
+pub use judged::{Judged, Sum};
 pub use keep::{
     HoldVerb, approve_disposal, disposable, disposals, hold, holds, propose_disposal, retention, set_retention,
 };

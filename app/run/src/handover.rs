@@ -138,7 +138,10 @@ pub fn ctem(record: &Record, stack: &Stack, ranked: &[Ranked], now: Time) -> Res
             }),
         );
     }
-    for row in record.coverage(None)?.into_iter().filter(|c| c.unknown > 0) {
+    record.each_coverage(None, |row| -> Result<(), GovernError> {
+        if row.unknown == 0 {
+            return Ok(());
+        }
         let reasons: Vec<String> = row.reasons.iter().map(plumb_model::Unknown::describe).collect();
         line(
             "discovery",
@@ -146,7 +149,8 @@ pub fn ctem(record: &Record, stack: &Stack, ranked: &[Ranked], now: Time) -> Res
             json!({ "id": format!("{}/{}/{}/{}", row.account, row.region, row.kind, row.rule), "account": row.account,
                 "region": row.region, "kind": row.kind, "rule": row.rule, "places": row.unknown, "because": reasons }),
         );
-    }
+        Ok(())
+    })?;
     let owners = profiles(record)?;
     for r in ranked {
         let mut body = signal_line(stack, r, &owners);

@@ -37,6 +37,18 @@ pub enum Told {
     Unknown(Arc<Unknown>),
 }
 
+/// An item that was completed.
+#[derive(Debug)]
+pub struct Finished {
+    /// The resource.
+    pub resource: Resource,
+    /// The raw document it was made from.
+    pub raw: Value,
+    /// Why it has no id of its own: what would have told it could not be read. Then nobody knows which resource was seen, and
+    /// none may be counted as missing.
+    pub nameless: Option<Arc<Unknown>>,
+}
+
 /// An item being completed.
 #[derive(Debug, Clone)]
 pub struct Item {
@@ -272,21 +284,14 @@ impl Item {
         self.each += 1;
     }
 
-    /// Why a finished item has no id of its own: what would have told it could not be read. Then nobody knows which
-    /// resource was seen, and none may be counted as missing.
-    pub fn nameless(&self, kind: &Kind) -> Option<Arc<Unknown>> {
-        let names = Names { scope: &self.scope, item: &self.raw, parent: self.parent.as_deref(), each: None };
-        let id = names.text(&kind.id_template).filter(|id| !id.is_empty());
-        if id.is_some() { None } else { self.raw.first_unknown().or(self.missing.as_ref()).cloned() }
-    }
-
-    /// The finished resource and the raw document it was made from.
-    pub fn finish(self, kind: &Kind) -> (Resource, Value) {
+    /// The finished resource.
+    pub fn finish(self, kind: &Kind) -> Finished {
         let raw = &self.raw;
         let mut scope = self.scope.clone();
         scope.region = self.region(kind);
         let names = Names { scope: &scope, item: raw, parent: self.parent.as_deref(), each: None };
         let id = names.text(&kind.id_template).filter(|id| !id.is_empty());
+        let nameless = if id.is_some() { None } else { raw.first_unknown().or(self.missing.as_ref()).cloned() };
         let id = id.unwrap_or_else(|| {
             let digest = plumb_model::FindingKey::new(
                 &kind.id.as_str().into(),
@@ -307,7 +312,7 @@ impl Item {
             fields,
             sources: Vec::new(),
         };
-        (resource, self.raw)
+        Finished { resource, raw: self.raw, nameless }
     }
 }
 

@@ -11,5 +11,5 @@ mod names;
 
 pub use decode::{DecodeError, decode};
 pub use fields::{convert, field_value, live_fields};
-pub use item::{Ask, Item, Told, list_ask, page_items, unread_id};
+pub use item::{Ask, Finished, Item, Told, list_ask, page_items, unread_id};
 pub use names::{Names, Scope};

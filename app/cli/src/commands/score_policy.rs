@@ -336,7 +336,7 @@ struct Own {
 fn coverages(record: &Record) -> Result<BTreeMap<String, Coverage>, Failure> {
     let mut out: BTreeMap<String, Coverage> = BTreeMap::new();
     let mut refused: BTreeMap<String, std::collections::BTreeSet<String>> = BTreeMap::new();
-    for row in record.coverage(None)? {
+    record.each_coverage(None, |row| -> Result<(), Failure> {
         let c = out.entry(row.account.clone()).or_insert_with(|| Coverage { accounts_known: 1, ..Coverage::default() });
         let count = |n: i64| u64::try_from(n).unwrap_or(0);
         c.accounts_scanned = 1;
@@ -344,7 +344,8 @@ fn coverages(record: &Record) -> Result<BTreeMap<String, Coverage>, Failure> {
         c.unknown += count(row.unknown);
         let denied = row.reasons.iter().filter(|r| r.reason == plumb_model::Reason::Denied);
         refused.entry(row.account).or_default().extend(denied.map(|r| r.call.to_string()));
-    }
+        Ok(())
+    })?;
     for (account, calls) in refused {
         if let Some(c) = out.get_mut(&account) {
             c.calls_refused = calls.len() as u64;

@@ -144,10 +144,8 @@ pub fn report(
     let period = format!("{} to {}", from.date(), p.now.date());
     Ok(match which {
         Report::Leadership => {
-            let judged: i64 = p.coverage.iter().map(|c| c.pass + c.fail).sum();
-            let unknown: i64 = p.coverage.iter().map(|c| c.unknown).sum();
-            let count = |n: i64| u64::try_from(n).unwrap_or(0);
-            let coverage = Coverage { judged: count(judged), unknown: count(unknown), reasons: p.gaps() };
+            let all = p.judged.sum();
+            let coverage = Coverage { judged: all.pass + all.fail, unknown: all.unknown, reasons: p.gaps() };
             // What was carried before the first scan was not measured: the period begins when measuring did.
             let measured = from.max(Time::from_seconds(p.begun.seconds() + 1));
             let (mut risk, mut carried) = (RiskTally::new(measured, to), Carried::new(measured, to));
@@ -341,7 +339,8 @@ pub fn write_bundle(
     }
     let ledger: Vec<_> = p.ledger.values().filter(|e| mine(e.seen.account.as_str())).collect();
     let accounts: Vec<_> = p.accounts.iter().filter(|a| mine(&a.id)).collect();
-    let coverage: Vec<_> = p.coverage.iter().filter(|c| mine(&c.account)).collect();
+    let judged = record.coverage(None)?;
+    let coverage: Vec<_> = judged.iter().filter(|c| mine(&c.account)).collect();
     let rows = format!("{which}all rows");
     let estate = crate::accounts::current_estate(record, Some(now)).map_err(|e| GovernError::Input(e.to_string()))?;
     let of_estate = inventory(record, estate, &mine, &rows, now)?;
@@ -357,7 +356,7 @@ pub fn write_bundle(
             "coverage/coverage",
             "What was judged, per account, region, kind and rule",
             &coverage,
-            p.coverage.len(),
+            judged.len(),
             &rows,
         )?,
         Population::of("exposure/ledger", "The public exposure ledger", &ledger, p.ledger.len(), &rows)?,

@@ -1,7 +1,7 @@
 //! Exceptions, deferrals and false positives: asked for, decided by others, ended.
 
 use super::{
-    Change, GovernError, Life, Picture, Session, Surroundings, commit, guarded,
+    Change, GovernError, Judged, Life, Picture, Session, Surroundings, commit, guarded,
     life::load_in,
     log_denied,
     picture::{DECISIONS, DRAFTS, collection},
@@ -90,18 +90,6 @@ pub fn decision(record: &Record, number: &str) -> Result<(i64, Decision), Govern
     }
 }
 
-fn tallies(record: &Record) -> Result<BTreeMap<RuleId, Tally>, GovernError> {
-    let mut out: BTreeMap<RuleId, Tally> = BTreeMap::new();
-    let count = |n: i64| u64::try_from(n).unwrap_or(0);
-    for row in record.coverage(None)? {
-        let t = out.entry(row.rule.as_str().into()).or_default();
-        t.pass += count(row.pass);
-        t.fail += count(row.fail);
-        t.unknown += count(row.unknown);
-    }
-    Ok(out)
-}
-
 fn outcome(t: &Tally) -> Option<Outcome> {
     match (t.pass, t.fail, t.unknown) {
         (_, f, _) if f > 0 => Some(Outcome::Fail),
@@ -113,7 +101,7 @@ fn outcome(t: &Tally) -> Option<Outcome> {
 /// What rules say over everything they were last asked about: fail where it fails anywhere, pass where it passes
 /// everywhere; nothing where somebody could not look.
 pub(super) fn rule_outcomes(record: &Record) -> Result<BTreeMap<RuleId, Outcome>, GovernError> {
-    Ok(tallies(record)?.into_iter().filter_map(|(rule, t)| Some((rule, outcome(&t)?))).collect())
+    Ok(Judged::read(record)?.rules.into_iter().filter_map(|(rule, t)| Some((rule, outcome(&t)?))).collect())
 }
 
 /// The worst of what is covered, as triggers compare it.
@@ -145,7 +133,7 @@ struct Known {
 
 impl Known {
     fn about(record: &Record, covered: &[&Finding], renews: Option<&DecisionId>) -> Result<Self, GovernError> {
-        let tallies = tallies(record)?;
+        let tallies = Judged::read(record)?.rules;
         let situation = situation(covered, &tallies);
         let passing = situation.controls.iter().filter(|(_, o)| **o == Outcome::Pass).map(|(r, _)| r.clone()).collect();
         let ids: BTreeSet<&FindingId> = covered.iter().map(|f| &f.id).collect();
@@ -444,7 +432,7 @@ fn record_decision(
 /// The record fails.
 pub fn sweep(record: &mut Record, catalog: &Catalog, session: &Session) -> Result<Vec<Decision>, GovernError> {
     let mut ended = Vec::new();
-    let tallies = tallies(record)?;
+    let tallies = Judged::read(record)?.rules;
     let directory = super::directory(record)?;
     let numbers: Vec<DecisionId> =
         decisions(record)?.iter().filter(|d| d.status == Status::InForce).map(|d| d.number.clone()).collect();

@@ -74,8 +74,8 @@ fn classes(
     account: &str,
 ) -> Result<Vec<(ExposureRow, bool)>, GovernError> {
     let assessed = record.query(&format!(
-        "SELECT 1 FROM assessed WHERE account = '{}' AND scan = {}",
-        account.replace('\'', "''"),
+        "SELECT 1 FROM assessed WHERE account = {} AND scan = {}",
+        plumb_record::quoted(account),
         scan.0
     ))?;
     if !assessed.rows.is_empty() {

@@ -1,6 +1,6 @@
 //! Everything the record knows, read once: what reports, bundles and alignments are made from.
 
-use super::{GovernError, Life, Profile, Surroundings, each_life};
+use super::{GovernError, Judged, Life, Profile, Surroundings, each_life};
 use plumb_catalog::{Catalog, Confidence};
 use plumb_govern::{
     bundle::Limit,
@@ -15,7 +15,7 @@ use plumb_govern::{
     review::Campaign,
 };
 use plumb_model::{RuleId, Severity, Time};
-use plumb_record::{AccountRow, CoverageRow, FindingRow, Moment, Record};
+use plumb_record::{AccountRow, FindingRow, Moment, Record};
 use std::{
     cell::OnceCell,
     collections::{BTreeMap, BTreeSet},
@@ -54,7 +54,7 @@ pub struct Picture<'r> {
     /// What people attested.
     pub attestations: Vec<Attestation>,
     /// What was judged.
-    pub coverage: Vec<CoverageRow>,
+    pub judged: Judged,
     /// When the programme began: the first scan.
     pub begun: Time,
     /// Where its promises stand.
@@ -93,7 +93,7 @@ impl<'r> Picture<'r> {
             campaigns: collection(record, CAMPAIGNS)?,
             accounts,
             attestations: collection(record, ATTESTATIONS)?,
-            coverage: record.coverage(None)?,
+            judged: Judged::read(record)?,
             begun,
             cadence,
             standing: record.standing()?.into_iter().map(counted).collect::<Result<_, GovernError>>()?,
@@ -130,13 +130,7 @@ impl<'r> Picture<'r> {
     /// What the rules say in scope: coverage, with failures under a decision apart.
     pub fn tallies(&self) -> BTreeMap<RuleId, Tally> {
         let count = |n: i64| u64::try_from(n).unwrap_or(0);
-        let mut out: BTreeMap<RuleId, Tally> = BTreeMap::new();
-        for row in &self.coverage {
-            let tally = out.entry(row.rule.as_str().into()).or_default();
-            tally.pass += count(row.pass);
-            tally.fail += count(row.fail);
-            tally.unknown += count(row.unknown);
-        }
+        let mut out = self.judged.rules.clone();
         let decided = [State::Accepted, State::Deferred, State::FalsePositive];
         for (rule, _, _, n) in self.standing.iter().filter(|(_, state, ..)| decided.contains(state)) {
             if let Some(tally) = out.get_mut(rule) {
@@ -161,10 +155,6 @@ impl<'r> Picture<'r> {
             let unread = a.doc.get("unread_regions").and_then(|r| r.as_array()).is_some_and(|r| !r.is_empty());
             a.state == "active" && !unread
         };
-        let mut covered: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-        for row in &self.coverage {
-            covered.entry(row.rule.as_str()).or_default().insert(row.account.as_str());
-        }
         let catalog = self.around.catalog;
         for rule in catalog.rules.values() {
             let Some(accounts) = known.get(provider(&rule.id).as_str()) else {
@@ -173,8 +163,8 @@ impl<'r> Picture<'r> {
             };
             let silent = tallies.get(&rule.id).is_some_and(|t| *t == Tally::default());
             let once = catalog.kinds.get(&rule.kind).is_some_and(|k| k.scope == plumb_catalog::Scope::Organization);
-            let read = |a: &&&AccountRow| covered.get(rule.id.as_str()).is_some_and(|c| c.contains(a.id.as_str()));
-            if silent && accounts.iter().all(|a| whole(a) && (once || read(&a))) {
+            let read = |a: &AccountRow| self.judged.silent_in(&rule.id, &a.id);
+            if silent && accounts.iter().all(|a| whole(a) && (once || read(a))) {
                 tallies.insert(rule.id.clone(), Tally { nothing: true, ..Tally::default() });
             }
         }
@@ -218,12 +208,7 @@ impl<'r> Picture<'r> {
 
     /// Why checks could not look, with how many each cost, most first.
     pub fn gaps(&self) -> Vec<(String, u64)> {
-        let mut out: BTreeMap<String, u64> = BTreeMap::new();
-        for row in self.coverage.iter().filter(|r| r.unknown > 0) {
-            let why = row.reasons.first().map_or_else(|| "not said".to_owned(), |r| r.describe());
-            *out.entry(why).or_default() += u64::try_from(row.unknown).unwrap_or(0);
-        }
-        let mut out: Vec<_> = out.into_iter().collect();
+        let mut out: Vec<_> = self.judged.gaps.clone().into_iter().collect();
         out.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
         out
     }
@@ -264,7 +249,9 @@ impl<'r> Picture<'r> {
                 tier: profile(a).tier,
                 data: profile(a).data.clone(),
                 scan: match a.state.as_str() {
-                    "active" if self.coverage.iter().any(|c| c.account == a.id && c.unknown > 0) => ScanState::Partial,
+                    "active" if self.judged.accounts.get(&a.id).is_some_and(|sum| sum.unknown > 0) => {
+                        ScanState::Partial
+                    }
                     "active" => ScanState::Ok,
                     "unreachable" => ScanState::Blocked,
                     _ => ScanState::Never,

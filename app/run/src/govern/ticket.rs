@@ -4,7 +4,7 @@ use super::{GovernError, Profile, Removal, Surroundings, life, removal, route_wo
 use plumb_catalog::Catalog;
 use plumb_govern::policy::Policy;
 use plumb_model::Time;
-use plumb_record::{FindingRow, Record};
+use plumb_record::{FindingRow, Record, quoted};
 
 /// A ticket's content; [`Ticket::markdown`] is its text.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -91,7 +91,7 @@ pub fn ticket(record: &Record, catalog: &Catalog, row: &FindingRow, now: Time) -
     let reach = around.class(row)?;
     let ways = record.paths_through(&row.account, &row.resource)?;
     let same = record.query(&format!(
-        "SELECT id FROM findings WHERE account = '{}' AND resource = '{}' AND rule = '{}' AND id <> '{}' AND state NOT IN ('fixed', 'resource-gone', 'superseded') ORDER BY id",
+        "SELECT id FROM findings WHERE account = {} AND resource = {} AND rule = {} AND id <> {} AND state NOT IN ('fixed', 'resource-gone', 'superseded') ORDER BY id",
         quoted(&row.account), quoted(&row.resource), quoted(&row.rule), quoted(&row.id)
     ))?;
     let mut same_work: Vec<String> = same.rows.iter().filter_map(|r| r.first()?.as_str().map(str::to_owned)).collect();
@@ -134,10 +134,6 @@ pub fn ticket(record: &Record, catalog: &Catalog, row: &FindingRow, now: Time) -
         closes: "A scan that reads the resource again and finds it right closes the finding; nobody closes it by hand."
             .into(),
     })
-}
-
-fn quoted(text: &str) -> String {
-    text.replace('\'', "''")
 }
 
 /// What of a principal shall go: the part of it that the finding names.

@@ -21,13 +21,12 @@ fn posture(p: &Picture<'_>, catalog: &Catalog) -> Trend {
         cloud.accounts += 1;
         cloud.scanned += usize::from(a.state == "active");
     }
-    let count = |n: i64| u64::try_from(n).unwrap_or(0);
-    for row in &p.coverage {
-        let Some(name) = provider.get(row.account.as_str()) else { continue };
+    for (account, sum) in &p.judged.accounts {
+        let Some(name) = provider.get(account.as_str()) else { continue };
         let cloud = clouds.entry((*name).to_owned()).or_default();
-        cloud.pass += count(row.pass);
-        cloud.fail += count(row.fail);
-        cloud.unknown += count(row.unknown);
+        cloud.pass += sum.pass;
+        cloud.fail += sum.fail;
+        cloud.unknown += sum.unknown;
     }
     for (cloud, (open, points)) in p.open_by_cloud() {
         let cloud = clouds.entry(cloud).or_default();
