@@ -4,7 +4,7 @@
 use crate::{
     baselines::{self, CATALOG},
     govern::GovernError,
-    judge::resource_of,
+    stored::resource_of,
 };
 use plumb_catalog::{Catalog, Kind};
 use plumb_drift::{

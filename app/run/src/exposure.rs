@@ -1,6 +1,6 @@
 //! Exposure, identity and attack paths of the accounts on the record.
 
-use crate::judge::{JudgeError, resource_of};
+use crate::{judge::JudgeError, stored::resource_of};
 use plumb_assess::{
     exposure::{Estate, Exposure, Table, exposures},
     identity::aws::{

@@ -1,9 +1,13 @@
 //! Judging one account's resources as they stand on the record.
 
-use crate::{EndOfLife, Engine, exposure, exposure::AnalysisError, exposure::Assessment, native};
-use plumb_catalog::Kind;
+use crate::{
+    EndOfLife, Engine, exposure,
+    exposure::{AnalysisError, Assessment},
+    native,
+    stored::{resource_of, resource_with},
+};
 use plumb_evaluate::{AccountFacts, CompiledRule, Explain, Helpers, Judging, RuleSet, Table, World};
-use plumb_model::{AccountId, KindId, Outcome, Region, Resource, ResourceId, Severity, Time, Unknown, Value, Verdict};
+use plumb_model::{AccountId, KindId, Outcome, ResourceId, Severity, Time, Unknown, Verdict};
 use plumb_record::{CoverageRow, Record, RecordError, ResourceRow, ScanId, Unit, UnitState};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -53,23 +57,6 @@ impl Counts {
             }
         }
     }
-}
-
-/// A resource as it stands on the record, in the order of its kind's fields.
-pub(crate) fn resource_of(kind: &Kind, account: &AccountId, row: ResourceRow) -> Result<Resource, JudgeError> {
-    let damaged = || JudgeError::Damaged { kind: kind.id.to_string(), id: row.id.clone() };
-    let doc: serde_json::Value = serde_json::from_str(&row.doc).map_err(|_| damaged())?;
-    let fields =
-        kind.fields.iter().map(|f| doc.get(&f.name).map_or_else(|| f.default.clone(), Value::from_json)).collect();
-    Ok(Resource {
-        kind: kind.id.clone(),
-        account: account.clone(),
-        region: Region::from(row.region),
-        id: ResourceId::from(row.id),
-        name: row.name.into(),
-        fields,
-        sources: Vec::new(),
-    })
 }
 
 /// Judges everything of an account that `scan` has read, kind by kind, and hands each verdict with its rule's severity
@@ -291,9 +278,11 @@ fn world_of<'l, E: From<JudgeError> + From<RecordError>>(
         if own.is_empty() {
             continue;
         }
+        // Other kinds' rules read a few of its fields; the whole of it is read when it is judged itself.
+        let looked: Vec<bool> = kind.fields.iter().map(|f| rules.needs().looks_at(kind_id, &f.name)).collect();
         let mut resources = Vec::new();
         let mut keep = |row: ResourceRow| -> Result<(), E> {
-            resources.push(resource_of(kind, &account, row)?);
+            resources.push(resource_with(kind, &account, row, &|at| looked.get(at).is_some_and(|l| *l))?);
             Ok(())
         };
         if as_of {

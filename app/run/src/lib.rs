@@ -17,6 +17,7 @@ mod policies;
 mod redact;
 mod scan;
 mod settings;
+mod stored;
 mod support;
 mod watch;
 

@@ -223,7 +223,10 @@ impl Compiler<'_> {
                     let fits = self.types.assign(left, &t) || self.types.assign(&t, left);
                     (fits || l == Null || (l.is_numeric() && t.is_numeric())).then_some(Bool)
                 }
-                Type::Object(_) => matches!(l, String | Dyn).then_some(Bool),
+                Type::Object(object) => {
+                    self.references.whole |= !object.name.is_empty();
+                    matches!(l, String | Dyn).then_some(Bool)
+                }
                 _ => None,
             },
             BinaryOp::Add => match (&l, &r) {
@@ -292,9 +295,19 @@ impl Compiler<'_> {
                     None if self.strict => return Err(self.no_member(object, name, index.span)),
                     None => Type::Dyn,
                 },
-                _ => Type::Dyn,
+                _ => {
+                    self.references.whole |= !object.name.is_empty();
+                    Type::Dyn
+                }
             },
-            Type::Dyn | Type::Null => Type::Dyn,
+            Type::Dyn | Type::Null => {
+                match (&index_node.op, self.settled(&index_type)) {
+                    (Op::Const(Val::Str(name)), _) => drop(self.references.loose.insert(name.to_string())),
+                    (_, Type::Int | Type::Uint) => {}
+                    _ => self.references.whole = true,
+                }
+                Type::Dyn
+            }
             other => {
                 self.refuse(base.span, format!("{other} cannot be indexed"))?;
                 Type::Dyn
@@ -321,7 +334,10 @@ impl Compiler<'_> {
         };
         let mut slot = None;
         let found = match &inner {
-            Type::Dyn | Type::Null => Type::Dyn,
+            Type::Dyn | Type::Null => {
+                self.references.loose.insert(field.to_owned());
+                Type::Dyn
+            }
             Type::Map(_, value) => (**value).clone(),
             Type::Object(object) => match object.member(field) {
                 Some(t) => {
@@ -493,6 +509,10 @@ impl Compiler<'_> {
             });
             matching.push(overload);
         }
+        // Any other function may read whatever it is handed.
+        let hands_on =
+            matches!(full.trim_start_matches('.'), "size" | "distinct" | "first" | "last" | "reverse" | "slice");
+        self.references.whole |= !hands_on && types.iter().any(|t| self.settled(t).holds_resources());
         let mut result = match result {
             Some(result) => result,
             None => {

@@ -81,7 +81,10 @@ impl Compiler<'_> {
             Type::List(element) if names.len() == 1 => ((*element).clone(), Type::Dyn),
             Type::List(element) => (Type::Int, (*element).clone()),
             Type::Map(key, value) if kind != MacroKind::SortBy => ((*key).clone(), (*value).clone()),
-            Type::Object(_) if kind != MacroKind::SortBy => (Type::String, Type::Dyn),
+            Type::Object(object) if kind != MacroKind::SortBy => {
+                self.references.whole |= !object.name.is_empty();
+                (Type::String, Type::Dyn)
+            }
             Type::Dyn | Type::Null => (Type::Dyn, Type::Dyn),
             other => {
                 self.refuse(target.span, format!("`{name}` goes over lists and maps, not {other}"))?;

@@ -46,6 +46,10 @@ pub struct References {
     pub fields: BTreeSet<(u32, String)>,
     /// Members read from objects with a named type: `("aws.logs.metric_filter", "pattern")`.
     pub members: BTreeSet<(String, String)>,
+    /// Members read by name from values whose type is not known: such a value may be any object.
+    pub loose: BTreeSet<String>,
+    /// Whether an object may be read by names that are not written out.
+    pub whole: bool,
     /// Host functions called, with the literal text they were given: `(id, "all", Some("aws.ec2.flow_log"))`.
     pub calls: BTreeSet<(u16, String, Option<String>)>,
     /// Lookups by equality the host may index: function id, literal argument, member.

@@ -113,6 +113,15 @@ impl Type {
         Self::Object(Arc::new(ObjectType::new(name, members)))
     }
 
+    /// Whether values of the type are, or hold, objects of a named type.
+    pub(crate) fn holds_resources(&self) -> bool {
+        match self {
+            Self::Object(object) => !object.name.is_empty(),
+            Self::List(inner) | Self::Map(_, inner) | Self::Optional(inner) => inner.holds_resources(),
+            _ => false,
+        }
+    }
+
     pub(crate) fn is_numeric(&self) -> bool {
         matches!(self, Self::Int | Self::Uint | Self::Double)
     }

@@ -88,9 +88,49 @@ pub struct Needs {
     pub indexes: BTreeMap<KindId, BTreeSet<String>>,
     /// Fields of a kind that some selected rule reads.
     pub fields: BTreeMap<KindId, BTreeSet<String>>,
+    /// Fields of an asked kind that rules read of its resources while they judge others.
+    pub looked: BTreeMap<KindId, Looked>,
+}
+
+/// Which fields are read of a kind that is asked about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Looked {
+    /// These.
+    At(BTreeSet<String>),
+    /// Perhaps all: some rule reads by names that are not written out.
+    Whole,
+}
+
+impl Looked {
+    /// Whether a field is read.
+    pub fn holds(&self, field: &str) -> bool {
+        match self {
+            Self::At(fields) => fields.contains(field),
+            Self::Whole => true,
+        }
+    }
+
+    fn also<'a>(&mut self, whole: bool, more: impl Iterator<Item = &'a String>) {
+        match self {
+            Self::At(_) if whole => *self = Self::Whole,
+            Self::At(fields) => fields.extend(more.cloned()),
+            Self::Whole => {}
+        }
+    }
+}
+
+/// The field a path begins at.
+fn root(path: &str) -> &str {
+    path.split(['.', '[']).next().unwrap_or_default()
 }
 
 impl Needs {
+    /// Whether rules may read a field of a kind's resources while they judge others.
+    pub fn looks_at(&self, kind: &KindId, field: &str) -> bool {
+        self.looked.get(kind).is_some_and(|l| l.holds(field))
+            || self.indexes.get(kind).is_some_and(|paths| paths.iter().any(|path| root(path) == field))
+    }
+
     /// Adds what one rule needs; native functions look only into kinds that there are.
     fn add(&mut self, rule: &CompiledRule, natives: &[NativeFunction], kinds: &HashMap<KindId, Arc<Kind>>) {
         self.judged.insert(rule.kind.id.clone());
@@ -103,20 +143,21 @@ impl Needs {
                 None
             }
         };
-        for program in rule.when.iter().chain(parts).chain(pass) {
-            let references = program.references();
+        let mut asked: BTreeSet<KindId> = BTreeSet::new();
+        let programs: Vec<_> = rule.when.iter().chain(parts).chain(pass).map(|p| p.references()).collect();
+        for references in &programs {
             for (function, _, literal) in &references.calls {
                 let Some(literal) = literal else { continue };
                 match *function {
-                    host::ALL | host::ALL_REGIONAL => drop(self.asked.insert(literal.as_str().into())),
+                    host::ALL | host::ALL_REGIONAL => drop(asked.insert(literal.as_str().into())),
                     host::LINK => {
                         let Some(link) = rule.kind.links.get(literal) else { continue };
-                        self.asked.insert(link.kind.clone());
+                        asked.insert(link.kind.clone());
                         self.indexes
                             .entry(link.kind.clone())
                             .or_default()
                             .extend(link.to.iter().cloned().chain(["id".to_owned()]));
-                        let root = link.from.split('.').next().unwrap_or_default().to_owned();
+                        let root = root(&link.from).to_owned();
                         self.fields.entry(rule.kind.id.clone()).or_default().insert(root);
                     }
                     _ => {}
@@ -134,6 +175,14 @@ impl Needs {
                 self.fields.entry(kind.as_str().into()).or_default().insert(member.clone());
             }
         }
+        for kind in &asked {
+            let looked = self.looked.entry(kind.clone()).or_insert_with(|| Looked::At(BTreeSet::new()));
+            for references in &programs {
+                let members = references.members.iter().filter(|(of, _)| of == kind.as_str()).map(|(_, member)| member);
+                looked.also(references.whole, members.chain(&references.loose));
+            }
+        }
+        self.asked.extend(asked);
     }
 }
 

@@ -351,4 +351,5 @@ fn the_shared_organisation_agrees_with_what_was_planted() {
     println!("planted failures of kinds we read: {planted}, found: {found}");
     assert!(planted > 100, "only {planted} planted");
     assert!(found * 100 >= planted * 98, "missed:\n{}", missed.join("\n"));
+    crate::faults::the_shared_organisation_in_trouble(&emulator, db);
 }

@@ -253,6 +253,42 @@ fn trouble_makes_verdicts_unknown_and_nothing_else() {
     assert_eq!(findings(&emulator, db), open, "the findings did not come back");
 }
 
+/// The messy organisation that others planted, read once before this: first every seventh call is throttled, which heals and
+/// changes nothing; then reads of every class of trouble at once, each in a service of its own.
+pub fn the_shared_organisation_in_trouble(emulator: &Emulator, db: &str) {
+    let clean = Verdicts::of(emulator, db);
+    let open = findings(emulator, db);
+    let regions = ["--region", "us-east-1,eu-west-1"];
+    emulator.tell("/bench/fault", &json!({ "throttle_every": 7 }));
+    let (code, summary, said) = scan(emulator, db, &regions);
+    assert_eq!(code, 3, "{said}");
+    let verdicts = Verdicts::of(emulator, db);
+    sound_in_trouble("throttled now and then", &summary, &verdicts, &clean);
+    assert!(verdicts.outcomes() == clean.outcomes(), "throttling that healed changed verdicts");
+    emulator.tell("/bench/fault", &json!({ "throttle_every": 0 }));
+
+    let error = |service: &str, operation: &str, region: &str, code: &str, status: u16| json!({ "service": service, "operation": operation, "region": region, "error": { "code": code, "status": status } });
+    let rules = json!([
+        error("s3", "GetBucketPolicy", "*", "AccessDenied", 403),
+        error("iam", "GetAccountAuthorizationDetails", "*", "AccessDenied", 403),
+        error("kms", "DescribeKey", "us-east-1", "AccessDeniedException", 400),
+        error("ec2", "*", "eu-west-1", "AuthFailure", 401),
+        error("sqs", "GetQueueAttributes", "*", "ThrottlingException", 400),
+        error("lambda", "*", "eu-west-1", "ExpiredTokenException", 403),
+        error("rds", "DescribeDBInstances", "*", "InternalFailure", 500),
+        error("sns", "ListTopics", "us-east-1", "OptInRequired", 403),
+    ]);
+    emulator.tell("/bench/overlay", &json!({ "rules": rules }));
+    let (code, summary, said) = scan(emulator, db, &[&regions[..], &["--service-deadline", "20"]].concat());
+    assert_eq!(code, 3, "{said}");
+    let verdicts = Verdicts::of(emulator, db);
+    println!("the shared organisation in trouble: {} of {} unknown", verdicts.unknown(), verdicts.0.len());
+    sound_in_trouble("all kinds of trouble", &summary, &verdicts, &clean);
+    assert!(verdicts.unknown() > clean.unknown() + 100, "little became unknown: {}", verdicts.unknown());
+    let ids: BTreeSet<_> = findings(emulator, db).into_keys().collect();
+    assert_eq!(ids, open.into_keys().collect(), "findings have other ids");
+}
+
 #[test]
 fn a_scan_that_was_stopped_or_killed_is_taken_up_again() {
     let Some(emulator) = own() else { return };
