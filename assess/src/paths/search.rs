@@ -1,8 +1,8 @@
 //! The cheapest paths, their families and the edges worth cutting.
 
 use super::{
-    Cut, Edge, Facts, Family, Goal, MAX_CUTS, MAX_ENTRIES, MAX_LENGTH, Path, Report,
-    graph::{Graph, INTERNET, build, is_source},
+    Cut, DataClasses, Edge, Facts, Family, Goal, MAX_CUTS, MAX_ENTRIES, MAX_LENGTH, Path, Report,
+    graph::{ACCOUNT, Graph, INTERNET, build, is_source},
 };
 use std::{
     cmp::Reverse,
@@ -11,7 +11,11 @@ use std::{
 
 /// Finds the attack paths of an account; see the module's description for what counts and where it stops.
 pub fn paths(facts: &Facts<'_>) -> Report {
-    let graph = build(facts);
+    report(facts, &build(facts))
+}
+
+/// The paths in an account's graph.
+pub(crate) fn report(facts: &Facts<'_>, graph: &Graph) -> Report {
     let mut report = Report { limits: graph.limits.clone(), ..Report::default() };
     let entries: Vec<&Edge> = graph
         .edges
@@ -25,18 +29,20 @@ pub fn paths(facts: &Facts<'_>) -> Report {
     }
     let mut found: Vec<(Vec<&Edge>, &Goal)> = Vec::new();
     for entry in entries.iter().take(MAX_ENTRIES) {
-        found.extend(from_entry(&graph, entry, None).into_iter().filter_map(|way| {
+        found.extend(from_entry(graph, entry, None).into_iter().filter_map(|way| {
             let goal = graph.goals.get(&way.last()?.to)?;
             Some((way, goal))
         }));
     }
-    report.cuts = cuts(&graph, &found, &mut report.limits);
-    report.families = families(facts, found);
+    report.cuts = cuts(graph, &found, &mut report.limits);
+    let kinds: BTreeMap<&str, &str> = facts.exposures.iter().map(|e| (e.resource.as_str(), e.kind.as_str())).collect();
+    let (kinds, account) = (|node: &str| kinds.get(node).copied(), Some(facts.estate.account.as_str()));
+    report.families = families(&Naming { kinds: &kinds, data: facts.data, account }, found);
     report
 }
 
 /// The cheapest way from an entry's end to every goal, the entry included; without the edge `cut`.
-fn from_entry<'g>(graph: &'g Graph, entry: &'g Edge, cut: Option<&Edge>) -> Vec<Vec<&'g Edge>> {
+pub(crate) fn from_entry<'g>(graph: &'g Graph, entry: &'g Edge, cut: Option<&Edge>) -> Vec<Vec<&'g Edge>> {
     let mut best: BTreeMap<&str, (u32, usize, Option<&'g Edge>)> = BTreeMap::new();
     let mut heap = BinaryHeap::new();
     best.insert(&entry.to, (0, 1, None));
@@ -46,7 +52,7 @@ fn from_entry<'g>(graph: &'g Graph, entry: &'g Edge, cut: Option<&Edge>) -> Vec<
             continue;
         }
         for edge in graph.edges.get(node).into_iter().flatten() {
-            if cut.is_some_and(|c| same(c, edge)) {
+            if cut.is_some_and(|c| c.same(edge)) {
                 continue;
             }
             let next = (cost + edge.cost, length + 1);
@@ -71,12 +77,8 @@ fn from_entry<'g>(graph: &'g Graph, entry: &'g Edge, cut: Option<&Edge>) -> Vec<
     out
 }
 
-fn same(a: &Edge, b: &Edge) -> bool {
-    a.from == b.from && a.to == b.to && a.kind == b.kind
-}
-
 /// How many paths have no way left without each edge that some path takes.
-fn cuts(graph: &Graph, found: &[(Vec<&Edge>, &Goal)], limits: &mut Vec<String>) -> Vec<Cut> {
+pub(crate) fn cuts(graph: &Graph, found: &[(Vec<&Edge>, &Goal)], limits: &mut Vec<String>) -> Vec<Cut> {
     let mut candidates: BTreeMap<(&str, &str, &str), &Edge> = BTreeMap::new();
     for edge in found.iter().flat_map(|(way, _)| way) {
         candidates.insert((&edge.from, &edge.to, edge.kind), edge);
@@ -87,20 +89,21 @@ fn cuts(graph: &Graph, found: &[(Vec<&Edge>, &Goal)], limits: &mut Vec<String>) 
     let mut out = Vec::new();
     for edge in candidates.into_values().take(MAX_CUTS) {
         let mut kills = 0;
-        // Paths by their way in: those that do not use the edge live on.
-        let mut entries: BTreeMap<(&str, &str, &str), (&Edge, usize)> = BTreeMap::new();
-        for (way, _) in found.iter().filter(|(way, _)| way.iter().any(|e| same(e, edge))) {
+        // Goals of paths by their way in: those that do not use the edge live on.
+        let mut entries: BTreeMap<(&str, &str, &str), (&Edge, Vec<&str>)> = BTreeMap::new();
+        for (way, goal) in found.iter().filter(|(way, _)| way.iter().any(|e| e.same(edge))) {
             if let Some(first) = way.first() {
-                entries.entry((&first.from, &first.to, first.kind)).or_insert((first, 0)).1 += 1;
+                entries.entry((&first.from, &first.to, first.kind)).or_insert((first, Vec::new())).1.push(&goal.node);
             }
         }
-        for (entry, users) in entries.into_values() {
-            if same(entry, edge) {
-                kills += users;
+        for (entry, goals) in entries.into_values() {
+            if entry.same(edge) {
+                kills += goals.len();
                 continue;
             }
-            let before = found.iter().filter(|(way, _)| way.first().is_some_and(|f| same(f, entry))).count();
-            kills += before - from_entry(graph, entry, Some(edge)).len().min(before);
+            let left = from_entry(graph, entry, Some(edge));
+            let left: BTreeSet<&str> = left.iter().filter_map(|way| way.last()).map(|e| e.to.as_str()).collect();
+            kills += goals.iter().filter(|g| !left.contains(*g)).count();
         }
         if kills > 0 {
             out.push(Cut {
@@ -117,25 +120,49 @@ fn cuts(graph: &Graph, found: &[(Vec<&Edge>, &Goal)], limits: &mut Vec<String>) 
     out
 }
 
-fn families(facts: &Facts<'_>, found: Vec<(Vec<&Edge>, &Goal)>) -> Vec<Family> {
-    let kinds: BTreeMap<&str, &str> = facts.exposures.iter().map(|e| (e.resource.as_str(), e.kind.as_str())).collect();
-    let mut groups: BTreeMap<[String; 4], Vec<(Vec<&Edge>, &Goal)>> = BTreeMap::new();
+/// What families are named by.
+pub(crate) struct Naming<'a> {
+    /// The kind of a way in.
+    pub kinds: &'a dyn Fn(&str) -> Option<&'a str>,
+    /// Which data matters.
+    pub data: &'a DataClasses,
+    /// The account all ways are in; none for ways over accounts.
+    pub account: Option<&'a str>,
+}
+
+impl Naming<'_> {
+    /// The account a way is told in: where it ends, or the last that was read before an unread one.
+    fn told_in(&self, last: &Edge) -> String {
+        let unread = last.to.starts_with("admin:") && last.kind == "CAN_BECOME" && last.crosses();
+        let end = if unread { &last.from_account } else { &last.to_account };
+        self.account.unwrap_or(end).to_owned()
+    }
+}
+
+pub(crate) fn families(naming: &Naming<'_>, found: Vec<(Vec<&Edge>, &Goal)>) -> Vec<Family> {
+    let mut groups: BTreeMap<[String; 5], Vec<(Vec<&Edge>, &Goal)>> = BTreeMap::new();
     for (way, goal) in found {
         let (Some(first), Some(last)) = (way.first(), way.last()) else { continue };
-        let entry = kinds.get(first.to.as_str()).copied().unwrap_or("principal");
+        let entry = (naming.kinds)(&first.to).unwrap_or("principal");
         let holder = if way.len() == 1 { String::new() } else { last.from.clone() };
-        let key = [first.from.clone(), entry.to_owned(), holder, goal.kind.clone()];
+        let account = naming.told_in(last);
+        let what = match goal.node.strip_prefix("admin:") {
+            // An account that could not be read is not the one the finding is about.
+            Some(other) if other != account => format!("administration of account {other}"),
+            _ => goal.kind.clone(),
+        };
+        let key = [first.from.clone(), entry.to_owned(), holder, what, account];
         groups.entry(key).or_default().push((way, goal));
     }
     let cost = |way: &[&Edge]| way.iter().map(|e| e.cost).sum::<u32>();
     let mut out: Vec<Family> = groups
         .into_iter()
-        .filter_map(|([source, entry, holder, goal], mut ways)| {
+        .filter_map(|([source, entry, holder, goal, account], mut ways)| {
             let nodes = |way: &[&Edge]| -> Vec<String> {
                 way.first().map(|e| e.from.clone()).into_iter().chain(way.iter().map(|e| e.to.clone())).collect()
             };
             // The way to what matters most stands for the family, certain ways first, then the cheapest.
-            let plain = |goal: &Goal| !(goal.kind == "administration" || facts.data.is_crown(&goal.data_class));
+            let plain = |goal: &Goal| !(goal.kind == "administration" || naming.data.is_crown(&goal.data_class));
             let open = |way: &[&Edge]| way.iter().any(|e| !e.depends_on.is_empty());
             ways.sort_by_key(|(way, goal)| (plain(goal), open(way), cost(way), way.len(), nodes(way)));
             let (best, jewel) = ways.first()?;
@@ -146,16 +173,32 @@ fn families(facts: &Facts<'_>, found: Vec<(Vec<&Edge>, &Goal)>) -> Vec<Family> {
                 (true, false) | (false, true) => "high",
                 (false, false) => "medium",
             };
-            let id = [source.as_str(), &entry, &holder, &goal]
+            let over = if naming.account.is_none() { "over accounts" } else { "" };
+            let id = [source.as_str(), &entry, over, &holder, &goal]
                 .iter()
                 .filter(|p| !p.is_empty())
                 .copied()
                 .collect::<Vec<_>>()
                 .join(" > ");
+            let mut title = title(&source, &entry, &holder, jewel, goals.len());
+            let mut accounts = BTreeSet::new();
+            if naming.account.is_none() {
+                let steps = ways.iter().flat_map(|(way, _)| way.iter());
+                accounts.extend(steps.flat_map(|e| [e.from_account.clone(), e.to_account.clone()]));
+                accounts.remove("");
+                let first: BTreeSet<&str> =
+                    ways.iter().filter_map(|(w, _)| Some(w.first()?.to_account.as_str())).collect();
+                title.push_str(&match first.iter().collect::<Vec<_>>().as_slice() {
+                    [one] if **one != account => format!(", beginning in account {one}"),
+                    [_] => ", over another account".to_owned(),
+                    many => format!(", beginning in {} accounts", many.len()),
+                });
+            }
             Some(Family {
                 id,
-                account: facts.estate.account.clone(),
-                title: title(&source, &entry, &holder, jewel, goals.len()),
+                account,
+                accounts: accounts.into_iter().collect(),
+                title,
                 severity,
                 certain,
                 path: nodes(best),
@@ -173,13 +216,17 @@ fn families(facts: &Facts<'_>, found: Vec<(Vec<&Edge>, &Goal)>) -> Vec<Family> {
 }
 
 fn title(source: &str, entry: &str, holder: &str, jewel: &Goal, goals: usize) -> String {
-    let who = match source.strip_prefix("account:") {
+    let who = match source.strip_prefix(ACCOUNT) {
+        Some("unread") => "An account that could not be read".to_owned(),
         Some(account) => format!("Account {account}"),
         None if source == INTERNET => "The internet".into(),
         None => source.to_owned(),
     };
     let what = if jewel.kind == "administration" {
-        "administration of the account".to_owned()
+        match jewel.node.strip_prefix("admin:") {
+            Some("unread") => "administration of an account that could not be read".to_owned(),
+            _ => "administration of the account".to_owned(),
+        }
     } else {
         let class = if jewel.data_class.is_empty() { String::new() } else { format!(" ({})", jewel.data_class) };
         let name = jewel.node.rsplit(':').next().unwrap_or(&jewel.node);
