@@ -103,7 +103,7 @@ pub fn judge_account<E: From<JudgeError> + From<RecordError>>(
     let found = match read && rules.iter().any(|r| r.native().is_some()) {
         true => {
             let found = assess(record, rules, scan, facts, now, as_of, None).map_err(E::from)?;
-            let ways = Ways::joined(record, &found).map_err(E::from)?;
+            let ways = Ways::joined(record, rules, &found).map_err(E::from)?;
             Some((found, ways))
         }
         false => None,

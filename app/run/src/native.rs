@@ -84,10 +84,11 @@ const RESOURCES: &[&str] = &[
     "aws.sns.topic",
     "aws.sqs.queue",
     "aws.vpc.endpoint-service",
+    "aws.wafv2.web-acl",
 ];
 
-/// Of these, the ones no attack path leads over: what they share goes out, nobody comes in.
-const ASIDE: &[&str] = &["aws.ecr-public.repository", "aws.ram.resource-share"];
+/// Of these, the ones no attack path leads over: what they share goes out, nobody comes in; or they only stand before.
+const ASIDE: &[&str] = &["aws.ecr-public.repository", "aws.ram.resource-share", "aws.wafv2.web-acl"];
 
 const fn function(name: &'static str, reads: &'static [&'static str]) -> NativeFunction {
     NativeFunction { name, reads }

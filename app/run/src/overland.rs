@@ -187,6 +187,14 @@ pub(crate) fn beyond(record: &Record, account: &str) -> Result<Beyond, JudgeErro
     }
 }
 
+/// Kinds by resource, from their names.
+fn known(kinds: &dyn Kinds, names: BTreeMap<String, String>) -> HashMap<String, Arc<Kind>> {
+    let mut seen: HashMap<String, Option<Arc<Kind>>> = HashMap::new();
+    let mut kind =
+        |name: String| seen.entry(name.clone()).or_insert_with(|| kinds.kind_of(&KindId::from(name))).clone();
+    names.into_iter().filter_map(|(resource, name)| Some((resource, kind(name)?))).collect()
+}
+
 /// An account's attack paths as they are judged.
 #[derive(Default)]
 pub(crate) struct Ways {
@@ -211,9 +219,11 @@ impl Ways {
     ///
     /// # Errors
     /// When the record fails or holds damaged documents.
-    pub(crate) fn joined(record: &Record, found: &Assessment) -> Result<Self, JudgeError> {
+    pub(crate) fn joined(record: &Record, kinds: &dyn Kinds, found: &Assessment) -> Result<Self, JudgeError> {
         let account = found.estate.account.as_str();
-        Ok(Self { beyond: beyond(record, account)?, ..Self::of(found) }.bounded())
+        let mut ways = Self { beyond: beyond(record, account)?, ..Self::of(found) };
+        ways.cite(record, kinds, account)?;
+        Ok(ways.bounded())
     }
 
     /// Of an account whose border is on the record.
@@ -222,21 +232,21 @@ impl Ways {
     /// When the record fails or holds damaged documents.
     pub(crate) fn kept(record: &Record, kinds: &dyn Kinds, account: &str) -> Result<Self, JudgeError> {
         let Some(kept) = kept(record, account)? else { return Ok(Self::default()) };
-        let beyond = beyond(record, account)?;
-        let mut cited = kept.kinds;
-        for other in beyond.needs() {
-            if other != account
-                && let Some(other) = self::kept(record, &other)?
-            {
-                cited.extend(other.kinds);
+        let needs = kept.needs.into_iter().map(Arc::new).collect();
+        let (report, beyond) = (kept.report, beyond(record, account)?);
+        let mut ways = Self { report, beyond, needs, kinds: known(kinds, kept.kinds) };
+        ways.cite(record, kinds, account)?;
+        Ok(ways.bounded())
+    }
+
+    /// Adds the kinds of what steps in other accounts cite.
+    fn cite(&mut self, record: &Record, kinds: &dyn Kinds, account: &str) -> Result<(), JudgeError> {
+        for other in self.beyond.needs().iter().filter(|other| *other != account) {
+            if let Some(kept) = kept(record, other)? {
+                self.kinds.extend(known(kinds, kept.kinds));
             }
         }
-        let mut known: HashMap<String, Option<Arc<Kind>>> = HashMap::new();
-        let mut kind =
-            |name: String| known.entry(name.clone()).or_insert_with(|| kinds.kind_of(&KindId::from(name))).clone();
-        let kinds = cited.into_iter().filter_map(|(resource, name)| Some((resource, kind(name)?))).collect();
-        let needs = kept.needs.into_iter().map(Arc::new).collect();
-        Ok(Self { report: kept.report, beyond, needs, kinds }.bounded())
+        Ok(())
     }
 
     /// What lies beyond a bound keeps the answer open.

@@ -366,6 +366,31 @@ fn an_account_that_could_not_be_read_leaves_steps_open() {
     assert!(look(&o, &[]).beyond.is_empty());
 }
 
+#[test]
+fn who_becomes_an_administrator_may_do_so_in_another_account() {
+    let ways = |accounts: &[Account]| -> Vec<(String, Vec<(String, String)>)> {
+        let roles: Vec<Json> = accounts.iter().flat_map(|a| a.roles.clone()).collect();
+        let details = Details::from_json(&json!({"RoleDetailList": roles})).expect("details");
+        let found = escalations(&details, &organization(accounts, &[]), None);
+        let told = details.principals.iter().zip(found.standings).filter(|(_, s)| !s.steps.is_empty());
+        let steps = |s: &[plumb_assess::identity::aws::escalate::Step]| {
+            s.iter().map(|s| (s.method.to_owned(), s.target.clone())).collect()
+        };
+        told.map(|(p, s)| (p.arn.clone(), steps(&s.steps))).collect()
+    };
+    let become_it = |account: &str, name: &str| ("aws.sts.assume-role".to_owned(), arn(account, name));
+    let mut o = planted();
+    assert_eq!(
+        ways(&o),
+        [
+            (arn(WEB, "app"), vec![become_it(BUILD, "deploy"), become_it(DATA, "owner")]),
+            (arn(BUILD, "deploy"), vec![become_it(DATA, "owner")]),
+        ]
+    );
+    o[1].scps = vec![policy(json!([{"Effect": "Deny", "Action": "sts:AssumeRole", "Resource": "*"}]))];
+    assert!(ways(&o).is_empty(), "a guardrail over the account in between");
+}
+
 const GRANTS: [(&str, &str); 6] = [
     ("sts:AssumeRole", "*"),
     ("*", "*"),
