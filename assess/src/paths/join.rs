@@ -89,7 +89,7 @@ impl Join {
         }
         let mut found: Vec<(Vec<&Edge>, &Goal)> = Vec::new();
         'entries: for entry in entries {
-            for way in from_entry(&graph, entry, None) {
+            for way in from_entry(&graph, entry) {
                 let goal = way.last().and_then(|e| graph.goals.get(&e.to));
                 if let Some(goal) = goal.filter(|_| way.iter().any(|e| crosses(e))) {
                     if found.len() >= MAX_WAYS {
@@ -100,7 +100,7 @@ impl Join {
                 }
             }
         }
-        let cuts = cuts(&graph, &found, &mut limits);
+        let cuts = cuts(&graph, &found);
         let mut out: BTreeMap<String, Beyond> = BTreeMap::new();
         for family in families(&Naming { kinds: &|n| kinds.get(n).map(String::as_str), data, account: None }, found) {
             out.entry(family.account.clone()).or_default().families.push(family);

@@ -8,7 +8,7 @@
 //!
 //! For every way in and every goal the cheapest path counts, equal costs by the names of the nodes, so that the same
 //! facts give the same paths. Paths that share source, kind of way in, last principal and kind of goal are one [`Family`]. Bounds: [`MAX_ENTRIES`] ways in, [`MAX_GOALS`] data resources, [`MAX_LENGTH`] edges a path,
-//! [`MAX_CUTS`] edges tried for cutting; reaching one is said in [`Report::limits`].
+//! reaching one is said in [`Report::limits`]. Of the edges worth cutting the best [`MAX_CUTS`] are told.
 //!
 //! Ways over several accounts are found without holding more than one account at a time. First each account gives its
 //! [`Door`]s: roles and data whose policies name other accounts. With them [`survey`] looks at one account again and
@@ -40,7 +40,7 @@ pub const MAX_ENTRIES: usize = 2_000;
 pub const MAX_GOALS: usize = 2_000;
 /// Edges of one path.
 pub const MAX_LENGTH: usize = 12;
-/// Edges tried for cutting.
+/// Edges worth cutting that are told.
 pub const MAX_CUTS: usize = 500;
 /// Doors of other accounts an account's principals are tried on.
 pub const MAX_DOORS: usize = 5_000;
