@@ -272,8 +272,8 @@ fn border(facts: &Facts<'_>, graph: &mut Graph, outside: &Outside) -> Border {
     let mut out = Border { account: facts.estate.account.clone(), ..Border::default() };
     let crossing = Crossing { facts, outside, reach: reachable(facts, graph) };
     crossing.out(&mut out);
-    crossing.into_unread(&mut out);
-    crossing.from_unread(&mut out);
+    crossing.unread_ahead(&mut out);
+    crossing.unread_behind(&mut out);
     out.steps.sort_by(|a, b| (&a.from, &a.to, a.cost, a.kind).cmp(&(&b.from, &b.to, b.cost, b.kind)));
     out.steps.dedup_by(|a, b| a.same(b));
     prune(graph, &outside.own_doors(&out.account), &mut out);
@@ -479,7 +479,7 @@ impl<'a> Crossing<'a> {
     }
 
     /// Steps into members that could not be read, which the policies on this side name.
-    fn into_unread(&self, out: &mut Border) {
+    fn unread_ahead(&self, out: &mut Border) {
         let action = "sts:assumerole";
         let closed: BTreeMap<&String, &String> = self.outside.unread.iter().chain(&self.outside.partly).collect();
         if closed.is_empty() {
@@ -497,7 +497,7 @@ impl<'a> Crossing<'a> {
                         None if named.contains('*') => (UNREAD, closed.keys().copied().collect()),
                         None => continue,
                     };
-                    let open = accounts.into_iter().filter_map(|account| {
+                    let open = accounts.into_iter().filter(|account| {
                         let arn = match Arn::parse(text) {
                             Some(arn) => format!("arn:{}:iam::{account}:{}", arn.partition(), arn.resource()),
                             None => format!("arn:{}:iam::{account}:role/any", self.partition()),
@@ -507,9 +507,8 @@ impl<'a> Crossing<'a> {
                         let resource = Abroad { arn: &arn, account, policy: &trust, rcps };
                         let context = self.outside.context(self.account(), account, &BTreeMap::new());
                         let own = &self.facts.world.organization;
-                        let other = account != self.account();
-                        let may = other && may_abroad(principal, own, action, &resource, &context).allowed != Tri::No;
-                        may.then_some(account)
+                        let other = *account != self.account();
+                        other && may_abroad(principal, own, action, &resource, &context).allowed != Tri::No
                     });
                     let Some(first) = open.min() else { continue };
                     let why = closed.get(first).map_or("", |why| why.as_str());
@@ -535,7 +534,7 @@ impl<'a> Crossing<'a> {
 
     /// Steps through the account's own doors from members that could not be read: whether somebody outside reaches
     /// their principals is not known.
-    fn from_unread(&self, out: &mut Border) {
+    fn unread_behind(&self, out: &mut Border) {
         let partition = self.partition();
         for door in self.outside.of(self.account()) {
             let Some(action) = door.action() else { continue };
