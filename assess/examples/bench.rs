@@ -2,7 +2,8 @@
 //!
 //! `cargo run --release -p plumb-assess --example bench -- [principals] [resources]`; `account N FILE` writes the
 //! authorization details of an account with N principals, `assess FILE` assesses such a file, `lint FOLDER` lints the
-//! policy documents of a folder, `corpus FOLDER` writes the managed policies there.
+//! policy documents of a folder, `corpus FOLDER` writes the managed policies there, `overland N M` finds the attack paths
+//! over N accounts of M principals each.
 
 use plumb_assess::identity::aws::{
     Admin, Assessed, Caller, Details, Document, Organization, Policies, Policy, Request, World,
@@ -50,6 +51,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ["assess", file] => return assess_file(file),
         ["corpus", folder] => return write_corpus(folder),
         ["lint", folder] => return lint_folder(folder),
+        ["overland", accounts, principals] => return overland(accounts.parse()?, principals.parse()?),
         _ => {}
     }
     let mut args = std::env::args().skip(1).map(|a| a.parse::<usize>());
@@ -279,5 +281,152 @@ fn reach(principals: usize, resources: usize) -> Result<(), Box<dyn std::error::
         evaluator.refresh(&changed);
         evaluator.reach()
     });
+    Ok(())
+}
+
+/// Attack paths over an organization: each account trusts the one before and one that serves all, lets a partner in,
+/// and holds data that the serving account reads.
+fn overland(accounts: usize, principals: usize) -> Result<(), Box<dyn std::error::Error>> {
+    use plumb_assess::{
+        exposure::{Estate, Table, exposures},
+        identity::aws::{Chain, escalations},
+        paths::{self, DataClasses, Facts, Join, Outside},
+    };
+    use plumb_catalog::Catalog;
+    use plumb_model::{Resource, Value as Field};
+    use std::collections::BTreeMap;
+
+    let (catalog, _) = Catalog::load([]);
+    let id = |n: usize| format!("{:012}", 100_000_000_000 + n as u64);
+    let arn = |n: usize, name: &str| format!("arn:aws:iam::{}:role/{name}", id(n));
+    let allow = |action: &str, resource: String| json!({"Effect": "Allow", "Action": action, "Resource": resource});
+    let policy = |statements: Value| json!({"Version": "2012-10-17", "Statement": statements});
+    let trust =
+        |who: Vec<String>| policy(json!([{"Effect": "Allow", "Principal": {"AWS": who}, "Action": "sts:AssumeRole"}]));
+    let roles = |n: usize| -> Vec<Value> {
+        let before = arn((n + accounts - 1) % accounts, "step");
+        let mut out: Vec<(String, Value, Value)> = vec![
+            ("partner".into(), trust(vec!["999999999999".into()]), json!([allow("sts:AssumeRole", arn(n, "step"))])),
+            ("step".into(), trust(vec![arn(n, "partner"), before]), json!([allow("sts:AssumeRole", "*".into())])),
+            (
+                "audit".into(),
+                trust(vec![arn(0, "audit")]),
+                json!([allow("s3:GetObject", "arn:aws:s3:::data-*".into()), allow("sts:AssumeRole", "*".into())]),
+            ),
+            ("owner".into(), trust(vec![arn(0, "step")]), json!([allow("*", "*".into())])),
+        ];
+        out.extend((4..principals).map(|p| {
+            let doing =
+                json!([allow("s3:GetObject", format!("arn:aws:s3:::other-{p}/*")), allow("dynamodb:*", "*".into())]);
+            (format!("work-{p}"), trust(vec![arn(n, "partner")]), doing)
+        }));
+        let role = |(name, trust, statements): (String, Value, Value)| {
+            json!({"Arn": arn(n, &name), "RoleName": name, "AssumeRolePolicyDocument": trust,
+                "RolePolicyList": [{"PolicyName": "own", "PolicyDocument": policy(statements)}]})
+        };
+        out.into_iter().map(role).collect()
+    };
+    let estate = |n: usize| -> Estate {
+        let mut estate = Estate { account: id(n), ..Estate::default() };
+        estate.organization = (0..accounts).filter(|other| *other != n).map(id).collect();
+        let bucket = format!("arn:aws:s3:::data-{n}");
+        let readers = policy(
+            json!([{"Effect": "Allow", "Principal": {"AWS": arn(0, "audit")}, "Action": "s3:GetObject", "Resource": format!("{bucket}/*")}]),
+        );
+        let mut given = vec![(
+            "aws.s3.bucket",
+            bucket,
+            json!({"object_ownership": "BucketOwnerEnforced", "policy": readers, "tags": {"data-class": "customer-pii"}}),
+        )];
+        given.push(("aws.s3.account", id(n), json!({})));
+        for role in roles(n) {
+            let arn = role["Arn"].as_str().unwrap_or_default().to_owned();
+            given.push(("aws.iam.role", arn, json!({"trust": role["AssumeRolePolicyDocument"]})));
+        }
+        for (kind, name, fields) in given {
+            let Some(kind) = catalog.kinds.get(kind) else { continue };
+            let fields = kind
+                .fields
+                .iter()
+                .map(|f| fields.get(&f.name).map_or_else(|| f.default.clone(), Field::from_json))
+                .collect();
+            let (account, region) = (id(n).as_str().into(), "us-east-1".into());
+            let resource = Resource {
+                kind: kind.id.clone(),
+                account,
+                region,
+                id: name.as_str().into(),
+                name: name.into(),
+                fields,
+                sources: Vec::new(),
+            };
+            let table = estate.tables.entry(kind.id.to_string());
+            table
+                .or_insert_with(|| Table { kind: Arc::new(kind.clone()), resources: Vec::new(), gap: None })
+                .resources
+                .push(resource);
+        }
+        estate
+    };
+    let data = DataClasses::default();
+    let chain = || Chain { path: Some("o-1/r-1/".into()), ..Chain::default() };
+    let organization = Organization {
+        id: Some("o-1".into()),
+        accounts: (0..accounts).map(|n| (id(n), chain())).collect(),
+        ..Organization::default()
+    };
+    let label = |what: &str| format!("{what}, {accounts} accounts x {principals} principals");
+    let doors =
+        timed(&label("doors"), || (0..accounts).flat_map(|n| paths::doors(&estate(n), &data)).collect::<Vec<_>>());
+    println!("{} doors", doors.len());
+    let outside = Outside::new(doors, organization, BTreeMap::new(), BTreeMap::new());
+    let mut alone = std::time::Duration::ZERO;
+    let borders: Vec<String> = timed(&label("assess each, with its border"), || {
+        (0..accounts)
+            .map(|n| {
+                let estate = estate(n);
+                let details = Details::from_json(&json!({"RoleDetailList": roles(n)}))?;
+                let escalations = escalations(&details, &Organization::default(), None);
+                let exposures = exposures(&estate);
+                let world = paths::world(&estate, details, Organization::default());
+                let mut facts = Facts {
+                    estate: &estate,
+                    exposures: &exposures,
+                    world: &world,
+                    escalations: &escalations,
+                    data: &data,
+                    guardrails: &[],
+                    outside: None,
+                };
+                let begun = Instant::now();
+                let report = paths::paths(&facts);
+                alone += begun.elapsed();
+                facts.outside = Some(&outside);
+                let (again, border) = paths::survey(&facts);
+                assert_eq!(report, again, "the others change nothing within an account");
+                Ok(serde_json::to_string(&border)?)
+            })
+            .collect::<Result<_, Box<dyn std::error::Error>>>()
+    })?;
+    println!(
+        "of it paths within accounts {:.3} s wall; borders {} KB",
+        alone.as_secs_f64(),
+        borders.iter().map(String::len).sum::<usize>() / 1024
+    );
+    let found = timed(&label("put borders together"), || -> Result<_, serde_json::Error> {
+        let mut join = Join::default();
+        for border in &borders {
+            join.add(serde_json::from_str(border)?);
+        }
+        Ok(join.find(&data))
+    })?;
+    let families: Vec<_> = found.values().flat_map(|b| &b.families).collect();
+    let limits: std::collections::BTreeSet<&String> = found.values().flat_map(|b| &b.limits).collect();
+    println!(
+        "{} families of {} paths end in {} accounts; {limits:?}",
+        families.len(),
+        families.iter().map(|f| f.paths.len()).sum::<usize>(),
+        found.len()
+    );
     Ok(())
 }

@@ -1,6 +1,10 @@
 //! Exposure and attack paths as the last scans found them, with when they came, changed and went.
 
-use crate::{Record, RecordError, ScanId, open::Doing};
+use crate::{
+    Record, RecordError, ScanId,
+    open::Doing,
+    resources::{compress, expand},
+};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -87,6 +91,9 @@ pub struct PathRow {
     pub severity: String,
     /// Whether every step is certain.
     pub certain: bool,
+    /// The accounts its paths lead through; empty when they stay in one.
+    #[serde(default)]
+    pub accounts: Vec<String>,
     /// The nodes of the path that stands for the family.
     pub path: Vec<String>,
     /// Its steps: `{from, to, kind, cost, because, depends_on}`.
@@ -118,7 +125,7 @@ pub struct CutRow {
 /// Makes what a record of an earlier build lacks.
 pub(crate) fn prepare(db: &Connection) -> Result<(), RecordError> {
     let there: bool = db
-        .query_row("SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'path_cuts')", [], |r| r.get(0))
+        .query_row("SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'border')", [], |r| r.get(0))
         .doing("looking for its tables")?;
     if there {
         return Ok(());
@@ -248,7 +255,11 @@ impl Record {
                 )
                 .doing("writing paths")?;
             for f in families {
-                let doc = json!({ "path": f.path, "steps": f.steps, "goals": f.goals, "paths": f.paths }).to_string();
+                let mut doc = json!({ "path": f.path, "steps": f.steps, "goals": f.goals, "paths": f.paths });
+                if !f.accounts.is_empty() {
+                    doc["accounts"] = json!(f.accounts);
+                }
+                let doc = doc.to_string();
                 statement
                     .execute(params![account, f.family, f.title, f.severity, f.certain, doc, scan.0])
                     .doing("writing paths")?;
@@ -277,6 +288,69 @@ impl Record {
             .doing("writing the assessment")?;
             Ok(())
         })
+    }
+
+    /// Keeps what of an account's graph matters to others: JSON text.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn put_border(&mut self, scan: ScanId, account: &str, doc: &str) -> Result<(), RecordError> {
+        self.db
+            .prepare_cached(
+                "INSERT INTO border VALUES (?1, ?2, ?3, NULL) ON CONFLICT DO UPDATE SET scan = ?2, doc = ?3, joined = NULL",
+            )
+            .doing("writing a border")?
+            .execute(params![account, scan.0, compress(doc)?])
+            .doing("writing a border")?;
+        Ok(())
+    }
+
+    /// The accounts whose borders are kept, with the scans they are of.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn borders(&self) -> Result<BTreeMap<String, ScanId>, RecordError> {
+        let mut statement = self.db.prepare_cached("SELECT account, scan FROM border").doing("reading borders")?;
+        let rows = statement.query_map([], |r| Ok((r.get(0)?, ScanId(r.get(1)?)))).doing("reading borders")?;
+        rows.collect::<Result<_, _>>().doing("reading borders")
+    }
+
+    /// An account's border.
+    ///
+    /// # Errors
+    /// When SQLite fails or it is damaged.
+    pub fn border(&self, account: &str) -> Result<Option<String>, RecordError> {
+        self.packed("SELECT doc FROM border WHERE account = ?1", account)
+    }
+
+    /// Keeps the paths over accounts that end in an account: JSON text.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn put_joined(&mut self, account: &str, doc: Option<&str>) -> Result<(), RecordError> {
+        let doc = doc.map(compress).transpose()?;
+        self.db
+            .prepare_cached("UPDATE border SET joined = ?2 WHERE account = ?1")
+            .and_then(|mut s| s.execute(params![account, doc]))
+            .doing("writing paths over accounts")?;
+        Ok(())
+    }
+
+    /// The paths over accounts that end in an account; none when there are none.
+    ///
+    /// # Errors
+    /// When SQLite fails or they are damaged.
+    pub fn joined(&self, account: &str) -> Result<Option<String>, RecordError> {
+        self.packed("SELECT joined FROM border WHERE account = ?1", account)
+    }
+
+    fn packed(&self, sql: &str, account: &str) -> Result<Option<String>, RecordError> {
+        let bytes: Option<Option<Vec<u8>>> = self
+            .db
+            .prepare_cached(sql)
+            .and_then(|mut s| s.query_row([account], |r| r.get(0)).optional())
+            .doing("reading a border")?;
+        bytes.flatten().map(|b| expand(&b)).transpose()
     }
 
     /// Exposures on the record, of one account or all, those that are internal or gone again included.
@@ -458,6 +532,7 @@ mod tests {
             title: "t".into(),
             severity: "critical".into(),
             certain: true,
+            accounts: Vec::new(),
             path: vec!["internet".into(), "data".into()],
             steps: vec![json!({"from": "internet", "to": "data", "kind": "DATA", "cost": 0, "because": []})],
             goals: vec![],

@@ -40,6 +40,12 @@ CREATE TABLE IF NOT EXISTS path_cut (
   PRIMARY KEY (account, rank)
 ) WITHOUT ROWID;
 
+-- What of an account's graph matters to others, with its own paths; zstd of JSON. `joined` are the paths over accounts that end
+-- in it, as the last scan put the borders together.
+CREATE TABLE IF NOT EXISTS border (
+  account TEXT PRIMARY KEY, scan INTEGER NOT NULL, doc BLOB NOT NULL, joined BLOB
+) WITHOUT ROWID;
+
 -- When an account was last assessed.
 CREATE TABLE IF NOT EXISTS assessed (account TEXT PRIMARY KEY, scan INTEGER NOT NULL, limits TEXT NOT NULL) WITHOUT ROWID;
 
@@ -56,17 +62,21 @@ CREATE VIEW IF NOT EXISTS exposure_changes AS
 SELECT s.judged_at AS at, c.account, c.kind, c.resource, c.from_class, c.to_class, c.scan
 FROM exposure_change c LEFT JOIN scan s ON s.id = c.scan;
 
-CREATE VIEW IF NOT EXISTS paths AS
+DROP VIEW IF EXISTS paths;
+CREATE VIEW paths AS
 SELECT p.account, p.family, p.title, p.severity, p.certain,
        (SELECT judged_at FROM scan WHERE id = p.first_scan) AS first_seen,
        (SELECT judged_at FROM scan WHERE id = p.seen_scan) AS last_seen,
        (SELECT judged_at FROM scan WHERE id = p.gone_scan) AS gone,
-       json_array_length(p.doc, '$.paths') AS paths, p.doc ->> 'path' AS path, p.doc ->> 'steps' AS steps, p.doc ->> 'goals' AS goals
+       json_array_length(p.doc, '$.paths') AS paths, p.doc ->> 'path' AS path, p.doc ->> 'steps' AS steps, p.doc ->> 'goals' AS goals,
+       coalesce(p.doc ->> 'accounts', '[]') AS accounts
 FROM path p;
 
-CREATE VIEW IF NOT EXISTS path_steps AS
+DROP VIEW IF EXISTS path_steps;
+CREATE VIEW path_steps AS
 SELECT p.account, p.family, s.key + 1 AS step, s.value ->> 'from' AS from_node, s.value ->> 'to' AS to_node,
-       s.value ->> 'kind' AS kind, s.value ->> 'cost' AS cost, s.value ->> 'because' AS because
+       s.value ->> 'kind' AS kind, s.value ->> 'cost' AS cost, s.value ->> 'because' AS because,
+       coalesce(s.value ->> 'from_account', '') AS from_account, coalesce(s.value ->> 'to_account', '') AS to_account
 FROM path p, json_each(p.doc, '$.steps') s WHERE p.gone_scan IS NULL;
 
 CREATE VIEW IF NOT EXISTS path_cuts AS

@@ -9,7 +9,7 @@ use plumb_assess::{
         escalations,
         inventory::{Activity, Entry, inventory},
     },
-    paths::{self, DataClasses, Facts, Report},
+    paths::{self, Beyond, Border, DataClasses, Facts, Outside, Report},
     principals::{self, ORGANIZATION_KIND, Principals},
 };
 use plumb_catalog::{Catalog, Kind};
@@ -82,12 +82,25 @@ pub fn estate(
     account: &str,
     as_of: bool,
 ) -> Result<Estate, AnalysisError> {
+    estate_of(record, kinds, scan, account, as_of, crate::native::reads(), &|_, _| true)
+}
+
+/// The same, of some kinds, and of them the resources that `wanted` keeps.
+pub(crate) fn estate_of(
+    record: &Record,
+    kinds: &dyn Kinds,
+    scan: ScanId,
+    account: &str,
+    as_of: bool,
+    names: impl Iterator<Item = &'static str>,
+    wanted: &dyn Fn(&str, &ResourceRow) -> bool,
+) -> Result<Estate, AnalysisError> {
     let id = AccountId::from(account);
     let mut out = Estate { account: account.to_owned(), ..Estate::default() };
     out.organization =
         record.accounts()?.into_iter().filter(|a| a.provider == "aws" && a.id != account).map(|a| a.id).collect();
     let units = record.units(scan)?;
-    for name in crate::native::reads() {
+    for name in names {
         let kind_id = KindId::from(name);
         let Some(kind) = kinds.kind_of(&kind_id) else { continue };
         let shared = name == ORGANIZATION_KIND;
@@ -97,7 +110,9 @@ pub fn estate(
         let owner = if shared { first.account.clone() } else { id.clone() };
         let mut resources = Vec::new();
         let mut keep = |row: ResourceRow| -> Result<(), AnalysisError> {
-            resources.push(resource_of(&kind, &owner, row)?);
+            if wanted(name, &row) {
+                resources.push(resource_of(&kind, &owner, row)?);
+            }
             Ok(())
         };
         if as_of {
@@ -127,13 +142,18 @@ pub fn exposed(
     Ok(exposures(&estate(record, catalog, scan, account, false)?))
 }
 
-/// The attack paths of an account.
+/// The attack paths of an account, with those over accounts that end in it as the last scan found them.
 ///
 /// # Errors
 /// When the record fails, a stored document is damaged, or IAM's answers make no sense.
 pub fn attack_paths(record: &Record, catalog: &Catalog, scan: ScanId, account: &str) -> Result<Report, AnalysisError> {
     let now = record.scan(Some(scan))?.judged_at.parse().unwrap_or_else(|_| Time::from_seconds(0));
-    Ok(Assessment::of(estate(record, catalog, scan, account, false)?, now)?.report)
+    let mut report = Assessment::of(estate(record, catalog, scan, account, false)?, now)?.report;
+    let Beyond { families, cuts, limits } = crate::overland::beyond(record, account)?;
+    report.families.extend(families);
+    report.cuts.extend(cuts);
+    report.limits.extend(limits);
+    Ok(report)
 }
 
 /// Everything the assessment says about one account.
@@ -150,8 +170,10 @@ pub struct Assessment {
     pub activity: Activity,
     /// What is not known about identities and guardrails.
     pub needs: Vec<Arc<Unknown>>,
-    /// Attack paths.
+    /// Attack paths within the account.
     pub report: Report,
+    /// What of them matters to other accounts; empty when it was looked at alone.
+    pub border: Border,
     /// The instant it is about.
     pub now: Time,
     /// Where things are.
@@ -173,6 +195,14 @@ impl Assessment {
     /// # Errors
     /// When IAM's answers make no sense.
     pub fn of(estate: Estate, now: Time) -> Result<Self, AnalysisError> {
+        Self::among(estate, now, None)
+    }
+
+    /// Assesses an account together with what stands around it.
+    ///
+    /// # Errors
+    /// When IAM's answers make no sense.
+    pub fn among(estate: Estate, now: Time, outside: Option<&Outside>) -> Result<Self, AnalysisError> {
         let wrong = |error| AnalysisError::Details { account: estate.account.clone(), error };
         let Principals { details, activity, organization, needs, guardrails } =
             principals::principals(&estate).map_err(wrong)?;
@@ -187,14 +217,15 @@ impl Assessment {
             escalations: &escalations,
             data: &data,
             guardrails: &guardrails,
+            outside,
         };
-        let mut report = paths::paths(&facts);
+        let (mut report, border) = paths::survey(&facts);
         report.limits.extend(needs.iter().map(|n| format!("{}: {}", estate.account, n.describe())));
         let ids =
             estate.tables.values().flat_map(|t| t.resources.iter().map(|r| (r.id.to_string(), Arc::clone(&t.kind))));
         let arns = world.details.principals.iter().enumerate().map(|(at, p)| (p.arn.clone(), at));
         let places = Places { kinds: ids.collect(), principals: arns.collect() };
-        Ok(Self { estate, exposures, world, escalations, activity, needs, report, now, places })
+        Ok(Self { estate, exposures, world, escalations, activity, needs, report, border, now, places })
     }
 
     /// The inventory of principals; `window_days` without a sign of life make one dormant.
@@ -207,25 +238,38 @@ impl Assessment {
 /// Days without a sign of life that make a principal on the record dormant; `plumb principals` takes others.
 const DORMANT_DAYS: i64 = 90;
 
-/// Puts an assessment on the record.
+fn same<T: serde::Serialize, U: serde::de::DeserializeOwned>(from: &T) -> Result<U, RecordError> {
+    let damaged = |_| RecordError::Damaged { what: "assessment".into() };
+    serde_json::from_value(serde_json::to_value(from).map_err(damaged)?).map_err(damaged)
+}
+
+/// Puts an account's attack paths on the record, those over accounts included.
+///
+/// # Errors
+/// When the record fails.
+pub(crate) fn keep_paths(
+    record: &mut Record,
+    scan: ScanId,
+    account: &str,
+    ways: &crate::overland::Ways,
+) -> Result<(), RecordError> {
+    let families = ways.families().map(same).collect::<Result<Vec<_>, _>>()?;
+    let cuts = ways.report.cuts.iter().take(50).chain(&ways.beyond.cuts).map(same).collect::<Result<Vec<_>, _>>()?;
+    let limits: Vec<String> = ways.report.limits.iter().chain(&ways.beyond.limits).cloned().collect();
+    record.put_paths(scan, account, &families, &cuts, ways.needs.is_empty(), &limits)
+}
+
+/// Puts an assessment on the record, but for the paths.
 ///
 /// # Errors
 /// When the record fails.
 pub(crate) fn keep(record: &mut Record, scan: ScanId, found: &Assessment) -> Result<(), RecordError> {
     let account = found.estate.account.as_str();
-    fn same<T: serde::Serialize, U: serde::de::DeserializeOwned>(from: &T) -> Result<U, RecordError> {
-        let damaged = |_| RecordError::Damaged { what: "assessment".into() };
-        serde_json::from_value(serde_json::to_value(from).map_err(damaged)?).map_err(damaged)
-    }
     let exposures = found.exposures.iter().map(same).collect::<Result<Vec<_>, _>>()?;
     let whole = |t: &&Table| t.gap.is_none();
     let complete: BTreeSet<String> =
         found.estate.tables.iter().filter(|(_, t)| whole(t)).map(|(kind, _)| kind.clone()).collect();
     record.put_exposures(scan, account, &exposures, &complete)?;
-    let families = found.report.families.iter().map(same).collect::<Result<Vec<_>, _>>()?;
-    let cuts = found.report.cuts.iter().take(50).map(same).collect::<Result<Vec<_>, _>>()?;
-    let known = crate::native::path_needs(found).is_empty();
-    record.put_paths(scan, account, &families, &cuts, known, &found.report.limits)?;
     let ways: BTreeMap<&str, _> =
         found.world.details.principals.iter().map(|p| p.arn.as_str()).zip(&found.escalations.standings).collect();
     let mut principals = Vec::new();

@@ -4,8 +4,10 @@ use crate::{
     EndOfLife, Engine, exposure,
     exposure::{AnalysisError, Assessment},
     native,
+    overland::Ways,
     stored::{resource_of, resource_with},
 };
+use plumb_assess::paths::Outside;
 use plumb_evaluate::{AccountFacts, CompiledRule, Explain, Helpers, Judging, RuleSet, Table, World};
 use plumb_model::{AccountId, KindId, Outcome, ResourceId, Severity, Time, Unknown, Verdict};
 use plumb_record::{CoverageRow, Record, RecordError, ResourceRow, ScanId, Unit, UnitState};
@@ -82,10 +84,15 @@ pub fn judge_account<E: From<JudgeError> + From<RecordError>>(
     let account = AccountId::from(facts.id.as_str());
     let read = record.units(scan)?.iter().any(|u| u.account == account);
     let found = match read && rules.iter().any(|r| r.native().is_some()) {
-        true => Some(assess(record, rules, scan, facts, now, as_of).map_err(E::from)?),
+        true => {
+            let found = assess(record, rules, scan, facts, now, as_of, None).map_err(E::from)?;
+            let ways = Ways::joined(record, rules, &found).map_err(E::from)?;
+            Some((found, ways))
+        }
         false => None,
     };
-    judge_part(record, rules, scan, facts, now, explain, as_of, Part::All(found.as_ref()), begin, take)
+    let part = Part::All(found.as_ref().map(|(found, ways)| (found, ways)));
+    judge_part(record, rules, scan, facts, now, explain, as_of, part, begin, take)
 }
 
 /// Which rules are judged.
@@ -93,26 +100,37 @@ pub fn judge_account<E: From<JudgeError> + From<RecordError>>(
 pub(crate) enum Part<'a> {
     /// Those with conditions.
     Conditions,
-    /// The native ones, by what the assessment found.
+    /// The native ones but for attack paths, by what the assessment found.
     Native(&'a Assessment),
+    /// Those about attack paths.
+    Paths(&'a Ways),
     /// All of them; the native ones only with an assessment.
-    All(Option<&'a Assessment>),
+    All(Option<(&'a Assessment, &'a Ways)>),
 }
 
 impl<'a> Part<'a> {
     pub(crate) fn holds(self, rule: &CompiledRule) -> bool {
         match self {
             Self::Conditions => rule.native().is_none(),
-            Self::Native(_) => rule.native().is_some(),
+            Self::Native(_) => rule.native().is_some() && !native::is_of_paths(rule),
+            Self::Paths(_) => native::is_of_paths(rule),
             Self::All(found) => rule.native().is_none() || found.is_some(),
         }
     }
 
     fn found(self) -> Option<&'a Assessment> {
         match self {
-            Self::Conditions => None,
+            Self::Conditions | Self::Paths(_) => None,
             Self::Native(found) => Some(found),
-            Self::All(found) => found,
+            Self::All(found) => found.map(|(found, _)| found),
+        }
+    }
+
+    fn ways(self) -> Option<&'a Ways> {
+        match self {
+            Self::Conditions | Self::Native(_) => None,
+            Self::Paths(ways) => Some(ways),
+            Self::All(found) => found.map(|(_, ways)| ways),
         }
     }
 }
@@ -125,13 +143,20 @@ pub(crate) fn assess(
     facts: &AccountFacts,
     now: Time,
     as_of: bool,
+    outside: Option<&Outside>,
 ) -> Result<Assessment, JudgeError> {
-    let made = exposure::estate(record, rules, scan, &facts.id, as_of).and_then(|estate| Assessment::of(estate, now));
-    made.map_err(|error| match error {
-        AnalysisError::Judge(error) => error,
-        AnalysisError::Record(error) => error.into(),
-        AnalysisError::Details { account, .. } => JudgeError::Damaged { kind: "identities".into(), id: account },
-    })
+    let estate = exposure::estate(record, rules, scan, &facts.id, as_of);
+    Ok(estate.and_then(|estate| Assessment::among(estate, now, outside))?)
+}
+
+impl From<AnalysisError> for JudgeError {
+    fn from(error: AnalysisError) -> Self {
+        match error {
+            AnalysisError::Judge(error) => error,
+            AnalysisError::Record(error) => error.into(),
+            AnalysisError::Details { account, .. } => Self::Damaged { kind: "identities".into(), id: account },
+        }
+    }
 }
 
 /// See [`judge_account`]; only a part of the rules.
@@ -152,7 +177,9 @@ pub(crate) fn judge_part<E: From<JudgeError> + From<RecordError>>(
     let units: Vec<Unit> = record.units(scan)?.into_iter().filter(|u| u.account == account).collect();
     let life = EndOfLife::on(record).map_err(|e| JudgeError::Support(e.to_string()))?;
     let world = match part {
-        Part::Native(_) => World::new(facts.clone(), Helpers { policies: &Engine, end_of_support: &life }),
+        Part::Native(_) | Part::Paths(_) => {
+            World::new(facts.clone(), Helpers { policies: &Engine, end_of_support: &life })
+        }
         _ => world_of::<E>(record, rules, scan, facts, &units, as_of, &life)?,
     };
     let judging = Judging::new(rules, &world, now);
@@ -179,8 +206,24 @@ pub(crate) fn judge_part<E: From<JudgeError> + From<RecordError>>(
         begin(kind_id)?;
         let mut failed: Option<E> = None;
         let mut natives: BTreeMap<ResourceId, Vec<(Verdict, Severity)>> = BTreeMap::new();
+        let mut resources = Vec::new();
+        if own_rules.iter().any(|r| native::is_of_paths(r)) {
+            let mut keep = |row: ResourceRow| -> Result<(), JudgeError> {
+                resources.push(resource_of(kind, &account, row)?);
+                Ok(())
+            };
+            if as_of {
+                record.each_resource_as_of(&account, kind_id, scan, &mut keep)?;
+            } else {
+                record.each_resource(&account, kind_id, scan, &mut keep)?;
+            }
+        }
         for rule in own_rules.iter().filter(|r| r.native().is_some()) {
-            for (mut verdict, severity) in part.found().map(|f| native::judge(rule, facts, f)).unwrap_or_default() {
+            let judged = match native::is_of_paths(rule) {
+                true => part.ways().map(|ways| native::judge_paths(rule, facts, &resources, ways)),
+                false => part.found().map(|found| native::judge(rule, found)),
+            };
+            for (mut verdict, severity) in judged.unwrap_or_default() {
                 let wanted = match explain {
                     Explain::Nothing => false,
                     Explain::Failing => verdict.outcome == Outcome::Fail,
@@ -195,7 +238,7 @@ pub(crate) fn judge_part<E: From<JudgeError> + From<RecordError>>(
         }
         let mut judge = |row: ResourceRow| -> Result<(), E> {
             let resource = resource_of(kind, &account, row)?;
-            if !matches!(part, Part::Native(_)) {
+            if !matches!(part, Part::Native(_) | Part::Paths(_)) {
                 judging.judge(&resource, explain, |rule, v| counted(&v, rule.severity, &mut failed));
             }
             for (verdict, severity) in natives.remove(&resource.id).unwrap_or_default() {

@@ -38,6 +38,7 @@ pub use code_files::{DiskFiles, GitFiles, PipedFile, read_code};
 pub use code_policies::{CodePolicy, LATER, policies_in_code};
 pub use exposure::{AnalysisError, Assessment, Kinds, analysed_accounts, attack_paths, estate, exposed};
 mod native;
+mod overland;
 pub use native::{NATIVE, check_native, example_verdicts};
 
 pub mod accounts;

@@ -3,7 +3,10 @@
 //! The table [`NATIVE`] is closed; a test holds that pages and functions name each other. Verdicts follow the same
 //! law as everywhere: a pass needs everything it hangs on to have been read, a failure needs positive evidence.
 
-use crate::exposure::{AnalysisError, Assessment};
+use crate::{
+    exposure::{AnalysisError, Assessment},
+    overland::Ways,
+};
 use plumb_assess::{
     exposure::{Class, Estate, Exposure, Step, Table},
     identity::aws::{
@@ -14,7 +17,7 @@ use plumb_assess::{
     policy,
     principals::{MEMBERSHIP_KIND, ORGANIZATION_KIND},
 };
-use plumb_catalog::{Catalog, Condition, Problem};
+use plumb_catalog::{Catalog, Condition, Kind, Problem};
 use plumb_evaluate::{
     AccountFacts, Checked, CompiledRule, NativeFunction, RuleSet, Selection, example_world, outcome_of,
 };
@@ -81,10 +84,11 @@ const RESOURCES: &[&str] = &[
     "aws.sns.topic",
     "aws.sqs.queue",
     "aws.vpc.endpoint-service",
+    "aws.wafv2.web-acl",
 ];
 
-/// Of these, the ones no attack path leads over: what they share goes out, nobody comes in.
-const ASIDE: &[&str] = &["aws.ecr-public.repository", "aws.ram.resource-share"];
+/// Of these, the ones no attack path leads over: what they share goes out, nobody comes in; or they only stand before.
+const ASIDE: &[&str] = &["aws.ecr-public.repository", "aws.ram.resource-share", "aws.wafv2.web-acl"];
 
 const fn function(name: &'static str, reads: &'static [&'static str]) -> NativeFunction {
     NativeFunction { name, reads }
@@ -123,15 +127,32 @@ pub(crate) fn reads() -> impl Iterator<Item = &'static str> {
     EVERYTHING.iter().copied()
 }
 
-/// Judges one table by a native rule; each verdict with its severity.
-pub(crate) fn judge(rule: &CompiledRule, facts: &AccountFacts, found: &Assessment) -> Vec<(Verdict, Severity)> {
+/// The function that judges attack paths: last, when the borders of all accounts are put together.
+const PATHS: &str = "attack-paths";
+
+/// Whether a rule judges attack paths.
+pub(crate) fn is_of_paths(rule: &CompiledRule) -> bool {
+    rule.native().is_some_and(|n| n.function == PATHS)
+}
+
+/// Judges resources by a rule about attack paths; each verdict with its severity.
+pub(crate) fn judge_paths(
+    rule: &CompiledRule,
+    facts: &AccountFacts,
+    resources: &[Resource],
+    ways: &Ways,
+) -> Vec<(Verdict, Severity)> {
+    Paths { facts, ways, say: Say { rule, out: Vec::new() } }.judge(resources)
+}
+
+/// Judges one table by a native rule about anything else; each verdict with its severity.
+pub(crate) fn judge(rule: &CompiledRule, found: &Assessment) -> Vec<(Verdict, Severity)> {
     let Some(native) = rule.native() else { return Vec::new() };
     let Some(table) = found.estate.tables.get(rule.kind().id.as_str()) else { return Vec::new() };
-    let judge = Judge { rule, facts, found, table, out: Vec::new() };
+    let judge = Judge { say: Say { rule, out: Vec::new() }, found, table };
     match native.function {
         "exposure" => judge.exposure(),
         "outside-sharing" => judge.outside_sharing(),
-        "attack-paths" => judge.attack_paths(),
         "admin-equivalent" => judge.admin_equivalent(),
         "can-become-admin" => judge.can_become_admin(),
         "external-trust" => judge.external_trust(),
@@ -156,15 +177,13 @@ pub(crate) fn path_needs(found: &Assessment) -> Vec<Arc<Unknown>> {
     needs
 }
 
-struct Judge<'a> {
+/// The verdicts of a rule as they are found.
+struct Say<'a> {
     rule: &'a CompiledRule,
-    facts: &'a AccountFacts,
-    found: &'a Assessment,
-    table: &'a Table,
     out: Vec<(Verdict, Severity)>,
 }
 
-impl Judge<'_> {
+impl Say<'_> {
     #[allow(clippy::too_many_arguments)]
     fn say(&mut self, r: &Resource, part: &str, outcome: Outcome, needs: Vec<Arc<Unknown>>, because: Vec<Leaf>) {
         let verdict = Verdict {
@@ -191,17 +210,42 @@ impl Judge<'_> {
     fn number(&self, param: &str, default: i64) -> i64 {
         self.rule.native().and_then(|n| n.params.get(param)).and_then(Value::as_int).unwrap_or(default)
     }
+}
 
-    /// Where a fact comes from: the call that fed the field.
+struct Judge<'a> {
+    say: Say<'a>,
+    found: &'a Assessment,
+    table: &'a Table,
+}
+
+impl<'a> std::ops::Deref for Judge<'a> {
+    type Target = Say<'a>;
+    fn deref(&self) -> &Say<'a> {
+        &self.say
+    }
+}
+
+impl std::ops::DerefMut for Judge<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.say
+    }
+}
+
+/// Where a fact comes from: the call that fed the field of its kind.
+fn source_in(kind: Option<&Kind>, step: &Step) -> Source {
+    let Some(kind) = kind else { return Source::Derived };
+    let root = step.field.split(['.', '[', ' ']).next().unwrap_or_default();
+    let field = kind.slot(root).and_then(|i| kind.fields.get(i));
+    let call = match field {
+        Some(field) => kind.source_of(field),
+        None => kind.list.as_ref().map_or_else(|| kind.id.to_string(), |l| l.call.name()),
+    };
+    Source::Api(call.into())
+}
+
+impl Judge<'_> {
     fn source(&self, step: &Step) -> Source {
-        let Some(kind) = self.found.places.kinds.get(&step.resource) else { return Source::Derived };
-        let root = step.field.split(['.', '[', ' ']).next().unwrap_or_default();
-        let field = kind.slot(root).and_then(|i| kind.fields.get(i));
-        let call = match field {
-            Some(field) => kind.source_of(field),
-            None => kind.list.as_ref().map_or_else(|| kind.id.to_string(), |l| l.call.name()),
-        };
-        Source::Api(call.into())
+        source_in(self.found.places.kinds.get(&step.resource).map(AsRef::as_ref), step)
     }
 
     fn leaf(&self, own: &str, step: &Step, expected: &str) -> Leaf {
@@ -235,7 +279,7 @@ impl Judge<'_> {
                 self.say(r, "", Outcome::Pass, Vec::new(), leaves);
             }
         }
-        self.out
+        self.say.out
     }
 
     fn outside_sharing(mut self) -> Vec<(Verdict, Severity)> {
@@ -260,90 +304,7 @@ impl Judge<'_> {
                 self.say(r, "", Outcome::Pass, Vec::new(), Vec::new());
             }
         }
-        self.out
-    }
-
-    fn attack_paths(mut self) -> Vec<(Verdict, Severity)> {
-        let goals = self.texts("goals");
-        let wanted = |f: &&Family| {
-            f.goals
-                .iter()
-                .any(|g| goals.iter().any(|w| w == if g.kind == "administration" { "administration" } else { "data" }))
-        };
-        let needs = path_needs(self.found);
-        let families: Vec<&Family> = self.found.report.families.iter().filter(wanted).collect();
-        for r in &self.table.resources {
-            for family in &families {
-                let leaves = self.steps(family);
-                let severity = family.severity.parse().unwrap_or(self.rule.severity);
-                if family.certain {
-                    self.say(r, &family.id, Outcome::Fail, Vec::new(), leaves);
-                } else {
-                    let open = family.steps.iter().flat_map(|e| &e.depends_on).map(|what| hangs_on(what)).collect();
-                    self.say(r, &family.id, Outcome::Unknown, open, leaves);
-                }
-                if let Some(last) = self.out.last_mut() {
-                    last.1 = severity;
-                }
-            }
-            if !needs.is_empty() {
-                self.say(r, "", Outcome::Unknown, needs.clone(), Vec::new());
-            } else if families.is_empty() {
-                self.say(r, "", Outcome::Pass, Vec::new(), Vec::new());
-            }
-        }
-        self.out
-    }
-
-    /// The steps of a family's path as leaves, what is at stake, and what to cut.
-    fn steps(&self, family: &Family) -> Vec<Leaf> {
-        let mut out = Vec::new();
-        for (n, edge) in family.steps.iter().enumerate() {
-            let at = format!("step {}: {} → {} ({})", n + 1, edge.from, edge.to, edge.kind);
-            for step in &edge.because {
-                out.push(Leaf {
-                    path: format!("{at}: {} {}", step.resource, step.field),
-                    observed: Value::from(step.says.as_str()),
-                    expected: "this step is not possible".into(),
-                    source: self.source(step),
-                });
-            }
-            if edge.because.is_empty() {
-                out.push(Leaf {
-                    path: at,
-                    observed: Value::from(edge.kind),
-                    expected: "this step is not possible".into(),
-                    source: Source::Derived,
-                });
-            }
-        }
-        // What the shown path leads to, then what else is at stake.
-        let last = family.path.last();
-        let (own, others): (Vec<_>, Vec<_>) = family.goals.iter().partition(|g| Some(&g.node) == last);
-        for goal in own.into_iter().chain(others).take(5) {
-            let class =
-                if goal.data_class.is_empty() { String::new() } else { format!(", data class {}", goal.data_class) };
-            let tier =
-                if self.facts.tier.is_empty() { String::new() } else { format!(", account tier {}", self.facts.tier) };
-            out.push(Leaf {
-                path: "crown jewel".into(),
-                observed: Value::from(format!("{} ({}{class}{tier})", goal.node, goal.kind)),
-                expected: "no path from outside leads to it".into(),
-                source: Source::Derived,
-            });
-        }
-        let on_path = |c: &&plumb_assess::paths::Cut| {
-            family.steps.iter().any(|e: &Edge| e.from == c.from && e.to == c.to && e.kind == c.kind)
-        };
-        for cut in self.found.report.cuts.iter().filter(on_path).take(3) {
-            out.push(Leaf {
-                path: "cheapest cut".into(),
-                observed: Value::from(format!("{} → {} ({})", cut.from, cut.to, cut.kind)),
-                expected: format!("removed: {} of {} paths of the account die", cut.kills, cut.of),
-                source: Source::Derived,
-            });
-        }
-        out
+        self.say.out
     }
 
     fn admin_equivalent(mut self) -> Vec<(Verdict, Severity)> {
@@ -376,7 +337,7 @@ impl Judge<'_> {
                 self.say(r, "", Outcome::Unknown, found.needs.clone(), Vec::new());
             }
         }
-        self.out
+        self.say.out
     }
 
     /// Judged on the account: each principal that can become an administrator is a part.
@@ -434,7 +395,7 @@ impl Judge<'_> {
                 self.say(r, "", Outcome::Pass, Vec::new(), Vec::new());
             }
         }
-        self.out
+        self.say.out
     }
 
     fn external_trust(mut self) -> Vec<(Verdict, Severity)> {
@@ -480,7 +441,7 @@ impl Judge<'_> {
                 self.say(r, "", outside, Vec::new(), Vec::new());
             }
         }
-        self.out
+        self.say.out
     }
 
     fn dormant(mut self) -> Vec<(Verdict, Severity)> {
@@ -488,7 +449,8 @@ impl Judge<'_> {
         let entries = self.found.inventory(days);
         for r in &self.table.resources {
             let Some(entry) = entries.get(r.id.as_str()) else {
-                self.say(r, "", Outcome::Unknown, needs_or(self.found, r.id.as_str()), Vec::new());
+                let needs = needs_or(self.found, r.id.as_str());
+                self.say(r, "", Outcome::Unknown, needs, Vec::new());
                 continue;
             };
             let service_linked = entry.class == plumb_assess::identity::aws::inventory::Class::ServiceLinked;
@@ -521,7 +483,109 @@ impl Judge<'_> {
                 }
             }
         }
-        self.out
+        self.say.out
+    }
+}
+
+/// The verdicts about ways in from outside.
+struct Paths<'a> {
+    facts: &'a AccountFacts,
+    ways: &'a Ways,
+    say: Say<'a>,
+}
+
+impl Paths<'_> {
+    fn judge(mut self, resources: &[Resource]) -> Vec<(Verdict, Severity)> {
+        let goals = self.say.texts("goals");
+        let wanted = |f: &&Family| {
+            f.goals
+                .iter()
+                .any(|g| goals.iter().any(|w| w == if g.kind == "administration" { "administration" } else { "data" }))
+        };
+        let needs = &self.ways.needs;
+        let families: Vec<&Family> = self.ways.families().filter(wanted).collect();
+        for r in resources {
+            for family in &families {
+                let leaves = self.steps(family);
+                let severity = family.severity.parse().unwrap_or(self.say.rule.severity);
+                if family.certain {
+                    self.say.say(r, &family.id, Outcome::Fail, Vec::new(), leaves);
+                } else {
+                    let open = family.steps.iter().flat_map(|e| &e.depends_on).map(|what| hangs_on(what)).collect();
+                    self.say.say(r, &family.id, Outcome::Unknown, open, leaves);
+                }
+                if let Some(last) = self.say.out.last_mut() {
+                    last.1 = severity;
+                }
+            }
+            if !needs.is_empty() {
+                self.say.say(r, "", Outcome::Unknown, needs.clone(), Vec::new());
+            } else if families.is_empty() {
+                self.say.say(r, "", Outcome::Pass, Vec::new(), Vec::new());
+            }
+        }
+        self.say.out
+    }
+
+    /// The steps of a family's path as leaves, what is at stake, and what to cut.
+    fn steps(&self, family: &Family) -> Vec<Leaf> {
+        let mut out = Vec::new();
+        for (n, edge) in family.steps.iter().enumerate() {
+            let place = match edge.to_account.as_str() {
+                "" => String::new(),
+                _ if family.accounts.is_empty() => String::new(),
+                account => format!(" in account {account}"),
+            };
+            let at = format!("step {}: {} → {}{place} ({})", n + 1, edge.from, edge.to, edge.kind);
+            for step in &edge.because {
+                out.push(Leaf {
+                    path: format!("{at}: {} {}", step.resource, step.field),
+                    observed: Value::from(step.says.as_str()),
+                    expected: "this step is not possible".into(),
+                    source: source_in(self.ways.kinds.get(&step.resource).map(AsRef::as_ref), step),
+                });
+            }
+            if edge.because.is_empty() {
+                out.push(Leaf {
+                    path: at,
+                    observed: Value::from(edge.kind),
+                    expected: "this step is not possible".into(),
+                    source: Source::Derived,
+                });
+            }
+        }
+        // What the shown path leads to, then what else is at stake.
+        let last = family.path.last();
+        let (own, others): (Vec<_>, Vec<_>) = family.goals.iter().partition(|g| Some(&g.node) == last);
+        for goal in own.into_iter().chain(others).take(5) {
+            let class =
+                if goal.data_class.is_empty() { String::new() } else { format!(", data class {}", goal.data_class) };
+            let tier =
+                if self.facts.tier.is_empty() { String::new() } else { format!(", account tier {}", self.facts.tier) };
+            out.push(Leaf {
+                path: "crown jewel".into(),
+                observed: Value::from(format!("{} ({}{class}{tier})", goal.node, goal.kind)),
+                expected: "no path from outside leads to it".into(),
+                source: Source::Derived,
+            });
+        }
+        let on_path = |c: &&plumb_assess::paths::Cut| {
+            family.steps.iter().any(|e: &Edge| e.from == c.from && e.to == c.to && e.kind == c.kind)
+        };
+        let over = !family.accounts.is_empty();
+        let (cuts, of) = match over {
+            true => (&self.ways.beyond.cuts, "paths over accounts"),
+            false => (&self.ways.report.cuts, "paths of the account"),
+        };
+        for cut in cuts.iter().filter(on_path).take(3) {
+            out.push(Leaf {
+                path: "cheapest cut".into(),
+                observed: Value::from(format!("{} → {} ({})", cut.from, cut.to, cut.kind)),
+                expected: format!("removed: {} of {} {of} die", cut.kills, cut.of),
+                source: Source::Derived,
+            });
+        }
+        out
     }
 }
 
@@ -612,7 +676,11 @@ pub fn example_verdicts(
         estate.tables.entry(kind.id.to_string()).or_insert_with(|| Table { kind, resources: Vec::new(), gap: None });
     table.resources.push(here.resource.clone());
     let found = Assessment::of(estate, here.now).map_err(|e: AnalysisError| e.to_string())?;
-    let verdicts = judge(compiled, &here.facts, &found).into_iter().map(|(v, _)| v);
+    let judged = match is_of_paths(compiled) {
+        true => judge_paths(compiled, &here.facts, std::slice::from_ref(&here.resource), &Ways::of(&found)),
+        false => judge(compiled, &found),
+    };
+    let verdicts = judged.into_iter().map(|(v, _)| v);
     Ok(verdicts.filter(|v| v.resource == here.resource.id).collect())
 }
 

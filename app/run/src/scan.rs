@@ -6,6 +6,8 @@ use crate::{
     collect::gather,
     exposure,
     judge::{Part, assess, judge_part},
+    overland,
+    overland::Ways,
 };
 use futures_util::{StreamExt, stream};
 use plumb_catalog::{Catalog, Kind};
@@ -304,19 +306,36 @@ pub async fn run_scan(
     // What the organisation's policies forbid is known only now: reach and paths are found last, one account at a time.
     if !outcome.interrupted && rules.iter().any(|r| r.native().is_some()) {
         let begun = Instant::now();
+        let read: BTreeSet<String> = runs.keys().cloned().collect();
+        let outside = overland::outside(record, rules, scan, &read)?;
+        let add = |run: &mut Run, counts: [u64; 4]| {
+            run.run.counts.iter_mut().zip(counts).for_each(|(sum, more)| *sum += more);
+        };
+        let mut assessed: BTreeSet<String> = BTreeSet::new();
         for (account, run) in &mut runs {
             let Some(facts) = facts.get(account) else { continue };
             let by = judging.account(&facts.tier, "aws");
-            match assess(record, by.rules, scan, facts, options.now, false) {
+            match assess(record, by.rules, scan, facts, options.now, false, outside.as_ref()) {
                 Ok(found) => {
                     let part = Part::Native(&found);
-                    let counts = settle(record, &by, scan, facts, options.now, part, &mut outcome, seen)?;
-                    run.run.counts.iter_mut().zip(counts).for_each(|(sum, more)| *sum += more);
+                    add(run, settle(record, &by, scan, facts, options.now, part, &mut outcome, seen)?);
                     exposure::keep(record, scan, &found)?;
+                    overland::keep(record, scan, &found, outside.as_ref())?;
+                    assessed.insert(account.clone());
                 }
                 Err(JudgeError::Record(error)) => return Err(error.into()),
                 Err(error) => *outcome.gaps.entry(format!("{account}: {error}")).or_default() += 1,
             }
+        }
+        drop(outside);
+        // Ways over accounts are found in their borders, and only then are paths judged.
+        overland::join(record)?;
+        for account in &assessed {
+            let (Some(facts), Some(run)) = (facts.get(account), runs.get_mut(account)) else { continue };
+            let by = judging.account(&facts.tier, "aws");
+            let ways = Ways::kept(record, by.rules, account)?;
+            add(run, settle(record, &by, scan, facts, options.now, Part::Paths(&ways), &mut outcome, seen)?);
+            exposure::keep_paths(record, scan, account, &ways)?;
         }
         outcome.judged_ms += begun.elapsed().as_millis();
     }

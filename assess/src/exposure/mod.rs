@@ -17,6 +17,7 @@ mod services;
 pub use estate::{Estate, Item, Need, Table};
 pub use network::Opening;
 pub use resources::exposures;
+pub(crate) use resources::serves_only_its_account;
 
 /// How far outside someone can be and still reach a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -65,7 +66,7 @@ impl std::str::FromStr for Class {
 }
 
 /// One fact of a proof.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Step {
     /// The resource whose configuration says so.
     pub resource: String,

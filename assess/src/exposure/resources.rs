@@ -141,6 +141,12 @@ fn setting(estate: &Estate, item: &Item<'_>, field: &str) -> Setting {
     }
 }
 
+/// Whether a bucket's policy is public and a block on public buckets leaves only the account itself and AWS services.
+pub(crate) fn serves_only_its_account(estate: &Estate, item: &Item<'_>, document: &Document) -> bool {
+    !public_statements(document, Definition::S3).is_empty()
+        && matches!(setting(estate, item, "restrict_public_buckets"), Setting::On(_))
+}
+
 fn blocked_by(judged: Judged, setting: Setting) -> Judged {
     match setting {
         Setting::Off => judged,

@@ -12,6 +12,15 @@ fn edges(report: &Report) -> Vec<&Edge> {
     report.families.iter().flat_map(|f| &f.steps).filter(|e| seen.insert((&e.from, &e.to, e.kind))).collect()
 }
 
+/// The account of each node, when the drawing shows several.
+fn accounts<'r>(edges: &[&'r Edge]) -> BTreeMap<&'r str, &'r str> {
+    let ends =
+        edges.iter().flat_map(|e| [(e.from.as_str(), e.from_account.as_str()), (e.to.as_str(), e.to_account.as_str())]);
+    let of: BTreeMap<&str, &str> = ends.filter(|(_, account)| !account.is_empty()).collect();
+    let several = of.values().collect::<BTreeSet<_>>().len() > 1;
+    if several { of } else { BTreeMap::new() }
+}
+
 /// What a node is called in a drawing: the last part of an ARN, but with its kind.
 fn short(node: &str) -> String {
     let text = if node.starts_with("arn:") { node.splitn(6, ':').last().unwrap_or(node) } else { node };
@@ -28,10 +37,16 @@ pub fn dot(report: &Report) -> String {
     let mut out = String::from("digraph paths {\n  rankdir=LR;\n  node [shape=box, fontname=\"sans-serif\"];\n");
     let edges = edges(report);
     let nodes: BTreeSet<&str> = edges.iter().flat_map(|e| [e.from.as_str(), e.to.as_str()]).collect();
+    let accounts = accounts(&edges);
     for node in nodes {
-        let _ = writeln!(out, "  {} [label={}];", quote(node), quote(&short(node)));
+        let label = quote(&short(node));
+        let label = match accounts.get(node) {
+            Some(account) => format!("{}\\n{account}\"", label.trim_end_matches('"')),
+            None => label,
+        };
+        let _ = writeln!(out, "  {} [label={label}];", quote(node));
     }
-    for e in edges {
+    for e in &edges {
         let style = if e.depends_on.is_empty() { "solid" } else { "dashed" };
         let _ = writeln!(out, "  {} -> {} [label={}, style={style}];", quote(&e.from), quote(&e.to), quote(e.kind));
     }
@@ -66,7 +81,7 @@ pub fn svg(report: &Report) -> String {
         columns * WIDTH + 20,
         rows * HEIGHT + 20
     );
-    for e in edges {
+    for e in &edges {
         let (Some((x1, y1)), Some((x2, y2))) = (place.get(e.from.as_str()), place.get(e.to.as_str())) else { continue };
         let (x1, y1, y2) = (x1 + 200, y1 + 16, y2 + 16);
         let dash = if e.depends_on.is_empty() { "" } else { " stroke-dasharray=\"4 3\"" };
@@ -79,13 +94,20 @@ pub fn svg(report: &Report) -> String {
             e.kind
         );
     }
+    let accounts = accounts(&edges);
     for (node, (x, y)) in place {
+        let (line, below) = match accounts.get(node) {
+            Some(account) => {
+                let at = format!("x=\"{}\" y=\"{}\"", x + 8, y + 27);
+                (y + 15, format!("<text {at} fill=\"#666\" font-size=\"9\">account {}</text>", escape(account)))
+            }
+            None => (y + 20, String::new()),
+        };
         let _ = writeln!(
             out,
-            "<g><title>{}</title><rect x=\"{x}\" y=\"{y}\" width=\"200\" height=\"32\" rx=\"4\" fill=\"#fff\" stroke=\"#333\"/><text x=\"{}\" y=\"{}\">{}</text></g>",
+            "<g><title>{}</title><rect x=\"{x}\" y=\"{y}\" width=\"200\" height=\"32\" rx=\"4\" fill=\"#fff\" stroke=\"#333\"/><text x=\"{}\" y=\"{line}\">{}</text>{below}</g>",
             escape(node),
             x + 8,
-            y + 20,
             escape(&short(node).chars().take(32).collect::<String>())
         );
     }

@@ -1,6 +1,6 @@
 //! The edges of one account's graph.
 
-use super::{Edge, Goal, MAX_GOALS};
+use super::{Edge, Goal, MAX_GOALS, Outside};
 use crate::{
     exposure::{Class, Estate, Exposure, Item, Need, Step},
     identity::aws::{
@@ -13,6 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The node outside everything.
 pub(crate) const INTERNET: &str = "internet";
+/// What the nodes of accounts outside begin with.
+pub(crate) const ACCOUNT: &str = "account:";
 
 /// Which tags say that data matters.
 #[derive(Debug, Clone)]
@@ -86,12 +88,15 @@ pub struct Facts<'a> {
     pub data: &'a DataClasses,
     /// What is missing to tell whether the organization's policies forbid a step.
     pub guardrails: &'a [Need],
+    /// What stands around the account; none when it is looked at alone.
+    pub outside: Option<&'a Outside>,
 }
 
 /// A world of an account's principals with the policies of its buckets, secrets and keys.
 pub fn world(estate: &Estate, details: Details, organization: Organization) -> World {
     let mut world = World::new(details, organization, None);
-    for kind in ["aws.s3.bucket", "aws.secretsmanager.secret", "aws.kms.key", "aws.dynamodb.table"] {
+    let kinds = ["aws.s3.bucket", "aws.secretsmanager.secret", "aws.kms.key", "aws.dynamodb.table"];
+    for kind in kinds.into_iter().chain(["aws.sqs.queue", "aws.sns.topic"]) {
         for item in estate.of(kind) {
             let value = item.get("policy");
             if value.is_null() || value.first_unknown().is_some() {
@@ -114,13 +119,31 @@ pub(crate) struct Graph {
 }
 
 impl Graph {
-    fn add(&mut self, edge: Edge) {
+    pub(crate) fn add(&mut self, edge: Edge) {
         self.edges.entry(edge.from.clone()).or_default().push(edge);
     }
 }
 
-fn edge(from: &str, to: &str, kind: &'static str, cost: u32, because: Vec<Step>) -> Edge {
-    Edge { from: from.into(), to: to.into(), kind, cost, because, depends_on: Vec::new() }
+pub(crate) fn edge(from: &str, to: &str, kind: &'static str, cost: u32, because: Vec<Step>) -> Edge {
+    let (from, to) = (from.into(), to.into());
+    let (from_account, to_account, depends_on) = (String::new(), String::new(), Vec::new());
+    Edge { from, to, kind, from_account, to_account, cost, because, depends_on }
+}
+
+/// Sorts the edges, drops those said twice, and says which account they are in.
+pub(crate) fn settle(account: &str, graph: &mut Graph) {
+    for (from, edges) in &mut graph.edges {
+        for edge in edges.iter_mut().filter(|e| e.to_account.is_empty()) {
+            edge.from_account = match from.strip_prefix(ACCOUNT) {
+                Some(outside) => outside.to_owned(),
+                None if from == INTERNET => String::new(),
+                None => account.to_owned(),
+            };
+            edge.to_account = account.to_owned();
+        }
+        edges.sort_by(|a, b| (&a.to, a.cost, a.kind).cmp(&(&b.to, b.cost, b.kind)));
+        edges.dedup_by(|a, b| a.to == b.to && a.kind == b.kind);
+    }
 }
 
 /// Draws the graph.
@@ -134,10 +157,7 @@ pub(crate) fn build(facts: &Facts<'_>) -> Graph {
     credentials(facts, &mut graph);
     data(facts, &mut graph);
     open_guardrails(facts, &mut graph);
-    for edges in graph.edges.values_mut() {
-        edges.sort_by(|a, b| (&a.to, a.cost, a.kind).cmp(&(&b.to, b.cost, b.kind)));
-        edges.dedup_by(|a, b| a.to == b.to && a.kind == b.kind);
-    }
+    settle(&facts.estate.account, &mut graph);
     graph
 }
 
@@ -168,7 +188,24 @@ pub fn is_entry(kind: &str) -> bool {
 
 /// Whether resources of a kind hold data paths lead to.
 pub fn holds_data(kind: &str) -> bool {
-    matches!(kind, "aws.s3.bucket" | "aws.secretsmanager.secret" | "aws.dynamodb.table" | "aws.rds.instance")
+    kind == "aws.rds.instance" || reading(kind).is_some()
+}
+
+/// The action that reads the data of a kind.
+pub(crate) fn reading(kind: &str) -> Option<&'static str> {
+    Some(match kind {
+        "aws.s3.bucket" => "s3:GetObject",
+        "aws.dynamodb.table" => "dynamodb:GetItem",
+        "aws.secretsmanager.secret" => "secretsmanager:GetSecretValue",
+        "aws.sqs.queue" => "sqs:ReceiveMessage",
+        "aws.sns.topic" => "sns:Subscribe",
+        _ => return None,
+    })
+}
+
+/// What that action is asked on: a bucket's objects, everything else itself.
+pub(crate) fn read_on(kind: &str, id: &str) -> String {
+    if kind == "aws.s3.bucket" { format!("{id}/*") } else { id.to_owned() }
 }
 
 /// What the first step into a kind is called and costs.
@@ -194,7 +231,7 @@ fn entries(facts: &Facts<'_>, graph: &mut Graph) {
         }
         for account in &e.outside_accounts {
             let proof = e.proof.iter().filter(|s| s.says.contains(account.as_str())).cloned().collect();
-            graph.add(edge(&format!("account:{account}"), &e.resource, kind, cost, proof));
+            graph.add(edge(&format!("{ACCOUNT}{account}"), &e.resource, kind, cost, proof));
         }
     }
 }
@@ -481,19 +518,14 @@ fn escalation(found: &crate::identity::aws::escalate::Edge, to: &str) -> Edge {
             Step::new(&found.from, found.method, format!("{} on {}{by}", e.what, e.on))
         })
         .collect();
-    Edge {
-        from: found.from.clone(),
-        to: to.to_owned(),
-        kind: if found.kind == "SELF_GRANT" { "SELF_GRANT" } else { "CAN_BECOME" },
-        cost: 1 + if found.assumes.is_empty() { 0 } else { 3 },
-        because,
-        depends_on: found.assumes.clone(),
-    }
+    let kind = if found.kind == "SELF_GRANT" { "SELF_GRANT" } else { "CAN_BECOME" };
+    let cost = 1 + if found.assumes.is_empty() { 0 } else { 3 };
+    Edge { depends_on: found.assumes.clone(), ..edge(&found.from, to, kind, cost, because) }
 }
 
 /// Who reads what matters.
 fn data(facts: &Facts<'_>, graph: &mut Graph) {
-    let reachable = reachable(graph);
+    let reachable = reachable(facts, graph);
     let admin: BTreeSet<&str> = (facts.world.details.principals.iter().zip(&facts.escalations.standings))
         .filter(|(_, s)| s.admin != Admin::No)
         .map(|(p, _)| p.arn.as_str())
@@ -501,8 +533,10 @@ fn data(facts: &Facts<'_>, graph: &mut Graph) {
     let exposed: BTreeMap<&str, &Exposure> = facts.exposures.iter().map(|e| (e.resource.as_str(), e)).collect();
     let buckets = facts.estate.of("aws.s3.bucket").filter_map(|i| Some((i, facts.data.of(&i)?)));
     let secrets = facts.estate.of("aws.secretsmanager.secret").map(|i| (i, facts.data.of(&i).unwrap_or_default()));
-    let tables = facts.estate.of("aws.dynamodb.table").filter_map(|i| Some((i, facts.data.of(&i)?)));
-    for (n, (item, class)) in buckets.chain(secrets).chain(tables).enumerate() {
+    let others = ["aws.dynamodb.table", "aws.sqs.queue", "aws.sns.topic"].into_iter().flat_map(|k| facts.estate.of(k));
+    let others = others.filter_map(|i| Some((i, facts.data.of(&i)?)));
+    for (n, (item, class)) in buckets.chain(secrets).chain(others).enumerate() {
+        let Some(action) = reading(item.kind.id.as_str()) else { continue };
         if n >= MAX_GOALS {
             graph.limits.push(format!("only the first {MAX_GOALS} resources with data were looked at"));
             break;
@@ -510,16 +544,12 @@ fn data(facts: &Facts<'_>, graph: &mut Graph) {
         let goal = Goal { node: item.id().into(), kind: item.kind.id.to_string(), data_class: class.to_owned() };
         graph.goals.insert(goal.node.clone(), goal);
         if let Some(e) = exposed.get(item.id()) {
-            let read = match item.kind.id.as_str() {
-                "aws.s3.bucket" => "s3:getobject",
-                "aws.dynamodb.table" => "dynamodb:getitem",
-                _ => "secretsmanager:getsecretvalue",
-            };
+            let read = action.to_ascii_lowercase();
             let named: Vec<Box<str>> =
                 e.actions.iter().filter(|a| !a.starts_with('!')).map(|a| a.as_str().into()).collect();
             let wide = e.actions.iter().any(|a| a.starts_with('!'));
             let mut open = Vec::new();
-            if !wide && !Actions::new(false, named).matches(read) {
+            if !wide && !Actions::new(false, named).matches(&read) {
                 open.push(match e.actions.iter().any(|a| a.starts_with("acl:")) {
                     true => "whether the objects' own ACLs let anyone read them".to_owned(),
                     false => format!("whether {} lead to the data", e.actions.join(", ")),
@@ -533,15 +563,11 @@ fn data(facts: &Facts<'_>, graph: &mut Graph) {
             }
             for account in &e.outside_accounts {
                 let proof = e.proof.iter().filter(|s| s.says.contains(account.as_str())).cloned().collect();
-                let direct = edge(&format!("account:{account}"), item.id(), "DATA", cost + 1, proof);
+                let direct = edge(&format!("{ACCOUNT}{account}"), item.id(), "DATA", cost + 1, proof);
                 graph.add(Edge { depends_on: open.clone(), ..direct });
             }
         }
-        let (action, target) = match item.kind.id.as_str() {
-            "aws.s3.bucket" => ("s3:GetObject", format!("{}/*", item.id())),
-            "aws.dynamodb.table" => ("dynamodb:GetItem", item.id().to_owned()),
-            _ => ("secretsmanager:GetSecretValue", item.id().to_owned()),
-        };
+        let target = read_on(item.kind.id.as_str(), item.id());
         let key = item.text("kms_key_id").unwrap_or_default();
         // Administrators reach everything; their own node says so.
         for principal in reachable.iter().filter(|p| !admin.contains(p.as_str())) {
@@ -568,16 +594,7 @@ fn reads(facts: &Facts<'_>, principal: &str, action: &str, target: &str, key: &s
                 format!("allows {action} on {target}"),
             ));
         }
-        for r in &decision.residual {
-            out.depends_on.push(format!(
-                "{} {} {} {} in {}",
-                r.effect,
-                r.key,
-                r.operator,
-                r.values.join("|"),
-                r.policy
-            ));
-        }
+        out.depends_on.extend(decision.residual.iter().map(residual));
         Some(())
     };
     ask(action, target)?;
@@ -595,10 +612,15 @@ fn reads(facts: &Facts<'_>, principal: &str, action: &str, target: &str, key: &s
     Some(out)
 }
 
-/// Everything the outside leads to.
-fn reachable(graph: &Graph) -> BTreeSet<String> {
-    let mut seen = BTreeSet::new();
-    let mut waiting: Vec<String> = graph.edges.keys().filter(|n| is_source(n)).cloned().collect();
+/// What a decision hangs on, in words.
+pub(crate) fn residual(r: &crate::identity::aws::decide::Residual) -> String {
+    format!("{} {} {} {} in {}", r.effect, r.key, r.operator, r.values.join("|"), r.policy)
+}
+
+/// Everything the outside leads to, and what other accounts lead to through the account's doors.
+pub(crate) fn reachable(facts: &Facts<'_>, graph: &Graph) -> BTreeSet<String> {
+    let mut seen: BTreeSet<String> = facts.outside.map(|o| o.own_doors(&facts.estate.account)).unwrap_or_default();
+    let mut waiting: Vec<String> = graph.edges.keys().filter(|n| is_source(n)).chain(&seen).cloned().collect();
     while let Some(at) = waiting.pop() {
         for e in graph.edges.get(&at).into_iter().flatten() {
             if seen.insert(e.to.clone()) {
@@ -611,5 +633,5 @@ fn reachable(graph: &Graph) -> BTreeSet<String> {
 
 /// Whether a node is outside.
 pub(crate) fn is_source(node: &str) -> bool {
-    node == INTERNET || node.starts_with("account:")
+    node == INTERNET || node.starts_with(ACCOUNT)
 }

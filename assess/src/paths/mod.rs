@@ -8,17 +8,31 @@
 //!
 //! For every way in and every goal the cheapest path counts, equal costs by the names of the nodes, so that the same
 //! facts give the same paths. Paths that share source, kind of way in, last principal and kind of goal are one [`Family`]. Bounds: [`MAX_ENTRIES`] ways in, [`MAX_GOALS`] data resources, [`MAX_LENGTH`] edges a path,
-//! [`MAX_CUTS`] edges tried for cutting; reaching one is said in [`Report::limits`].
+//! reaching one is said in [`Report::limits`]. Of the edges worth cutting the best [`MAX_CUTS`] are told.
+//!
+//! Ways over several accounts are found without holding more than one account at a time. First each account gives its
+//! [`Door`]s: roles and data whose policies name other accounts. With them [`survey`] looks at one account again and
+//! gives its [`Border`]: steps out of it, decided by the policies of both sides, and of the account's own graph only
+//! what lies between ways in, doors, steps out and goals. [`Join`] puts the borders together, without evidence, and
+//! finds the ways that cross accounts; the evidence of the steps that are shown is taken from the borders again.
 
+mod border;
 mod draw;
 mod graph;
+mod join;
 mod search;
+mod words;
 
+pub use border::{Border, Door, Outside, doors, survey};
 pub use draw::{dot, svg};
 pub use graph::{DataClasses, Facts, holds_data, is_entry, world};
+pub use join::{Beyond, Join};
 pub use search::paths;
 
 use crate::exposure::Step;
+
+/// One of a few fixed words.
+pub type Word = &'static str;
 
 /// Ways in looked at.
 pub const MAX_ENTRIES: usize = 2_000;
@@ -26,29 +40,51 @@ pub const MAX_ENTRIES: usize = 2_000;
 pub const MAX_GOALS: usize = 2_000;
 /// Edges of one path.
 pub const MAX_LENGTH: usize = 12;
-/// Edges tried for cutting.
+/// Edges worth cutting that are told.
 pub const MAX_CUTS: usize = 500;
+/// Doors of other accounts an account's principals are tried on.
+pub const MAX_DOORS: usize = 5_000;
+/// Ways over accounts that are kept.
+pub const MAX_WAYS: usize = 20_000;
 
 /// One step from node to node.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Edge {
     /// Where it starts.
     pub from: String,
     /// Where it leads.
     pub to: String,
     /// `NETWORK_REACH`, `INVOKE`, `CODE_AS`, `CAN_BECOME`, `LATERAL_MOVE`, `READ_CREDENTIAL`, `SELF_GRANT`, `ADMIN` or `DATA`.
-    pub kind: &'static str,
+    #[serde(deserialize_with = "words::kind")]
+    pub kind: Word,
+    /// The account it starts in; empty for the internet.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub from_account: String,
+    /// The account it leads to.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub to_account: String,
     /// What it costs to take.
     pub cost: u32,
     /// What says so.
     pub because: Vec<Step>,
     /// What it hangs on that is not known; empty when it is certain.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<String>,
 }
 
+impl Edge {
+    /// Whether it leads from one account into another.
+    pub fn crosses(&self) -> bool {
+        !self.from_account.is_empty() && !self.to_account.is_empty() && self.from_account != self.to_account
+    }
+
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        self.from == other.from && self.to == other.to && self.kind == other.kind
+    }
+}
+
 /// One path.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Path {
     /// The nodes: source, way in, …, goal.
     pub nodes: Vec<String>,
@@ -57,16 +93,20 @@ pub struct Path {
 }
 
 /// Paths that are one problem.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Family {
     /// Stable name: source, kind of way in, last principal, kind of goal.
     pub id: String,
-    /// The account.
+    /// The account of what is at stake; for a goal in an account that could not be read, the last one before it.
     pub account: String,
+    /// The accounts its paths lead through, in order of their numbers; empty when they stay in `account`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accounts: Vec<String>,
     /// In a sentence.
     pub title: String,
     /// `critical`, `high` or `medium`.
-    pub severity: &'static str,
+    #[serde(deserialize_with = "words::severity")]
+    pub severity: Word,
     /// Whether every step is certain.
     pub certain: bool,
     /// The nodes of the path that stands for the family: to what matters most, certain, cheapest.
@@ -80,26 +120,27 @@ pub struct Family {
 }
 
 /// What a path leads to.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Goal {
     /// The node.
     pub node: String,
     /// `administration`, or the kind of the resource.
     pub kind: String,
     /// The data class its tags say; empty when they say none.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub data_class: String,
 }
 
 /// An edge worth cutting.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Cut {
     /// Where it starts.
     pub from: String,
     /// Where it leads.
     pub to: String,
     /// Its kind.
-    pub kind: &'static str,
+    #[serde(deserialize_with = "words::kind")]
+    pub kind: Word,
     /// How many paths have no way left without it.
     pub kills: usize,
     /// Of how many.
@@ -109,7 +150,7 @@ pub struct Cut {
 }
 
 /// All paths of an account.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Report {
     /// Families, worst first.
     pub families: Vec<Family>,

@@ -581,6 +581,37 @@ fn what_is_not_known_is_said() {
     assert_eq!(answer["because"][0]["statement"], "#0");
 }
 
+/// A range of every IPv4 address helps whoever is allowed, wherever from; nobody can be said to be denied by it who may
+/// come by IPv6 or through an endpoint.
+#[test]
+fn the_whole_internet_as_a_source_widens_an_allow_and_never_a_deny() {
+    let whole = || json!({"IpAddress": {"aws:SourceIp": "0.0.0.0/0"}});
+    let two = || json!({"IpAddress": {"aws:SourceIp": ["198.51.100.0/24", "0.0.0.0/0"]}});
+    let others = || json!({"NotIpAddress": {"aws:SourceIp": "0.0.0.0/0"}});
+    let exists = || json!({"IpAddressIfExists": {"aws:SourceIp": "0.0.0.0/0"}});
+    for (what, deny, condition, source, want, open) in [
+        ("allow, unknown", false, whole(), Value::Null, A, false),
+        ("allow among others, unknown", false, two(), Value::Null, A, false),
+        ("allow, IPv4", false, whole(), json!("198.51.100.7"), A, false),
+        ("allow, IPv6", false, whole(), json!("2001:db8::1"), I, false),
+        ("allow outside of it, unknown", false, others(), Value::Null, I, true),
+        ("deny, unknown", true, whole(), Value::Null, E, true),
+        ("deny among others, unknown", true, two(), Value::Null, E, true),
+        ("deny if it exists, unknown", true, exists(), Value::Null, E, true),
+        ("deny, IPv4", true, whole(), json!("198.51.100.7"), E, false),
+        ("deny, IPv6", true, whole(), json!("2001:db8::1"), A, false),
+        ("deny outside of it, unknown", true, others(), Value::Null, E, true),
+    ] {
+        let policies = if deny { json!([allow("*", "*"), deny_if(condition)]) } else { json!([allow_if(condition)]) };
+        let line = json!({"id": what, "identity": policies, "request": {"principal": USER, "action": "s3:GetObject",
+            "resource": OBJECT, "context": {"aws:SourceIp": source}}});
+        let answer = ask(&line);
+        assert_eq!(answer["decision"], want, "{what}: {answer}");
+        let residual = answer["residual"].as_array().is_some_and(|r| r.iter().any(|r| r["key"] == "aws:SourceIp"));
+        assert_eq!(residual, open, "{what}: {answer}");
+    }
+}
+
 #[test]
 fn lines_that_make_no_sense_are_answered() {
     for line in [

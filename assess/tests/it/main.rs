@@ -9,6 +9,7 @@ mod exposure;
 mod inventory;
 mod limits;
 mod machine;
+mod overland;
 mod path_laws;
 mod paths;
 mod properties;

@@ -43,6 +43,7 @@ fn find_under(resources: &[Given], roles: &[Json], guardrails: &[Need]) -> Repor
         escalations: &found,
         data: &DataClasses::default(),
         guardrails,
+        outside: None,
     })
 }
 

@@ -56,6 +56,80 @@ fn load_balancers() {
     is(kind, &base, json!({"listeners": "?"}), Class::Unknown, Some(Class::Internet));
 }
 
+/// What listeners do with requests, by default and by rules.
+#[test]
+fn listeners_and_their_rules() {
+    const LISTENER: &str = "arn:aws:elasticloadbalancing:us-east-1:111111111111:listener/app/web/1/2";
+    let rule = |n: u8, rest: Json| {
+        let mut rule = json!({"rule_arn": format!("{}/{n}", LISTENER.replace(":listener/", ":listener-rule/"))});
+        for (name, value) in rest.as_object().expect("members") {
+            rule[name] = value.clone();
+        }
+        rule
+    };
+    let (oidc, forward, fixed) =
+        (json!(["authenticate-oidc", "forward"]), json!(["forward"]), json!(["fixed-response"]));
+    let base = |actions: &Json, rules: Json| {
+        json!({"type": "application", "internal": false, "subnet_ids": ["subnet-1"], "security_group_ids": ["sg-1"],
+            "listeners": [{"port": 22, "protocol": "HTTPS", "listener_arn": LISTENER, "actions": actions}], "rules": rules})
+    };
+    let signed = Class::InternetAuthenticated;
+    for (what, actions, rules, class, at_most) in [
+        ("sends everyone on", &forward, json!([]), Class::Internet, None),
+        ("everyone signs in", &oidc, json!([rule(1, json!({"is_default": true, "actions": oidc}))]), signed, None),
+        ("answers by itself", &fixed, json!([]), Class::Internet, None),
+        (
+            "answers, a rule sends on",
+            &fixed,
+            json!([rule(1, json!({"actions": forward, "hosts": ["a.example"]}))]),
+            Class::Internet,
+            None,
+        ),
+        (
+            "answers, a rule asks",
+            &fixed,
+            json!([rule(1, json!({"actions": ["authenticate-cognito", "forward"]}))]),
+            signed,
+            None,
+        ),
+        (
+            "asks, a rule does not",
+            &oidc,
+            json!([rule(1, json!({"actions": forward, "paths": ["/health"]}))]),
+            Class::Internet,
+            None,
+        ),
+        (
+            "asks, but lets pass who did not sign in",
+            &fixed,
+            json!([rule(1, json!({"actions": oidc, "oidc_unsigned": ["allow"]}))]),
+            Class::Internet,
+            None,
+        ),
+        (
+            "sends on few addresses only",
+            &fixed,
+            json!([rule(1, json!({"actions": forward, "source_ips": ["203.0.113.0/28"]}))]),
+            Class::Limited,
+            None,
+        ),
+        (
+            "a rule of another listener",
+            &oidc,
+            json!([{"rule_arn": "arn:other/9/1", "actions": ["forward"]}]),
+            signed,
+            None,
+        ),
+        ("asks, rules not read", &oidc, json!("?"), signed, Some(Class::Internet)),
+        ("sends everyone on, rules not read", &forward, json!("?"), Class::Internet, None),
+    ] {
+        println!("{what}");
+        is("aws.elbv2.load-balancer", &base(actions, rules), json!({}), class, at_most);
+    }
+    let network = json!({"type": "network", "rules": "?", "listeners": [{"port": 22, "actions": ["forward"]}]});
+    is("aws.elbv2.load-balancer", &base(&forward, json!([])), network, Class::Internet, None);
+}
+
 #[test]
 fn clusters_and_tasks() {
     let kind = "aws.eks.cluster";

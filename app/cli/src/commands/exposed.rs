@@ -120,7 +120,14 @@ pub fn paths(globals: &Globals, args: PathsArgs) -> Result<u8, Failure> {
                 for family in &report.families {
                     out::line(format!("{}  {}  {}", family.severity, account, family.title));
                     for (i, edge) in family.steps.iter().enumerate() {
-                        out::line(format!("  {}. {} → {}  {}", i + 1, edge.from, edge.to, edge.kind));
+                        let place = if family.accounts.is_empty() {
+                            String::new()
+                        } else if edge.crosses() {
+                            format!("  from account {} into {}", edge.from_account, edge.to_account)
+                        } else {
+                            format!("  in account {}", edge.to_account)
+                        };
+                        out::line(format!("  {}. {} → {}  {}{place}", i + 1, edge.from, edge.to, edge.kind));
                         steps(&edge.because);
                         for open in &edge.depends_on {
                             out::line(format!("    depends   {open}"));

@@ -148,8 +148,9 @@ impl Condition {
             return Tri::from(self.compiled.iter().any(|v| matches!(v, Value::Truth(want) if *want == absent)));
         }
         let values = match looked {
-            // Wherever the request comes from, its address lies in the whole internet.
-            Looked::Unknown if !self.negated && self.spans_everything() => return Tri::Yes,
+            // Whoever is helped by it comes from some address of the whole internet. Whom it would stop can come by
+            // IPv6, or through an endpoint where the request has no public address, so that it stays open there.
+            Looked::Unknown if helps && !self.negated && self.spans_everything() => return Tri::Yes,
             Looked::Unknown => return Tri::Maybe,
             Looked::Chosen => return Tri::from(helps),
             Looked::Absent => &[][..],

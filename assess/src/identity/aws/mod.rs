@@ -3,6 +3,7 @@
 //! [`decide`] answers one request from compiled policies, in three values: what could not be known comes back as a
 //! residual condition, never as a silent yes or no.
 
+pub mod abroad;
 pub mod action_sets;
 pub mod arn;
 mod assess;

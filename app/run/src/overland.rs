@@ -1,0 +1,266 @@
+//! Attack paths over accounts, one account in memory at a time.
+//!
+//! Three passes. The first reads of every account its doors: roles and data whose policies name others. The second is the
+//! assessment of each account, which now knows the doors of the others; what matters to them, its border, goes on the
+//! record. The third puts the borders together without their evidence, finds the ways that cross accounts, and writes
+//! them to the accounts in which they end. Accounts that this scan did not read take part with the border of the last
+//! scan that did; members that none did are open ends.
+
+use crate::{
+    exposure::{Assessment, Kinds, estate_of},
+    judge::JudgeError,
+};
+use plumb_assess::paths::{Beyond, Border, DataClasses, Door, Family, Join, Outside, Report, doors};
+use plumb_catalog::Kind;
+use plumb_model::{KindId, Reason, Unknown};
+use plumb_record::{Record, ScanId};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+/// The kinds doors are read from.
+const DOORS: [&str; 9] = [
+    "aws.iam.role",
+    "aws.lambda.function",
+    "aws.s3.account",
+    "aws.s3.bucket",
+    "aws.secretsmanager.secret",
+    "aws.dynamodb.table",
+    "aws.sqs.queue",
+    "aws.sns.topic",
+    "aws.kms.key",
+];
+
+/// An account's border as it is kept.
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
+struct Kept {
+    doors: Vec<Door>,
+    border: Border,
+    report: Report,
+    needs: Vec<Unknown>,
+    /// The kinds of the resources that steps cite, by id.
+    kinds: BTreeMap<String, String>,
+    /// Why there may be more doors; empty when there are no more.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    partly: String,
+}
+
+fn damaged(account: &str) -> JudgeError {
+    JudgeError::Damaged { kind: "border".into(), id: account.to_owned() }
+}
+
+fn kept(record: &Record, account: &str) -> Result<Option<Kept>, JudgeError> {
+    let Some(text) = record.border(account)? else { return Ok(None) };
+    serde_json::from_str(&text).map(Some).map_err(|_| damaged(account))
+}
+
+/// What stands around the accounts that `scan` read; none when there is one account alone.
+///
+/// # Errors
+/// When the record fails or holds damaged documents.
+pub(crate) fn outside(
+    record: &Record,
+    kinds: &dyn Kinds,
+    scan: ScanId,
+    read: &BTreeSet<String>,
+) -> Result<Option<Outside>, JudgeError> {
+    let members = record.accounts()?;
+    let members: Vec<_> = members.into_iter().filter(|a| a.provider == "aws").collect();
+    if members.len() < 2 {
+        return Ok(None);
+    }
+    let before = record.borders()?;
+    let (mut all, mut unread, mut partly) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+    for member in &members {
+        let account = member.id.as_str();
+        let (found, gap) = if read.contains(account) {
+            doors_of(record, kinds, scan, account)?
+        } else if let Some(kept) = before.get(account).and(kept(record, account)?) {
+            (kept.doors, kept.partly)
+        } else {
+            // Nobody acts in an account that is closed.
+            if !matches!(member.state.as_str(), "suspended" | "closed" | "pending") {
+                let why = if member.reason.is_empty() { "it was not read" } else { &member.reason };
+                unread.insert(account.to_owned(), why.to_owned());
+            }
+            continue;
+        };
+        all.extend(found);
+        if !gap.is_empty() {
+            partly.insert(account.to_owned(), gap);
+        }
+    }
+    let organization = crate::organization(record, &mut Vec::new())?;
+    Ok(Some(Outside::new(all, organization, unread, partly)))
+}
+
+/// An account's doors, and why there may be more roles.
+fn doors_of(
+    record: &Record,
+    kinds: &dyn Kinds,
+    scan: ScanId,
+    account: &str,
+) -> Result<(Vec<Door>, String), JudgeError> {
+    // Most resources have no policy that names anybody: they need not be parsed.
+    let wanted =
+        |kind: &str, row: &plumb_record::ResourceRow| kind == "aws.s3.account" || row.doc.contains("\"Principal\"");
+    let estate = estate_of(record, kinds, scan, account, false, DOORS.into_iter(), &wanted)?;
+    let gap = estate.tables.get("aws.iam.role").and_then(|t| t.gap.as_ref()).map(|g| g.describe());
+    let unread = estate.of("aws.iam.role").find_map(|r| r.get("trust").first_unknown().map(|u| u.describe()));
+    Ok((doors(&estate, &DataClasses::default()), gap.or(unread).unwrap_or_default()))
+}
+
+/// Keeps what of an assessment matters to other accounts, and its own paths until they are judged.
+///
+/// # Errors
+/// When the record fails.
+pub(crate) fn keep(
+    record: &mut Record,
+    scan: ScanId,
+    found: &Assessment,
+    outside: Option<&Outside>,
+) -> Result<(), JudgeError> {
+    let account = found.estate.account.as_str();
+    let (border, report) = (found.border.clone(), found.report.clone());
+    let needs: Vec<Unknown> = crate::native::path_needs(found).iter().map(|n| n.as_ref().clone()).collect();
+    let edges = report.families.iter().flat_map(|f| &f.steps).chain(&border.edges).chain(&border.steps);
+    let cited = edges.flat_map(|e| &e.because).chain(report.cuts.iter().flat_map(|c| &c.because));
+    let kinds = cited.filter_map(|s| Some((s.resource.clone(), found.places.kinds.get(&s.resource)?.id.to_string())));
+    let kinds = kinds.collect();
+    let doors = outside.map(|o| o.own(account)).unwrap_or_default();
+    let partly = outside.and_then(|o| o.partly(account)).unwrap_or_default().to_owned();
+    let doc = Kept { doors, border, report, needs, kinds, partly };
+    let text = serde_json::to_string(&doc).map_err(|_| damaged(account))?;
+    Ok(record.put_border(scan, account, &text)?)
+}
+
+/// Puts the borders on record together and keeps the ways over accounts with the accounts in which they end.
+///
+/// # Errors
+/// When the record fails or holds damaged documents.
+pub(crate) fn join(record: &mut Record) -> Result<(), JudgeError> {
+    let members: BTreeSet<String> = record
+        .accounts()?
+        .into_iter()
+        .filter(|a| !matches!(a.state.as_str(), "suspended" | "closed"))
+        .map(|a| a.id)
+        .collect();
+    let accounts: Vec<String> = record.borders()?.into_keys().filter(|a| members.contains(a)).collect();
+    let mut join = Join::default();
+    for account in &accounts {
+        if let Some(kept) = kept(record, account)? {
+            join.add(kept.border);
+        }
+    }
+    let mut found = join.find(&DataClasses::default());
+    // Borders are read again one by one, each for all the ways it is part of.
+    let mut wanted: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (end, beyond) in &found {
+        for account in beyond.needs() {
+            wanted.entry(account).or_default().push(end.clone());
+        }
+    }
+    for (account, ends) in wanted {
+        let Some(kept) = kept(record, &account)? else { continue };
+        for end in ends {
+            if let Some(beyond) = found.get_mut(&end) {
+                beyond.fill(&kept.border);
+            }
+        }
+    }
+    for account in &accounts {
+        let doc = found.remove(account).map(|b| serde_json::to_string(&b)).transpose().map_err(|_| damaged(account))?;
+        record.put_joined(account, doc.as_deref())?;
+    }
+    Ok(())
+}
+
+/// The ways over accounts that end in an account, as the last scan found them.
+///
+/// # Errors
+/// When the record fails or holds damaged documents.
+pub(crate) fn beyond(record: &Record, account: &str) -> Result<Beyond, JudgeError> {
+    match record.joined(account)? {
+        None => Ok(Beyond::default()),
+        Some(text) => serde_json::from_str(&text).map_err(|_| damaged(account)),
+    }
+}
+
+/// Kinds by resource, from their names.
+fn known(kinds: &dyn Kinds, names: BTreeMap<String, String>) -> HashMap<String, Arc<Kind>> {
+    let mut seen: HashMap<String, Option<Arc<Kind>>> = HashMap::new();
+    let mut kind =
+        |name: String| seen.entry(name.clone()).or_insert_with(|| kinds.kind_of(&KindId::from(name))).clone();
+    names.into_iter().filter_map(|(resource, name)| Some((resource, kind(name)?))).collect()
+}
+
+/// An account's attack paths as they are judged.
+#[derive(Default)]
+pub(crate) struct Ways {
+    /// Within the account.
+    pub report: Report,
+    /// Over accounts, ending in it.
+    pub beyond: Beyond,
+    /// What keeps the answer open.
+    pub needs: Vec<Arc<Unknown>>,
+    /// The kinds of the resources that steps cite.
+    pub kinds: HashMap<String, Arc<Kind>>,
+}
+
+impl Ways {
+    /// Of an account looked at alone.
+    pub(crate) fn of(found: &Assessment) -> Self {
+        let needs = crate::native::path_needs(found);
+        Self { report: found.report.clone(), beyond: Beyond::default(), needs, kinds: found.places.kinds.clone() }
+    }
+
+    /// The same with the ways over accounts that the last scan found.
+    ///
+    /// # Errors
+    /// When the record fails or holds damaged documents.
+    pub(crate) fn joined(record: &Record, kinds: &dyn Kinds, found: &Assessment) -> Result<Self, JudgeError> {
+        let account = found.estate.account.as_str();
+        let mut ways = Self { beyond: beyond(record, account)?, ..Self::of(found) };
+        ways.cite(record, kinds, account)?;
+        Ok(ways.bounded())
+    }
+
+    /// Of an account whose border is on the record.
+    ///
+    /// # Errors
+    /// When the record fails or holds damaged documents.
+    pub(crate) fn kept(record: &Record, kinds: &dyn Kinds, account: &str) -> Result<Self, JudgeError> {
+        let Some(kept) = kept(record, account)? else { return Ok(Self::default()) };
+        let needs = kept.needs.into_iter().map(Arc::new).collect();
+        let (report, beyond) = (kept.report, beyond(record, account)?);
+        let mut ways = Self { report, beyond, needs, kinds: known(kinds, kept.kinds) };
+        ways.cite(record, kinds, account)?;
+        Ok(ways.bounded())
+    }
+
+    /// Adds the kinds of what steps in other accounts cite.
+    fn cite(&mut self, record: &Record, kinds: &dyn Kinds, account: &str) -> Result<(), JudgeError> {
+        for other in self.beyond.needs().iter().filter(|other| *other != account) {
+            if let Some(kept) = kept(record, other)? {
+                self.kinds.extend(known(kinds, kept.kinds));
+            }
+        }
+        Ok(())
+    }
+
+    /// What lies beyond a bound keeps the answer open.
+    fn bounded(mut self) -> Self {
+        for limit in &self.beyond.limits {
+            let mut unknown = Unknown::new(Reason::NotAsked, "assess");
+            unknown.detail.clone_from(limit);
+            self.needs.push(Arc::new(unknown));
+        }
+        self
+    }
+
+    /// All families.
+    pub(crate) fn families(&self) -> impl Iterator<Item = &Family> {
+        self.report.families.iter().chain(&self.beyond.families)
+    }
+}

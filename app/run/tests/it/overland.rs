@@ -1,0 +1,239 @@
+//! Attack paths over the accounts of an organisation, from answers of its interfaces to findings.
+
+use plumb_catalog::{Catalog, File};
+use plumb_clouds::{Answer, Call, PageSource, Pages, Target, Wire};
+use plumb_evaluate::{Explain, RuleSet, Selection};
+use plumb_model::{Outcome, Time, Verdict};
+use plumb_record::{Query, Record, ScanId};
+use plumb_run::{AccountTarget, JudgeError, NATIVE, ScanOptions, facts_of, judge_account, run_scan};
+use serde_json::{Value as Json, json};
+use std::{collections::BTreeSet, future::Future, pin::Pin};
+
+const ROOT: &str = "100000000000";
+const WEB: &str = "111111111111";
+const BUILD: &str = "222222222222";
+const DATA: &str = "333333333333";
+const STRANGER: &str = "999999999999";
+
+fn arn(account: &str, role: &str) -> String {
+    format!("arn:aws:iam::{account}:role/{role}")
+}
+
+fn policy(statements: Json) -> Json {
+    json!({"Version": "2012-10-17", "Statement": statements})
+}
+
+fn role(account: &str, name: &str, trusted: &str, statements: Json) -> Json {
+    let trust = json!([{"Effect": "Allow", "Principal": {"AWS": trusted}, "Action": "sts:AssumeRole"}]);
+    json!({"Arn": arn(account, name), "RoleName": name, "RoleId": format!("AROA{name}"), "Path": "/", "Tags": [],
+        "CreateDate": "2026-01-01T00:00:00Z", "AssumeRolePolicyDocument": policy(trust), "AttachedManagedPolicies": [],
+        "InstanceProfileList": [], "RolePolicyList": [{"PolicyName": "own", "PolicyDocument": policy(statements)}]})
+}
+
+fn assume(role: &str) -> Json {
+    json!([{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": role}])
+}
+
+/// The organisation: a partner enters the web account, whose role becomes one of the build account, which owns the data.
+struct Planted {
+    /// Forbids the build account to assume roles.
+    guarded: bool,
+}
+
+impl Planted {
+    fn roles(&self, account: &str) -> Vec<Json> {
+        match account {
+            WEB => vec![role(WEB, "partner", STRANGER, assume(&arn(BUILD, "deploy")))],
+            BUILD => vec![role(BUILD, "deploy", &arn(WEB, "partner"), assume(&arn(DATA, "owner")))],
+            DATA => vec![role(DATA, "owner", BUILD, json!([{"Effect": "Allow", "Action": "*", "Resource": "*"}]))],
+            _ => Vec::new(),
+        }
+    }
+
+    fn answer(&self, target: &Target, call: &Call) -> Answer {
+        let account = target.account.as_str();
+        let deny = policy(json!([{"Effect": "Deny", "Action": "sts:AssumeRole", "Resource": "*"}]));
+        let page = match call.name().as_str() {
+            "iam:GetAccountAuthorizationDetails" => {
+                json!({"RoleDetailList": self.roles(account), "UserDetailList": [], "GroupDetailList": [], "Policies": []})
+            }
+            "organizations:DescribeOrganization" if account == ROOT => json!({"Organization": {"Id": "o-1",
+                "Arn": format!("arn:aws:organizations::{ROOT}:organization/o-1"), "MasterAccountId": ROOT, "FeatureSet": "ALL"}}),
+            "organizations:DescribeOrganization" => {
+                return Answer::Absent { code: "AWSOrganizationsNotInUseException".into() };
+            }
+            "organizations:ListRoots" => json!({"Roots": [{"Id": "r-1"}]}),
+            "organizations:ListAccountsForParent" => {
+                json!({"Accounts": ([ROOT, WEB, BUILD, DATA].map(|id| json!({"Id": id})))})
+            }
+            "organizations:ListPolicies" if self.guarded && call.params["Filter"] == "SERVICE_CONTROL_POLICY" => {
+                json!({"Policies": [{"Id": "p-all", "AwsManaged": true}, {"Id": "p-deny", "AwsManaged": false}]})
+            }
+            "organizations:ListTargetsForPolicy" => match call.params["PolicyId"].as_str() {
+                Some("p-deny") => json!({"Targets": [{"TargetId": BUILD}]}),
+                _ => json!({"Targets": [{"TargetId": "r-1"}]}),
+            },
+            "organizations:DescribePolicy" => json!({"Policy": {"PolicySummary": {"Id": call.params["PolicyId"]},
+                "Content": deny.to_string()}}),
+            _ => json!({}),
+        };
+        Answer::Page { page }
+    }
+}
+
+struct One(Option<Answer>);
+
+impl PageSource for One {
+    fn next(&mut self) -> Pin<Box<dyn Future<Output = Option<Answer>> + Send + '_>> {
+        Box::pin(std::future::ready(self.0.take()))
+    }
+}
+
+impl Wire for Planted {
+    fn pages<'a>(&'a self, target: &Target, call: &Call) -> Pages<'a> {
+        Pages::new(One(Some(self.answer(target, call))))
+    }
+}
+
+fn target(id: &str) -> AccountTarget {
+    AccountTarget {
+        id: id.into(),
+        name: id.into(),
+        state: "active".into(),
+        reason: String::new(),
+        management: Some(id == ROOT),
+        organization: "o-1".into(),
+        regions: vec!["us-east-1".into()],
+        more_regions: false,
+        joined: json!({}),
+    }
+}
+
+fn rules(catalog: &Catalog) -> RuleSet {
+    let wanted = catalog.rules.keys().filter(|id| id.as_str().starts_with("aws.iam.account.no-attack-path-"));
+    let selection = Selection { rules: Some(wanted.cloned().collect()), natives: NATIVE, ..Selection::default() };
+    let (rules, problems) = RuleSet::compile(catalog, &selection);
+    assert!(problems.is_empty(), "{problems:?}");
+    rules
+}
+
+/// Scans these accounts, the first `active` of them as they are and the others unreachable; gives the verdicts.
+fn scan(
+    record: &mut Record,
+    catalog: &Catalog,
+    wire: &Planted,
+    targets: Vec<AccountTarget>,
+    at_once: usize,
+) -> Vec<Verdict> {
+    let now: Time = "2026-06-01T00:00:00Z".parse().unwrap();
+    let options = ScanOptions {
+        started: now,
+        now,
+        regions: BTreeSet::new(),
+        scope: json!({}),
+        resume: None,
+        accounts_at_once: at_once,
+        home: "us-east-1".into(),
+        partition: "aws".into(),
+    };
+    let rules = rules(catalog);
+    let (progress, stats) = (|_: &str, _| {}, || json!({}));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let never = std::future::pending();
+    let outcome = runtime
+        .block_on(run_scan(wire, record, catalog, &rules, targets, &options, never, &progress, &mut |_| {}, &stats))
+        .unwrap();
+    let mut verdicts = Vec::new();
+    for target in outcome.accounts.iter().filter(|t| t.state == "active") {
+        let facts = facts_of(target, &outcome.accounts, "us-east-1", &BTreeSet::new());
+        let take = |verdict: &Verdict, _| {
+            verdicts.push(verdict.clone());
+            Ok::<_, JudgeError>(())
+        };
+        let scan = ScanId(outcome.scan);
+        judge_account(record, &rules, scan, &facts, now, Explain::NotPass, false, |_| Ok(()), take).unwrap();
+    }
+    verdicts
+}
+
+fn all() -> Vec<AccountTarget> {
+    [ROOT, WEB, BUILD, DATA].map(target).to_vec()
+}
+
+fn open(record: &Record) -> Vec<(String, String, String)> {
+    let found = record.findings(&Query { states: vec!["open".into()], ..Query::default() }).unwrap();
+    found.into_iter().map(|f| (f.account, f.sub_key, f.severity)).collect()
+}
+
+#[test]
+fn a_partners_way_over_three_accounts_becomes_a_finding_where_it_ends() {
+    let (catalog, problems) = Catalog::load(std::iter::empty::<File<'_>>());
+    assert!(problems.is_empty(), "{problems:?}");
+    let mut record = Record::in_memory().unwrap();
+    let planted = Planted { guarded: false };
+    let verdicts = scan(&mut record, &catalog, &planted, all(), 4);
+
+    let family = format!("account:{STRANGER} > aws.iam.role > over accounts > {} > administration", arn(DATA, "owner"));
+    assert_eq!(open(&record), [(DATA.to_owned(), family.clone(), "critical".to_owned())]);
+    // Judged again from the record, the same comes out, with its steps and their accounts.
+    let again = verdicts.iter().find(|v| v.outcome == Outcome::Fail).expect("the finding");
+    assert_eq!((again.account.as_str(), again.sub_key.as_ref()), (DATA, family.as_str()));
+    let steps: Vec<&str> = again.because.iter().map(|l| l.path.as_str()).collect();
+    for (account, role) in [(WEB, "partner"), (BUILD, "deploy"), (DATA, "owner")] {
+        let step = format!("→ {} in account {account} (CAN_BECOME): {}", arn(account, role), arn(account, role));
+        assert!(steps.iter().any(|s| s.contains(&step)), "{step} among {steps:#?}");
+    }
+    assert!(
+        again.because.iter().filter(|l| l.path.starts_with("step ")).all(|l| l.source != plumb_model::Source::Derived)
+    );
+    let cut = again.because.iter().find(|l| l.path == "cheapest cut").expect("a cut");
+    assert!(cut.expected.contains("1 of 1 paths over accounts die"), "{cut:?}");
+    let table = record.query("SELECT from_account, to_account FROM path_steps ORDER BY step").unwrap();
+    assert_eq!(
+        table.rows,
+        [[STRANGER, WEB], [WEB, BUILD], [BUILD, DATA], [DATA, DATA]].map(|r| r.map(Json::from).to_vec())
+    );
+    let accounts = record.query("SELECT accounts FROM paths").unwrap().rows[0][0].clone();
+    assert_eq!(accounts, json!(json!([WEB, BUILD, DATA, STRANGER]).to_string()));
+
+    // In another order, the same; and again on the same record.
+    let mut other = Record::in_memory().unwrap();
+    let backwards = all().into_iter().rev().collect();
+    scan(&mut other, &catalog, &planted, backwards, 1);
+    assert_eq!(open(&other), open(&record));
+    scan(&mut record, &catalog, &planted, all(), 2);
+    assert_eq!(open(&record).len(), 1);
+
+    // One account alone is told with what the others left.
+    scan(&mut record, &catalog, &planted, vec![target(DATA)], 1);
+    assert_eq!(open(&record), [(DATA.to_owned(), family.clone(), "critical".to_owned())]);
+
+    // A guardrail over the build account ends it.
+    scan(&mut record, &catalog, &Planted { guarded: true }, all(), 2);
+    assert_eq!(open(&record), []);
+    assert_eq!(record.query("SELECT count(*) FROM paths WHERE gone IS NULL").unwrap().rows[0][0], json!(0));
+}
+
+#[test]
+fn an_account_that_cannot_be_entered_leaves_the_way_open_on_both_sides() {
+    let (catalog, _) = Catalog::load(std::iter::empty::<File<'_>>());
+    let mut record = Record::in_memory().unwrap();
+    let mut targets = all();
+    targets[2].state = "unreachable".into();
+    targets[2].reason = "sts:AssumeRole was refused".into();
+    let verdicts = scan(&mut record, &catalog, &Planted { guarded: false }, targets, 2);
+    let unknown: Vec<(&str, &str)> = verdicts
+        .iter()
+        .filter(|v| v.outcome == Outcome::Unknown && !v.sub_key.is_empty())
+        .map(|v| (v.account.as_str(), v.sub_key.as_ref()))
+        .collect();
+    let into = format!(
+        "account:{STRANGER} > aws.iam.role > over accounts > {} > administration of account {BUILD}",
+        arn(WEB, "partner")
+    );
+    let out = format!("account:{BUILD} > aws.iam.role > over accounts > {} > administration", arn(DATA, "owner"));
+    assert!(unknown.contains(&(WEB, into.as_str())), "{unknown:#?}");
+    assert!(unknown.contains(&(DATA, out.as_str())), "{unknown:#?}");
+    let why = verdicts.iter().flat_map(|v| &v.needs).any(|n| n.detail.contains("sts:AssumeRole was refused"));
+    assert!(why && verdicts.iter().all(|v| v.outcome != Outcome::Fail));
+}

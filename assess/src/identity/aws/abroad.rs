@@ -1,0 +1,73 @@
+//! Decisions about resources of other accounts: what the caller's own account says, together with a policy and
+//! guardrails of the resource's account that are handed in.
+
+use super::{
+    decide::{Decision, Level, Policies, Request, Unread, decide},
+    details::{Details, Kind, Principal},
+    document::Policy,
+    escalate::{Organization, open_context},
+    principal::{Caller, CallerKind},
+};
+use serde_json::json;
+
+/// A resource of another account.
+#[derive(Debug, Clone, Copy)]
+pub struct Abroad<'a> {
+    /// Its ARN.
+    pub arn: &'a str,
+    /// The account that owns it.
+    pub account: &'a str,
+    /// Its own policy: a role's trust policy, a bucket policy.
+    pub policy: &'a Policy,
+    /// The resource control policies that bind its account.
+    pub rcps: &'a [Level],
+}
+
+/// Decides whether a principal may do `action` on a resource of another account: its own policies, boundary and
+/// guardrails (`own`) must allow it, and so must the resource's. Keys in `context` are known with their values.
+pub fn may_abroad(
+    principal: &Principal,
+    own: &Organization,
+    action: &str,
+    resource: &Abroad<'_>,
+    context: &[(String, Vec<String>)],
+) -> Decision {
+    let caller = Caller {
+        kind: if principal.kind == Kind::User { CallerKind::User } else { CallerKind::Role },
+        arn: principal.arn.clone(),
+        account: principal.account.clone(),
+        role: (principal.kind == Kind::Role).then(|| principal.arn.clone()),
+    };
+    let mut keys = open_context(principal, own);
+    for (key, values) in context {
+        keys.set(key, values.iter().map(String::as_str));
+    }
+    let identity = principal.policies();
+    let boundary = principal.boundary.as_ref();
+    let bound = boundary.and_then(|b| b.policy.clone()).map(|p| vec![p]);
+    let unread = Unread {
+        identity: !principal.unread.is_empty(),
+        boundary: boundary.is_some_and(|b| b.policy.is_none()),
+        ..Unread::default()
+    };
+    decide(
+        &Request::new(caller, action, resource.arn, Some(resource.account), keys),
+        &Policies {
+            identity: &identity,
+            boundary: bound.as_deref(),
+            resource: Some(resource.policy),
+            scps: own.scps_of(&principal.account),
+            rcps: resource.rcps,
+            unread,
+            ..Policies::default()
+        },
+    )
+}
+
+/// A role that may do everything in its account: what an administrator can make of any principal there.
+pub fn administrator(arn: &str) -> Option<Principal> {
+    let name = arn.rsplit('/').next().unwrap_or_default();
+    let role = json!({"Arn": arn, "RoleName": name, "RolePolicyList": [{"PolicyName": "administration",
+        "PolicyDocument": {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}}]});
+    Details::from_json(&json!({"RoleDetailList": [role]})).ok()?.principals.pop()
+}
