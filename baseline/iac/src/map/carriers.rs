@@ -12,7 +12,7 @@ pub(crate) struct Carriers<'a> {
 }
 
 /// A carrier's type and its attribute that refers.
-type Pair<'a> = (&'a str, &'a str);
+pub(super) type Pair<'a> = (&'a str, &'a str);
 /// Root and what is referred to, to positions of carriers.
 type Index<'a> = HashMap<(&'a str, Arc<str>), Vec<usize>>;
 

@@ -3,7 +3,7 @@
 use super::{Found, Language, Mapped, Mapper, carriers, fits, kinds_by_type};
 use crate::resource::{Code, Reading};
 use crate::value::Val;
-use carriers::Carriers;
+use carriers::{Carriers, Pair};
 use plumb_catalog::{Catalog, Field, Kind, Take, Type};
 use plumb_model::{Reason, Unknown, Value};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -23,19 +23,21 @@ pub struct StandIn {
 pub fn elsewhere(catalog: &Catalog, reading: &Reading, mapped: &[Mapped]) -> Vec<StandIn> {
     let by_type = kinds_by_type(catalog);
     let carried: HashSet<usize> = mapped.iter().flat_map(|m| m.carriers.iter().copied()).collect();
-    let mut lenders: BTreeMap<(Language, &str), Vec<&Kind>> = BTreeMap::new();
+    let mut lenders: BTreeMap<(Language, &str), Vec<(&Kind, &str)>> = BTreeMap::new();
     for kind in catalog.kinds.values() {
         for language in [Language::Terraform, Language::CloudFormation] {
             let takes = kind.fields.iter().flat_map(|f| &language.column(f).0);
-            let types: BTreeSet<&str> = takes.filter(|t| t.by.is_some()).filter_map(|t| t.from.as_deref()).collect();
-            types.into_iter().for_each(|t| lenders.entry((language, t)).or_default().push(kind));
+            let ways: BTreeSet<Pair> = takes.filter_map(|t| Some((t.from.as_deref()?, t.by.as_deref()?))).collect();
+            ways.into_iter().for_each(|(from, by)| lenders.entry((language, from)).or_default().push((kind, by)));
         }
     }
     let none = Carriers::none();
     let mut out = Vec::new();
     for (at, code) in reading.resources.iter().enumerate().filter(|(at, c)| !c.existing && !carried.contains(at)) {
         let language = Language::of(code.dialect);
-        let Some([kind]) = lenders.get(&(language, &*code.type_)).map(Vec::as_slice) else { continue };
+        let ways = lenders.get(&(language, &*code.type_)).into_iter().flatten();
+        let meant: Vec<&Kind> = ways.filter(|(_, by)| code.attrs.at(by).is_some()).map(|(kind, _)| *kind).collect();
+        let [kind] = meant.as_slice() else { continue };
         if by_type.contains_key(&(language, language.type_key(&code.type_))) {
             continue;
         }
