@@ -82,8 +82,9 @@ impl<'a> Mapper<'a> {
             return Found { value: Value::list(items), span: Some(span), sensitive };
         }
         let column = &self.language.column(field).0;
-        let value = match column.iter().any(|take| take.from.is_none()) || column.is_empty() {
+        let value = match column.iter().any(|take| take.from.is_none()) {
             true => not_here(self.code, field),
+            false if column.is_empty() => self.not_written(field),
             false => field.default.clone(),
         };
         Found { value, span: None, sensitive: false }
