@@ -108,6 +108,10 @@ pub fn service_wildcards(document: &Document) -> Vec<String> {
 
 /// Whether the document allows an action on some resource, and no unconditional Deny takes it back on all of them.
 pub fn gives(document: &Document, action: &str) -> bool {
+    gives_where(document, action, |_| true)
+}
+
+fn gives_where(document: &Document, action: &str, counts: impl Fn(&Statement) -> bool) -> bool {
     let lower = action.to_ascii_lowercase();
     let denied = document.statements.iter().any(|s| {
         s.effect == Effect::Deny
@@ -115,7 +119,17 @@ pub fn gives(document: &Document, action: &str) -> bool {
             && s.resources.as_ref().is_none_or(|r| r.is_everything())
             && s.actions.matches(&lower)
     });
-    !denied && allows_of(document).any(|s| speaks_of(s, action))
+    !denied && allows_of(document).any(|s| speaks_of(s, action) && counts(s))
+}
+
+/// Whether a statement's resources can be of the action's service: every action on one bucket gives nothing in IAM.
+fn within_reach(statement: &Statement, action: &str) -> bool {
+    let service = action.split(':').next().unwrap_or_default();
+    let of_service = |text: &str| match text.split(':').nth(2) {
+        Some(named) => named.contains(['*', '?', '$']) || named.eq_ignore_ascii_case(service),
+        None => true,
+    };
+    statement.resources.as_ref().is_none_or(|r| r.inverted || r.texts.iter().any(|t| of_service(t)))
 }
 
 /// Actions that together give more privilege than they seem to, wherever they stand. Sources: Rhino Security Labs' list
@@ -148,7 +162,8 @@ const ESCALATIONS: [&[&str]; 22] = [
 /// The ways to more privilege a document gives by itself, as `action + action`; whether the account lets one walk them
 /// is the business of [`crate::identity::aws::escalations`].
 pub fn escalations(document: &Document) -> Vec<String> {
-    let held = |needed: &&&[&str]| needed.iter().all(|action| gives(document, action));
+    let held =
+        |needed: &&&[&str]| needed.iter().all(|action| gives_where(document, action, |s| within_reach(s, action)));
     ESCALATIONS.iter().filter(held).map(|needed| needed.join(" + ")).collect()
 }
 

@@ -3,7 +3,10 @@
 use crate::{EndOfLife, Engine};
 use plumb_catalog::{Catalog, Kind};
 use plumb_evaluate::{AccountFacts, Explain, Helpers, Judging, RuleSet, Table, World, redacted};
-use plumb_iac::{Call, FileId, Place, Problem, ProblemSeverity, Reading, Skip, SourceMap, Span, map, map::Mapped};
+use plumb_iac::{
+    Call, FileId, Place, Problem, ProblemSeverity, Reading, Skip, SourceMap, Span, map,
+    map::{Mapped, StandIn},
+};
 use plumb_model::{
     AccountId, FindingKey, Outcome, Reason, ResourceId, RuleId, Severity, Time, Unknown, Value, Verdict,
 };
@@ -141,15 +144,21 @@ pub fn check(
     let sources = Arc::new(reading.sources.clone());
     let mapped = map::resources(catalog, reading);
     let mut out = CodeChecked { resources: mapped.len(), problems: reading.problems.clone(), ..CodeChecked::default() };
+    let elsewhere = map::elsewhere(catalog, reading, &mapped);
     let mut known = vec![false; reading.resources.len()];
     let mut by_root: BTreeMap<&str, Vec<&Mapped>> = BTreeMap::new();
-    for one in &mapped {
+    for one in mapped.iter().chain(elsewhere.iter().map(|e| &e.mapped)) {
         for at in one.carriers.iter().chain([&one.code]) {
             if let Some(slot) = known.get_mut(*at) {
                 *slot = true;
             }
         }
-        by_root.entry(&one.root).or_default().push(one);
+    }
+    mapped.iter().for_each(|one| by_root.entry(&one.root).or_default().push(one));
+    let mut lent: BTreeMap<&str, Vec<&StandIn>> = BTreeMap::new();
+    for one in &elsewhere {
+        by_root.entry(&one.mapped.root).or_default();
+        lent.entry(&one.mapped.root).or_default().push(one);
     }
     for (code, _) in reading.resources.iter().zip(&known).filter(|(code, known)| !**known && !code.existing) {
         *out.uncovered.entry(code.type_.to_string()).or_default() += 1;
@@ -164,6 +173,19 @@ pub fn check(
                 hide(&mut verdict, one);
                 let skipped = comments.of(one, &verdict).filter(|_| skips).map(Box::new);
                 out.verdicts.push(CodeVerdict { verdict, severity: rule.severity, at: Arc::clone(&at), skipped });
+            });
+        }
+        for StandIn { mapped: one, fields } in lent.remove(root).into_iter().flatten() {
+            let at = declared(reading, one, &sources);
+            judging.judge(&one.resource, explain, |rule, mut verdict| {
+                // About what stands elsewhere this code is silent; it speaks through the fields it carries.
+                let needs = rules.needs_of(rule).fields;
+                let about = needs.get(&one.resource.kind).is_some_and(|read| !read.is_disjoint(fields));
+                if about && verdict.outcome != Outcome::NotApplicable {
+                    hide(&mut verdict, one);
+                    let skipped = comments.of(one, &verdict).filter(|_| skips).map(Box::new);
+                    out.verdicts.push(CodeVerdict { verdict, severity: rule.severity, at: Arc::clone(&at), skipped });
+                }
             });
         }
     }

@@ -12,18 +12,23 @@ pub(crate) struct Carriers<'a> {
 }
 
 /// A carrier's type and its attribute that refers.
-type Pair<'a> = (&'a str, &'a str);
+pub(super) type Pair<'a> = (&'a str, &'a str);
 /// Root and what is referred to, to positions of carriers.
 type Index<'a> = HashMap<(&'a str, Arc<str>), Vec<usize>>;
 
 impl<'a> Carriers<'a> {
+    /// No carriers at all.
+    pub(crate) fn none() -> Self {
+        Self { by_address: HashMap::new(), by_text: HashMap::new() }
+    }
+
     /// The index for these pairs.
     pub(crate) fn new(reading: &'a Reading, pairs: &HashSet<Pair<'a>>) -> Self {
         let mut wanted: HashMap<&str, Vec<&'a str>> = HashMap::new();
         for (type_, by) in pairs {
             wanted.entry(type_).or_default().push(by);
         }
-        let mut this = Self { by_address: HashMap::new(), by_text: HashMap::new() };
+        let mut this = Self::none();
         let types: HashMap<&str, &'a str> = pairs.iter().map(|(t, _)| (*t, *t)).collect();
         for (at, code) in reading.resources.iter().enumerate().filter(|(_, c)| !c.existing) {
             let Some(type_) = types.get(&*code.type_) else { continue };

@@ -5,6 +5,7 @@
 //! before apply stays unknown in exactly the fields it decides.
 
 mod carriers;
+mod elsewhere;
 mod find;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,8 @@ use plumb_model::{Reason, Region, Resource, Source, Unknown, Value};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use values::Reader;
+
+pub use elsewhere::{StandIn, elsewhere};
 
 /// A resource of a kind, and the code it came from.
 #[derive(Debug, Clone)]
@@ -38,7 +41,7 @@ pub struct Mapped {
     pub sensitive: BTreeSet<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Language {
     Terraform,
     CloudFormation,
@@ -76,8 +79,8 @@ impl Language {
     }
 }
 
-/// The resources of all kinds that the code makes, in the order of the reading.
-pub fn resources(catalog: &Catalog, reading: &Reading) -> Vec<Mapped> {
+/// The kinds that a type of a language is.
+fn kinds_by_type(catalog: &Catalog) -> HashMap<(Language, String), Vec<&Kind>> {
     let mut by_type: HashMap<(Language, String), Vec<&Kind>> = HashMap::new();
     for kind in catalog.kinds.values() {
         for language in [Language::Terraform, Language::CloudFormation, Language::Arm] {
@@ -86,6 +89,12 @@ pub fn resources(catalog: &Catalog, reading: &Reading) -> Vec<Mapped> {
             }
         }
     }
+    by_type
+}
+
+/// The resources of all kinds that the code makes, in the order of the reading.
+pub fn resources(catalog: &Catalog, reading: &Reading) -> Vec<Mapped> {
+    let by_type = kinds_by_type(catalog);
     let kinds_of = |code: &Code| {
         let language = Language::of(code.dialect);
         by_type.get(&(language, language.type_key(&code.type_))).map_or(&[] as &[&Kind], Vec::as_slice)
@@ -125,6 +134,19 @@ fn meets(kind: &Kind, code: &Code) -> bool {
     })
 }
 
+/// Whether a carrier meets the conditions of an alternative.
+fn fits(language: Language, take: &Take, other: &Code) -> bool {
+    take.when.iter().all(|(path, want)| {
+        let Ok(path) = path.parse() else { return false };
+        let found = find(&other.attrs, &path, language == Language::Arm);
+        match (found.as_str(), found.as_bool()) {
+            (Some(text), _) => text == want,
+            (None, Some(b)) => b.to_string() == *want,
+            _ => found.is_unknown(),
+        }
+    })
+}
+
 struct Mapper<'a> {
     kind: &'a Kind,
     code: &'a Code,
@@ -143,10 +165,16 @@ struct Found {
 impl Mapper<'_> {
     fn map(&self, at: usize) -> Mapped {
         let mut carried = BTreeSet::new();
+        let mapped = self.map_with(at, |field| self.top(field, &mut carried));
+        Mapped { carriers: carried.into_iter().collect(), ..mapped }
+    }
+
+    /// The resource with each field as `find` finds it.
+    fn map_with(&self, at: usize, mut find: impl FnMut(&Field) -> Found) -> Mapped {
         let mut sensitive = BTreeSet::new();
         let (mut fields, mut sources) = (Vec::new(), Vec::new());
         for field in &self.kind.fields {
-            let found = self.top(field, &mut carried);
+            let found = find(field);
             if found.sensitive {
                 sensitive.insert(field.name.clone());
             }
@@ -168,7 +196,7 @@ impl Mapper<'_> {
                 sources,
             },
             code: at,
-            carriers: carried.into_iter().collect(),
+            carriers: Vec::new(),
             root: self.code.root.clone(),
             place: self.reading.sources.place(self.code.span),
             sensitive,
@@ -197,7 +225,7 @@ impl Mapper<'_> {
                     let Self { code, carriers, reading, .. } = self;
                     for at in carriers.of(code, from, by) {
                         let Some(other) = reading.resources.get(at) else { continue };
-                        if self.fits(take, other) {
+                        if fits(self.language, take, other) {
                             carried.insert(at);
                             places.push((other, other.key == Key::Any && code.key != Key::Any));
                         }
@@ -207,11 +235,7 @@ impl Mapper<'_> {
                 _ => places.push((self.code, false)),
             }
             for (place, doubtful) in places {
-                let val = match take.path.root() {
-                    Some("$type") => Val::str(place.type_.clone(), place.header),
-                    Some("$before") => before(place, &take.path),
-                    _ => find(&place.attrs, &take.path, self.language == Language::Arm),
-                };
+                let val = self.read(take, place);
                 let mut value = self.taken(field, take, &val);
                 if doubtful && !value.is_null() {
                     value = doubt(place);
@@ -280,18 +304,6 @@ impl Mapper<'_> {
         let mut unknown = Unknown::new(Reason::NotComputed, format!("{}.{}", self.code.address, field.name));
         unknown.detail = "only the deployed resource tells".into();
         Value::unknown(unknown)
-    }
-
-    fn fits(&self, take: &Take, other: &Code) -> bool {
-        take.when.iter().all(|(path, want)| {
-            let Ok(path) = path.parse() else { return false };
-            let found = find(&other.attrs, &path, self.language == Language::Arm);
-            match (found.as_str(), found.as_bool()) {
-                (Some(text), _) => text == want,
-                (None, Some(b)) => b.to_string() == *want,
-                _ => found.is_unknown(),
-            }
-        })
     }
 
     /// A member of an object.

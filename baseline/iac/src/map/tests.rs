@@ -98,3 +98,36 @@ Resources:
     assert_eq!(statement.get("Principal"), Some(&Value::str("*")));
     assert!(statement.first_unknown().is_none(), "{statement:?}");
 }
+
+/// The stand-ins of a Terraform file: address, kind and a field of each.
+fn lent(text: &str, field: &str) -> Vec<(String, String, Value)> {
+    let catalog = catalog();
+    let reading = terraform::read(&MemoryFiles::new([("main.tf", text)]), &Options::default());
+    let mapped = resources(&catalog, &reading);
+    let found = elsewhere(&catalog, &reading, &mapped).into_iter().map(|one| {
+        let kind = catalog.kinds.get(&one.mapped.resource.kind).unwrap();
+        let value = kind.slot(field).map_or(Value::Null, |slot| one.mapped.resource.fields[slot].clone());
+        (one.mapped.resource.id.as_str().to_owned(), kind.id.as_str().to_owned(), value)
+    });
+    found.collect()
+}
+
+#[test]
+fn a_carrier_of_something_declared_elsewhere_stands_for_it() {
+    let text = r#"
+resource "aws_s3_bucket_public_access_block" "p" {
+  bucket            = "of-another-stack"
+  block_public_acls = true
+}
+"#;
+    let p = || "aws_s3_bucket_public_access_block.p".to_owned();
+    let bucket = || "aws.s3.bucket".to_owned();
+    assert_eq!(lent(text, "block_public_acls"), [(p(), bucket(), Value::Bool(true))], "what it says");
+    assert_eq!(lent(text, "restrict_public_buckets"), [(p(), bucket(), Value::Bool(false))], "only it could say so");
+    let [(_, _, Value::Unknown(why))] = &lent(text, "log_bucket")[..] else { panic!("the bucket itself may say it") };
+    assert!(why.detail.contains("declared elsewhere"), "{}", why.detail);
+    assert_eq!(lent(SPLIT, "policy"), [], "carriers of a bucket that is here stand for nothing else");
+    let association =
+        "resource \"aws_wafv2_web_acl_association\" \"a\" {\n  resource_arn = \"x\"\n  web_acl_arn = \"y\"\n}\n";
+    assert_eq!(lent(association, "web_acl"), [], "two kinds read it: it means neither for certain");
+}

@@ -1,0 +1,107 @@
+//! Declarations that carry fields of a resource the code does not declare: a policy for a queue of another stack.
+
+use super::{Found, Language, Mapped, Mapper, carriers, fits, kinds_by_type};
+use crate::resource::{Code, Reading};
+use crate::value::Val;
+use carriers::{Carriers, Pair};
+use plumb_catalog::{Catalog, Field, Kind, Take, Type};
+use plumb_model::{Reason, Unknown, Value};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+/// A resource declared elsewhere, as far as one declaration here says something about it.
+#[derive(Debug, Clone)]
+pub struct StandIn {
+    /// Its id is the address of the declaration; what that does not say is not known.
+    pub mapped: Mapped,
+    /// The fields it carries. Rules that read none of them have nothing to say.
+    pub fields: BTreeSet<String>,
+}
+
+/// What declarations say about resources that are not in this code. `mapped` is what [`super::resources`] gave.
+///
+/// A declaration of a type that several kinds read means none of them for certain and is left out.
+pub fn elsewhere(catalog: &Catalog, reading: &Reading, mapped: &[Mapped]) -> Vec<StandIn> {
+    let by_type = kinds_by_type(catalog);
+    let carried: HashSet<usize> = mapped.iter().flat_map(|m| m.carriers.iter().copied()).collect();
+    let mut lenders: BTreeMap<(Language, &str), Vec<(&Kind, &str)>> = BTreeMap::new();
+    for kind in catalog.kinds.values() {
+        for language in [Language::Terraform, Language::CloudFormation] {
+            let takes = kind.fields.iter().flat_map(|f| &language.column(f).0);
+            let ways: BTreeSet<Pair> = takes.filter_map(|t| Some((t.from.as_deref()?, t.by.as_deref()?))).collect();
+            ways.into_iter().for_each(|(from, by)| lenders.entry((language, from)).or_default().push((kind, by)));
+        }
+    }
+    let none = Carriers::none();
+    let mut out = Vec::new();
+    for (at, code) in reading.resources.iter().enumerate().filter(|(at, c)| !c.existing && !carried.contains(at)) {
+        let language = Language::of(code.dialect);
+        let ways = lenders.get(&(language, &*code.type_)).into_iter().flatten();
+        let meant: Vec<&Kind> = ways.filter(|(_, by)| code.attrs.at(by).is_some()).map(|(kind, _)| *kind).collect();
+        let [kind] = meant.as_slice() else { continue };
+        if by_type.contains_key(&(language, language.type_key(&code.type_))) {
+            continue;
+        }
+        let mapper = Mapper { kind, code, language, reading, carriers: &none };
+        let fields = kind.fields.iter().filter(|f| mapper.lent(f).next().is_some()).map(|f| f.name.clone()).collect();
+        let mapped = mapper.map_with(at, |field| mapper.borrowed(field));
+        out.push(StandIn { mapped: Mapped { carriers: vec![at], ..mapped }, fields });
+    }
+    out
+}
+
+impl<'a> Mapper<'a> {
+    /// The alternatives of a field that this declaration feeds.
+    fn lent<'f>(&self, field: &'f Field) -> impl Iterator<Item = &'f Take> + use<'a, 'f> {
+        let (code, language) = (self.code, self.language);
+        language
+            .column(field)
+            .0
+            .iter()
+            .filter(move |t| t.from.as_deref() == Some(&*code.type_) && fits(language, t, code))
+    }
+
+    /// A field of a resource that is declared elsewhere: what is said here, the default where nobody else could say it
+    /// in the resource itself, else not known.
+    fn borrowed(&self, field: &Field) -> Found {
+        let mut items = Vec::new();
+        let mut first = None;
+        for take in self.lent(field) {
+            let val = self.read(take, self.code);
+            let value = self.taken(field, take, &val);
+            let span = if take.path.steps().is_empty() { self.code.header } else { val.span };
+            match value {
+                Value::Null => {}
+                Value::List(more) if matches!(field.ty, Type::List(_)) => {
+                    items.extend(more.into_vec());
+                    first.get_or_insert((span, val.sensitive));
+                }
+                value => return Found { value, span: Some(span), sensitive: val.sensitive },
+            }
+        }
+        if let Some((span, sensitive)) = first {
+            return Found { value: Value::list(items), span: Some(span), sensitive };
+        }
+        let column = &self.language.column(field).0;
+        let value = match column.iter().any(|take| take.from.is_none()) {
+            true => not_here(self.code, field),
+            false if column.is_empty() => self.not_written(field),
+            false => field.default.clone(),
+        };
+        Found { value, span: None, sensitive: false }
+    }
+
+    /// What an alternative finds in a declaration.
+    pub(super) fn read(&self, take: &Take, place: &Code) -> Val {
+        match take.path.root() {
+            Some("$type") => Val::str(place.type_.clone(), place.header),
+            Some("$before") => super::before(place, &take.path),
+            _ => super::find(&place.attrs, &take.path, self.language == Language::Arm),
+        }
+    }
+}
+
+fn not_here(code: &Code, field: &Field) -> Value {
+    let mut unknown = Unknown::new(Reason::NotComputed, format!("{}.{}", code.address, field.name));
+    unknown.detail = "the resource itself is declared elsewhere".into();
+    Value::unknown(unknown)
+}
