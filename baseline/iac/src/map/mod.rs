@@ -204,6 +204,7 @@ impl Mapper<'_> {
                     }
                 }
                 _ if list && !items.is_empty() => continue,
+                _ if !self.fits(take, self.code) => {}
                 _ => places.push((self.code, false)),
             }
             for (place, doubtful) in places {
@@ -282,11 +283,18 @@ impl Mapper<'_> {
         Value::unknown(unknown)
     }
 
+    /// Whether what a column reads from meets its `when`: attribute values, or the type as written (`$type`).
     fn fits(&self, take: &Take, other: &Code) -> bool {
+        let arm = self.language == Language::Arm;
         take.when.iter().all(|(path, want)| {
-            let Ok(path) = path.parse() else { return false };
-            let found = find(&other.attrs, &path, self.language == Language::Arm);
+            let Ok(path) = path.parse::<plumb_catalog::Path>() else { return false };
+            if path.root() == Some("$type") {
+                return self.language.type_key(&other.type_) == self.language.type_key(want);
+            }
+            let found = find(&other.attrs, &path, arm);
             match (found.as_str(), found.as_bool()) {
+                // A child's name in ARM may carry its parents' before it.
+                (Some(text), _) if arm => text.rsplit('/').next().is_some_and(|last| last.eq_ignore_ascii_case(want)),
                 (Some(text), _) => text == want,
                 (None, Some(b)) => b.to_string() == *want,
                 _ => found.is_unknown(),

@@ -98,3 +98,13 @@ Resources:
     assert_eq!(statement.get("Principal"), Some(&Value::str("*")));
     assert!(statement.first_unknown().is_none(), "{statement:?}");
 }
+
+#[test]
+fn defaults_may_depend_on_the_type() {
+    let app = |type_: &str| format!("resource \"{type_}\" \"a\" {{\n  name = \"a\"\n}}\n");
+    for (type_, state) in [("azurerm_app_service", "AllAllowed"), ("azurerm_linux_web_app", "Disabled")] {
+        let (text, address) = (app(type_), format!("{type_}.a"));
+        let field = fields(&text, &address);
+        assert_eq!(field("ftps_state"), Value::str(state), "{type_}");
+    }
+}
