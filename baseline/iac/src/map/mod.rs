@@ -334,6 +334,13 @@ impl Mapper<'_> {
         if !field.members.is_empty() {
             return self.objects(field, take, val);
         }
+        // A block that is written is there, be it empty: all of it left to its defaults.
+        if take.decode == Some(Decode::Exists)
+            && self.language == Language::Terraform
+            && matches!(val.data, Data::Map(_))
+        {
+            return Value::Bool(true);
+        }
         let linked = self.kind.links.values().any(|l| l.from.split('.').any(|part| part == field.name));
         let set = matches!(take.decode, Some(Decode::Exists | Decode::Count));
         let reader = Reader { sources: &self.reading.sources, holes: linked || set };

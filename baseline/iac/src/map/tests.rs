@@ -108,3 +108,15 @@ fn defaults_may_depend_on_the_type() {
         assert_eq!(field("ftps_state"), Value::str(state), "{type_}");
     }
 }
+
+#[test]
+fn an_empty_block_is_there() {
+    let text = |block: &str| format!("resource \"google_container_cluster\" \"c\" {{\n  name = \"c\"\n  {block}\n}}\n");
+    for (block, on) in [("", false), ("master_authorized_networks_config {}", true)] {
+        let text = text(block);
+        let field = fields(&text, "google_container_cluster.c");
+        assert_eq!(field("authorized_networks_on"), Value::Bool(on), "{block}");
+    }
+    let text = "resource \"google_compute_subnetwork\" \"s\" {\n  name = \"s\"\n  log_config {}\n}\n";
+    assert_eq!(fields(text, "google_compute_subnetwork.s")("flow_logs"), Value::Bool(true));
+}
