@@ -134,12 +134,18 @@ fn meets(kind: &Kind, code: &Code) -> bool {
     })
 }
 
-/// Whether a carrier meets the conditions of an alternative.
+/// Whether what a column reads from meets its `when`: attribute values, or the type as written (`$type`).
 fn fits(language: Language, take: &Take, other: &Code) -> bool {
+    let arm = language == Language::Arm;
     take.when.iter().all(|(path, want)| {
-        let Ok(path) = path.parse() else { return false };
-        let found = find(&other.attrs, &path, language == Language::Arm);
+        let Ok(path) = path.parse::<plumb_catalog::Path>() else { return false };
+        if path.root() == Some("$type") {
+            return language.type_key(&other.type_) == language.type_key(want);
+        }
+        let found = find(&other.attrs, &path, arm);
         match (found.as_str(), found.as_bool()) {
+            // A child's name in ARM may carry its parents' before it.
+            (Some(text), _) if arm => text.rsplit('/').next().is_some_and(|last| last.eq_ignore_ascii_case(want)),
             (Some(text), _) => text == want,
             (None, Some(b)) => b.to_string() == *want,
             _ => found.is_unknown(),
@@ -232,6 +238,7 @@ impl Mapper<'_> {
                     }
                 }
                 _ if list && !items.is_empty() => continue,
+                _ if !fits(self.language, take, self.code) => {}
                 _ => places.push((self.code, false)),
             }
             for (place, doubtful) in places {
@@ -337,6 +344,13 @@ impl Mapper<'_> {
         }
         if !field.members.is_empty() {
             return self.objects(field, take, val);
+        }
+        // A block that is written is there, be it empty: all of it left to its defaults.
+        if take.decode == Some(Decode::Exists)
+            && self.language == Language::Terraform
+            && matches!(val.data, Data::Map(_))
+        {
+            return Value::Bool(true);
         }
         let linked = self.kind.links.values().any(|l| l.from.split('.').any(|part| part == field.name));
         let set = matches!(take.decode, Some(Decode::Exists | Decode::Count));

@@ -131,3 +131,25 @@ resource "aws_s3_bucket_public_access_block" "p" {
         "resource \"aws_wafv2_web_acl_association\" \"a\" {\n  resource_arn = \"x\"\n  web_acl_arn = \"y\"\n}\n";
     assert_eq!(lent(association, "web_acl"), [], "two kinds read it: it means neither for certain");
 }
+
+#[test]
+fn defaults_may_depend_on_the_type() {
+    let app = |type_: &str| format!("resource \"{type_}\" \"a\" {{\n  name = \"a\"\n}}\n");
+    for (type_, state) in [("azurerm_app_service", "AllAllowed"), ("azurerm_linux_web_app", "Disabled")] {
+        let (text, address) = (app(type_), format!("{type_}.a"));
+        let field = fields(&text, &address);
+        assert_eq!(field("ftps_state"), Value::str(state), "{type_}");
+    }
+}
+
+#[test]
+fn an_empty_block_is_there() {
+    let text = |block: &str| format!("resource \"google_container_cluster\" \"c\" {{\n  name = \"c\"\n  {block}\n}}\n");
+    for (block, on) in [("", false), ("master_authorized_networks_config {}", true)] {
+        let text = text(block);
+        let field = fields(&text, "google_container_cluster.c");
+        assert_eq!(field("authorized_networks_on"), Value::Bool(on), "{block}");
+    }
+    let text = "resource \"google_compute_subnetwork\" \"s\" {\n  name = \"s\"\n  log_config {}\n}\n";
+    assert_eq!(fields(text, "google_compute_subnetwork.s")("flow_logs"), Value::Bool(true));
+}
