@@ -9,6 +9,7 @@ mod evidence;
 mod exceptions;
 mod inventory;
 mod keep;
+mod lanes;
 mod ledger;
 mod life;
 mod own;
@@ -30,6 +31,7 @@ pub use inventory::{Profile, Surroundings, profiles, route_words, routing, set_r
 pub use keep::{
     HoldVerb, approve_disposal, disposable, disposals, hold, holds, propose_disposal, retention, set_retention,
 };
+pub use lanes::{LanesKept, Timing, keep_lanes, timing};
 pub use ledger::{
     ExposureAsk, ExposureAskFields, ExposureVerb, LedgerStep, PlanAsk, approve_plan, decide_exposure,
     entries_of_ledger, entry, ledger_steps, observe, plan_exposure, plans, request_exposure, short,

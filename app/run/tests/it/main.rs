@@ -4,6 +4,7 @@
 
 mod accounts;
 mod killed;
+mod lanes;
 mod pipeline;
 mod programme;
 mod record;
