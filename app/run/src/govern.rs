@@ -25,7 +25,7 @@ mod whole;
 mod work;
 
 pub use attest::{ATTACH_MOST, NewAttestation, NewFile, agree, attachment, attest, attestations};
-pub use evidence::{BUNDLE_MOST, BundleAsk, Report, report, worst_paths, write_bundle};
+pub use evidence::{BundleAsk, BundleTo, OSCAL_MOST, Report, report, worst_paths, write_bundle};
 pub use exceptions::{Ask, MuteFormat, Verb, decide, decision, drafts, end_of, import, request, sweep};
 pub use inventory::{Profile, Surroundings, profiles, route_words, routing, set_routing};
 pub use keep::{
