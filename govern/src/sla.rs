@@ -172,13 +172,15 @@ impl Clock {
         fresh
     }
 
-    /// Takes new terms. A lane that rises moves the due date to the earlier of old and new; one that falls never moves
-    /// a date that has already passed.
+    /// Takes new terms; never restarts. A lane that rises moves the due date to the earlier of old and new, though never
+    /// before `now`: nobody was late for what was not known to be urgent. A date that has already passed stays.
     pub fn retime(&mut self, terms: Terms, policy: &Policy, now: Time) {
         self.tick(now);
-        let fresh = terms.due(self.started, policy, self.half);
+        // What stood still until now is added again when the date is asked for.
+        let soonest = plus(now, -self.paused_seconds(now));
+        let fresh = terms.due(self.started, policy, self.half).map(|due| due.max(soonest));
         self.unpaused_due = if self.is_breached(now) {
-            self.unpaused_due.into_iter().chain(fresh).min()
+            self.unpaused_due
         } else if terms.lane < self.terms.lane {
             [self.unpaused_due, fresh].into_iter().flatten().min()
         } else {
@@ -306,6 +308,30 @@ mod tests {
         let mut early = Clock::start(at, Terms::new(Lane::Urgent, Tier::Production), false, &policy);
         early.retime(Terms::new(Lane::Watch, Tier::Production), &policy, t("2026-01-02"));
         assert_eq!(early.due(at), Some(t("2026-05-01")));
+    }
+
+    #[test]
+    fn what_turns_urgent_late_is_due_at_once_and_never_in_the_past() {
+        let policy = Policy::default();
+        let start = t("2026-01-01");
+        let watch = || Clock::start(start, Terms::new(Lane::Watch, Tier::Production), false, &policy);
+        let act = Terms::new(Lane::ActNow, Tier::Production);
+        let mut c = watch();
+        c.retime(act, &policy, t("2026-03-01"));
+        assert_eq!((c.started(), c.due(t("2026-03-01"))), (start, Some(t("2026-03-01"))));
+        assert!(!c.is_breached(t("2026-03-01")) && c.is_breached(t("2026-03-02")));
+        // Said again, it changes nothing; a pause before counts for nobody twice.
+        c.retime(act, &policy, t("2026-03-05"));
+        assert_eq!((c.due(t("2026-03-05")), c.breaches().len()), (Some(t("2026-03-01")), 1));
+        let mut paused = watch();
+        paused.pause(t("2026-01-10"), None);
+        paused.resume(t("2026-01-20"));
+        paused.retime(act, &policy, t("2026-03-01"));
+        assert_eq!(paused.due(t("2026-03-01")), Some(t("2026-03-01")));
+        // A date that has passed is no further in the past because the lane rises.
+        let mut late = watch();
+        late.retime(act, &policy, t("2026-06-01"));
+        assert_eq!((late.due(t("2026-06-01")), late.breaches().len()), (Some(t("2026-05-01")), 1));
     }
 
     #[test]

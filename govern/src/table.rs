@@ -85,25 +85,36 @@ pub fn read_csv(text: &str) -> Result<Vec<std::collections::BTreeMap<String, Str
     .collect()
 }
 
+/// Adds the columns a row has as CSV: nested members flattened to dotted names.
+pub fn columns(row: &Json, to: &mut BTreeSet<String>) {
+    let mut flats = Map::new();
+    flat("", row, &mut flats);
+    for name in flats.keys() {
+        if !to.contains(name) {
+            to.insert(name.clone());
+        }
+    }
+}
+
+/// The first line of CSV.
+pub fn csv_head(columns: &BTreeSet<String>) -> String {
+    columns.iter().map(|c| csv_cell(c)).collect::<Vec<_>>().join(",") + "\r\n"
+}
+
+/// A row as a line of CSV.
+pub fn csv_row(columns: &BTreeSet<String>, row: &Json) -> String {
+    let mut flats = Map::new();
+    flat("", row, &mut flats);
+    let cell = |c: &String| flats.get(c).map_or_else(String::new, |v| csv_cell(&plain(v)));
+    columns.iter().map(cell).collect::<Vec<_>>().join(",") + "\r\n"
+}
+
 /// Rows as CSV (RFC 4180), nested members flattened to dotted columns in alphabetical order.
 pub fn csv(rows: &[Json]) -> String {
-    let flats: Vec<Map<String, Json>> = rows
-        .iter()
-        .map(|r| {
-            let mut m = Map::new();
-            flat("", r, &mut m);
-            m
-        })
-        .collect();
-    let columns: BTreeSet<&String> = flats.iter().flat_map(Map::keys).collect();
-    let mut out = columns.iter().map(|c| csv_cell(c)).collect::<Vec<_>>().join(",");
-    out.push_str("\r\n");
-    for row in &flats {
-        let cells: Vec<_> =
-            columns.iter().map(|c| row.get(*c).map_or_else(String::new, |v| csv_cell(&plain(v)))).collect();
-        out.push_str(&cells.join(","));
-        out.push_str("\r\n");
-    }
+    let mut names = BTreeSet::new();
+    rows.iter().for_each(|row| columns(row, &mut names));
+    let mut out = csv_head(&names);
+    rows.iter().for_each(|row| out.push_str(&csv_row(&names, row)));
     out
 }
 

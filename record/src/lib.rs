@@ -9,6 +9,7 @@ mod assessed;
 mod digest;
 mod findings;
 mod identities;
+mod lanes;
 mod open;
 mod query;
 mod resources;
@@ -17,6 +18,7 @@ mod whole;
 
 pub use assessed::{CutRow, ExposureChange, ExposureRow, PathRow, StoredExposure};
 pub use findings::{Change, FindingRow, Ingest, Query, RuleRow, TransitionRow, move_finding};
+pub use lanes::{LaneRow, put_lane};
 pub use open::{FORMAT, Moment, Record, RecordError, append_activity, put_document};
 pub use query::{Table, quoted};
 pub use resources::{ResourceRow, StoredResource};

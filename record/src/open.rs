@@ -154,6 +154,7 @@ impl Record {
         }
         crate::assessed::prepare(&db)?;
         crate::identities::prepare(&db)?;
+        crate::lanes::prepare(&db)?;
         Ok(Self { db, path: path.map(Path::to_path_buf) })
     }
 

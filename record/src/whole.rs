@@ -12,7 +12,7 @@ use rusqlite::{
 use serde_json::{Map, Value as Json};
 
 /// The tables of an export, in the order in which they can be put back. Counts follow from findings and are not in it.
-pub const TABLES: [&str; 16] = [
+pub const TABLES: [&str; 18] = [
     "meta",
     "scan",
     "unit",
@@ -29,6 +29,8 @@ pub const TABLES: [&str; 16] = [
     "path",
     "path_cut",
     "assessed",
+    "principal",
+    "finding_lane",
 ];
 
 /// How a column's bytes become text.
@@ -189,7 +191,7 @@ pub fn restore(
     Ok(count)
 }
 
-fn unhex(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
     text.len().is_multiple_of(2).then_some(())?;
     (0..text.len()).step_by(2).map(|i| u8::from_str_radix(text.get(i..i + 2)?, 16).ok()).collect()
 }
@@ -229,6 +231,7 @@ pub fn dispose(db: &Connection, what: &Disposable) -> Result<bool, RecordError> 
                 }
             }
             db.execute("DELETE FROM transition WHERE key = ?1", params![bytes]).doing("disposing of a finding")?;
+            db.execute("DELETE FROM finding_lane WHERE key = ?1", params![bytes]).doing("disposing of a finding")?;
             db.execute("DELETE FROM document WHERE collection = 'life' AND id = ?1", [key])
                 .doing("disposing of a finding")?;
             db.execute("DELETE FROM finding WHERE key = ?1", params![bytes])

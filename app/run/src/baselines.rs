@@ -572,6 +572,25 @@ pub fn runs(record: &Record) -> Result<Vec<Run>, GovernError> {
     Ok(record.documents(RUNS)?.into_iter().map(|(_, doc)| serde_json::from_value(doc)).collect::<Result<_, _>>()?)
 }
 
+/// Hands every run under an approved baseline to `take`: account, scan, label; by scan.
+///
+/// # Errors
+/// The record fails.
+pub(crate) fn approved_runs(
+    record: &Record,
+    mut take: impl FnMut(String, i64, String),
+) -> Result<(), plumb_record::RecordError> {
+    let sql = "SELECT doc ->> 'account', doc ->> 'scan', doc ->> 'baseline' FROM document \
+               WHERE collection = ?1 AND doc ->> 'baseline' <> ?2 ORDER BY id";
+    record.each_answer::<plumb_record::RecordError>(sql, &[RUNS, CATALOG], |row| {
+        if let [serde_json::Value::String(account), scan, serde_json::Value::String(label)] = row.as_slice() {
+            take(account.clone(), scan.as_i64().unwrap_or_default(), label.clone());
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
 /// Keeps a run; one of the same scan and account is replaced, as after an interruption.
 ///
 /// # Errors

@@ -1,11 +1,7 @@
 //! Drift on the record: what changed between two scans, what an approved baseline wanted otherwise, what code declares
 //! otherwise; who changed it, where a log tells; and what of it bears on findings.
 
-use crate::{
-    baselines::{self, CATALOG},
-    govern::GovernError,
-    stored::resource_of,
-};
+use crate::{baselines, govern::GovernError, stored::resource_of};
 use plumb_catalog::{Catalog, Kind};
 use plumb_drift::{
     Against, Announcement, Approved, Baseline, Deviation, Drift, Field, Report, Shapes, Side, What, against_baseline,
@@ -554,80 +550,137 @@ pub struct Drifted {
 /// # Errors
 /// The record fails, or a document is damaged.
 pub fn levels(record: &Record, catalog: &Catalog, now: Time) -> Result<BTreeMap<String, Drifted>, DriftError> {
-    let mut out: BTreeMap<String, Drifted> = BTreeMap::new();
-    let mut raise = |id: &str, level: DriftLevel, because: String| {
-        let slot = out.entry(id.to_owned()).or_insert_with(|| Drifted { level, because: because.clone() });
-        if level > slot.level {
-            *slot = Drifted { level, because };
-        }
-    };
-    let in_force = baseline_of(record)?;
-    let mut judged: BTreeMap<&str, Vec<(i64, &str)>> = BTreeMap::new();
-    let runs = baselines::runs(record)?;
-    for run in runs.iter().filter(|r| r.run.baseline != CATALOG) {
-        judged.entry(run.run.account.as_str()).or_default().push((run.scan, run.run.baseline.as_str()));
+    Ground::read(record, catalog, now)?.levels(record, None)
+}
+
+/// What drift is told from, whichever findings it is told of.
+#[derive(Debug, Default)]
+pub(crate) struct Ground {
+    /// The baseline in force, by account.
+    pub(crate) in_force: BTreeMap<String, Baseline>,
+    /// Runs under an approved baseline, by account: scan and label.
+    judged: BTreeMap<String, Vec<(i64, String)>>,
+    /// What code declared otherwise, by the label of the code.
+    code: Vec<(String, Vec<Drift>)>,
+    /// Approved values that were lost.
+    lost: Vec<Drift>,
+}
+
+impl Ground {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// The record fails, or a document is damaged.
+    pub(crate) fn read(record: &Record, catalog: &Catalog, now: Time) -> Result<Self, DriftError> {
+        let in_force = baseline_of(record)?;
+        let mut judged: BTreeMap<String, Vec<(i64, String)>> = BTreeMap::new();
+        baselines::approved_runs(record, |account, scan, label| {
+            judged.entry(account).or_default().push((scan, label));
+        })?;
+        let drifts =
+            |doc: &Json| serde_json::from_value(doc.get("drifts").cloned().unwrap_or_default()).unwrap_or_default();
+        let code = record.documents(FROM_CODE)?.into_iter().map(|(label, doc)| (label, drifts(&doc))).collect();
+        let lost = if in_force.values().any(|b| !b.values.is_empty()) {
+            from_baseline(record, catalog, &Narrow::default(), now)?.drifts
+        } else {
+            Vec::new()
+        };
+        Ok(Self { in_force, judged, code, lost })
     }
-    let mut first_read: BTreeMap<(String, String), i64> = BTreeMap::new();
-    for row in
-        record.query("SELECT account, kind, min(scan) FROM unit WHERE state = 'complete' GROUP BY account, kind")?.rows
-    {
-        let [account, kind, scan] = row.as_slice() else { continue };
-        let text = |v: &Json| v.as_str().unwrap_or_default().to_owned();
-        first_read.insert((text(account), text(kind)), scan.as_i64().unwrap_or(i64::MAX));
-    }
-    let sql = "SELECT f.short, f.account, f.kind, f.resource, f.rule, f.because, r.first_scan, \
-                 coalesce((SELECT max(t.scan) FROM transition t WHERE t.key = f.key AND t.event = 'detect'), f.opened_scan) AS opened \
-               FROM finding f JOIN resource r ON r.account = f.account AND r.kind = f.kind AND r.id = f.resource \
-               WHERE f.state NOT IN ('fixed', 'resource-gone', 'superseded')";
-    // By resource and field: which findings rest on it.
-    type Rests = Vec<(String, BTreeSet<String>)>;
-    let mut rests: BTreeMap<(String, String), Rests> = BTreeMap::new();
-    for row in record.query(sql)?.rows {
-        let [short, account, kind, resource, rule, because, first, opened] = row.as_slice() else { continue };
-        let text = |v: &Json| v.as_str().unwrap_or_default().to_owned();
-        let (short, account, kind, rule) = (text(short), text(account), text(kind), text(rule));
-        let (first, opened) = (first.as_i64().unwrap_or_default(), opened.as_i64().unwrap_or_default());
-        let leaves: Vec<plumb_model::Leaf> = serde_json::from_str(&text(because)).unwrap_or_default();
-        let fields = leaves.iter().map(|l| root_of(&l.path).to_owned()).collect();
-        rests.entry((account.clone(), text(resource))).or_default().push((short.clone(), fields));
-        let read_before = first_read.get(&(account.clone(), kind)).is_some_and(|scan| *scan < first);
-        if first == opened && read_before {
-            raise(&short, DriftLevel::New, format!("the resource is new since scan {first}, and fails"));
-        }
-        if let Some(b) = in_force.get(&account).filter(|b| b.rule(&RuleId::from(rule.as_str())).is_some()) {
-            let mut passed = judged.get(account.as_str()).into_iter().flatten();
-            let before = passed
-                .rfind(|(scan, label)| (first..opened).contains(scan) && label.split('@').next() == Some(&b.name));
-            if let Some((scan, label)) = before {
-                raise(
-                    &short,
-                    DriftLevel::Baseline,
-                    format!("it passed under {label} in scan {scan} and fails since scan {opened}"),
-                );
+
+    /// The levels of the open findings of one account, or of all.
+    ///
+    /// # Errors
+    /// The record fails.
+    pub(crate) fn levels(
+        &self,
+        record: &Record,
+        account: Option<&str>,
+    ) -> Result<BTreeMap<String, Drifted>, DriftError> {
+        let mut out: BTreeMap<String, Drifted> = BTreeMap::new();
+        let mut raise = |id: &str, level: DriftLevel, because: String| {
+            let slot = out.entry(id.to_owned()).or_insert_with(|| Drifted { level, because: because.clone() });
+            if level > slot.level {
+                *slot = Drifted { level, because };
             }
-        }
-    }
-    let mut differs = |report: &[Drift], level: DriftLevel, what: &dyn Fn(&Drift, &str) -> String| {
-        for d in report {
-            let What::Changed(change) = &d.what else { continue };
-            let field = root_of(&change.path).to_owned();
-            for (short, fields) in rests.get(&(d.account.to_string(), d.resource.to_string())).into_iter().flatten() {
-                if fields.contains(&field) {
-                    raise(short, level, what(d, &change.path));
+        };
+        let text = |v: &Json| v.as_str().unwrap_or_default().to_owned();
+        let only = |column: &str| if account.is_some() { format!(" AND {column} = ?1") } else { String::new() };
+        let named: Vec<&str> = account.into_iter().collect();
+        let mut first_read: BTreeMap<(String, String), i64> = BTreeMap::new();
+        let sql = format!(
+            "SELECT account, kind, min(scan) FROM unit WHERE state = 'complete'{} GROUP BY account, kind",
+            only("account")
+        );
+        record.each_answer::<DriftError>(&sql, &named, |row| {
+            let [account, kind, scan] = row.as_slice() else { return Ok(()) };
+            first_read.insert((text(account), text(kind)), scan.as_i64().unwrap_or(i64::MAX));
+            Ok(())
+        })?;
+        // Which resources anything is said of: only what their findings rest on has to be held.
+        let said: BTreeSet<(&str, &str)> = self
+            .code
+            .iter()
+            .flat_map(|(_, drifts)| drifts)
+            .chain(&self.lost)
+            .map(|d| (d.account.as_str(), d.resource.as_str()))
+            .collect();
+        let sql = format!(
+            "SELECT f.short, f.account, f.kind, f.resource, f.rule, f.because, r.first_scan, \
+               coalesce((SELECT max(t.scan) FROM transition t WHERE t.key = f.key AND t.event = 'detect'), f.opened_scan) AS opened \
+             FROM finding f JOIN resource r ON r.account = f.account AND r.kind = f.kind AND r.id = f.resource \
+             WHERE f.state NOT IN ('fixed', 'resource-gone', 'superseded'){}",
+            only("f.account")
+        );
+        // By resource and field: which findings rest on it.
+        type Rests = Vec<(String, BTreeSet<String>)>;
+        let mut rests: BTreeMap<(String, String), Rests> = BTreeMap::new();
+        record.each_answer::<DriftError>(&sql, &named, |row| {
+            let [short, account, kind, resource, rule, because, first, opened] = row.as_slice() else { return Ok(()) };
+            let (short, account, kind, rule) = (text(short), text(account), text(kind), text(rule));
+            let (first, opened) = (first.as_i64().unwrap_or_default(), opened.as_i64().unwrap_or_default());
+            let resource = text(resource);
+            if said.contains(&(account.as_str(), resource.as_str())) {
+                let leaves: Vec<plumb_model::Leaf> = serde_json::from_str(&text(because)).unwrap_or_default();
+                let fields = leaves.iter().map(|l| root_of(&l.path).to_owned()).collect();
+                rests.entry((account.clone(), resource)).or_default().push((short.clone(), fields));
+            }
+            let read_before = first_read.get(&(account.clone(), kind)).is_some_and(|scan| *scan < first);
+            if first == opened && read_before {
+                raise(&short, DriftLevel::New, format!("the resource is new since scan {first}, and fails"));
+            }
+            if let Some(b) = self.in_force.get(&account).filter(|b| b.rule(&RuleId::from(rule.as_str())).is_some()) {
+                let mut passed = self.judged.get(&account).into_iter().flatten();
+                let before = passed
+                    .rfind(|(scan, label)| (first..opened).contains(scan) && label.split('@').next() == Some(&b.name));
+                if let Some((scan, label)) = before {
+                    raise(
+                        &short,
+                        DriftLevel::Baseline,
+                        format!("it passed under {label} in scan {scan} and fails since scan {opened}"),
+                    );
                 }
             }
+            Ok(())
+        })?;
+        let mut differs = |report: &[Drift], level: DriftLevel, what: &dyn Fn(&Drift, &str) -> String| {
+            for d in report {
+                let What::Changed(change) = &d.what else { continue };
+                let field = root_of(&change.path).to_owned();
+                for (short, fields) in rests.get(&(d.account.to_string(), d.resource.to_string())).into_iter().flatten()
+                {
+                    if fields.contains(&field) {
+                        raise(short, level, what(d, &change.path));
+                    }
+                }
+            }
+        };
+        for (label, drifts) in &self.code {
+            differs(drifts, DriftLevel::Iac, &|d, path| format!("{path} differs from {} in {label}", d.source));
         }
-    };
-    for (label, doc) in record.documents(FROM_CODE)? {
-        let drifts: Vec<Drift> =
-            serde_json::from_value(doc.get("drifts").cloned().unwrap_or_default()).unwrap_or_default();
-        differs(&drifts, DriftLevel::Iac, &|d, path| format!("{path} differs from {} in {label}", d.source));
+        differs(&self.lost, DriftLevel::Baseline, &|_, path| format!("{path} has lost its approved value"));
+        Ok(out)
     }
-    if in_force.values().any(|b| !b.values.is_empty()) {
-        let lost = from_baseline(record, catalog, &Narrow::default(), now)?;
-        differs(&lost.drifts, DriftLevel::Baseline, &|_, path| format!("{path} has lost its approved value"));
-    }
-    Ok(out)
 }
 
 /// The word for what a comparison was against.

@@ -10,6 +10,7 @@ mod exceptions;
 mod inventory;
 mod judged;
 mod keep;
+mod lanes;
 mod ledger;
 mod life;
 mod own;
@@ -25,13 +26,14 @@ mod whole;
 mod work;
 
 pub use attest::{ATTACH_MOST, NewAttestation, NewFile, agree, attachment, attest, attestations};
-pub use evidence::{BUNDLE_MOST, BundleAsk, Report, report, worst_paths, write_bundle};
+pub use evidence::{BundleAsk, BundleTo, OSCAL_MOST, Report, report, worst_paths, write_bundle};
 pub use exceptions::{Ask, MuteFormat, Verb, decide, decision, drafts, end_of, import, request, sweep};
 pub use inventory::{Profile, Surroundings, profiles, route_words, routing, set_routing};
 pub use judged::{Judged, Sum};
 pub use keep::{
     HoldVerb, approve_disposal, disposable, disposals, hold, holds, propose_disposal, retention, set_retention,
 };
+pub use lanes::{LanesKept, Timing, keep_lanes, timing};
 pub use ledger::{
     ExposureAsk, ExposureAskFields, ExposureVerb, LedgerStep, PlanAsk, approve_plan, decide_exposure,
     entries_of_ledger, entry, ledger_steps, observe, plan_exposure, plans, request_exposure, short,

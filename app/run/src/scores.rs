@@ -104,18 +104,35 @@ const VERSIONED: &str = "'aws.lambda.function','aws.eks.cluster','aws.rds.instan
 /// # Errors
 /// The record fails.
 pub fn supported(record: &Record, feeds: &Feeds, now: Time) -> Result<Vec<Supported>, GovernError> {
+    supported_in(record, feeds, now, None)
+}
+
+/// As [`supported`], of one account; images of all, because a machine may run another account's.
+fn supported_in(
+    record: &Record,
+    feeds: &Feeds,
+    now: Time,
+    account: Option<&str>,
+) -> Result<Vec<Supported>, GovernError> {
+    let named: Vec<&str> = account.into_iter().collect();
+    let (only, or_image) = match account {
+        Some(_) => (" AND account = ?1", " AND (account = ?1 OR kind = 'aws.ec2.image')"),
+        None => ("", ""),
+    };
     let sql = format!(
-        "SELECT account, kind, id, name, doc FROM resource WHERE misses = 0 AND kind IN ({VERSIONED}) ORDER BY 1, 2, 3"
+        "SELECT account, kind, id, name, doc FROM resource WHERE misses = 0 AND kind IN ({VERSIONED}){or_image} ORDER BY 1, 2, 3"
     );
     let mut out = Vec::new();
     let mut images: BTreeMap<String, (&'static str, String)> = BTreeMap::new();
-    let mut add = |row: [String; 4], product: &'static str, version: String| {
-        let [account, kind, resource, name] = row;
-        let support = feeds.support(product, &version, now);
-        out.push(Supported { account, kind, resource, name, product, version, support });
+    let mut add = |place: [String; 4], product: &'static str, version: String| {
+        let [of, kind, resource, name] = place;
+        if account.is_none_or(|only| only == of) {
+            let support = feeds.support(product, &version, now);
+            out.push(Supported { account: of, kind, resource, name, product, version, support });
+        }
     };
     let text = |v: Option<&Json>| v.and_then(Json::as_str).unwrap_or_default().to_owned();
-    for row in record.query(&sql)?.rows {
+    record.each_answer::<GovernError>(&sql, &named, |row| {
         let doc: Json = serde_json::from_str(&text(row.get(4)))?;
         let place = [0, 1, 2, 3].map(|i| text(row.get(i)));
         if let Some((product, version)) = product_of(&place[1], &doc) {
@@ -125,13 +142,18 @@ pub fn supported(record: &Record, feeds: &Feeds, now: Time) -> Result<Vec<Suppor
             }
             add(place, product, version);
         }
-    }
-    let machines = "SELECT account, kind, id, name, json_extract(doc, '$.image_id') FROM resource WHERE misses = 0 AND kind = 'aws.ec2.instance' ORDER BY 1, 3";
-    for row in record.query(machines)?.rows {
+        Ok(())
+    })?;
+    let machines = format!(
+        "SELECT account, kind, id, name, json_extract(doc, '$.image_id') FROM resource \
+         WHERE misses = 0 AND kind = 'aws.ec2.instance'{only} ORDER BY 1, 3"
+    );
+    record.each_answer::<GovernError>(&machines, &named, |row| {
         if let Some((product, version)) = images.get(&text(row.get(4))) {
             add([0, 1, 2, 3].map(|i| text(row.get(i))), product, version.clone());
         }
-    }
+        Ok(())
+    })?;
     Ok(out)
 }
 
@@ -258,6 +280,10 @@ pub fn keep_conventions(record: &mut Record, conventions: &Conventions) -> Resul
 /// What the record adds to findings' scores.
 #[derive(Debug, Default)]
 pub struct Joins {
+    /// What drift is told from.
+    ground: drift::Ground,
+    /// What tells classes of data.
+    labels: Labels,
     /// By short id of the finding.
     pub drift: BTreeMap<String, Drifted>,
     /// Rules that the baseline in force calls hard, by account, with its label.
@@ -284,22 +310,50 @@ impl Joins {
         estate: &Estate,
         now: Time,
     ) -> Result<Self, GovernError> {
-        let stop = |e: drift::DriftError| GovernError::Input(e.to_string());
+        let mut joins = Self::bare(record, catalog, estate, now)?;
+        joins.look(record, feeds, None, now)?;
+        Ok(joins)
+    }
+
+    /// What holds for every account; of no resource yet.
+    ///
+    /// # Errors
+    /// The record fails, or a document is damaged.
+    pub(crate) fn bare(record: &Record, catalog: &Catalog, estate: &Estate, now: Time) -> Result<Self, GovernError> {
+        let ground = drift::Ground::read(record, catalog, now).map_err(stopped)?;
         let mut hard = BTreeMap::new();
-        for (account, b) in drift::baseline_of(record).map_err(stop)? {
+        for (account, b) in &ground.in_force {
             let rules = b.rules.iter().filter(|r| r.hard).map(|r| r.rule.clone()).collect();
-            hard.insert(account, (b.label(), rules));
+            hard.insert(account.clone(), (b.label(), rules));
         }
         let imported = record.document(VULNERABILITIES, "imported")?.map(|(_, doc)| doc).unwrap_or_default();
         let part = |name: &str| imported.get(name).cloned().unwrap_or_else(|| json!({}));
         Ok(Self {
-            drift: drift::levels(record, catalog, now).map_err(stop)?,
+            ground,
+            labels: Labels::read(record, estate)?,
             hard,
             cves: serde_json::from_value(part("by_resource"))?,
             cvss: serde_json::from_value(part("cvss"))?,
-            support: supported(record, feeds, now)?.into_iter().map(|s| (s.resource.clone(), s)).collect(),
-            data: data(record, estate)?,
+            ..Self::default()
         })
+    }
+
+    /// Turns to the resources of one account, or of all.
+    ///
+    /// # Errors
+    /// The record fails.
+    pub(crate) fn look(
+        &mut self,
+        record: &Record,
+        feeds: &Feeds,
+        account: Option<&str>,
+        now: Time,
+    ) -> Result<(), GovernError> {
+        self.drift = self.ground.levels(record, account).map_err(stopped)?;
+        let supported = supported_in(record, feeds, now, account)?;
+        self.support = supported.into_iter().map(|s| (s.resource.clone(), s)).collect();
+        self.data = data(record, &self.labels, account)?;
+        Ok(())
     }
 
     /// The CVEs proven for a resource.
@@ -310,41 +364,64 @@ impl Joins {
     }
 }
 
-/// The classes of data of every resource with an open finding: by tools, tags, names, and the account's default.
-fn data(record: &Record, estate: &Estate) -> Result<BTreeMap<String, Classified>, GovernError> {
-    let conventions: Conventions = match record.document(PATTERNS.0, PATTERNS.1)? {
-        Some((_, doc)) => serde_json::from_value(doc)?,
-        None => Conventions::default(),
-    };
-    let classifier = conventions.classifier()?;
-    let mut labels: BTreeMap<String, Vec<Label>> = BTreeMap::new();
-    for (_, doc) in record.documents(LABELS)? {
-        let all: Vec<Label> = serde_json::from_value(doc.get("labels").cloned().unwrap_or_default())?;
-        for label in all {
-            labels.entry(label.resource.clone()).or_default().push(label);
+fn stopped(error: drift::DriftError) -> GovernError {
+    GovernError::Input(error.to_string())
+}
+
+/// What tells classes of data: an organisation's conventions, and what tools said.
+#[derive(Debug, Default)]
+struct Labels {
+    classifier: Option<Classifier>,
+    by_resource: BTreeMap<String, Vec<Label>>,
+    /// What holds for an account's resources of which nothing else is said.
+    by_account: BTreeMap<String, Vec<DataClass>>,
+}
+
+impl Labels {
+    fn read(record: &Record, estate: &Estate) -> Result<Self, GovernError> {
+        let conventions: Conventions = match record.document(PATTERNS.0, PATTERNS.1)? {
+            Some((_, doc)) => serde_json::from_value(doc)?,
+            None => Conventions::default(),
+        };
+        let mut by_resource: BTreeMap<String, Vec<Label>> = BTreeMap::new();
+        for (_, doc) in record.documents(LABELS)? {
+            let all: Vec<Label> = serde_json::from_value(doc.get("labels").cloned().unwrap_or_default())?;
+            for label in all {
+                by_resource.entry(label.resource.clone()).or_default().push(label);
+            }
         }
+        let said = estate.accounts.values().filter(|a| !a.facts.data_classes.is_empty());
+        let by_account = said.map(|a| (a.native_id.clone(), a.facts.data_classes.iter().copied().collect())).collect();
+        Ok(Self { classifier: Some(conventions.classifier()?), by_resource, by_account })
     }
-    let defaults: BTreeMap<&str, Vec<DataClass>> = estate
-        .accounts
-        .values()
-        .map(|a| (a.native_id.as_str(), a.facts.data_classes.iter().copied().collect()))
-        .collect();
-    let sql = "SELECT r.account, r.id, r.name, json_extract(r.doc, '$.tags') FROM resource r \
-               WHERE EXISTS (SELECT 1 FROM finding f WHERE f.account = r.account AND f.kind = r.kind AND f.resource = r.id \
-                             AND f.state NOT IN ('fixed', 'resource-gone', 'superseded'))";
+}
+
+/// The classes of data of every resource with an open finding: by tools, tags, names, and the account's default. Of one
+/// account, or of all.
+fn data(record: &Record, labels: &Labels, account: Option<&str>) -> Result<BTreeMap<String, Classified>, GovernError> {
+    let Some(classifier) = &labels.classifier else { return Ok(BTreeMap::new()) };
+    let sql = format!(
+        "SELECT r.account, r.id, r.name, json_extract(r.doc, '$.tags') FROM resource r \
+         WHERE EXISTS (SELECT 1 FROM finding f WHERE f.account = r.account AND f.kind = r.kind AND f.resource = r.id \
+                       AND f.state NOT IN ('fixed', 'resource-gone', 'superseded')){}",
+        if account.is_some() { " AND r.account = ?1" } else { "" }
+    );
+    let named: Vec<&str> = account.into_iter().collect();
     let mut out = BTreeMap::new();
-    for row in record.query(sql)?.rows {
+    record.each_answer::<GovernError>(&sql, &named, |row| {
         let text = |i: usize| row.get(i).and_then(Json::as_str).unwrap_or_default();
         let (account, id, name) = (text(0), text(1), text(2));
         let tags: BTreeMap<String, Json> = serde_json::from_str(text(3)).unwrap_or_default();
         let tags = tags.iter().filter_map(|(k, v)| Some((k.as_str(), v.as_str()?)));
-        let own = labels.get(id).or_else(|| labels.get(name)).map(Vec::as_slice).unwrap_or_default();
-        let default = defaults.get(account).map(Vec::as_slice).unwrap_or_default();
+        let own = labels.by_resource.get(id).or_else(|| labels.by_resource.get(name));
+        let own = own.map(Vec::as_slice).unwrap_or_default();
+        let default = labels.by_account.get(account).map(Vec::as_slice).unwrap_or_default();
         let classified = classifier.classify(name, tags, own, default);
         if !classified.statements.is_empty() {
             out.insert(id.to_owned(), classified);
         }
-    }
+        Ok(())
+    })?;
     Ok(out)
 }
 

@@ -58,9 +58,19 @@ impl Stack {
     /// # Errors
     /// The record fails, or a document is damaged.
     pub fn of(record: &Record, catalog: &Catalog, now: Time) -> Result<Self, GovernError> {
+        let mut stack = Self::bare(record, catalog, now)?;
+        stack.look(record, catalog, None, now)?;
+        Ok(stack)
+    }
+
+    /// What holds for every account; [`Stack::look`] adds resources.
+    ///
+    /// # Errors
+    /// The record fails, or a document is damaged.
+    pub fn bare(record: &Record, catalog: &Catalog, now: Time) -> Result<Self, GovernError> {
         let estate = crate::accounts::current_estate(record, None).map_err(|e| GovernError::Input(e.to_string()))?;
         let feeds = feeds(record)?;
-        let joins = Joins::on(record, catalog, &feeds, &estate, now)?;
+        let joins = Joins::bare(record, catalog, &estate, now)?;
         let judged = criticality::criticality(record)?;
         let accounts = estate.accounts.values().map(|a| {
             let facts = AccountFacts {
@@ -73,33 +83,59 @@ impl Stack {
             (a.native_id.clone(), (facts, a.data_classes().iter().map(ToString::to_string).collect()))
         });
         let accounts = accounts.collect();
+        let proven = data_evidence::held(record, now)?;
+        let (exposed, reach) = Default::default();
+        Ok(Self { estate, feeds, joins, accounts, judged, proven, exposed, reach })
+    }
+
+    /// Turns to the resources of one account, or of all: memory follows what is looked at.
+    ///
+    /// # Errors
+    /// The record fails.
+    pub fn look(
+        &mut self,
+        record: &Record,
+        catalog: &Catalog,
+        account: Option<&str>,
+        now: Time,
+    ) -> Result<(), GovernError> {
+        self.joins.look(record, &self.feeds, account, now)?;
+        let named: Vec<&str> = account.into_iter().collect();
         let mut exposed: BTreeMap<String, (Exposure, String)> = BTreeMap::new();
         let mut open = |resource: String, level: Exposure, source: String| match exposed.get(&resource) {
             Some((known, _)) if *known >= level => {}
             _ => drop(exposed.insert(resource, (level, source))),
         };
-        for found in record.exposures(None)?.into_iter().filter(|e| !e.stale) {
-            let level = match found.row.class.as_str() {
+        let sql = format!(
+            "SELECT resource, class, json_array_length(proof) FROM exposures WHERE stale = 0{}",
+            if account.is_some() { " AND account = ?1" } else { "" }
+        );
+        record.each_answer::<GovernError>(&sql, &named, |row| {
+            let [Json::String(resource), Json::String(class), proof] = row.as_slice() else { return Ok(()) };
+            let level = match class.as_str() {
                 "internet" => Exposure::InternetOpen,
                 "internet-authenticated" => Exposure::InternetAuth,
                 "limited" => Exposure::Limited,
                 "cross-account" => Exposure::Org,
                 "internal" => Exposure::None,
-                _ => continue,
+                _ => return Ok(()),
             };
-            let proof = found.row.proof.len();
-            open(found.row.resource, level, format!("exposure analysis: {} ({proof} steps of proof)", found.row.class));
-        }
+            let proof = proof.as_u64().unwrap_or_default();
+            open(resource.clone(), level, format!("exposure analysis: {class} ({proof} steps of proof)"));
+            Ok(())
+        })?;
         let prove = catalog.rules.values().filter(|r| r.topic.as_str().starts_with("exposure.public-"));
         let rules = prove.map(|r| r.id.clone()).collect();
-        for finding in record.findings(&Query { rules, ..Query::default() })? {
+        let query = Query { rules, account: account.map(str::to_owned), ..Query::default() };
+        record.each_finding::<GovernError>(&query, |finding| {
             if let Some(level) = proves(&finding) {
                 open(finding.resource, level, format!("rule {} fails for it", finding.rule));
             }
-        }
-        let proven = data_evidence::held(record, now)?;
-        let reach = reach(record, now)?;
-        Ok(Self { estate, feeds, joins, accounts, judged, proven, exposed, reach })
+            Ok(())
+        })?;
+        self.exposed = exposed;
+        self.reach = reach(record, account, now)?;
+        Ok(())
     }
 
     /// What vulnerability scanners say about a resource: CVEs with their CVSS where it was given.
@@ -225,24 +261,30 @@ impl Stack {
 }
 
 /// How far principals reach by the last assessment of their accounts, and resources by the role they run as.
-fn reach(record: &Record, now: Time) -> Result<BTreeMap<String, Reach>, GovernError> {
+fn reach(record: &Record, account: Option<&str>, now: Time) -> Result<BTreeMap<String, Reach>, GovernError> {
+    let named: Vec<&str> = account.into_iter().collect();
+    let only = |word: &str| if account.is_some() { format!(" {word} account = ?1") } else { String::new() };
     let mut old_keys: BTreeMap<String, i64> = BTreeMap::new();
-    for row in record.query("SELECT arn, min(rotated) FROM access_keys WHERE active = 1 GROUP BY arn")?.rows {
-        let [Json::String(arn), Json::String(rotated)] = row.as_slice() else { continue };
-        let Ok(rotated) = rotated.parse::<Time>() else { continue };
-        old_keys.insert(arn.clone(), now.days_since(rotated));
-    }
+    let sql = format!("SELECT arn, min(rotated) FROM access_keys WHERE active = 1{} GROUP BY arn", only("AND"));
+    record.each_answer::<GovernError>(&sql, &named, |row| {
+        if let [Json::String(arn), Json::String(rotated)] = row.as_slice()
+            && let Ok(rotated) = rotated.parse::<Time>()
+        {
+            old_keys.insert(arn.clone(), now.days_since(rotated));
+        }
+        Ok(())
+    })?;
     let mut out = BTreeMap::new();
-    let sql = "SELECT arn, admin, can_become_admin, dormant, granted_actions FROM principals";
-    for row in record.query(sql)?.rows {
-        let [Json::String(arn), admin, can_become, dormant, granted] = row.as_slice() else { continue };
+    let sql = format!("SELECT arn, admin, can_become_admin, dormant, granted_actions FROM principals{}", only("WHERE"));
+    record.each_answer::<GovernError>(&sql, &named, |row| {
+        let [Json::String(arn), admin, can_become, dormant, granted] = row.as_slice() else { return Ok(()) };
         let is = |v: &Json| v.as_i64() == Some(1);
         let name = arn.rsplit(':').next().unwrap_or(arn);
         let old_key = old_keys.get(arn).filter(|days| **days > OLD_KEY_DAYS);
         let found = match granted.as_i64() {
             _ if is(admin) => (IdentityReach::Admin, format!("{name} is an administrator")),
             _ if is(can_become) => (IdentityReach::Admin, format!("{name} can become an administrator")),
-            None => continue,
+            None => return Ok(()),
             Some(0) => (IdentityReach::None, format!("{name} is granted nothing")),
             Some(n) if is(dormant) => (IdentityReach::Broad, format!("{name} is dormant and may do {n} actions")),
             Some(n) if old_key.is_some() => {
@@ -253,17 +295,20 @@ fn reach(record: &Record, now: Time) -> Result<BTreeMap<String, Reach>, GovernEr
             Some(n) => (IdentityReach::Narrow, format!("{name} may do {n} actions")),
         };
         out.insert(arn.clone(), found);
-    }
+        Ok(())
+    })?;
     // A profile is nearly always named after its role; where it is not, nothing is found and nothing is claimed.
     let runs_as = "SELECT id, coalesce(json_extract(doc, '$.role_arn'), json_extract(doc, '$.task_role_arn'), \
                    replace(json_extract(doc, '$.instance_profile'), ':instance-profile/', ':role/')) FROM resource \
                    WHERE misses = 0 AND kind IN ('aws.lambda.function', 'aws.ec2.instance', 'aws.ecs.task-definition')";
-    for row in record.query(runs_as)?.rows {
-        let [Json::String(id), Json::String(role)] = row.as_slice() else { continue };
-        if let Some((level, why)) = out.get(role).cloned() {
+    record.each_answer::<GovernError>(&format!("{runs_as}{}", only("AND")), &named, |row| {
+        if let [Json::String(id), Json::String(role)] = row.as_slice()
+            && let Some((level, why)) = out.get(role).cloned()
+        {
             out.insert(id.clone(), (level, format!("runs as {why}")));
         }
-    }
+        Ok(())
+    })?;
     Ok(out)
 }
 

@@ -1,6 +1,6 @@
 //! The pages of a bundle that people read first.
 
-use super::{Input, Limit, Population};
+use super::{Counted, Input, Limit};
 use crate::framework::Standing;
 use crate::log::SealKey;
 
@@ -31,12 +31,18 @@ pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-pub(super) fn html(input: &Input<'_>, populations: &[Population], limits: &[Limit], key: &SealKey) -> String {
+pub(super) fn html(
+    input: &Input<'_>,
+    populations: &[Counted],
+    limits: &[Limit],
+    entries: usize,
+    key: &SealKey,
+) -> String {
     let e = escape;
     let mut lists = String::new();
     for p in populations {
         let (path, title, filter) = (e(&p.path), e(&p.title), e(&p.filter));
-        let n = p.rows.len();
+        let n = p.rows;
         lists.push_str(&format!(
             "<tr><td>{title}</td><td class=n>{n}</td><td class=n>{}</td><td>{filter}</td>\
              <td><a href=\"{path}.csv\">CSV</a> <a href=\"{path}.jsonl\">JSONL</a></td></tr>\n",
@@ -93,7 +99,6 @@ pub(super) fn html(input: &Input<'_>, populations: &[Population], limits: &[Limi
         product = e(input.product),
         policy = e(input.policy),
         key = key.public().fingerprint(),
-        entries = input.log.entries.len(),
         points = input.log.checkpoints.len(),
         seed = e(input.seed),
     )

@@ -2,25 +2,32 @@
 //!
 //! A bundle is a ZIP of readable lists, captured evidence, the activity log of the period and OSCAL documents.
 //! `manifest.json` names every file with its hash; `manifest.sig` signs the manifest. Nothing in it depends on the
-//! product being there.
+//! product being there. Findings, their steps and the log go through one at a time: a bundle of millions needs the memory
+//! of one of a few, and room to put aside what is packed before it has its place.
 
 mod index;
+mod list;
 pub mod oscal;
 mod read;
 pub mod zip;
 
+pub use list::{SAMPLED, Spool};
 pub use read::{BundleReport, Fault, FaultKind, verify};
 
 use crate::decision::Decision;
 use crate::finding::{Finding, Transition};
 use crate::framework::Alignment;
 use crate::ids::HumanId;
-use crate::log::{Checkpoint, Head, PublicKey, SealKey, Sealed, canonical, merkle, text};
+use crate::log::{Checkpoint, Head, PublicKey, SealKey, Sealed, canonical, text};
 use crate::table;
-use oscal::Assessed;
+use list::{Counted, List, Sample};
+use oscal::Frame;
 use plumb_model::Time;
 use serde_json::{Value as Json, json};
-use std::io::Write;
+use std::{
+    collections::BTreeSet,
+    io::{self, Read, Write},
+};
 
 /// The format version of a bundle's manifest.
 pub const BUNDLE_VERSION: u16 = 1;
@@ -90,20 +97,34 @@ pub struct Limit {
     pub meaning: String,
 }
 
-/// The part of the activity log that goes in.
+/// The part of the activity log that goes in; its entries come from the [`Source`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogPart {
     /// Where the log stood before the first entry.
     pub start: Head,
-    /// The entries, without gaps.
-    pub entries: Vec<Sealed>,
     /// Checkpoints whose size is above `start.size` and up to the last entry.
     pub checkpoints: Vec<Checkpoint>,
     /// Public keys that signed checkpoints, the present one among them.
     pub keys: Vec<PublicKey>,
 }
 
-/// Everything a bundle is made of.
+/// What a bundle is made of and does not fit in memory.
+pub trait Source {
+    /// Hands over the findings that are not closed and those closed in the period, each with all its steps. Says how many
+    /// findings the record has.
+    ///
+    /// # Errors
+    /// The record cannot be read, or the first error of `take`.
+    fn findings(&mut self, take: TakeFinding<'_>) -> Result<usize, BundleError>;
+
+    /// The entries of the log's part, without gaps.
+    fn entries(&mut self) -> Box<dyn Iterator<Item = Result<Sealed, BundleError>> + '_>;
+}
+
+/// Takes a finding with its steps.
+pub type TakeFinding<'a> = &'a mut dyn FnMut(&Finding, &[Transition]) -> Result<(), BundleError>;
+
+/// Everything else a bundle is made of.
 #[derive(Debug, Clone)]
 pub struct Input<'a> {
     /// What it is about: an organization, account or framework.
@@ -118,14 +139,10 @@ pub struct Input<'a> {
     pub product: &'a str,
     /// The policy in force.
     pub policy: &'a str,
-    /// Findings that are not closed, and those closed in the period.
-    pub findings: &'a [Finding],
-    /// How many findings the record has.
-    pub findings_in_system: usize,
-    /// Which of them are here, in words.
+    /// Which of the record's findings are here, in words.
     pub findings_filter: &'a str,
-    /// All steps of those findings.
-    pub transitions: &'a [Transition],
+    /// Up to how many findings one OSCAL document holds; more go into documents in parts.
+    pub oscal_most: usize,
     /// The register.
     pub decisions: &'a [Decision],
     /// The frameworks reported on.
@@ -156,6 +173,12 @@ pub enum BundleError {
     /// Two files have one path, or a path leaves the bundle.
     #[error("`{0}` cannot be a file of the bundle; paths are relative, plain and unique")]
     Path(String),
+    /// What goes in cannot be read.
+    #[error("the record cannot be read: {0}")]
+    Source(String),
+    /// There is no room to put packed lists aside.
+    #[error("what is packed cannot be put aside")]
+    Spool(#[from] io::Error),
     /// What goes in would not verify when it comes out.
     #[error("the record itself does not verify: {0}")]
     Unsound(String),
@@ -169,7 +192,7 @@ pub struct Listed {
     /// SHA-256, hexadecimal.
     pub sha256: String,
     /// Bytes.
-    pub size: usize,
+    pub size: u64,
     /// Media type.
     pub media: String,
     /// For lists: rows here.
@@ -212,122 +235,161 @@ pub struct Manifest {
     pub files: Vec<Listed>,
 }
 
-struct Packing {
-    files: Vec<(Listed, Vec<u8>)>,
+/// The archive as it grows.
+struct Packing<'s, W: Write> {
+    archive: zip::Writer<W>,
+    listed: Vec<Listed>,
+    paths: BTreeSet<String>,
+    /// Every list, for the index.
+    lists: Vec<Counted>,
+    sample: Sample,
+    spool: &'s dyn Fn() -> io::Result<Box<dyn Spool>>,
 }
 
-impl Packing {
-    fn add(&mut self, path: &str, media: &str, bytes: Vec<u8>) -> Result<&mut Listed, BundleError> {
+impl<W: Write> Packing<'_, W> {
+    fn path(&mut self, path: &str) -> Result<(), BundleError> {
         let plain = !path.is_empty()
             && !path.starts_with('/')
             && !path.contains(['\\', '\0', '\n', '\r', ':'])
             && path.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
             && !path.starts_with("manifest.");
-        if !plain || self.files.iter().any(|(l, _)| l.path == path) {
+        if !plain || !self.paths.insert(path.to_owned()) {
             return Err(BundleError::Path(path.into()));
         }
+        Ok(())
+    }
+
+    fn list(&mut self, path: &str, media: &str, sums: &zip::Sums) -> &mut Listed {
         let listed = Listed {
             path: path.into(),
-            sha256: text::hex(&merkle::sha256(&bytes)),
-            size: bytes.len(),
+            sha256: sums.sha256.clone(),
+            size: sums.size,
             media: media.into(),
             records: None,
             in_system: None,
             filter: None,
         };
-        self.files.push((listed, bytes));
-        self.files.last_mut().map(|(l, _)| l).ok_or_else(|| BundleError::Path(path.into()))
+        self.listed.push(listed);
+        let last = self.listed.len() - 1;
+        &mut self.listed[last]
+    }
+
+    fn add(&mut self, path: &str, media: &str, bytes: &[u8]) -> Result<&mut Listed, BundleError> {
+        self.path(path)?;
+        let sums = self.archive.add(path, bytes)?;
+        Ok(self.list(path, media, &sums))
+    }
+
+    fn append(
+        &mut self,
+        path: &str,
+        media: &str,
+        sums: &zip::Sums,
+        packed: &mut dyn Read,
+    ) -> Result<&mut Listed, BundleError> {
+        self.path(path)?;
+        self.archive.append(path, sums, packed)?;
+        Ok(self.list(path, media, sums))
     }
 
     fn json(&mut self, path: &str, value: &Json) -> Result<(), BundleError> {
         let mut bytes = serde_json::to_vec_pretty(value)?;
         bytes.push(b'\n');
-        self.add(path, "application/json", bytes).map(drop)
+        self.add(path, "application/json", &bytes).map(drop)
     }
 
     fn population(&mut self, p: &Population) -> Result<(), BundleError> {
+        for i in 1..=p.rows.len() {
+            self.sample.add(&p.path, i);
+        }
+        self.written(p)
+    }
+
+    /// Writes a list without making its rows part of the samples.
+    fn written(&mut self, p: &Population) -> Result<(), BundleError> {
         for (ending, media, bytes) in [
             ("csv", "text/csv", table::csv(&p.rows).into_bytes()),
             ("jsonl", "application/jsonl", table::jsonl(&p.rows)),
         ] {
-            let listed = self.add(&format!("{}.{ending}", p.path), media, bytes)?;
+            let listed = self.add(&format!("{}.{ending}", p.path), media, &bytes)?;
             (listed.records, listed.in_system) = (Some(p.rows.len()), Some(p.in_system));
             listed.filter = Some(p.filter.clone());
         }
+        self.lists.push(Counted {
+            path: p.path.clone(),
+            title: p.title.clone(),
+            rows: p.rows.len(),
+            in_system: p.in_system,
+            filter: p.filter.clone(),
+        });
+        Ok(())
+    }
+
+    /// Ends a list that came row by row: its lines, and the same as CSV.
+    fn close(&mut self, list: List, title: &str, in_system: usize, filter: &str) -> Result<(), BundleError> {
+        let counted =
+            Counted { path: list.path.clone(), title: title.into(), rows: list.rows, in_system, filter: filter.into() };
+        let (jsonl, csv) = list.finish((self.spool)()?)?;
+        for (ending, media, (mut packed, sums)) in [("csv", "text/csv", csv), ("jsonl", "application/jsonl", jsonl)] {
+            let listed = self.append(&format!("{}.{ending}", counted.path), media, &sums, &mut packed)?;
+            (listed.records, listed.in_system) = (Some(counted.rows), Some(in_system));
+            listed.filter = Some(filter.into());
+        }
+        self.lists.push(counted);
         Ok(())
     }
 }
 
-/// Writes a bundle. The same input gives the same bytes.
+/// Writes a bundle to `to` and signs it; what is packed before it has its place is put aside in what `spool` makes. Equal
+/// input gives equal bytes.
 ///
 /// # Errors
-/// The target fails, a path is wrong, the archive grows too large, or the findings' states do not follow from their
-/// steps: a bundle that would not verify is not written.
-pub fn write<W: Write>(input: &Input<'_>, to: W, key: &SealKey) -> Result<(W, Manifest), BundleError> {
-    let mut packing = Packing { files: Vec::new() };
-    let mut populations = vec![
-        Population::of(
-            "findings/findings",
-            "Findings and their lifecycle",
-            input.findings,
-            input.findings_in_system,
-            input.findings_filter,
-        )?,
-        Population::all("findings/transitions", "Every step of these findings", input.transitions)?,
-        Population::all("decisions/register", "Exceptions, deferrals and other decisions", input.decisions)?,
-    ];
-    populations.push(sla(input)?);
+/// A row is not JSON, a path is not plain, the source, the target or the spool fails, or the log does not verify: a bundle
+/// that would not verify is not written to its end.
+pub fn write<W: Write>(
+    input: &Input<'_>,
+    source: &mut dyn Source,
+    spool: &dyn Fn() -> io::Result<Box<dyn Spool>>,
+    to: W,
+    key: &SealKey,
+) -> Result<(W, Manifest), BundleError> {
+    let mut packing = Packing {
+        archive: zip::Writer::new(to),
+        listed: Vec::new(),
+        paths: BTreeSet::new(),
+        lists: Vec::new(),
+        sample: Sample::new(input.seed),
+        spool,
+    };
+    let mut limits = input.limits.clone();
+    findings(&mut packing, input, source, &mut limits)?;
+    packing.population(&Population::all(
+        "decisions/register",
+        "Exceptions, deferrals and other decisions",
+        input.decisions,
+    )?)?;
     for a in input.alignments {
         let name = &a.framework;
-        populations.push(Population::all(&format!("controls/{name}"), &format!("Controls of {name}"), &a.rows)?);
+        packing.population(&Population::all(&format!("controls/{name}"), &format!("Controls of {name}"), &a.rows)?)?;
     }
-    populations.extend(input.populations.iter().cloned());
-    let mut sample: Vec<_> = populations
-        .iter()
-        .flat_map(|p| (0..p.rows.len()).map(|i| json!({ "list": p.path, "row": i + 1 })))
-        .map(|r| (merkle::sha256(format!("{}/{r}", input.seed).as_bytes()), r))
-        .collect();
-    sample.sort_by_key(|a| a.0);
-    let sample: Vec<_> = sample.into_iter().map(|(_, r)| r).collect();
-    populations.push(Population::all(
-        "sampling/order",
-        "Every row of every list, in the order the seed draws them",
-        &sample,
-    )?);
-    for p in &populations {
+    for p in &input.populations {
         packing.population(p)?;
     }
-    packing.add("sampling/seed.txt", "text/plain", format!("{}\n", input.seed).into_bytes())?;
+    let sample = std::mem::replace(&mut packing.sample, Sample::new(input.seed)).drawn()?;
+    packing.written(&sample)?;
+    packing.add("sampling/seed.txt", "text/plain", format!("{}\n", input.seed).as_bytes())?;
     for f in &input.files {
-        packing.add(&f.path, &f.media, f.bytes.clone())?;
-    }
-    let assessed = Assessed {
-        scope: input.scope,
-        from: input.from,
-        to: input.to,
-        now: input.made_at,
-        product: input.product,
-        findings: input.findings,
-        decisions: input.decisions,
-        alignments: input.alignments,
-    };
-    packing.json("oscal/assessment-results.json", &oscal::assessment_results(&assessed))?;
-    let mut limits = input.limits.clone();
-    match oscal::poam(&assessed) {
-        Some(plan) => packing.json("oscal/poam.json", &plan)?,
-        None => limits.push(Limit {
-            kind: "no-plan-of-action".into(),
-            object: "oscal/poam.json".into(),
-            meaning: "nothing is open in this scope, and the format has no empty plan".into(),
-        }),
+        packing.add(&f.path, &f.media, &f.bytes)?;
     }
     packing.json("limits.json", &serde_json::to_value(&limits)?)?;
-    let log_end = log(&mut packing, &input.log, key)?;
-    packing.add("keys/signing.pub", "text/plain", format!("{}\n", key.public()).into_bytes())?;
-    packing.add("verify.py", "text/x-python", VERIFIER.as_bytes().to_vec())?;
-    packing.add("README.txt", "text/plain", index::readme(input, key).into_bytes())?;
-    packing.add("index.html", "text/html", index::html(input, &populations, &limits, key).into_bytes())?;
-    packing.files.sort_by(|a, b| a.0.path.cmp(&b.0.path));
+    let (log_end, entries) = log(&mut packing, &input.log, source, key)?;
+    packing.add("keys/signing.pub", "text/plain", format!("{}\n", key.public()).as_bytes())?;
+    packing.add("verify.py", "text/x-python", VERIFIER.as_bytes())?;
+    packing.add("README.txt", "text/plain", index::readme(input, key).as_bytes())?;
+    let page = index::html(input, &packing.lists, &limits, entries, key);
+    packing.add("index.html", "text/html", page.as_bytes())?;
+    let Packing { mut archive, mut listed, .. } = packing;
+    listed.sort_by(|a, b| a.path.cmp(&b.path));
     let manifest = Manifest {
         v: BUNDLE_VERSION,
         scope: input.scope.into(),
@@ -340,30 +402,123 @@ pub fn write<W: Write>(input: &Input<'_>, to: W, key: &SealKey) -> Result<(W, Ma
         log_end,
         admin_approvers: input.admin_approvers.clone(),
         seed: input.seed.into(),
-        files: packing.files.iter().map(|(l, _)| l.clone()).collect(),
+        files: listed,
     };
     let canonical = canonical::bytes(&serde_json::to_value(&manifest)?);
-    let mut archive = zip::Writer::new(to);
     archive.add("manifest.json", &canonical)?;
     archive.add("manifest.sig", format!("{}\n", text::base64(&key.sign(&canonical))).as_bytes())?;
-    for (listed, bytes) in &packing.files {
-        archive.add(&listed.path, bytes)?;
-    }
     Ok((archive.finish()?, manifest))
 }
 
-/// The log's files; checks the part on the way, so that an unsound record is noticed here and not by the auditor.
-fn log(packing: &mut Packing, part: &LogPart, key: &SealKey) -> Result<Head, BundleError> {
-    let keys = crate::log::Keys::trusted(part.keys.iter().copied().chain([key.public()]));
-    let report = crate::log::verify(&part.start, part.entries.iter().cloned(), &part.checkpoints, keys, None);
-    let report = report.map_err(|b| BundleError::Unsound(b.to_string()))?;
-    let mut lines = Vec::new();
-    for e in &part.entries {
-        lines.extend_from_slice(&e.line());
-        lines.push(b'\n');
+/// The lists of findings, steps and due dates, and the OSCAL documents: all in one pass.
+fn findings<W: Write>(
+    packing: &mut Packing<'_, W>,
+    input: &Input<'_>,
+    source: &mut dyn Source,
+    limits: &mut Vec<Limit>,
+) -> Result<(), BundleError> {
+    let list = |packing: &Packing<'_, W>, path: &str| Ok::<_, BundleError>(List::new(path, (packing.spool)()?));
+    let mut rows = list(packing, "findings/findings")?;
+    let mut transitions = list(packing, "findings/transitions")?;
+    let mut due = list(packing, "findings/sla")?;
+    let frame = Frame::new(input);
+    let mut part = oscal::Part::default();
+    let in_system = source.findings(&mut |f, steps| {
+        rows.add(&serde_json::to_value(f)?, &mut packing.sample)?;
+        for step in steps {
+            transitions.add(&serde_json::to_value(step)?, &mut packing.sample)?;
+        }
+        due.add(&sla(f, input.to), &mut packing.sample)?;
+        if part.len() == input.oscal_most.max(1) {
+            oscal_part(packing, &frame, &mut part)?;
+        }
+        part.add(&frame, f);
+        Ok(())
+    })?;
+    let here = rows.rows;
+    packing.close(rows, "Findings and their lifecycle", in_system, input.findings_filter)?;
+    let steps = transitions.rows;
+    packing.close(transitions, "Every step of these findings", steps, "all rows")?;
+    packing.close(due, "Due dates, pauses and breaches", in_system, "as the findings list")?;
+    if part.number() > 0 {
+        oscal_part(packing, &frame, &mut part)?;
+        limits.push(Limit {
+            kind: "oscal-in-parts".into(),
+            object: "oscal/parts".into(),
+            meaning: format!(
+                "{here} findings are more than one OSCAL document holds: observations, risks and plans are in {} parts of up to {} findings each, in the order of the findings list; oscal/assessment-results.json has the controls, without links into the parts",
+                part.number(),
+                input.oscal_most.max(1)
+            ),
+        });
+        packing.add("oscal/assessment-results.json", "application/json", &frame.assessment_results(&part, true)?)?;
+        return Ok(());
     }
-    let listed = packing.add("log/activity.jsonl", "application/jsonl", lines)?;
-    listed.records = Some(part.entries.len());
+    packing.add("oscal/assessment-results.json", "application/json", &frame.assessment_results(&part, true)?)?;
+    match frame.poam(&part)? {
+        Some(plan) => drop(packing.add("oscal/poam.json", "application/json", &plan)?),
+        None => limits.push(Limit {
+            kind: "no-plan-of-action".into(),
+            object: "oscal/poam.json".into(),
+            meaning: "nothing is open in this scope, and the format has no empty plan".into(),
+        }),
+    }
+    Ok(())
+}
+
+/// Writes the OSCAL documents of the findings gathered so far, and begins the next part.
+fn oscal_part<W: Write>(
+    packing: &mut Packing<'_, W>,
+    frame: &Frame<'_>,
+    part: &mut oscal::Part,
+) -> Result<(), BundleError> {
+    part.begin();
+    let path = |what: &str| format!("oscal/parts/{:04}-{what}.json", part.number());
+    packing.add(&path("assessment-results"), "application/json", &frame.assessment_results(part, false)?)?;
+    if let Some(plan) = frame.poam(part)? {
+        packing.add(&path("poam"), "application/json", &plan)?;
+    }
+    part.clear();
+    Ok(())
+}
+
+/// The log's files; checks the part on the way, so that an unsound record is noticed here and not by the auditor. Gives its
+/// end, and how many entries are here.
+fn log<W: Write>(
+    packing: &mut Packing<'_, W>,
+    part: &LogPart,
+    source: &mut dyn Source,
+    key: &SealKey,
+) -> Result<(Head, usize), BundleError> {
+    let keys = crate::log::Keys::trusted(part.keys.iter().copied().chain([key.public()]));
+    let mut sink = zip::Packed::new((packing.spool)()?);
+    let (mut count, mut failed) = (0, None);
+    let mut entries = source.entries();
+    let passing = std::iter::from_fn(|| {
+        let put = |sealed: Sealed, sink: &mut zip::Packed<_>| -> Result<Sealed, BundleError> {
+            sink.write_all(&sealed.line())?;
+            sink.write_all(b"\n")?;
+            Ok(sealed)
+        };
+        match entries.next()?.and_then(|sealed| put(sealed, &mut sink)) {
+            Ok(sealed) => {
+                count += 1;
+                Some(sealed)
+            }
+            Err(error) => {
+                failed = Some(error);
+                None
+            }
+        }
+    });
+    let report = crate::log::verify(&part.start, passing, &part.checkpoints, keys, None);
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    let report = report.map_err(|b| BundleError::Unsound(b.to_string()))?;
+    let (mut packed, sums) = list::rewound(sink)?;
+    let listed = packing.append("log/activity.jsonl", "application/jsonl", &sums, &mut packed)?;
+    listed.records = Some(count);
     listed.in_system = usize::try_from(report.head.size).ok();
     listed.filter = Some(format!("from entry {}", part.start.size));
     let points: Vec<_> = part
@@ -371,32 +526,19 @@ fn log(packing: &mut Packing, part: &LogPart, key: &SealKey) -> Result<Head, Bun
         .iter()
         .map(|c| json!({ "note": c.note(), "at": c.at.to_string(), "origin": c.origin, "size": c.size, "root": c.root, "signatures": c.signatures, "v": c.v }))
         .collect();
-    packing.add("log/checkpoints.jsonl", "application/jsonl", table::jsonl(&points))?.records = Some(points.len());
+    packing.add("log/checkpoints.jsonl", "application/jsonl", &table::jsonl(&points))?.records = Some(points.len());
     packing.json("log/start.json", &serde_json::to_value(&part.start)?)?;
     let keys: Vec<_> =
         part.keys.iter().map(|k| json!({ "fingerprint": k.fingerprint(), "key": k.to_string() })).collect();
     packing.json("keys/log.json", &Json::from(keys))?;
-    Ok(report.head)
+    Ok((report.head, count))
 }
 
-fn sla(input: &Input<'_>) -> Result<Population, BundleError> {
-    let rows: Vec<_> = input
-        .findings
-        .iter()
-        .map(|f| {
-            json!({
-                "finding": f.id, "state": f.state(), "lane": f.facts.lane(), "tier": f.clock().terms().tier,
-                "team": f.team(), "started": f.clock().started(), "due": f.clock().due(input.to),
-                "paused_seconds": f.clock().paused_seconds(input.to), "breached": f.clock().is_breached(input.to),
-                "breaches": f.clock().breaches(),
-            })
-        })
-        .collect();
-    Population::of(
-        "findings/sla",
-        "Due dates, pauses and breaches",
-        &rows,
-        input.findings_in_system,
-        "as the findings list",
-    )
+fn sla(f: &Finding, to: Time) -> Json {
+    json!({
+        "finding": f.id, "state": f.state(), "lane": f.facts.lane(), "tier": f.clock().terms().tier,
+        "team": f.team(), "started": f.clock().started(), "due": f.clock().due(to),
+        "paused_seconds": f.clock().paused_seconds(to), "breached": f.clock().is_breached(to),
+        "breaches": f.clock().breaches(),
+    })
 }

@@ -1,5 +1,6 @@
 //! OSCAL assessment results and plan of action and milestones (version 1.1.3 of the model; valid in 1.2 too).
 
+use super::Input;
 use crate::decision::{Decision, Status};
 use crate::finding::{Finding, machine::State};
 use crate::framework::{Alignment, Standing};
@@ -114,119 +115,207 @@ fn risk(f: &Finding, decisions: &BTreeMap<&str, &Decision>, now: Time) -> Json {
     out
 }
 
-/// What is assessed: the findings and controls of one period.
-#[derive(Debug, Clone, Copy)]
-pub struct Assessed<'a> {
-    /// What the documents are about.
-    pub scope: &'a str,
-    /// From.
-    pub from: Time,
-    /// To.
-    pub to: Time,
-    /// When the documents were made.
-    pub now: Time,
-    /// The product's version.
-    pub product: &'a str,
-    /// Findings that are not closed, and those closed in the period.
-    pub findings: &'a [Finding],
-    /// The register.
-    pub decisions: &'a [Decision],
-    /// The frameworks reported on.
-    pub alignments: &'a [Alignment],
+/// What every document of a bundle is about.
+pub struct Frame<'a> {
+    scope: &'a str,
+    from: Time,
+    to: Time,
+    now: Time,
+    product: &'a str,
+    decisions: BTreeMap<&'a str, &'a Decision>,
+    alignments: &'a [Alignment],
 }
 
-fn by_number(decisions: &[Decision]) -> BTreeMap<&str, &Decision> {
-    decisions.iter().map(|d| (d.number.as_str(), d)).collect()
+/// The findings of one document, as their pieces of it.
+#[derive(Debug, Default)]
+pub struct Part {
+    /// The number of the part begun last; 0 while everything fits in one.
+    number: usize,
+    taken: usize,
+    /// Observations and risks of what is not superseded, and whether it is open.
+    observations: Vec<(String, bool)>,
+    risks: Vec<(String, bool)>,
+    items: Vec<String>,
+    open_by_rule: BTreeMap<RuleId, Vec<String>>,
 }
 
-/// The assessment results. Controls that nobody assessed are reviewed, but have no finding: nothing is claimed for them.
-pub fn assessment_results(a: &Assessed<'_>) -> Json {
-    let decisions = by_number(a.decisions);
-    let live: Vec<_> = a.findings.iter().filter(|f| f.state() != State::Superseded).collect();
-    let mut by_rule: BTreeMap<&RuleId, Vec<&Finding>> = BTreeMap::new();
-    for f in live.iter().filter(|f| !f.state().is_final()) {
-        by_rule.entry(&f.facts.rule).or_default().push(f);
+impl Part {
+    /// How many findings it was given.
+    pub(super) fn len(&self) -> usize {
+        self.taken
     }
-    let mut controls = BTreeSet::new();
-    let mut findings = Vec::new();
-    for row in a.alignments.iter().flat_map(|al| &al.rows) {
-        let id = token(&row.control.id);
-        controls.insert(id.clone());
-        let state = match row.standing {
-            Standing::NotAssessed | Standing::NeedsAttestation | Standing::NotApplicable => continue,
-            Standing::NotSatisfied => "not-satisfied",
-            _ => "satisfied",
-        };
-        let mine: Vec<_> = row.control.rules.iter().filter_map(|r| by_rule.get(r)).flatten().collect();
-        let mut finding = json!({
-            "uuid": uuid("finding", &format!("{}/{}", row.control.framework, row.control.id)),
-            "title": line(&format!("{} {}", row.control.id, row.standing)),
-            "description": line(&row.why),
-            "props": [prop("framework", &row.control.framework), prop("control", &row.control.id), prop("standing", row.standing.name())],
-            "target": {
-                "type": "objective-id", "target-id": id,
-                "status": { "state": state, "reason": if state == "satisfied" { "pass" } else { "fail" } },
-            },
-        });
-        if !mine.is_empty() {
-            finding["related-observations"] =
-                mine.iter().map(|f| json!({ "observation-uuid": uuid("observation", f.id.as_str()) })).collect();
-            finding["related-risks"] =
-                mine.iter().map(|f| json!({ "risk-uuid": uuid("risk", f.id.as_str()) })).collect();
+
+    pub(super) fn number(&self) -> usize {
+        self.number
+    }
+
+    /// This part is one of several.
+    pub(super) fn begin(&mut self) {
+        self.number += 1;
+    }
+
+    /// Empties it for the next.
+    pub(super) fn clear(&mut self) {
+        *self = Self { number: self.number, ..Self::default() };
+    }
+
+    /// Takes a finding.
+    pub(super) fn add(&mut self, frame: &Frame<'_>, f: &Finding) {
+        self.taken += 1;
+        let open = !f.state().is_final();
+        // What replaces a finding stands for it; an open one is planned for.
+        if f.state() != State::Superseded {
+            self.observations.push((observation(f).to_string(), open));
+            self.risks.push((risk(f, &frame.decisions, frame.now).to_string(), open));
         }
-        findings.push(finding);
+        if open {
+            self.items.push(item(f).to_string());
+            self.open_by_rule.entry(f.facts.rule.clone()).or_default().push(f.id.to_string());
+        }
     }
-    let selection = if controls.is_empty() {
-        json!({ "include-all": {} })
-    } else {
-        json!({ "include-controls": controls.iter().map(|c| json!({ "control-id": c })).collect::<Vec<_>>() })
-    };
-    let mut result = json!({
-        "uuid": uuid("result", &format!("{}/{}/{}", a.scope, a.from, a.to)),
-        "title": line(&format!("Cloud posture of {}", a.scope)),
-        "description": "Configuration, identity and exposure as the providers' interfaces state them",
-        "start": a.from.to_string(),
-        "end": a.to.to_string(),
-        "reviewed-controls": { "control-selections": [selection] },
-    });
-    if !live.is_empty() {
-        result["observations"] = live.iter().map(|f| observation(f)).collect();
-        result["risks"] = live.iter().map(|f| risk(f, &decisions, a.now)).collect();
-    }
-    if !findings.is_empty() {
-        result["findings"] = findings.into();
-    }
-    json!({ "assessment-results": {
-        "uuid": uuid("assessment-results", &format!("{}/{}/{}", a.scope, a.from, a.to)),
-        "metadata": metadata(&format!("Assessment results: {}", a.scope), a.now, a.product),
-        "import-ap": { "href": "#", "remarks": "Continuous assessment without a separate plan document" },
-        "results": [result],
-    }})
 }
 
-/// The plan of action and milestones; none when nothing is open, because the model has no empty plan.
-pub fn poam(a: &Assessed<'_>) -> Option<Json> {
-    let decisions = by_number(a.decisions);
-    let open: Vec<_> = a.findings.iter().filter(|f| !f.state().is_final()).collect();
-    if open.is_empty() {
-        return None;
+fn item(f: &Finding) -> Json {
+    json!({
+        "uuid": uuid("poam-item", f.id.as_str()),
+        "title": line(&f.facts.title),
+        "description": line(&format!("{} in {}: {}", f.facts.name, f.facts.account, f.facts.why)),
+        "props": [prop("finding", f.id.as_str()), prop("owner", f.team().map_or("nobody", |t| t.as_str()))],
+        "related-observations": [{ "observation-uuid": uuid("observation", f.id.as_str()) }],
+        "related-risks": [{ "risk-uuid": uuid("risk", f.id.as_str()) }],
+    })
+}
+
+/// A JSON object with more members, each a list of what is JSON already.
+fn with_lists(object: &Json, lists: &[(&str, Vec<&str>)]) -> Result<String, serde_json::Error> {
+    let mut out = serde_json::to_string(object)?;
+    out.pop();
+    for (name, pieces) in lists.iter().filter(|(_, pieces)| !pieces.is_empty()) {
+        out += &format!(",\"{name}\":[\n{}\n]", pieces.join(",\n"));
     }
-    let item = |f: &&Finding| {
-        json!({
-            "uuid": uuid("poam-item", f.id.as_str()),
-            "title": line(&f.facts.title),
-            "description": line(&format!("{} in {}: {}", f.facts.name, f.facts.account, f.facts.why)),
-            "props": [prop("finding", f.id.as_str()), prop("owner", f.team().map_or("nobody", |t| t.as_str()))],
-            "related-observations": [{ "observation-uuid": uuid("observation", f.id.as_str()) }],
-            "related-risks": [{ "risk-uuid": uuid("risk", f.id.as_str()) }],
-        })
-    };
-    Some(json!({ "plan-of-action-and-milestones": {
-        "uuid": uuid("poam", &format!("{}/{}", a.scope, a.to)),
-        "metadata": metadata(&format!("Plan of action and milestones: {}", a.scope), a.now, a.product),
-        "system-id": { "id": line(a.scope), "identifier-type": "https://ietf.org/rfc/rfc4122" },
-        "observations": open.iter().map(|f| observation(f)).collect::<Vec<_>>(),
-        "risks": open.iter().map(|f| risk(f, &decisions, a.now)).collect::<Vec<_>>(),
-        "poam-items": open.iter().map(item).collect::<Vec<_>>(),
-    }}))
+    out.push('}');
+    Ok(out)
+}
+
+impl<'a> Frame<'a> {
+    /// What a bundle says of itself.
+    pub(super) fn new(input: &Input<'a>) -> Self {
+        Self {
+            scope: input.scope,
+            from: input.from,
+            to: input.to,
+            now: input.made_at,
+            product: input.product,
+            decisions: input.decisions.iter().map(|d| (d.number.as_str(), d)).collect(),
+            alignments: input.alignments,
+        }
+    }
+
+    /// What tells one document from another: the scope and period, and the part where there are several.
+    fn name(&self, number: usize) -> String {
+        let part = if number == 0 { String::new() } else { format!("/part {number}") };
+        format!("{}/{}/{}{part}", self.scope, self.from, self.to)
+    }
+
+    /// Controls with what is said of each. Controls that nobody assessed are reviewed, but have no finding: nothing is claimed
+    /// for them.
+    fn controls(&self, linked: Option<&Part>) -> (BTreeSet<String>, Vec<Json>) {
+        let mut controls = BTreeSet::new();
+        let mut findings = Vec::new();
+        for row in self.alignments.iter().flat_map(|al| &al.rows) {
+            let id = token(&row.control.id);
+            controls.insert(id.clone());
+            let state = match row.standing {
+                Standing::NotAssessed | Standing::NeedsAttestation | Standing::NotApplicable => continue,
+                Standing::NotSatisfied => "not-satisfied",
+                _ => "satisfied",
+            };
+            let mut finding = json!({
+                "uuid": uuid("finding", &format!("{}/{}", row.control.framework, row.control.id)),
+                "title": line(&format!("{} {}", row.control.id, row.standing)),
+                "description": line(&row.why),
+                "props": [prop("framework", &row.control.framework), prop("control", &row.control.id), prop("standing", row.standing.name())],
+                "target": {
+                    "type": "objective-id", "target-id": id,
+                    "status": { "state": state, "reason": if state == "satisfied" { "pass" } else { "fail" } },
+                },
+            });
+            let rules = row.control.rules.iter();
+            let mine: Vec<&String> = linked
+                .into_iter()
+                .flat_map(|p| rules.clone().filter_map(|r| p.open_by_rule.get(r)).flatten())
+                .collect();
+            if !mine.is_empty() {
+                finding["related-observations"] =
+                    mine.iter().map(|f| json!({ "observation-uuid": uuid("observation", f) })).collect();
+                finding["related-risks"] = mine.iter().map(|f| json!({ "risk-uuid": uuid("risk", f) })).collect();
+            }
+            findings.push(finding);
+        }
+        (controls, findings)
+    }
+
+    /// The assessment results of a part; `controls` for the document that says how these stand.
+    pub(super) fn assessment_results(&self, part: &Part, controls: bool) -> Result<Vec<u8>, serde_json::Error> {
+        // The document with the controls of several parts is apart from all of them.
+        let number = if controls { 0 } else { part.number };
+        let (ids, findings) = self.controls(Some(part).filter(|p| p.number == 0));
+        let selection = if ids.is_empty() {
+            json!({ "include-all": {} })
+        } else {
+            json!({ "include-controls": ids.iter().map(|c| json!({ "control-id": c })).collect::<Vec<_>>() })
+        };
+        let which = if number == 0 { String::new() } else { format!(", part {number}") };
+        let result = json!({
+            "uuid": uuid("result", &self.name(number)),
+            "title": line(&format!("Cloud posture of {}{which}", self.scope)),
+            "description": "Configuration, identity and exposure as the providers' interfaces state them",
+            "start": self.from.to_string(),
+            "end": self.to.to_string(),
+            "reviewed-controls": { "control-selections": [selection] },
+        });
+        let findings: Vec<String> = findings.iter().filter(|_| controls).map(Json::to_string).collect();
+        let result = with_lists(
+            &result,
+            &[
+                ("observations", part.observations.iter().map(|(text, _)| text.as_str()).collect()),
+                ("risks", part.risks.iter().map(|(text, _)| text.as_str()).collect()),
+                ("findings", findings.iter().map(String::as_str).collect()),
+            ],
+        )?;
+        let whole = json!({
+            "uuid": uuid("assessment-results", &self.name(number)),
+            "metadata": metadata(&format!("Assessment results: {}{which}", self.scope), self.now, self.product),
+            "import-ap": { "href": "#", "remarks": "Continuous assessment without a separate plan document" },
+        });
+        let whole = with_lists(&whole, &[("results", vec![result.as_str()])])?;
+        Ok(format!("{{\"assessment-results\":{whole}}}\n").into_bytes())
+    }
+
+    /// The plan of action and milestones of a part; none when nothing in it is open, because the model has no empty plan.
+    pub(super) fn poam(&self, part: &Part) -> Result<Option<Vec<u8>>, serde_json::Error> {
+        if part.items.is_empty() {
+            return Ok(None);
+        }
+        let which = if part.number == 0 { String::new() } else { format!(", part {}", part.number) };
+        let about = if part.number == 0 { String::new() } else { format!("/part {}", part.number) };
+        let open = |pieces: &'_ [(String, bool)]| -> Vec<String> {
+            pieces.iter().filter(|(_, open)| *open).map(|(text, _)| text.clone()).collect()
+        };
+        let (observations, risks) = (open(&part.observations), open(&part.risks));
+        let plan = json!({
+            "uuid": uuid("poam", &format!("{}/{}{about}", self.scope, self.to)),
+            "metadata": metadata(&format!("Plan of action and milestones: {}{which}", self.scope), self.now, self.product),
+            "system-id": { "id": line(self.scope), "identifier-type": "https://ietf.org/rfc/rfc4122" },
+        });
+        let plan = with_lists(
+            &plan,
+            &[
+                ("observations", observations.iter().map(String::as_str).collect()),
+                ("risks", risks.iter().map(String::as_str).collect()),
+                ("poam-items", part.items.iter().map(String::as_str).collect()),
+            ],
+        )?;
+        Ok(Some(format!("{{\"plan-of-action-and-milestones\":{plan}}}\n").into_bytes()))
+    }
 }

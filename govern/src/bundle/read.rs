@@ -1,9 +1,16 @@
 //! Verification of a bundle: everything in it, and nothing but what is in it.
 
-use super::{BUNDLE_VERSION, Manifest, zip};
+use super::{
+    BUNDLE_VERSION, Listed, Manifest,
+    zip::{Archive, Entry, ReadAt},
+};
 use crate::finding::{Finding, Transition, check_fold};
-use crate::log::{self, Broken, Checkpoint, Head, Keys, PublicKey, Sealed, merkle, text};
-use std::collections::BTreeMap;
+use crate::log::{self, Broken, Checkpoint, Head, Keys, PublicKey, Sealed, text};
+use sha2::{Digest, Sha256};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{BufRead, BufReader, Read},
+};
 
 /// What kind of thing is wrong; its number is the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -52,45 +59,124 @@ fn fault(kind: FaultKind, file: &str, problem: impl Into<String>) -> Fault {
     Fault { kind, file: file.into(), problem: problem.into(), broken: None }
 }
 
-struct Files(BTreeMap<String, Vec<u8>>);
+/// The files of a bundle, read where they lie.
+struct Files<'a, A: ReadAt + ?Sized> {
+    archive: Archive<'a, A>,
+    places: BTreeMap<String, usize>,
+}
 
-impl Files {
-    fn get(&self, path: &str) -> Result<&[u8], Fault> {
-        self.0.get(path).map(Vec::as_slice).ok_or_else(|| fault(FaultKind::Incomplete, path, "is missing"))
+/// The most that is taken into memory of one file, or of one line of a list.
+const MOST: u64 = 1 << 28;
+
+impl<'a, A: ReadAt + ?Sized> Files<'a, A> {
+    fn open(from: &'a A) -> Result<Self, Fault> {
+        let wrong = |what: String| fault(FaultKind::Content, "archive", what);
+        let archive = Archive::open(from).map_err(|e| wrong(e.to_string()))?;
+        let places: BTreeMap<_, _> = archive.entries.iter().enumerate().map(|(i, e)| (e.name.clone(), i)).collect();
+        if places.len() != archive.entries.len() {
+            return Err(wrong("holds two files of one name".into()));
+        }
+        Ok(Self { archive, places })
+    }
+
+    fn entry(&self, path: &str) -> Result<&Entry, Fault> {
+        let found = self.places.get(path).and_then(|at| self.archive.entries.get(*at));
+        found.ok_or_else(|| fault(FaultKind::Incomplete, path, "is missing"))
+    }
+
+    fn get(&self, path: &str) -> Result<Vec<u8>, Fault> {
+        let entry = self.entry(path)?;
+        if entry.size() > MOST {
+            return Err(fault(FaultKind::Content, path, "is larger than it can be"));
+        }
+        let mut out = Vec::new();
+        self.archive.read(entry).read_to_end(&mut out).map_err(|e| fault(FaultKind::Content, path, e.to_string()))?;
+        Ok(out)
     }
 
     fn json<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, Fault> {
-        serde_json::from_slice(self.get(path)?)
+        serde_json::from_slice(&self.get(path)?)
             .map_err(|e| fault(FaultKind::Content, path, format!("cannot be read: {e}")))
     }
 
-    fn lines<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, Fault> {
-        let read = |(i, line): (usize, &[u8])| {
-            serde_json::from_slice(line)
+    /// The lines of a list that are not empty, one at a time.
+    fn split(&self, path: &'static str) -> Result<impl Iterator<Item = Result<Vec<u8>, Fault>>, Fault> {
+        let mut reader = BufReader::new(self.archive.read(self.entry(path)?));
+        let mut over = false;
+        Ok(std::iter::from_fn(move || {
+            while !over {
+                let mut line = Vec::new();
+                match (&mut reader).take(MOST).read_until(b'\n', &mut line) {
+                    Err(e) => {
+                        over = true;
+                        return Some(Err(fault(FaultKind::Content, path, e.to_string())));
+                    }
+                    Ok(0) => over = true,
+                    Ok(_) => {
+                        if line.last() == Some(&b'\n') {
+                            line.pop();
+                        } else if line.len() as u64 == MOST {
+                            over = true;
+                            return Some(Err(fault(FaultKind::Content, path, "has a line larger than it can be")));
+                        }
+                        if !line.is_empty() {
+                            return Some(Ok(line));
+                        }
+                    }
+                }
+            }
+            None
+        }))
+    }
+
+    fn lines<T: serde::de::DeserializeOwned>(
+        &self,
+        path: &'static str,
+    ) -> Result<impl Iterator<Item = Result<T, Fault>>, Fault> {
+        Ok(self.split(path)?.enumerate().map(move |(i, line)| {
+            serde_json::from_slice(&line?)
                 .map_err(|e| fault(FaultKind::Content, path, format!("line {} cannot be read: {e}", i + 1)))
-        };
-        split(self.get(path)?).enumerate().map(read).collect()
+        }))
+    }
+
+    /// Holds a file against what the manifest lists.
+    fn check(&self, listed: &Listed) -> Result<(), Fault> {
+        let path = listed.path.as_str();
+        let mut from = self.archive.read(self.entry(path)?);
+        let (mut hash, mut size, mut rows, mut within) = (Sha256::new(), 0u64, 0usize, false);
+        let mut room = vec![0; 1 << 16];
+        loop {
+            let n = from.read(&mut room).map_err(|e| fault(FaultKind::Content, path, e.to_string()))?;
+            let bytes = room.get(..n).unwrap_or_default();
+            if bytes.is_empty() {
+                break;
+            }
+            hash.update(bytes);
+            size += bytes.len() as u64;
+            for byte in bytes {
+                rows += usize::from(*byte == b'\n' && within);
+                within = *byte != b'\n';
+            }
+        }
+        if size != listed.size || text::hex(&hash.finalize()) != listed.sha256 {
+            return Err(fault(FaultKind::Content, path, "is not what the manifest lists"));
+        }
+        match listed.records.filter(|n| path.ends_with(".jsonl") && *n != rows + usize::from(within)) {
+            Some(n) => Err(fault(FaultKind::Incomplete, path, format!("should have {n} rows"))),
+            None => Ok(()),
+        }
     }
 }
 
-fn split(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    bytes.split(|b| *b == b'\n').filter(|l| !l.is_empty())
-}
-
-/// Verifies a bundle against fingerprints that came by another way. With none given, everything is checked with the key
-/// inside, and the report says that nobody vouched for it.
+/// Verifies a bundle where it lies, against fingerprints that came by another way. With none given, everything is checked
+/// with the key inside, and the report says that nobody vouched for it. Memory follows the longest row, not the bundle.
 ///
 /// # Errors
 /// The first [`Fault`]; its kind is the exit code.
-pub fn verify(archive: &[u8], expected: &[&str]) -> Result<BundleReport, Fault> {
-    let files = zip::read(archive).map_err(|e| fault(FaultKind::Content, "archive", e.to_string()))?;
-    let count = files.len();
-    let files = Files(files.into_iter().collect());
-    if files.0.len() != count {
-        return Err(fault(FaultKind::Content, "archive", "holds two files of one name"));
-    }
+pub fn verify<A: ReadAt + ?Sized>(archive: &A, expected: &[&str]) -> Result<BundleReport, Fault> {
+    let files = Files::open(archive)?;
     let manifest_bytes = files.get("manifest.json")?;
-    let key_text = std::str::from_utf8(files.get("keys/signing.pub")?).unwrap_or_default();
+    let key_text = String::from_utf8(files.get("keys/signing.pub")?).unwrap_or_default();
     let bad_key = |_| fault(FaultKind::Signature, "keys/signing.pub", "is not an Ed25519 public key");
     let key: PublicKey = key_text.parse().map_err(bad_key)?;
     let fingerprint = key.fingerprint();
@@ -102,8 +188,8 @@ pub fn verify(archive: &[u8], expected: &[&str]) -> Result<BundleReport, Fault> 
             format!("is by the key {fingerprint}, not by an expected one"),
         ));
     }
-    let sig = std::str::from_utf8(files.get("manifest.sig")?).ok().and_then(|s| text::unbase64(s.trim()));
-    if !sig.is_some_and(|s| key.verifies(manifest_bytes, &s)) {
+    let sig = String::from_utf8(files.get("manifest.sig")?).ok().and_then(|s| text::unbase64(s.trim()));
+    if !sig.is_some_and(|s| key.verifies(&manifest_bytes, &s)) {
         return Err(fault(FaultKind::Signature, "manifest.sig", "is not a signature of manifest.json"));
     }
     let manifest: Manifest = files.json("manifest.json")?;
@@ -111,17 +197,11 @@ pub fn verify(archive: &[u8], expected: &[&str]) -> Result<BundleReport, Fault> 
         return Err(fault(FaultKind::Content, "manifest.json", "is of another version, or names another key"));
     }
     for listed in &manifest.files {
-        let bytes = files.get(&listed.path)?;
-        if bytes.len() != listed.size || text::hex(&merkle::sha256(bytes)) != listed.sha256 {
-            return Err(fault(FaultKind::Content, &listed.path, "is not what the manifest lists"));
-        }
-        if let Some(n) = listed.records.filter(|n| listed.path.ends_with(".jsonl") && *n != split(bytes).count()) {
-            return Err(fault(FaultKind::Incomplete, &listed.path, format!("should have {n} rows")));
-        }
+        files.check(listed)?;
     }
-    let known =
-        |path: &str| path == "manifest.json" || path == "manifest.sig" || manifest.files.iter().any(|l| l.path == path);
-    if let Some(extra) = files.0.keys().find(|p| !known(p)) {
+    let known: BTreeSet<&str> = manifest.files.iter().map(|l| l.path.as_str()).collect();
+    let own = |path: &str| path == "manifest.json" || path == "manifest.sig" || known.contains(path);
+    if let Some(extra) = files.places.keys().find(|p| !own(p)) {
         return Err(fault(FaultKind::Content, extra, "is not in the manifest"));
     }
     let log = check_log(&files, key, &manifest)?;
@@ -129,19 +209,28 @@ pub fn verify(archive: &[u8], expected: &[&str]) -> Result<BundleReport, Fault> 
     Ok(BundleReport { files: manifest.files.len(), manifest, log, folded, key_expected })
 }
 
-fn check_log(files: &Files, key: PublicKey, manifest: &Manifest) -> Result<log::Report, Fault> {
+fn check_log<A: ReadAt + ?Sized>(
+    files: &Files<'_, A>,
+    key: PublicKey,
+    manifest: &Manifest,
+) -> Result<log::Report, Fault> {
     #[derive(serde::Deserialize)]
     struct Known {
         key: PublicKey,
     }
     let start: Head = files.json("log/start.json")?;
-    let points: Vec<Checkpoint> = files.lines("log/checkpoints.jsonl")?;
+    let points: Vec<Checkpoint> = files.lines("log/checkpoints.jsonl")?.collect::<Result<_, _>>()?;
     // The manifest's signature vouches for the keys in here.
     let keys = files.json::<Vec<Known>>("keys/log.json")?.into_iter().map(|k| k.key).chain([key]);
     let path = "log/activity.jsonl";
-    let first = start.size;
-    let entries = split(files.get(path)?).zip(first..).map(|(line, seq)| Sealed::from_line(seq, line));
-    log::verify(&start, entries, &points, Keys::trusted(keys), Some(&manifest.log_end)).map_err(|broken| {
+    let mut failed = None;
+    let lines = files.split(path)?.map_while(|line| line.map_err(|fault| failed = Some(fault)).ok());
+    let entries = lines.zip(start.size..).map(|(line, seq)| Sealed::from_line(seq, &line));
+    let said = log::verify(&start, entries, &points, Keys::trusted(keys), Some(&manifest.log_end));
+    if let Some(fault) = failed {
+        return Err(fault);
+    }
+    said.map_err(|broken| {
         let kind = match broken.why {
             log::Why::Unsigned => FaultKind::Signature,
             log::Why::Truncated { .. } => FaultKind::Incomplete,
@@ -151,18 +240,26 @@ fn check_log(files: &Files, key: PublicKey, manifest: &Manifest) -> Result<log::
     })
 }
 
-/// Recomputes every finding's state from its steps.
-fn check_findings(files: &Files) -> Result<usize, Fault> {
-    let findings: Vec<Finding> = files.lines("findings/findings.jsonl")?;
-    let mut steps: BTreeMap<_, Vec<Transition>> = BTreeMap::new();
-    for step in files.lines::<Transition>("findings/transitions.jsonl")? {
-        steps.entry(step.finding.clone()).or_default().push(step);
-    }
-    for f in &findings {
-        let mine = steps.get_mut(&f.id).map(std::mem::take).unwrap_or_default();
-        let mut mine = mine;
+/// Recomputes every finding's state from its steps, which come in the order of the findings.
+fn check_findings<A: ReadAt + ?Sized>(files: &Files<'_, A>) -> Result<usize, Fault> {
+    let path = "findings/transitions.jsonl";
+    let mut steps = files.lines::<Transition>(path)?.peekable();
+    let mut count = 0;
+    for finding in files.lines::<Finding>("findings/findings.jsonl")? {
+        let finding = finding?;
+        let mut mine = Vec::new();
+        while let Some(step) = steps.next_if(|s| s.as_ref().map_or(true, |s| s.finding == finding.id)) {
+            mine.push(step?);
+        }
         mine.sort_by_key(|s| s.seq);
-        check_fold(f, &mine).map_err(|e| fault(FaultKind::Content, "findings/transitions.jsonl", e.to_string()))?;
+        check_fold(&finding, &mine).map_err(|e| fault(FaultKind::Content, path, e.to_string()))?;
+        count += 1;
     }
-    Ok(findings.len())
+    match steps.next() {
+        None => Ok(count),
+        Some(step) => {
+            let of = step?.finding;
+            Err(fault(FaultKind::Content, path, format!("has a step of {of}, which is not in the findings list there")))
+        }
+    }
 }

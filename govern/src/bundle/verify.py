@@ -125,10 +125,6 @@ class Tree:
         return out
 
 
-def rows(data):
-    return [line for line in data.split(b"\n") if line]
-
-
 def load(data, name):
     try:
         return json.loads(data)
@@ -136,21 +132,45 @@ def load(data, name):
         raise Fault(CONTENT, "%s cannot be read: %s" % (name, e))
 
 
-def read(path):
-    try:
-        with zipfile.ZipFile(path) as z:
-            names = z.namelist()
-            need(len(names) == len(set(names)), CONTENT, "the archive holds two files of one name")
-            return {n: z.read(n) for n in names}
-    except Fault:
-        raise
-    except Exception as e:  # a damaged archive fails in many ways; each means the same
-        raise Fault(CONTENT, "the archive cannot be read: %s" % e)
+class Bundle:
+    """The files of the archive, read where they lie: a list is never whole in memory."""
+
+    def __init__(self, path):
+        try:
+            self.zip = zipfile.ZipFile(path)
+            self.names = set(self.zip.namelist())
+        except Exception as e:  # a damaged archive fails in many ways; each means the same
+            raise Fault(CONTENT, "the archive cannot be read: %s" % e)
+        need(len(self.names) == len(self.zip.namelist()), CONTENT, "the archive holds two files of one name")
+
+    def chunks(self, name):
+        need(name in self.names, MISSING, name + " is missing")
+        try:
+            with self.zip.open(name) as f:
+                while True:
+                    data = f.read(1 << 16)
+                    if not data:
+                        return
+                    yield data
+        except Exception as e:
+            raise Fault(CONTENT, "the archive cannot be read: %s: %s" % (name, e))
+
+    def __getitem__(self, name):
+        return b"".join(self.chunks(name))
+
+    def rows(self, name):
+        rest = b""
+        for data in self.chunks(name):
+            lines = (rest + data).split(b"\n")
+            rest = lines.pop()
+            yield from (line for line in lines if line)
+        if rest:
+            yield rest
 
 
 def check_manifest(files, fingerprint):
     for name in ("manifest.json", "manifest.sig", "keys/signing.pub"):
-        need(name in files, MISSING, name + " is missing")
+        need(name in files.names, MISSING, name + " is missing")
     key = unbase64(files["keys/signing.pub"].strip())
     mark = sha(key).hex()
     need(not fingerprint or fingerprint.lower() == mark, SIGNATURE, "signed by the key %s, not by the expected one" % mark)
@@ -160,12 +180,15 @@ def check_manifest(files, fingerprint):
     need(manifest["v"] == 1 and manifest["key"] == mark, CONTENT, "manifest.json is of another version or key")
     listed = {f["path"]: f for f in manifest["files"]}
     for path, f in sorted(listed.items()):
-        need(path in files, MISSING, path + " is missing")
-        data = files[path]
-        need(len(data) == f["size"] and sha(data).hex() == f["sha256"], CONTENT, path + " is not what the manifest lists")
+        size, digest = 0, hashlib.sha256()
+        for data in files.chunks(path):
+            size += len(data)
+            digest.update(data)
+        need(size == f["size"] and digest.hexdigest() == f["sha256"], CONTENT, path + " is not what the manifest lists")
         if path.endswith(".jsonl") and f.get("records") is not None:
-            need(len(rows(data)) == f["records"], MISSING, "%s should have %d rows" % (path, f["records"]))
-    for path in sorted(files):
+            count = sum(1 for _ in files.rows(path))
+            need(count == f["records"], MISSING, "%s should have %d rows" % (path, f["records"]))
+    for path in sorted(files.names):
         need(path in listed or path in ("manifest.json", "manifest.sig"), CONTENT, path + " is not in the manifest")
     return manifest, key
 
@@ -177,7 +200,7 @@ def check_log(files, manifest, key):
     for k in load(files["keys/log.json"], "keys/log.json"):
         data = unbase64(k["key"])
         keys[sha(data).hex()] = data
-    points = sorted((load(l, "checkpoint") for l in rows(files["log/checkpoints.jsonl"])), key=lambda c: c["size"])
+    points = sorted((load(l, "checkpoint") for l in files.rows("log/checkpoints.jsonl")), key=lambda c: c["size"])
     prev, signed, todo = start["hash"], start["size"], list(points)
 
     def checkpoints():
@@ -194,7 +217,7 @@ def check_log(files, manifest, key):
             signed = c["size"]
 
     checkpoints()
-    for line in rows(files["log/activity.jsonl"]):
+    for line in files.rows("log/activity.jsonl"):
         n = tree.size
         head, tail = b'{"entry":', b',"hash":"'
         cut = len(line) - 64 - 2 - len(tail)
@@ -216,14 +239,16 @@ def check_log(files, manifest, key):
 
 
 def check_findings(files):
-    steps = {}
-    for line in rows(files["findings/transitions.jsonl"]):
-        s = load(line, "a step")
-        steps.setdefault(s["finding"], []).append(s)
-    findings = [load(line, "a finding") for line in rows(files["findings/findings.jsonl"])]
-    for f in findings:
+    steps = (load(line, "a step") for line in files.rows("findings/transitions.jsonl"))
+    step, count = next(steps, None), 0
+    for line in files.rows("findings/findings.jsonl"):
+        f, mine = load(line, "a finding"), []
+        count += 1
+        while step is not None and step["finding"] == f["id"]:  # steps come in the order of the findings
+            mine.append(step)
+            step = next(steps, None)
         state, n = None, 0
-        for s in sorted(steps.get(f["id"], []), key=lambda s: s["seq"]):
+        for s in sorted(mine, key=lambda s: s["seq"]):
             n += 1
             need(s["seq"] == n and s["from"] == state, CONTENT, "finding %s: step %d does not follow" % (f["id"], s["seq"]))
             by_product = s["actor_kind"] == "system"
@@ -231,7 +256,8 @@ def check_findings(files):
             state = s["to"]
         need(state == f["state"], CONTENT, "finding %s is %s, but its steps lead to %s" % (f["id"], f["state"], state))
         need((f["closure"] is not None) == (state in FINAL), CONTENT, "finding %s has a wrong closure" % f["id"])
-    return len(findings)
+    need(step is None, CONTENT, "there is a step of a finding that is not in the findings list there")
+    return count
 
 
 def main():
@@ -240,7 +266,7 @@ def main():
         return 3
     fingerprint = sys.argv[2] if len(sys.argv) == 3 else ""
     try:
-        files = read(sys.argv[1])
+        files = Bundle(sys.argv[1])
         manifest, key = check_manifest(files, fingerprint)
         entries, points, tail = check_log(files, manifest, key)
         findings = check_findings(files)

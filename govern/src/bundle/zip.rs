@@ -1,10 +1,17 @@
-//! ZIP archives in memory: deflated, with fixed times, so that equal content gives equal bytes.
+//! ZIP archives: deflated, with fixed times, so that equal content gives equal bytes; written and read in bounded memory.
 //!
 //! Written by hand because the format's core is small, and an evidence bundle must not depend on the habits of an
-//! archiver: no extra fields, no data descriptors, no comments. Sizes stay below 4 GiB and 65,535 files; more is an
-//! error, never a broken archive.
+//! archiver: no data descriptors, no comments, and no extra fields but those of ZIP64, which stand where a size, a place
+//! or the number of files outgrows the classic fields, and nowhere else.
 
-use std::io::{self, Write};
+use crate::log::text;
+use miniz_oxide::{
+    DataFormat, MZError, MZFlush, MZStatus,
+    deflate::{core::CompressorOxide, core::create_comp_flags_from_zip_params, stream::deflate},
+    inflate::stream::{InflateState, inflate},
+};
+use sha2::{Digest, Sha256};
+use std::io::{self, Read, Write};
 
 /// Why an archive cannot be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -12,7 +19,7 @@ pub enum ZipError {
     /// The target cannot be written to.
     #[error("cannot write the archive")]
     Write(#[from] io::Error),
-    /// More than the format holds.
+    /// More than is taken into memory at once.
     #[error("the archive would exceed {0}; choose a smaller scope or period")]
     TooLarge(&'static str),
     /// The bytes are not a whole archive.
@@ -20,28 +27,245 @@ pub enum ZipError {
     Damaged(String),
 }
 
-fn table() -> [u32; 256] {
+const fn table() -> [u32; 256] {
     let mut out = [0; 256];
-    for (n, slot) in (0u32..).zip(out.iter_mut()) {
-        *slot = (0..8).fold(n, |c, _| if c & 1 == 1 { 0xedb8_8320 ^ (c >> 1) } else { c >> 1 });
+    let mut n = 0;
+    while n < 256 {
+        let (mut c, mut bit) = (n as u32, 0);
+        while bit < 8 {
+            c = if c & 1 == 1 { 0xedb8_8320 ^ (c >> 1) } else { c >> 1 };
+            bit += 1;
+        }
+        out[n] = c;
+        n += 1;
     }
     out
 }
 
-fn crc32(bytes: &[u8]) -> u32 {
-    let table = table();
-    let step = |c: u32, b: &u8| {
-        let slot = usize::from(c.to_le_bytes()[0] ^ b);
-        table.get(slot).copied().unwrap_or(0) ^ (c >> 8)
-    };
-    !bytes.iter().fold(!0, step)
+const TABLE: [u32; 256] = table();
+
+/// A checksum as ZIP counts it, over bytes that come in pieces.
+#[derive(Debug, Clone, Copy)]
+struct Crc(u32);
+
+impl Crc {
+    fn add(&mut self, bytes: &[u8]) {
+        for b in bytes {
+            let slot = usize::from(self.0.to_le_bytes()[0] ^ b);
+            self.0 = TABLE.get(slot).copied().unwrap_or(0) ^ (self.0 >> 8);
+        }
+    }
+
+    fn value(self) -> u32 {
+        !self.0
+    }
 }
 
 /// 1980-01-01, the format's first day: times would make equal bundles differ.
 const DATE: u16 = 0x0021;
+/// The value of a classic field whose number stands in the ZIP64 field.
+const WIDE: u64 = 0xffff_ffff;
 
 fn put(out: &mut Vec<u8>, n: u64, bytes: usize) {
     out.extend_from_slice(n.to_le_bytes().get(..bytes).unwrap_or_default());
+}
+
+/// What is known of a file once it was packed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sums {
+    /// Bytes of the content.
+    pub size: u64,
+    /// SHA-256 of the content, hexadecimal.
+    pub sha256: String,
+    /// Bytes as packed.
+    packed: u64,
+    crc: u32,
+    /// 8 for deflated, 0 for as it is.
+    method: u16,
+}
+
+/// A sink that packs and sums what is written to it, piece by piece.
+pub struct Packed<S: Write> {
+    to: S,
+    deflate: Box<CompressorOxide>,
+    room: Vec<u8>,
+    hash: Sha256,
+    crc: Crc,
+    size: u64,
+    packed: u64,
+}
+
+impl<S: Write> Packed<S> {
+    /// Packs into `to`.
+    pub fn new(to: S) -> Self {
+        Self {
+            to,
+            deflate: Box::new(CompressorOxide::new(create_comp_flags_from_zip_params(4, 0, 0))),
+            room: vec![0; 1 << 16],
+            hash: Sha256::new(),
+            crc: Crc(!0),
+            size: 0,
+            packed: 0,
+        }
+    }
+
+    fn squeeze(&mut self, mut bytes: &[u8], flush: MZFlush) -> io::Result<()> {
+        loop {
+            let done = deflate(&mut self.deflate, bytes, &mut self.room, flush);
+            self.to.write_all(self.room.get(..done.bytes_written).unwrap_or_default())?;
+            self.packed += done.bytes_written as u64;
+            bytes = bytes.get(done.bytes_consumed..).unwrap_or_default();
+            match done.status {
+                Ok(MZStatus::StreamEnd) => return Ok(()),
+                Ok(_) if bytes.is_empty() && flush == MZFlush::None => return Ok(()),
+                Ok(_) => {}
+                Err(MZError::Buf) if bytes.is_empty() && flush == MZFlush::None => return Ok(()),
+                Err(e) => return Err(io::Error::other(format!("cannot be packed: {e:?}"))),
+            }
+        }
+    }
+
+    /// Ends the file: what it was packed into, and its sums.
+    ///
+    /// # Errors
+    /// The target fails.
+    pub fn finish(mut self) -> io::Result<(S, Sums)> {
+        self.squeeze(&[], MZFlush::Finish)?;
+        let sums = Sums {
+            size: self.size,
+            sha256: text::hex(&self.hash.finalize()),
+            packed: self.packed,
+            crc: self.crc.value(),
+            method: 8,
+        };
+        Ok((self.to, sums))
+    }
+}
+
+impl<S: Write> Write for Packed<S> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.hash.update(bytes);
+        self.crc.add(bytes);
+        self.size += bytes.len() as u64;
+        self.squeeze(bytes, MZFlush::None)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The ZIP64 field with those of `numbers` that outgrow theirs, and each number as the classic field has it.
+fn widen<const N: usize>(numbers: [u64; N]) -> (Vec<u8>, [u64; N]) {
+    let mut field = Vec::new();
+    let classic = numbers.map(|n| {
+        if n >= WIDE {
+            put(&mut field, n, 8);
+        }
+        n.min(WIDE)
+    });
+    let mut out = Vec::new();
+    if !field.is_empty() {
+        put(&mut out, 1, 2);
+        put(&mut out, field.len() as u64, 2);
+        out.append(&mut field);
+    }
+    (out, classic)
+}
+
+/// Header fields that stand in the file's own header and in the directory.
+fn common(name: &str, sums: &Sums, sizes: [u64; 2], extra: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(30);
+    put(&mut out, if extra == 0 { 20 } else { 45 }, 2); // version needed
+    put(&mut out, 0x0800, 2); // names are UTF-8
+    put(&mut out, sums.method.into(), 2);
+    put(&mut out, 0, 2); // midnight
+    put(&mut out, DATE.into(), 2);
+    put(&mut out, sums.crc.into(), 4);
+    put(&mut out, sizes[1], 4);
+    put(&mut out, sizes[0], 4);
+    put(&mut out, name.len() as u64, 2);
+    put(&mut out, extra as u64, 2);
+    out
+}
+
+/// The two sizes of a file as its own header has them: ZIP64 wants both there when one outgrows its field.
+fn local_sizes(sums: &Sums) -> (Vec<u8>, [u64; 2]) {
+    if sums.size.max(sums.packed) < WIDE {
+        return (Vec::new(), [sums.size, sums.packed]);
+    }
+    let mut out = Vec::new();
+    put(&mut out, 1, 2);
+    put(&mut out, 16, 2);
+    put(&mut out, sums.size, 8);
+    put(&mut out, sums.packed, 8);
+    (out, [WIDE, WIDE])
+}
+
+/// A file's entry of the directory.
+fn directory_entry(name: &str, sums: &Sums, at: u64) -> Vec<u8> {
+    let (extra, sizes, place) = match local_sizes(sums) {
+        (mut wide, sizes) if !wide.is_empty() => {
+            if at >= WIDE {
+                put(&mut wide, at, 8);
+                wide[2] = 24;
+            }
+            (wide, sizes, at.min(WIDE))
+        }
+        (_, sizes) => {
+            let (extra, [place]) = widen([at]);
+            (extra, sizes, place)
+        }
+    };
+    let mut out = b"PK\x01\x02".to_vec();
+    put(&mut out, if extra.is_empty() { 0x0314 } else { 0x032d }, 2); // made on Unix, so that the permissions below count
+    out.extend_from_slice(&common(name, sums, sizes, extra.len()));
+    put(&mut out, 0, 2); // no comment
+    put(&mut out, 0, 2); // disk
+    put(&mut out, 0, 2); // internal attributes
+    put(&mut out, 0o100_644 << 16, 4);
+    put(&mut out, place, 4);
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(&extra);
+    out
+}
+
+/// A file's own header.
+fn local_header(name: &str, sums: &Sums) -> Vec<u8> {
+    let (extra, sizes) = local_sizes(sums);
+    let mut out = b"PK\x03\x04".to_vec();
+    out.extend_from_slice(&common(name, sums, sizes, extra.len()));
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(&extra);
+    out
+}
+
+/// The end of an archive whose directory has `count` entries, begins at `at` and takes `size` bytes.
+fn ending(count: u64, at: u64, size: u64) -> Vec<u8> {
+    let mut out = Vec::new();
+    if count >= 0xffff || at >= WIDE || size >= WIDE {
+        out.extend_from_slice(b"PK\x06\x06");
+        put(&mut out, 44, 8); // what follows of this record
+        put(&mut out, 0x032d, 2);
+        put(&mut out, 45, 2);
+        put(&mut out, 0, 8); // disks
+        for n in [count, count, size, at] {
+            put(&mut out, n, 8);
+        }
+        out.extend_from_slice(b"PK\x06\x07");
+        put(&mut out, 0, 4);
+        put(&mut out, at + size, 8);
+        put(&mut out, 1, 4);
+    }
+    out.extend_from_slice(b"PK\x05\x06");
+    put(&mut out, 0, 4);
+    put(&mut out, count.min(0xffff), 2);
+    put(&mut out, count.min(0xffff), 2);
+    put(&mut out, size.min(WIDE), 4);
+    put(&mut out, at.min(WIDE), 4);
+    put(&mut out, 0, 2);
+    out
 }
 
 /// Writes an archive, file by file.
@@ -49,7 +273,7 @@ pub struct Writer<W: Write> {
     to: W,
     at: u64,
     directory: Vec<u8>,
-    count: u16,
+    count: u64,
 }
 
 impl<W: Write> Writer<W> {
@@ -58,44 +282,48 @@ impl<W: Write> Writer<W> {
         Self { to, at: 0, directory: Vec::new(), count: 0 }
     }
 
-    /// Adds a file.
+    fn begin(&mut self, name: &str, sums: &Sums) -> Result<(), ZipError> {
+        self.directory.extend_from_slice(&directory_entry(name, sums, self.at));
+        let header = local_header(name, sums);
+        self.to.write_all(&header)?;
+        self.at += header.len() as u64 + sums.packed;
+        self.count += 1;
+        Ok(())
+    }
+
+    /// Adds a file; gives its sums.
     ///
     /// # Errors
-    /// The target fails, or the archive grows beyond the format.
-    pub fn add(&mut self, name: &str, content: &[u8]) -> Result<(), ZipError> {
-        let packed = miniz_oxide::deflate::compress_to_vec(content, 6);
-        let (method, body): (u64, &[u8]) = if packed.len() < content.len() { (8, &packed) } else { (0, content) };
-        let limit = u64::from(u32::MAX);
-        if content.len() as u64 >= limit || self.at + body.len() as u64 + 100_000 >= limit {
-            return Err(ZipError::TooLarge("4 GiB"));
-        }
-        let mut common = Vec::with_capacity(30);
-        put(&mut common, 20, 2); // version needed
-        put(&mut common, 0x0800, 2); // names are UTF-8
-        put(&mut common, method, 2);
-        put(&mut common, 0, 2); // midnight
-        put(&mut common, DATE.into(), 2);
-        put(&mut common, crc32(content).into(), 4);
-        put(&mut common, body.len() as u64, 4);
-        put(&mut common, content.len() as u64, 4);
-        put(&mut common, name.len() as u64, 2);
-        put(&mut common, 0, 2); // no extra field
-        let mut local = b"PK\x03\x04".to_vec();
-        local.extend_from_slice(&common);
-        local.extend_from_slice(name.as_bytes());
-        self.directory.extend_from_slice(b"PK\x01\x02");
-        put(&mut self.directory, 0x0314, 2); // made on Unix, so that the permissions below count
-        self.directory.extend_from_slice(&common);
-        put(&mut self.directory, 0, 2); // no comment
-        put(&mut self.directory, 0, 2); // disk
-        put(&mut self.directory, 0, 2); // internal attributes
-        put(&mut self.directory, 0o100_644 << 16, 4);
-        put(&mut self.directory, self.at, 4);
-        self.directory.extend_from_slice(name.as_bytes());
-        self.to.write_all(&local)?;
+    /// The target fails.
+    pub fn add(&mut self, name: &str, content: &[u8]) -> Result<Sums, ZipError> {
+        let packed = match content {
+            [] => Vec::new(),
+            some => miniz_oxide::deflate::compress_to_vec(some, 6),
+        };
+        let (method, body): (u16, &[u8]) = if packed.len() < content.len() { (8, &packed) } else { (0, content) };
+        let mut crc = Crc(!0);
+        crc.add(content);
+        let sums = Sums {
+            size: content.len() as u64,
+            sha256: text::hex(&Sha256::digest(content)),
+            packed: body.len() as u64,
+            crc: crc.value(),
+            method,
+        };
+        self.begin(name, &sums)?;
         self.to.write_all(body)?;
-        self.at += (local.len() + body.len()) as u64;
-        self.count = self.count.checked_add(1).filter(|n| *n < u16::MAX).ok_or(ZipError::TooLarge("65,534 files"))?;
+        Ok(sums)
+    }
+
+    /// Adds a file that was packed before, from where it was packed into.
+    ///
+    /// # Errors
+    /// The target or the source fails, or the source is not what was packed.
+    pub fn append(&mut self, name: &str, sums: &Sums, packed: &mut dyn Read) -> Result<(), ZipError> {
+        self.begin(name, sums)?;
+        if io::copy(&mut packed.take(sums.packed), &mut self.to)? != sums.packed {
+            return Err(ZipError::Damaged(format!("what was packed of `{name}` is not there any more")));
+        }
         Ok(())
     }
 
@@ -104,89 +332,318 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// The target fails.
     pub fn finish(mut self) -> Result<W, ZipError> {
-        let mut end = b"PK\x05\x06".to_vec();
-        put(&mut end, 0, 4);
-        put(&mut end, self.count.into(), 2);
-        put(&mut end, self.count.into(), 2);
-        put(&mut end, self.directory.len() as u64, 4);
-        put(&mut end, self.at, 4);
-        put(&mut end, 0, 2);
         self.to.write_all(&self.directory)?;
-        self.to.write_all(&end)?;
+        self.to.write_all(&ending(self.count, self.at, self.directory.len() as u64))?;
         self.to.flush()?;
         Ok(self.to)
     }
 }
 
-/// The most one file may unpack to, so that a hostile archive cannot fill the memory.
-const LARGEST: usize = 1 << 30;
+/// Bytes that can be read from any place: a file, or memory.
+pub trait ReadAt {
+    /// How many there are.
+    ///
+    /// # Errors
+    /// They cannot be reached.
+    fn size(&self) -> io::Result<u64>;
 
-/// Reads every file of an archive, in its order.
-///
-/// # Errors
-/// The bytes are no archive as [`Writer`] makes them, a checksum does not match, or there are bytes that belong to no file.
-pub fn read(archive: &[u8]) -> Result<Vec<(String, Vec<u8>)>, ZipError> {
-    let damaged = |what: &str| ZipError::Damaged(what.into());
-    let short = || damaged("it ends too early");
-    let number = |at: usize, bytes: usize| -> Result<usize, ZipError> {
-        let part = archive.get(at..at.saturating_add(bytes)).ok_or_else(short)?;
-        Ok(part.iter().rev().fold(0usize, |n, b| n << 8 | usize::from(*b)))
-    };
-    let end = archive.len().checked_sub(22).ok_or_else(short)?;
-    if archive.get(end..end + 4) != Some(b"PK\x05\x06") || number(end + 4, 4)? != 0 || number(end + 20, 2)? != 0 {
-        return Err(damaged("its directory is missing"));
+    /// Reads from `at` into `room`; how many came, 0 at the end.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    fn read_at(&self, at: u64, room: &mut [u8]) -> io::Result<usize>;
+}
+
+impl ReadAt for [u8] {
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.len() as u64)
     }
-    let (count, start) = (number(end + 10, 2)?, number(end + 16, 4)?);
-    if count != number(end + 8, 2)? || start.checked_add(number(end + 12, 4)?) != Some(end) {
-        return Err(damaged("its directory is not where it says"));
+
+    fn read_at(&self, at: u64, room: &mut [u8]) -> io::Result<usize> {
+        let from = usize::try_from(at).ok().and_then(|at| self.get(at..)).unwrap_or_default();
+        let n = from.len().min(room.len());
+        if let (Some(to), Some(from)) = (room.get_mut(..n), from.get(..n)) {
+            to.copy_from_slice(from);
+        }
+        Ok(n)
     }
-    let mut out = Vec::with_capacity(count);
-    let (mut at, mut expected) = (start, 0usize);
-    for _ in 0..count {
-        let common = archive.get(at + 6..at + 32).ok_or_else(short)?;
-        let plain_file = number(at + 32, 6)? == 0 && number(at + 38, 4)? == 0o100_644 << 16;
-        if archive.get(at..at + 6) != Some(b"PK\x01\x02\x14\x03") || !plain_file {
-            return Err(damaged("a directory entry is malformed"));
-        }
-        let (method, crc) = (number(at + 10, 2)?, number(at + 16, 4)?);
-        let (packed, plain, name_len) = (number(at + 20, 4)?, number(at + 24, 4)?, number(at + 28, 2)?);
-        let local = number(at + 42, 4)?;
-        let name = archive.get(at + 46..at + 46 + name_len).ok_or_else(short)?;
-        let body = local.saturating_add(30 + name_len);
-        // Files lie one after the other from the first byte: nothing can hide between them.
-        if local != expected
-            || archive.get(local..local + 4) != Some(b"PK\x03\x04")
-            || archive.get(local + 4..local + 30) != Some(common)
-            || archive.get(local + 30..body) != Some(name)
-        {
-            return Err(damaged("a file is not where the directory says"));
-        }
-        let content = archive.get(body..body.saturating_add(packed)).ok_or_else(short)?;
-        let name = String::from_utf8(name.to_vec()).map_err(|_| damaged("a name is not UTF-8"))?;
-        let wrong = || ZipError::Damaged(format!("`{name}` does not unpack to what was packed"));
-        let content = match method {
-            0 => content.to_vec(),
-            8 if plain <= LARGEST => {
-                miniz_oxide::inflate::decompress_to_vec_with_limit(content, plain).map_err(|_| wrong())?
-            }
-            _ => return Err(wrong()),
-        };
-        if content.len() != plain || crc32(&content) as usize != crc {
-            return Err(wrong());
-        }
-        expected = body + packed;
-        at += 46 + name_len;
-        out.push((name, content));
+}
+
+impl ReadAt for Vec<u8> {
+    fn size(&self) -> io::Result<u64> {
+        self.as_slice().size()
     }
-    if expected != start || at != end {
-        return Err(damaged("there are bytes that belong to no file"));
+
+    fn read_at(&self, at: u64, room: &mut [u8]) -> io::Result<usize> {
+        self.as_slice().read_at(at, room)
+    }
+}
+
+/// The most that is taken into memory at once, so that a hostile archive cannot fill it.
+const LARGEST: u64 = 1 << 30;
+/// The most a directory may take.
+const DIRECTORY: u64 = 1 << 28;
+
+/// A file of an archive.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Its name.
+    pub name: String,
+    sums: Sums,
+    body: u64,
+}
+
+impl Entry {
+    /// Bytes of its content.
+    pub fn size(&self) -> u64 {
+        self.sums.size
+    }
+}
+
+/// An archive as [`Writer`] makes them, read where it lies.
+pub struct Archive<'a, A: ReadAt + ?Sized> {
+    from: &'a A,
+    /// Its files, in their order.
+    pub entries: Vec<Entry>,
+}
+
+fn damaged(what: &str) -> ZipError {
+    ZipError::Damaged(what.into())
+}
+
+fn exactly<A: ReadAt + ?Sized>(from: &A, at: u64, bytes: u64) -> Result<Vec<u8>, ZipError> {
+    let mut out = vec![0; usize::try_from(bytes).map_err(|_| damaged("it is too large to be read here"))?];
+    let mut done = 0;
+    while let Some(room) = out.get_mut(done..).filter(|r| !r.is_empty()) {
+        match from.read_at(at + done as u64, room).map_err(|e| ZipError::Damaged(format!("it cannot be read: {e}")))? {
+            0 => return Err(damaged("it ends too early")),
+            n => done += n,
+        }
     }
     Ok(out)
+}
+
+fn number(bytes: &[u8], at: usize, len: usize) -> Result<u64, ZipError> {
+    let part = bytes.get(at..at.saturating_add(len)).ok_or_else(|| damaged("it ends too early"))?;
+    Ok(part.iter().rev().fold(0, |n, b| n << 8 | u64::from(*b)))
+}
+
+/// Where the directory begins, its bytes, and how many entries it has.
+fn directory<A: ReadAt + ?Sized>(from: &A) -> Result<(u64, Vec<u8>, u64), ZipError> {
+    let all = from.size().map_err(|e| ZipError::Damaged(format!("it cannot be read: {e}")))?;
+    let end = all.checked_sub(22).ok_or_else(|| damaged("it ends too early"))?;
+    let tail = exactly(from, end, 22)?;
+    if tail.get(..4) != Some(b"PK\x05\x06") {
+        return Err(damaged("its directory is missing"));
+    }
+    let mut found = (number(&tail, 10, 2)?, number(&tail, 16, 4)?, number(&tail, 12, 4)?);
+    if found.0 == 0xffff || found.1 == WIDE || found.2 == WIDE {
+        let at = end.checked_sub(76).ok_or_else(|| damaged("its directory is missing"))?;
+        let wide = exactly(from, at, 56)?;
+        found = (number(&wide, 32, 8)?, number(&wide, 48, 8)?, number(&wide, 40, 8)?);
+    }
+    let (count, at, size) = found;
+    // Whatever the end says beside that, it is what this format writes for these three numbers, or it is refused.
+    let ending = ending(count, at, size);
+    let whole = at.checked_add(size).and_then(|n| n.checked_add(ending.len() as u64));
+    if whole != Some(all) || exactly(from, at + size, ending.len() as u64)? != ending {
+        return Err(damaged("its directory is not where it says"));
+    }
+    if size > DIRECTORY {
+        return Err(damaged("its directory is too large"));
+    }
+    Ok((at, exactly(from, at, size)?, count))
+}
+
+/// The entry at `at` of a directory, where it lies in the archive, and where the next one begins.
+fn entry(bytes: &[u8], at: usize) -> Result<(Entry, u64, usize), ZipError> {
+    let malformed = || damaged("a directory entry is malformed");
+    let (name_len, extra_len) = (number(bytes, at + 28, 2)? as usize, number(bytes, at + 30, 2)? as usize);
+    let (name_at, extra_at) = (at + 46, at + 46 + name_len);
+    let name = bytes.get(name_at..extra_at).ok_or_else(malformed)?;
+    let name = String::from_utf8(name.to_vec()).map_err(|_| damaged("a name is not UTF-8"))?;
+    let (mut size, mut packed, mut place) =
+        (number(bytes, at + 24, 4)?, number(bytes, at + 20, 4)?, number(bytes, at + 42, 4)?);
+    let mut field = extra_at + 4;
+    for n in [&mut size, &mut packed, &mut place] {
+        if *n == WIDE {
+            *n = number(bytes, field, 8)?;
+            field += 8;
+        }
+    }
+    let method = u16::try_from(number(bytes, at + 10, 2)?).map_err(|_| malformed())?;
+    let crc = u32::try_from(number(bytes, at + 16, 4)?).map_err(|_| malformed())?;
+    let sums = Sums { size, sha256: String::new(), packed, crc, method };
+    let next = extra_at + extra_len;
+    // Whatever the entry says beside that, it is what this format writes for it, or it is refused.
+    if bytes.get(at..next) != Some(&directory_entry(&name, &sums, place)) || !matches!(method, 0 | 8) {
+        return Err(malformed());
+    }
+    Ok((Entry { name, sums, body: 0 }, place, next))
+}
+
+impl<'a, A: ReadAt + ?Sized> Archive<'a, A> {
+    /// Reads the directory, and holds every file's own header against it.
+    ///
+    /// # Errors
+    /// The bytes are no archive as [`Writer`] makes them, or there are bytes that belong to no file.
+    pub fn open(from: &'a A) -> Result<Self, ZipError> {
+        let (start, bytes, count) = directory(from)?;
+        let (mut entries, mut at, mut expected) = (Vec::new(), 0, 0u64);
+        for _ in 0..count {
+            let (mut found, place, next) = entry(&bytes, at)?;
+            let header = local_header(&found.name, &found.sums);
+            // Files lie one after the other from the first byte: nothing can hide between them.
+            if place != expected || exactly(from, place, header.len() as u64)? != header {
+                return Err(damaged("a file is not where the directory says"));
+            }
+            found.body = place + header.len() as u64;
+            expected = found.body.checked_add(found.sums.packed).ok_or_else(|| damaged("a size is impossible"))?;
+            at = next;
+            entries.push(found);
+        }
+        if expected != start || at != bytes.len() {
+            return Err(damaged("there are bytes that belong to no file"));
+        }
+        Ok(Self { from, entries })
+    }
+
+    /// A file's content, unpacked and held against its checksum while it is read.
+    pub fn read(&self, entry: &Entry) -> Unpacked<'a, A> {
+        unpack_at(self.from, entry.body, &entry.name, &entry.sums)
+    }
+}
+
+/// What was packed by [`Packed`], unpacked from where it was packed into.
+pub fn unpack<'a, A: ReadAt + ?Sized>(from: &'a A, name: &str, sums: &Sums) -> Unpacked<'a, A> {
+    unpack_at(from, 0, name, sums)
+}
+
+fn unpack_at<'a, A: ReadAt + ?Sized>(from: &'a A, at: u64, name: &str, sums: &Sums) -> Unpacked<'a, A> {
+    Unpacked {
+        from,
+        name: name.into(),
+        at,
+        left: sums.packed,
+        want: sums.clone(),
+        inflate: (sums.method == 8).then(|| InflateState::new_boxed(DataFormat::Raw)),
+        room: vec![0; 1 << 16],
+        filled: 0..0,
+        crc: Crc(!0),
+        size: 0,
+        ended: false,
+    }
+}
+
+/// A file's content as it is read.
+pub struct Unpacked<'a, A: ReadAt + ?Sized> {
+    from: &'a A,
+    name: String,
+    at: u64,
+    left: u64,
+    want: Sums,
+    inflate: Option<Box<InflateState>>,
+    room: Vec<u8>,
+    filled: std::ops::Range<usize>,
+    crc: Crc,
+    size: u64,
+    ended: bool,
+}
+
+impl<A: ReadAt + ?Sized> Unpacked<'_, A> {
+    fn wrong(&self) -> io::Error {
+        io::Error::new(io::ErrorKind::InvalidData, format!("`{}` does not unpack to what was packed", self.name))
+    }
+
+    fn refill(&mut self) -> io::Result<()> {
+        let most = usize::try_from(self.left).map_or(self.room.len(), |left| left.min(self.room.len()));
+        let n = self.from.read_at(self.at, self.room.get_mut(..most).unwrap_or_default())?;
+        self.at += n as u64;
+        self.left -= n as u64;
+        self.filled = 0..n;
+        Ok(())
+    }
+
+    fn take(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if self.filled.is_empty() && self.left > 0 {
+                self.refill()?;
+                if self.filled.is_empty() {
+                    return Err(self.wrong());
+                }
+            }
+            let input = self.room.get(self.filled.clone()).unwrap_or_default();
+            let Some(state) = &mut self.inflate else {
+                let n = input.len().min(out.len());
+                if let (Some(to), Some(from)) = (out.get_mut(..n), input.get(..n)) {
+                    to.copy_from_slice(from);
+                }
+                self.filled.start += n;
+                return Ok(n);
+            };
+            let done = inflate(state, input, out, MZFlush::None);
+            self.filled.start += done.bytes_consumed;
+            match done.status {
+                Ok(MZStatus::StreamEnd) => {
+                    // Nothing may follow the end of what was packed.
+                    if !self.filled.is_empty() || self.left > 0 {
+                        return Err(self.wrong());
+                    }
+                    self.ended = true;
+                    return Ok(done.bytes_written);
+                }
+                Ok(_) | Err(MZError::Buf) if done.bytes_written > 0 => return Ok(done.bytes_written),
+                Ok(_) | Err(MZError::Buf) if done.bytes_consumed > 0 || (self.filled.is_empty() && self.left > 0) => {}
+                _ => return Err(self.wrong()),
+            }
+        }
+    }
+}
+
+impl<A: ReadAt + ?Sized> Read for Unpacked<'_, A> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if out.is_empty() {
+            return Ok(0);
+        }
+        let stored = self.inflate.is_none();
+        let n = if self.ended || stored && self.left == 0 && self.filled.is_empty() { 0 } else { self.take(out)? };
+        self.crc.add(out.get(..n).unwrap_or_default());
+        self.size += n as u64;
+        let over = n == 0;
+        if self.size > self.want.size || over && (self.size != self.want.size || self.crc.value() != self.want.crc) {
+            return Err(self.wrong());
+        }
+        Ok(n)
+    }
+}
+
+/// Reads every file of an archive, in its order, into memory.
+///
+/// # Errors
+/// The bytes are no archive as [`Writer`] makes them, a checksum does not match, there are bytes that belong to no file, or
+/// it is more than a gibibyte.
+pub fn read(archive: &[u8]) -> Result<Vec<(String, Vec<u8>)>, ZipError> {
+    let archive = Archive::open(archive)?;
+    if archive.entries.iter().map(Entry::size).fold(0, u64::saturating_add) > LARGEST {
+        return Err(ZipError::TooLarge("one gibibyte unpacked"));
+    }
+    let whole = |entry: &Entry| {
+        let mut out = Vec::new();
+        archive.read(entry).read_to_end(&mut out).map_err(|e| ZipError::Damaged(e.to_string()))?;
+        Ok((entry.name.clone(), out))
+    };
+    archive.entries.iter().map(whole).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn crc32(bytes: &[u8]) -> u32 {
+        let mut crc = Crc(!0);
+        crc.add(bytes);
+        crc.value()
+    }
 
     #[test]
     fn what_goes_in_comes_out_and_a_flipped_byte_never_passes_for_it() {
@@ -194,19 +651,86 @@ mod tests {
         let long = b"abc".repeat(1000);
         w.add("a.txt", b"").unwrap();
         w.add("d/\u{e4}.txt", &long).unwrap();
+        let (packed, sums) = {
+            let mut sink = Packed::new(Vec::new());
+            long.chunks(7).for_each(|c| sink.write_all(c).unwrap());
+            sink.finish().unwrap()
+        };
+        w.append("packed.txt", &sums, &mut packed.as_slice()).unwrap();
         let archive = w.finish().unwrap();
         let files = read(&archive).unwrap();
-        assert_eq!(files, [("a.txt".to_owned(), vec![]), ("d/\u{e4}.txt".to_owned(), long.clone())]);
+        let want = [("a.txt", vec![]), ("d/\u{e4}.txt", long.clone()), ("packed.txt", long.clone())];
+        assert_eq!(files, want.clone().map(|(n, b)| (n.to_owned(), b)));
         assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
+        assert_eq!((sums.size, sums.sha256), (3000, text::hex(&Sha256::digest(&long))));
         for i in 0..archive.len() {
             let mut bad = archive.clone();
             bad[i] ^= 1;
             if let Ok(got) = read(&bad) {
-                assert_ne!(got.iter().map(|f| &f.0).collect::<Vec<_>>(), ["a.txt", "d/\u{e4}.txt"], "byte {i}");
+                assert_ne!(got.iter().map(|f| f.0.as_str()).collect::<Vec<_>>(), want.clone().map(|f| f.0), "byte {i}");
             }
         }
         for cut in 0..archive.len() {
             assert!(read(&archive[..cut]).is_err());
         }
+    }
+
+    /// Bytes that are zero but for a few pieces: an archive beyond what the classic fields hold.
+    struct Sparse {
+        size: u64,
+        pieces: Vec<(u64, Vec<u8>)>,
+    }
+
+    impl Write for Sparse {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.pieces.push((self.size, bytes.to_vec()));
+            self.size += bytes.len() as u64;
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl ReadAt for Sparse {
+        fn size(&self) -> io::Result<u64> {
+            Ok(self.size)
+        }
+        fn read_at(&self, at: u64, room: &mut [u8]) -> io::Result<usize> {
+            let n = usize::try_from(self.size.saturating_sub(at)).unwrap().min(room.len());
+            room[..n].fill(0);
+            for (from, piece) in &self.pieces {
+                for (i, byte) in piece.iter().enumerate() {
+                    if let Some(slot) = (from + i as u64).checked_sub(at).and_then(|p| room[..n].get_mut(p as usize)) {
+                        *slot = *byte;
+                    }
+                }
+            }
+            Ok(n)
+        }
+    }
+
+    #[test]
+    fn more_than_four_gibibytes_go_in_and_come_out() {
+        let size = WIDE + 10;
+        let sums = Sums { size, sha256: String::new(), packed: size, crc: 7, method: 0 };
+        let mut w = Writer::new(Sparse { size: 0, pieces: Vec::new() });
+        w.begin("large", &sums).unwrap();
+        w.to.size += sums.packed; // as if that many zeros had been written
+        w.add("behind", b"words").unwrap();
+        let made = w.finish().unwrap();
+        let archive = Archive::open(&made).unwrap();
+        assert_eq!(
+            archive.entries.iter().map(|e| (e.name.as_str(), e.size())).collect::<Vec<_>>(),
+            [("large", size), ("behind", 5)]
+        );
+        let mut text = String::new();
+        archive.read(&archive.entries[1]).read_to_string(&mut text).unwrap();
+        assert_eq!(text, "words");
+        // And as many files as the classic count does not hold.
+        let mut w = Writer::new(Vec::new());
+        (0..0x1_0001).for_each(|i| drop(w.add(&format!("{i}"), b"").unwrap()));
+        let many = w.finish().unwrap();
+        assert_eq!(Archive::open(&many).unwrap().entries.len(), 0x1_0001);
     }
 }

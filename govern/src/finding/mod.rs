@@ -446,6 +446,14 @@ impl Finding {
         self.last_evaluated = self.last_evaluated.max(now);
     }
 
+    /// Takes new terms for its clock, as when its lane changed; see [`Clock::retime`].
+    pub fn retime(&mut self, terms: Terms, policy: &Policy, now: Time) {
+        if terms != self.facts.terms && !self.state.is_final() {
+            self.clock.retime(terms, policy, now);
+        }
+        self.facts.terms = terms;
+    }
+
     /// Records a breach when the due date has passed; see [`Clock::tick`].
     pub fn tick(&mut self, now: Time) -> Option<crate::sla::Breach> {
         if self.state.is_final() { None } else { self.clock.tick(now) }

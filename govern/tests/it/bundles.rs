@@ -1,13 +1,15 @@
 //! Group 8: a bundle verifies where no product is, and one flipped byte in each file is found.
 
 use crate::world::*;
-use plumb_govern::bundle::{self, FaultKind, File, Input, Limit, LogPart, Population, zip};
+use plumb_govern::bundle::{
+    self, BundleError, FaultKind, File, Input, Limit, LogPart, Population, Source, TakeFinding, zip,
+};
 use plumb_govern::decision::{Decision, Kind};
 use plumb_govern::finding::{Event, Finding, Transition};
 use plumb_govern::framework::{Attachment, Attestation, Control, Tally, align};
-use plumb_govern::log::{Event as Happened, Head, Log, SealKey};
+use plumb_govern::log::{Event as Happened, Head, Log, SealKey, Sealed};
 use plumb_model::{RuleId, Time};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
@@ -20,6 +22,27 @@ struct Made {
     steps: Vec<Transition>,
     decisions: Vec<Decision>,
     log: LogPart,
+    entries: Vec<Sealed>,
+}
+
+impl Source for Made {
+    fn findings(&mut self, take: TakeFinding<'_>) -> Result<usize, BundleError> {
+        let (mut steps, mut at) = (self.steps.iter().peekable(), 0);
+        for f in &self.findings {
+            let mut mine = Vec::new();
+            while let Some(step) = steps.next_if(|s| s.finding == f.id) {
+                mine.push(step.clone());
+            }
+            at += mine.len();
+            take(f, &mine)?;
+        }
+        assert_eq!(at, self.steps.len());
+        Ok(40)
+    }
+
+    fn entries(&mut self) -> Box<dyn Iterator<Item = Result<Sealed, BundleError>> + '_> {
+        Box::new(self.entries.iter().cloned().map(Ok))
+    }
 }
 
 fn made() -> Made {
@@ -64,15 +87,20 @@ fn made() -> Made {
         findings.push(f);
         steps.extend(mine);
     }
-    let log = LogPart { start, entries, checkpoints, keys: vec![key().public()] };
-    Made { findings, steps, decisions: vec![approved(Kind::Exception)], log }
+    let log = LogPart { start, checkpoints, keys: vec![key().public()] };
+    Made { findings, steps, decisions: vec![approved(Kind::Exception)], log, entries }
 }
 
 fn key_of(n: u32) -> plumb_govern::ids::FindingId {
     crate::world::key(n)
 }
 
-fn write(made: &Made) -> Result<Vec<u8>, bundle::BundleError> {
+fn write(made: Made) -> Result<Vec<u8>, BundleError> {
+    write_in_parts(made, 100)
+}
+
+fn write_in_parts(mut made: Made, oscal_most: usize) -> Result<Vec<u8>, BundleError> {
+    let decisions = made.decisions.clone();
     let rule: RuleId = facts().rule;
     let control = |id: &str, manual| Control {
         framework: "iso27001-2022".into(),
@@ -100,11 +128,9 @@ fn write(made: &Made) -> Result<Vec<u8>, bundle::BundleError> {
         made_at: now().plus_days(1),
         product: "plumb 0.1.0",
         policy: "govern/1.0.0",
-        findings: &made.findings,
-        findings_in_system: 40,
         findings_filter: "not closed, or closed in the period",
-        transitions: &made.steps,
-        decisions: &made.decisions,
+        oscal_most,
+        decisions: &decisions,
         alignments: &alignments,
         populations: vec![Population::all("exposure/ledger", "Public exposure", &ledger).unwrap()],
         files: vec![File {
@@ -121,19 +147,20 @@ fn write(made: &Made) -> Result<Vec<u8>, bundle::BundleError> {
         seed: "2026-Q3",
         log: made.log.clone(),
     };
-    bundle::write(&input, Vec::new(), &key()).map(|(bytes, _)| bytes)
+    let spool = || Ok(Box::new(std::io::Cursor::new(Vec::new())) as Box<dyn bundle::Spool>);
+    bundle::write(&input, &mut made, &spool, Vec::new(), &key()).map(|(bytes, _)| bytes)
 }
 
 fn repack(files: &[(String, Vec<u8>)]) -> Vec<u8> {
     let mut w = zip::Writer::new(Vec::new());
-    files.iter().for_each(|(n, b)| w.add(n, b).unwrap());
+    files.iter().for_each(|(n, b)| drop(w.add(n, b).unwrap()));
     w.finish().unwrap()
 }
 
 #[test]
 fn a_bundle_verifies_and_is_the_same_each_time() {
-    let archive = write(&made()).unwrap();
-    assert_eq!(archive, write(&made()).unwrap());
+    let archive = write(made()).unwrap();
+    assert_eq!(archive, write(made()).unwrap());
     let mark = key().public().fingerprint();
     let report = bundle::verify(&archive, &[&mark]).unwrap();
     assert!(report.key_expected);
@@ -156,7 +183,7 @@ fn a_bundle_verifies_and_is_the_same_each_time() {
 
 #[test]
 fn one_flipped_byte_in_each_file_is_found() {
-    let archive = write(&made()).unwrap();
+    let archive = write(made()).unwrap();
     let files = zip::read(&archive).unwrap();
     let mark = key().public().fingerprint();
     for (i, (name, bytes)) in files.iter().enumerate() {
@@ -182,8 +209,8 @@ fn one_flipped_byte_in_each_file_is_found() {
 #[test]
 fn a_record_that_does_not_verify_is_not_bundled() {
     let mut m = made();
-    m.log.entries.remove(2);
-    let error = write(&m).unwrap_err().to_string();
+    m.entries.remove(2);
+    let error = write(m).unwrap_err().to_string();
     assert!(error.contains("entry 5 should be here, but entry 6 is"), "{error}");
 }
 
@@ -193,7 +220,7 @@ fn a_state_set_in_the_database_is_found_in_the_bundle() {
     let mut forged = serde_json::to_value(&m.findings[2]).unwrap();
     forged["state"] = "fixed".into();
     m.findings[2] = serde_json::from_value(forged).unwrap();
-    let fault = bundle::verify(&write(&m).unwrap(), &[]).unwrap_err();
+    let fault = bundle::verify(&write(m).unwrap(), &[]).unwrap_err();
     assert!(fault.to_string().contains("says fixed on record, but the rows lead to open"), "{fault}");
 }
 
@@ -216,7 +243,7 @@ fn python(args: &[&str], input: &[u8]) -> Option<(i32, String)> {
 fn the_verifier_inside_agrees_without_the_product() {
     let folder = std::env::temp_dir().join(format!("plumb-bundle-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    let archive = write(&made()).unwrap();
+    let archive = write(made()).unwrap();
     let mark = key().public().fingerprint();
     let run = |name: &str, bytes: &[u8], mark: &str| {
         let path = folder.join(name);
@@ -249,6 +276,31 @@ fn the_verifier_inside_agrees_without_the_product() {
     std::fs::remove_dir_all(folder).unwrap();
 }
 
+#[test]
+fn steps_that_are_not_those_of_the_findings_are_found() {
+    let mut m = made();
+    m.findings.swap(0, 1);
+    let by_finding = |f: &Finding| m.steps.iter().filter(|s| s.finding == f.id).cloned().collect::<Vec<_>>();
+    m.steps = m.findings.iter().flat_map(by_finding).collect();
+    let files = zip::read(&write(m).unwrap()).unwrap();
+    assert!(bundle::verify(&repack(&files), &[]).is_ok());
+    let (by_id, swapped) = (made(), files);
+    // The lists of one bundle in the frame of another: the manifest already tells.
+    let other = zip::read(&write(by_id).unwrap()).unwrap();
+    let mixed: Vec<_> =
+        swapped
+            .into_iter()
+            .map(|(n, b)| {
+                if n == "findings/transitions.jsonl" {
+                    other.iter().find(|f| f.0 == n).unwrap().clone()
+                } else {
+                    (n, b)
+                }
+            })
+            .collect();
+    assert_eq!(bundle::verify(&repack(&mixed), &[]).unwrap_err().kind, FaultKind::Content);
+}
+
 /// Against the official schemas, when they and Python's validator are here.
 #[test]
 fn oscal_documents_are_valid() {
@@ -263,16 +315,36 @@ try:
     import jsonschema
 except ImportError:
     sys.exit(77)
-for name, doc in json.load(sys.stdin).items():
+for name, doc in json.load(sys.stdin):
     text = open(f"{sys.argv[1]}/oscal_{name}_schema.json").read().replace(r"\\p{L}", "[A-Za-z]").replace(r"\\p{N}", "[0-9]")
     schema = json.loads(text)
     errors = [(list(e.absolute_path), e.message[:200]) for e in jsonschema.Draft7Validator(schema).iter_errors(doc)]
     assert not errors, (name, errors[:4])
 "#;
-    let archive = write(&made()).unwrap();
+    let archive = write(made()).unwrap();
     let files: BTreeMap<_, _> = zip::read(&archive).unwrap().into_iter().collect();
     let doc = |p: &str| serde_json::from_slice::<serde_json::Value>(&files[p]).unwrap();
-    let docs = serde_json::json!({ "assessment-results": doc("oscal/assessment-results.json"), "poam": doc("oscal/poam.json") });
+    // Eight findings in parts of three: every document is valid by itself, and each finding is in one part.
+    let parts: BTreeMap<_, _> = zip::read(&write_in_parts(made(), 3).unwrap()).unwrap().into_iter().collect();
+    let part = |p: &str| serde_json::from_slice::<serde_json::Value>(&parts[p]).unwrap();
+    let mut docs = vec![
+        serde_json::json!(["assessment-results", doc("oscal/assessment-results.json")]),
+        serde_json::json!(["poam", doc("oscal/poam.json")]),
+        serde_json::json!(["assessment-results", part("oscal/assessment-results.json")]),
+    ];
+    let (mut risks, mut ids) = (BTreeSet::new(), BTreeSet::new());
+    for n in 1..=3 {
+        let results = part(&format!("oscal/parts/{n:04}-assessment-results.json"));
+        let one = &results["assessment-results"]["results"][0];
+        risks.extend(one["risks"].as_array().unwrap().iter().map(|r| r["uuid"].to_string()));
+        ids.insert(one["uuid"].to_string());
+        docs.push(serde_json::json!(["assessment-results", results]));
+        docs.push(serde_json::json!(["poam", part(&format!("oscal/parts/{n:04}-poam.json"))]));
+    }
+    assert_eq!((risks.len(), ids.len()), (8, 3));
+    assert!(!parts.contains_key("oscal/parts/0004-assessment-results.json") && !parts.contains_key("oscal/poam.json"));
+    assert!(String::from_utf8(parts["limits.json"].clone()).unwrap().contains("oscal-in-parts"));
+    let docs = serde_json::Value::from(docs);
     match python(&["-c", script, schemas], docs.to_string().as_bytes()) {
         None => println!("skipped: there is no python3 here"),
         Some((77, _)) => println!("skipped: Python's jsonschema is not here"),

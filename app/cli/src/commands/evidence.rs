@@ -7,11 +7,22 @@ use crate::{
     out::Failure,
 };
 use clap::{Args, Subcommand};
-use plumb_govern::framework::Standing;
+use plumb_catalog::Catalog;
+use plumb_govern::{
+    bundle::{Manifest, Spool, zip::ReadAt},
+    framework::Standing,
+    log::SealKey,
+};
 use plumb_model::Time;
+use plumb_record::Record;
 use plumb_run::govern::{self, Picture};
 use serde_json::{Value as Json, json};
-use std::path::PathBuf;
+use std::{
+    cell::{Cell, RefCell},
+    fs::File,
+    io::{BufWriter, Read, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+};
 
 /// `plumb evidence`
 #[derive(Debug, Args)]
@@ -65,23 +76,107 @@ pub fn run(globals: &Globals, args: EvidenceArgs) -> Result<u8, Failure> {
     let catalog = context::catalog(globals)?;
     let from = begin(from.as_deref(), now)?;
     let ask = govern::BundleAsk { frameworks, accounts, organization };
-    let (bytes, manifest) = govern::write_bundle(&record, &catalog, &ask, from, now, &key).map_err(refused)?;
-    std::fs::write(&path, &bytes).map_err(|e| Failure::new(format!("cannot write `{}`: {e}", path.display())))?;
+    let (bytes, manifest) = write(&record, &catalog, &ask, (from, now), &key, &path)?;
     match out::format(globals) {
         Format::Text => out::line(format!(
             "wrote {} ({} files, {} bytes)\nsigned by {}\nverify with: plumb verify {}",
             path.display(),
             manifest.files.len(),
-            bytes.len(),
+            bytes,
             manifest.key,
             path.display()
         )),
         _ => out::line(json!({
-            "file": path, "files": manifest.files.len(), "bytes": bytes.len(), "key": manifest.key,
+            "file": path, "files": manifest.files.len(), "bytes": bytes, "key": manifest.key,
             "log_entries": manifest.log_end.size,
         })),
     }
     Ok(0)
+}
+
+/// A file of its own that goes away with this value.
+struct Scratch {
+    file: File,
+    path: PathBuf,
+}
+
+impl Scratch {
+    fn new(path: PathBuf) -> std::io::Result<Self> {
+        let file = File::options().read(true).write(true).create(true).truncate(true).open(&path)?;
+        Ok(Self { file, path })
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What cannot be removed is named after the bundle, and overwritten by the next one.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+impl Read for Scratch {
+    fn read(&mut self, room: &mut [u8]) -> std::io::Result<usize> {
+        self.file.read(room)
+    }
+}
+
+impl Write for Scratch {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.file.write(bytes)
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Seek for Scratch {
+    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+        self.file.seek(to)
+    }
+}
+
+/// Writes the bundle beside its place and moves it there when it is whole; how many bytes it has, and what is in it.
+fn write(
+    record: &Record,
+    catalog: &Catalog,
+    ask: &govern::BundleAsk,
+    (from, now): (Time, Time),
+    key: &SealKey,
+    path: &Path,
+) -> Result<(u64, Manifest), Failure> {
+    let wrong = |e: std::io::Error| Failure::new(format!("cannot write `{}`: {e}", path.display()));
+    let beside = |ending: String| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        PathBuf::from(name)
+    };
+    let made = Cell::new(0);
+    let spool = || -> std::io::Result<Box<dyn Spool>> {
+        made.set(made.get() + 1);
+        Ok(Box::new(Scratch::new(beside(format!(".part{}", made.get())))?))
+    };
+    let whole = Scratch::new(beside(".part".into())).map_err(wrong)?;
+    let to = govern::BundleTo { file: BufWriter::new(whole), spool: &spool };
+    let (file, manifest) = govern::write_bundle(record, catalog, ask, from, now, key, to).map_err(refused)?;
+    let whole = file.into_inner().map_err(|e| wrong(e.into_error()))?;
+    let bytes = whole.file.metadata().map_err(wrong)?.len();
+    std::fs::rename(&whole.path, path).map_err(wrong)?;
+    Ok((bytes, manifest))
+}
+
+/// A bundle on the disk, read where it lies.
+struct OnDisk(RefCell<File>);
+
+impl ReadAt for OnDisk {
+    fn size(&self) -> std::io::Result<u64> {
+        Ok(self.0.borrow().metadata()?.len())
+    }
+
+    fn read_at(&self, at: u64, room: &mut [u8]) -> std::io::Result<usize> {
+        let mut file = self.0.borrow_mut();
+        file.seek(SeekFrom::Start(at))?;
+        file.read(room)
+    }
 }
 
 /// `plumb verify`
@@ -96,11 +191,11 @@ pub struct VerifyArgs {
 
 /// `plumb verify`: 0 sound, 1 broken.
 pub fn verify(globals: &Globals, args: VerifyArgs) -> Result<u8, Failure> {
-    let bytes =
-        std::fs::read(&args.file).map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", args.file.display())))?;
+    let file =
+        File::open(&args.file).map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", args.file.display())))?;
     let expected: Vec<&str> = args.expect.iter().map(String::as_str).collect();
     let text = out::format(globals) == Format::Text;
-    match plumb_govern::bundle::verify(&bytes, &expected) {
+    match plumb_govern::bundle::verify(&OnDisk(RefCell::new(file)), &expected) {
         Ok(r) => {
             if text {
                 out::line(format!(

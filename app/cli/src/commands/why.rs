@@ -6,8 +6,12 @@ use crate::{
     context, out,
     out::Failure,
 };
+use plumb_catalog::Catalog;
 use plumb_drift::What;
+use plumb_govern::policy::Policy;
 use plumb_model::{FindingKey, Source};
+use plumb_record::{FindingRow, Record};
+use plumb_run::govern::{self, GovernError};
 use serde_json::{Value as Json, json};
 
 /// `plumb why F-…`
@@ -34,10 +38,12 @@ pub fn run(globals: &Globals, args: WhyArgs) -> Result<u8, Failure> {
     let changed = plumb_run::drift::of_finding(&record, &catalog, &finding)?;
     let runs = plumb_run::baselines::runs(&record)?;
     let judged_by = runs.iter().rfind(|r| r.run.account.as_str() == finding.account).map(|r| r.run.baseline.clone());
+    let clock = clock(&record, &catalog, &finding)?;
     if matches!(globals.format, Some(Format::Json | Format::Jsonl)) {
         let mut value = super::findings::row(&finding);
         if let Some(object) = value.as_object_mut() {
             object.insert("history".into(), json!(history));
+            object.insert("clock".into(), clock);
             object.insert("baseline".into(), json!(judged_by));
             object.insert("changed".into(), json!(changed));
             object.insert("controls".into(), json!(controls));
@@ -63,6 +69,9 @@ pub fn run(globals: &Globals, args: WhyArgs) -> Result<u8, Failure> {
     match judged_by.as_deref() {
         None | Some(plumb_run::baselines::CATALOG) => {}
         Some(label) => out::line(format!("  baseline  {label}")),
+    }
+    for line in clock_lines(&clock) {
+        out::line(line);
     }
     if let Some(since) = &finding.unknown_since {
         out::line(format!("  stale     not judged since {since}: the facts were out of reach"));
@@ -130,6 +139,59 @@ pub fn run(globals: &Globals, args: WhyArgs) -> Result<u8, Failure> {
         out::line(format!("\nkey {}", FindingKey::from_bytes(bytes).hex()));
     }
     Ok(0)
+}
+
+/// When it is due and what its clock goes by; a problem in its place when its steps do not lead to its state.
+fn clock(record: &Record, catalog: &Catalog, finding: &FindingRow) -> Result<Json, Failure> {
+    let (now, policy) = (context::now(), Policy::default());
+    let life = match govern::load_life(record, catalog, finding, &policy) {
+        Ok((_, life)) => life,
+        Err(GovernError::Diverged(problem)) => return Ok(json!({ "problem": problem })),
+        Err(other) => return Err(super::people::refused(other)),
+    };
+    let (clock, terms) = (life.finding.clock(), life.finding.facts.terms);
+    Ok(json!({
+        "lane": terms.lane, "tier": terms.tier, "regulated": terms.regulated, "exploited": terms.exploited,
+        "by": life.timing.by, "scored": life.timing.scored, "started": clock.started(), "due": clock.due(now),
+        "paused": clock.is_paused(now), "breached": clock.is_breached(now), "lane_changes": life.timing.changes,
+    }))
+}
+
+fn clock_lines(clock: &Json) -> Vec<String> {
+    let text = |v: &Json, key: &str| v.get(key).and_then(Json::as_str).unwrap_or_default().to_owned();
+    let is = |key: &str| clock.get(key).and_then(Json::as_bool).unwrap_or_default();
+    let problem = text(clock, "problem");
+    if !problem.is_empty() {
+        return vec![format!("  due       not told: {problem}")];
+    }
+    let due = match text(clock, "due") {
+        due if due.is_empty() => "no due date".to_owned(),
+        due => {
+            let late = if is("breached") { ", which has passed" } else { "" };
+            let still = if is("paused") { ", its clock stands still" } else { "" };
+            format!("{}{late}{still}", due.get(..10).unwrap_or(&due))
+        }
+    };
+    let data = if is("regulated") { ", regulated data" } else { "" };
+    let mut out = vec![
+        format!(
+            "  due       {due}: {}, tier {}{data}, since {}",
+            text(clock, "lane"),
+            text(clock, "tier"),
+            text(clock, "started")
+        ),
+        format!("  lane      by its {}", text(clock, "by")),
+    ];
+    for c in clock.get("lane_changes").and_then(Json::as_array).into_iter().flatten() {
+        out.push(format!(
+            "            {}  {} → {} ({})",
+            text(c, "at"),
+            text(c, "from"),
+            text(c, "to"),
+            text(c, "why")
+        ));
+    }
+    out
 }
 
 fn short_json(value: &Json) -> String {

@@ -253,16 +253,19 @@ pub fn sla(globals: &Globals, args: SlaArgs) -> Result<u8, Failure> {
         .first()
         .map(|f| {
             let c = f.clock();
-            json!({
+            let row = record.finding(f.id.as_str())?;
+            let timing = govern::timing(&record, &row).map_err(refused)?;
+            Ok(json!({
                 "finding": short_id(f), "team": f.team(), "person": f.person(), "lane": f.facts.lane(),
                 "tier": f.facts.terms.tier, "regulated": f.facts.terms.regulated, "started": c.started(), "due": c.due(now),
                 "paused_seconds": c.paused_seconds(now), "paused": c.is_paused(now), "breached": c.is_breached(now),
                 "late_days": c.due(now).filter(|d| *d < now).map(|d| now.days_since(d)), "breaches": c.breaches(),
-                "rule": f.facts.rule, "resource": f.facts.resource, "state": f.state(),
-            })
+                "rule": f.facts.rule, "resource": f.facts.resource, "state": f.state(), "lane_by": timing.by,
+                "lane_changes": timing.changes,
+            }))
         })
-        .collect();
-    let head = ["finding", "team", "lane", "tier", "regulated", "due", "late_days", "rule"];
+        .collect::<Result<_, Failure>>()?;
+    let head = ["finding", "team", "lane", "tier", "regulated", "due", "late_days", "lane_by", "rule"];
     out::rows(globals, &rows, &head, |v| {
         head.iter()
             .map(|k| match v.get(*k) {

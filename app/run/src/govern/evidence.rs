@@ -3,16 +3,17 @@
 use super::{GovernError, Picture, Profile, checkpoints, entries, log_state};
 use plumb_catalog::Catalog;
 use plumb_govern::{
-    bundle::{self, BundleError, File, Input, LogPart, Manifest, Population},
+    bundle::{self, BundleError, File, Input, LogPart, Manifest, Population, Source, Spool, TakeFinding},
     finding::{Finding, ParetoTally, Queue, RiskTally, TeamTally, Transition, state_before},
     framework::Alignment,
     ids::TeamId,
     ledger::net_change,
-    log::{Head, SealKey},
+    log::{Head, SealKey, Sealed},
 };
 use plumb_model::Time;
 use plumb_record::Record;
 use plumb_report::{Accounts, AuditPack, Coverage, Digest, Doc, Leadership};
+use std::io::Write;
 
 /// A report that can be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -244,8 +245,8 @@ pub fn report(
     })
 }
 
-/// How many findings one bundle holds at most: it is made and checked as a whole, by people's own machines too.
-pub const BUNDLE_MOST: usize = 100_000;
+/// How many findings one OSCAL document holds at most: programs that take it read it as a whole.
+pub const OSCAL_MOST: usize = 5_000;
 
 /// What a bundle is asked to be about.
 #[derive(Debug, Clone, Default)]
@@ -297,19 +298,27 @@ fn inventory(
     ])
 }
 
-/// Writes an evidence bundle with the reports and the whole log, signed.
+/// Where a bundle goes, and where what has no place in it yet is put aside.
+pub struct BundleTo<'s, W> {
+    /// The archive.
+    pub file: W,
+    /// Makes a place for one packed list.
+    pub spool: &'s dyn Fn() -> std::io::Result<Box<dyn Spool>>,
+}
+
+/// Writes an evidence bundle with the reports and the whole log, signed. Findings go through one at a time.
 ///
 /// # Errors
-/// The record fails or does not verify, a framework or account is not known, there is too much for one bundle, or it
-/// cannot be written.
-pub fn write_bundle(
+/// The record fails or does not verify, a framework or account is not known, or the bundle cannot be written.
+pub fn write_bundle<W: Write>(
     record: &Record,
     catalog: &Catalog,
     ask: &BundleAsk,
     from: Time,
     now: Time,
     key: &SealKey,
-) -> Result<(Vec<u8>, Manifest), GovernError> {
+    to_file: BundleTo<'_, W>,
+) -> Result<(W, Manifest), GovernError> {
     let (frameworks, organization) = (&ask.frameworks, ask.organization.as_str());
     let p = Picture::read(record, catalog, now)?;
     if let Some(unknown) = ask.accounts.iter().find(|id| !p.accounts.iter().any(|a| a.id == **id)) {
@@ -374,29 +383,9 @@ pub fn write_bundle(
     ];
     populations.extend(of_estate);
     let (_, state) = log_state(record)?;
-    let log = LogPart {
-        start: Head::empty(),
-        entries: entries(record, 0).collect::<Result<_, _>>()?,
-        checkpoints: checkpoints(record)?,
-        keys: state.keys,
-    };
+    let log = LogPart { start: Head::empty(), checkpoints: checkpoints(record)?, keys: state.keys };
     let seed = state.head.hash.clone();
     let admins = p.around.directory.admin_approvers();
-    let (mut findings, mut transitions, mut in_system) = (Vec::new(), Vec::new(), 0);
-    p.each(|_, life| {
-        in_system += 1;
-        let open = !life.finding.state().is_final() || life.finding.closure().is_none_or(|c| c.at >= from);
-        if open && mine(life.finding.facts.account.as_str()) {
-            if findings.len() == BUNDLE_MOST {
-                return Err(GovernError::Input(format!(
-                    "a bundle holds at most {BUNDLE_MOST} findings, and there are more; name accounts with --account, or take the whole record with `plumb export record`"
-                )));
-            }
-            findings.push(life.finding.clone());
-            transitions.extend(life.steps.iter().cloned());
-        }
-        Ok(())
-    })?;
     let filter = format!("{which}not closed, or closed in the period");
     let input = Input {
         scope: organization,
@@ -405,10 +394,8 @@ pub fn write_bundle(
         made_at: now,
         product: concat!("plumb ", env!("CARGO_PKG_VERSION")),
         policy: &p.around.policy.version,
-        findings: &findings,
-        findings_in_system: in_system,
         findings_filter: &filter,
-        transitions: &transitions,
+        oscal_most: OSCAL_MOST,
         decisions: &p.decisions,
         alignments: &alignments,
         populations,
@@ -418,5 +405,43 @@ pub fn write_bundle(
         seed: &seed,
         log,
     };
-    Ok(bundle::write(&input, Vec::new(), key)?)
+    let mut source = Rows { p: &p, from, mine: &mine };
+    Ok(bundle::write(&input, &mut source, to_file.spool, to_file.file, key)?)
+}
+
+/// What a bundle takes from the record row by row.
+struct Rows<'a, 'r> {
+    p: &'a Picture<'r>,
+    from: Time,
+    mine: &'a dyn Fn(&str) -> bool,
+}
+
+fn unread(error: impl std::fmt::Display) -> BundleError {
+    BundleError::Source(error.to_string())
+}
+
+impl Source for Rows<'_, '_> {
+    fn findings(&mut self, take: TakeFinding<'_>) -> Result<usize, BundleError> {
+        let (mut in_system, mut failed) = (0, None);
+        let done = self.p.each(|row, life| {
+            in_system += 1;
+            let open = !life.finding.state().is_final() || life.finding.closure().is_none_or(|c| c.at >= self.from);
+            if open && (self.mine)(&row.account) {
+                take(&life.finding, &life.steps).map_err(|e| {
+                    let words = e.to_string();
+                    failed = Some(e);
+                    GovernError::Diverged(words)
+                })?;
+            }
+            Ok(())
+        });
+        match (failed, done) {
+            (Some(error), _) => Err(error),
+            (None, done) => done.map(|()| in_system).map_err(unread),
+        }
+    }
+
+    fn entries(&mut self) -> Box<dyn Iterator<Item = Result<Sealed, BundleError>> + '_> {
+        Box::new(entries(self.p.around.record, 0).map(|e| e.map_err(unread)))
+    }
 }

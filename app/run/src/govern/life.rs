@@ -3,7 +3,11 @@
 //! What people do is kept as a document per finding; what scans do is kept by the store as rows. Both are folded here,
 //! in order, so that the state follows from its steps or the difference is named.
 
-use super::{GovernError, Surroundings, work::state};
+use super::{
+    GovernError, Surroundings,
+    lanes::{Pace, Timing},
+    work::state,
+};
 use plumb_catalog::Catalog;
 use plumb_govern::{
     finding::{Event, EvidenceRef, Facts, Finding, Look, Pass, Transition, machine},
@@ -13,13 +17,13 @@ use plumb_govern::{
     sla::Terms,
 };
 use plumb_model::{Outcome, RuleId, Severity, Time};
-use plumb_record::{FindingRow, Query, Record, TransitionRow};
+use plumb_record::{FindingRow, LaneRow, Query, Record, TransitionRow};
 
 /// The collection lives are kept in.
 pub(super) const COLLECTION: &str = "life";
 
 /// A finding with every step of it.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Life {
     /// The finding.
     pub finding: Finding,
@@ -27,13 +31,19 @@ pub struct Life {
     pub steps: Vec<Transition>,
     /// How many of the store's rows are in it.
     pub rows: usize,
+    /// How many of the lanes its score had are in it.
+    #[serde(default)]
+    pub lanes: usize,
+    /// What its clock goes by.
+    #[serde(skip)]
+    pub timing: Timing,
 }
 
-fn time(text: &str) -> Result<Time, GovernError> {
+pub(super) fn time(text: &str) -> Result<Time, GovernError> {
     text.parse().map_err(|_| GovernError::Diverged(format!("`{text}` on record is no time")))
 }
 
-/// How soon a finding of this severity wants attention.
+/// How soon a finding of this severity wants attention, where its score is not known.
 pub(super) fn lane_of(severity: Severity) -> Lane {
     match severity {
         Severity::Critical => Lane::ActNow,
@@ -48,7 +58,7 @@ pub(super) fn points(severity: Severity) -> i64 {
     plumb_score::score(&plumb_score::Signals::of(severity), &plumb_score::Policy::default()).points.into()
 }
 
-fn facts(around: &Surroundings<'_>, row: &FindingRow) -> Result<Facts, GovernError> {
+fn facts(around: &Surroundings<'_>, row: &FindingRow, kept: Option<&LaneRow>) -> Result<Facts, GovernError> {
     let severity: Severity = row.severity.parse().map_err(GovernError::Diverged)?;
     let rule: RuleId = row.rule.as_str().into();
     let why = row
@@ -61,10 +71,15 @@ fn facts(around: &Surroundings<'_>, row: &FindingRow) -> Result<Facts, GovernErr
     let tags = around.tags(row)?;
     let routed = around.route(row, &tags);
     let class = around.class(row)?;
+    let pace = match kept {
+        Some(kept) => Pace::of(kept),
+        None => Pace::plain(lane(row, severity, class.as_deref())),
+    };
     let terms = Terms {
+        exploited: pace.exploited,
         reachable: row.topic.starts_with("exposure.") || class.as_deref() == Some("internet"),
         regulated: profile.data.iter().any(|d| d.is_regulated()),
-        ..Terms::new(lane(row, severity, class.as_deref()), profile.tier)
+        ..Terms::new(pace.lane, profile.tier)
     };
     Ok(Facts {
         rule_version: 1,
@@ -94,7 +109,7 @@ pub(super) fn sooner(row: &FindingRow, class: Option<&str>) -> Option<&'static s
     (counts && class == Some("internet")).then_some("everybody on the internet can reach it")
 }
 
-/// The lane of a finding: by its severity, one step sooner when [`sooner`] says so.
+/// The lane of a finding whose score is not known: by its severity, one step sooner when [`sooner`] says so.
 fn lane(row: &FindingRow, severity: Severity, class: Option<&str>) -> Lane {
     match (sooner(row, class), lane_of(severity)) {
         (Some(_), Lane::Urgent) => Lane::ActNow,
@@ -127,19 +142,21 @@ pub(super) fn load_in(
     row: &FindingRow,
 ) -> Result<(i64, Life), GovernError> {
     let (version, doc) = record.document(COLLECTION, &row.key)?.map_or((0, None), |(v, doc)| (v, Some(doc)));
-    let history = record.history(&row.key)?;
-    Ok((version, assemble(around, row, doc, &history)?))
+    let (history, lanes) = (record.history(&row.key)?, record.lanes(&row.key)?);
+    Ok((version, assemble(around, row, doc, &history, &lanes)?))
 }
 
-/// Folds what people did and what scans did into one life.
+/// Folds what people did, what scans did and what the score said of its lane into one life.
 fn assemble(
     around: &Surroundings<'_>,
     row: &FindingRow,
     doc: Option<serde_json::Value>,
     history: &[TransitionRow],
+    lanes: &[LaneRow],
 ) -> Result<Life, GovernError> {
     let policy = &around.policy;
-    let facts = facts(around, row)?;
+    let plain = facts(around, row, None)?;
+    let facts = Facts { terms: Pace::terms(lanes.last(), plain.terms), ..plain.clone() };
     let wrong = |what: String| GovernError::Diverged(format!("{}: {what}", row.id));
     let mut life = match doc {
         Some(doc) => serde_json::from_value::<Life>(doc)?,
@@ -147,19 +164,37 @@ fn assemble(
             let first = history.first().ok_or_else(|| wrong("has no first step on record".into()))?;
             let at = time(&first.at)?;
             let found = vec![evidence(row, first, &facts.value_digest, at)];
-            let mut born = facts.clone();
+            // What the scan that found it said at its end is where its clock began; what a later one says is a change.
+            let at_first = lanes.first().filter(|l| l.scan.is_some() && l.scan == first.scan);
+            let mut born = Facts { terms: Pace::terms(at_first, plain.terms), ..facts.clone() };
             born.severity = row.severity_open.parse().map_err(GovernError::Diverged)?;
             let (finding, step) =
                 Finding::open(row.key.as_str().into(), born, found, &Actor::system("scanner"), policy, at)?;
-            Life { finding, steps: vec![step], rows: 1 }
+            Life { finding, steps: vec![step], rows: 1, lanes: at_first.iter().len(), timing: Timing::default() }
         }
     };
     if history.len() < life.rows {
         return Err(wrong(format!("{} steps are on record, {} were taken", history.len(), life.rows)));
     }
-    for step in history.iter().skip(life.rows) {
-        life = replay(life, row, step, policy, &facts.value_digest)?;
+    let mut steps = history.iter().skip(life.rows).peekable();
+    let mut later = lanes.iter().skip(life.lanes).peekable();
+    loop {
+        let step_is_next = match (steps.peek(), later.peek()) {
+            (None, None) => break,
+            (Some(step), Some(lane)) => time(&step.at)? <= time(&lane.at)?,
+            (next, _) => next.is_some(),
+        };
+        if step_is_next {
+            let Some(step) = steps.next() else { break };
+            life = replay(life, row, step, policy, &facts.value_digest)?;
+        } else {
+            let Some(lane) = later.next() else { break };
+            let terms = Pace::terms(Some(lane), life.finding.facts.terms);
+            life.finding.retime(terms, policy, time(&lane.at)?);
+            life.lanes += 1;
+        }
     }
+    life.timing = Timing::of(row, lanes, history.first().and_then(|step| step.scan), plain.terms.lane);
     life.finding.observe(facts, policy, time(&row.last_seen)?);
     if life.finding.state() != state(&row.state)? {
         return Err(wrong(format!("says {} on record, but its steps lead to {}", row.state, life.finding.state())));

@@ -1,8 +1,8 @@
 //! What goes into a ticket: the problem, what it means for the business, how to mend it, by when, and what will close it.
 
-use super::{GovernError, Profile, Removal, Surroundings, life, removal, route_words};
+use super::{GovernError, Profile, Removal, Surroundings, Timing, life, removal, route_words};
 use plumb_catalog::Catalog;
-use plumb_govern::policy::Policy;
+use plumb_govern::policy::{Lane, Policy};
 use plumb_model::Time;
 use plumb_record::{FindingRow, Record, quoted};
 
@@ -19,7 +19,7 @@ pub struct Ticket {
     pub severity: String,
     /// How soon it wants attention, after what is known about its reach.
     pub lane: String,
-    /// Why it wants attention sooner than its severity says; empty when it does not.
+    /// Why it wants attention sooner or later than its severity says; empty when it does not.
     pub recalibrated: String,
     /// The team that has to act.
     pub team: Option<String>,
@@ -111,9 +111,13 @@ pub fn ticket(record: &Record, catalog: &Catalog, row: &FindingRow, now: Time) -
         rule: row.rule.clone(),
         severity: row.severity.clone(),
         lane: f.facts.lane().to_string(),
-        recalibrated: life::sooner(row, reach.as_deref())
-            .map(|why| format!("{why}: {} instead of {}", f.facts.lane(), life::lane_of(f.facts.severity)))
-            .unwrap_or_default(),
+        recalibrated: recalibrated(
+            row,
+            &found.timing,
+            f.facts.lane(),
+            life::lane_of(f.facts.severity),
+            reach.as_deref(),
+        ),
         team: f.team().map(ToString::to_string),
         person: f.person().map(ToString::to_string),
         routed_by: route_words(&around.route(row, &tags).by),
@@ -134,6 +138,15 @@ pub fn ticket(record: &Record, catalog: &Catalog, row: &FindingRow, now: Time) -
         closes: "A scan that reads the resource again and finds it right closes the finding; nobody closes it by hand."
             .into(),
     })
+}
+
+/// Why the lane is not what the severity alone would say; empty when it is.
+fn recalibrated(row: &FindingRow, timing: &Timing, lane: Lane, plain: Lane, reach: Option<&str>) -> String {
+    let why = match timing.scored {
+        true => Some(timing.by.as_str()).filter(|_| lane != plain),
+        false => life::sooner(row, reach),
+    };
+    why.map(|why| format!("{why}: {lane} instead of {plain}")).unwrap_or_default()
 }
 
 /// What of a principal shall go: the part of it that the finding names.

@@ -241,7 +241,7 @@ pub fn import_record(from: &Path, to: &Path, trusted: &[PublicKey]) -> Result<Wh
     }
     let beside = to.with_extension("importing");
     clear(&beside);
-    let made = fill(&source, &beside, trusted);
+    let made = fill(&source, &files, &beside, trusted);
     let (rows, log_entries) = match made {
         Ok(made) => made,
         Err(error) => {
@@ -265,7 +265,15 @@ fn clear(path: &Path) {
     }
 }
 
-fn fill(source: &In, path: &Path, trusted: &[PublicKey]) -> Result<(BTreeMap<String, usize>, usize), GovernError> {
+/// Tables that exports of earlier builds do not have.
+const LATER: [&str; 2] = ["principal", "finding_lane"];
+
+fn fill(
+    source: &In,
+    files: &BTreeMap<String, String>,
+    path: &Path,
+    trusted: &[PublicKey],
+) -> Result<(BTreeMap<String, usize>, usize), GovernError> {
     let mut record = Record::open(path)?;
     let damaged = |name: &str, what: String| RecordError::Damaged { what: format!("export file {name}: {what}") };
     let mut rows = BTreeMap::new();
@@ -273,6 +281,9 @@ fn fill(source: &In, path: &Path, trusted: &[PublicKey]) -> Result<(BTreeMap<Str
     record.atomically(|db| {
         for table in TABLES {
             let name = format!("tables/{}.jsonl", table.replace('_', "-"));
+            if LATER.contains(&table) && !files.contains_key(&name) {
+                continue;
+            }
             let lines = source.open(&name).map_err(|e| damaged(&name, e.to_string()))?;
             let parsed = lines.lines().map(|line| {
                 let line = line.map_err(|e| damaged(&name, e.to_string()))?;

@@ -22,6 +22,8 @@ pub struct Change {
     pub moves: Vec<(String, TransitionRow)>,
     /// What goes on the log.
     pub events: Vec<log::Event>,
+    /// What scores say of findings' lanes from now on: keys and rows.
+    pub lanes: Vec<(String, plumb_record::LaneRow)>,
     /// Rows that go for good; see [`super::approve_disposal`].
     pub disposals: Vec<plumb_record::Disposable>,
 }
@@ -74,6 +76,9 @@ pub fn commit(record: &mut Record, key: Option<&SealKey>, change: &Change, now: 
             }
             for (collection, id, version, doc) in &change.documents {
                 put_document(db, collection, id, *version, doc)?;
+            }
+            for (key, lane) in &change.lanes {
+                plumb_record::put_lane(db, key, lane)?;
             }
             super::keep::carry_out(db, &change.disposals)?;
             append_activity(db, &lines)?;
@@ -211,7 +216,7 @@ pub(super) fn step(
     ));
     let mut steps = life.steps;
     steps.push(step);
-    let life = Life { finding, steps, rows: life.rows + 1 };
+    let life = Life { finding, steps, rows: life.rows + 1, lanes: life.lanes, timing: life.timing };
     change.put(super::life::COLLECTION, &id, version, &life)?;
     Ok(life)
 }

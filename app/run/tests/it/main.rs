@@ -4,6 +4,7 @@
 
 mod accounts;
 mod killed;
+mod lanes;
 mod overland;
 mod pipeline;
 mod programme;
@@ -278,10 +279,12 @@ fn a_bundle_verifies_alone_and_a_spoiled_byte_is_named() {
     let mut r = world();
     step(&mut r, "erin", "orders", "triage", &[("team", "shop")]).unwrap();
     let ask = govern::BundleAsk { organization: "Example".into(), ..govern::BundleAsk::default() };
-    let (bytes, manifest) =
-        govern::write_bundle(&r, &catalog(), &ask, now().plus_days(-90), now().plus_days(1), &seal().key).unwrap();
+    let spool = || Ok(Box::new(std::io::Cursor::new(Vec::new())) as Box<dyn bundle::Spool>);
+    let to = || govern::BundleTo { file: Vec::new(), spool: &spool };
+    let (from, until) = (now().plus_days(-90), now().plus_days(1));
+    let (bytes, manifest) = govern::write_bundle(&r, &catalog(), &ask, from, until, &seal().key, to()).unwrap();
     let other = govern::BundleAsk { accounts: vec!["999988887777".into()], ..ask };
-    let refused = govern::write_bundle(&r, &catalog(), &other, now().plus_days(-90), now(), &seal().key);
+    let refused = govern::write_bundle(&r, &catalog(), &other, from, now(), &seal().key, to());
     assert!(matches!(refused, Err(GovernError::Input(w)) if w.contains("no account `999988887777`")));
     let report = bundle::verify(&bytes, &[&manifest.key]).unwrap();
     assert_eq!((report.folded, report.log.entries), (3, PEOPLE + 1));

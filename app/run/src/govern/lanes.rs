@@ -1,0 +1,208 @@
+//! How soon findings want attention, by their scores: kept at the end of each scan, so that clocks go by what was known
+//! when, and a lane that changes moves a due date only from then on.
+
+use super::{Change, GovernError, Session, commit, life};
+use crate::{scores::policy_in_force, signals::Stack};
+use plumb_catalog::Catalog;
+use plumb_govern::{log, policy::Lane, sla::Terms};
+use plumb_model::{Severity, Time};
+use plumb_record::{FindingRow, LaneRow, Query, Record};
+use plumb_score::signal::Exploitation;
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// What sets a clock beside tier and data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Pace {
+    pub(super) lane: Lane,
+    pub(super) exploited: bool,
+}
+
+impl Pace {
+    /// As a score said.
+    pub(super) fn of(kept: &LaneRow) -> Self {
+        Self { lane: Lane::from_number(kept.lane), exploited: kept.exploited }
+    }
+
+    /// Where no score is known.
+    pub(super) fn plain(lane: Lane) -> Self {
+        Self { lane, exploited: false }
+    }
+
+    /// `terms` at the pace a score said, if one did.
+    pub(super) fn terms(kept: Option<&LaneRow>, terms: Terms) -> Terms {
+        kept.map(Self::of).map_or(terms, |p| Terms { lane: p.lane, exploited: p.exploited, ..terms })
+    }
+}
+
+/// What a finding's clock goes by, in words, and how that changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Timing {
+    /// `score 58.9 under score/1.0.0 of 2026-10-01`, or that its score is not known and what counts instead.
+    pub by: String,
+    /// Whether a score said so.
+    pub scored: bool,
+    /// Every change of lane, oldest first.
+    pub changes: Vec<LaneChange>,
+}
+
+/// A change of lane.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct LaneChange {
+    /// When it was said.
+    pub at: Time,
+    /// The lane before.
+    pub from: Lane,
+    /// The lane since.
+    pub to: Lane,
+    /// Why, in words.
+    pub why: String,
+}
+
+fn words(kept: &LaneRow) -> String {
+    let known = if kept.exploited { ", known to be exploited" } else { "" };
+    let day = kept.at.get(..10).unwrap_or(&kept.at);
+    format!("score {} under {} of {day}{known}", plumb_report::points(kept.points), kept.policy)
+}
+
+impl Timing {
+    /// Told from the lanes a finding's score had, oldest first; `plain` is its lane without a score, `found_by` the scan
+    /// that found it.
+    pub(super) fn of(row: &FindingRow, lanes: &[LaneRow], found_by: Option<i64>, plain: Lane) -> Self {
+        let Some(last) = lanes.last() else {
+            let sooner = plain != row.severity.parse::<Severity>().map_or(plain, life::lane_of);
+            let reach = if sooner { ", and everybody on the internet can reach it" } else { "" };
+            let by =
+                format!("severity {}{reach}: its score is not known before the end of the next scan", row.severity);
+            return Self { by, scored: false, changes: Vec::new() };
+        };
+        let mut changes = Vec::new();
+        // A finding that was there before its score was kept went by its severity.
+        let mut before = (found_by.is_none() || lanes.first().and_then(|l| l.scan) != found_by).then_some(plain);
+        for kept in lanes {
+            let (to, at) = (Lane::from_number(kept.lane), life::time(&kept.at).ok());
+            if let (Some(from), Some(at)) = (before.filter(|from| *from != to), at) {
+                changes.push(LaneChange { at, from, to, why: words(kept) });
+            }
+            before = Some(to);
+        }
+        Self { by: words(last), scored: true, changes }
+    }
+}
+
+/// What a finding's clock goes by.
+///
+/// # Errors
+/// The record fails.
+pub fn timing(record: &Record, row: &FindingRow) -> Result<Timing, GovernError> {
+    let severity: Severity = row.severity.parse().map_err(GovernError::Diverged)?;
+    let found_by = record.history(&row.key)?.first().and_then(|step| step.scan);
+    Ok(Timing::of(row, &record.lanes(&row.key)?, found_by, life::lane_of(severity)))
+}
+
+/// What keeping lanes came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LanesKept {
+    /// Findings looked at.
+    pub looked: usize,
+    /// Findings whose score was kept for the first time.
+    pub first: usize,
+    /// Findings whose lane changed.
+    pub moved: usize,
+}
+
+/// How many rows are kept in one transaction.
+const AT_ONCE: usize = 20_000;
+/// How many findings one log entry names.
+const NAMED: usize = 1_000;
+
+/// A lane and whether the weakness is known to be exploited, in words.
+fn shown(lane: u8, exploited: bool) -> String {
+    let known = if exploited { ", known to be exploited" } else { "" };
+    format!("{}{known}", Lane::from_number(lane))
+}
+
+/// What one transaction keeps.
+#[derive(Default)]
+struct Batch {
+    rows: Vec<(String, LaneRow)>,
+    first: usize,
+    moved: BTreeMap<(String, String), Vec<String>>,
+}
+
+impl Batch {
+    fn keep(self, record: &mut Record, session: &Session, scan: Option<i64>, policy: &str) -> Result<(), GovernError> {
+        let about = scan.map_or_else(String::new, |s| s.to_string());
+        let mut change = Change::default();
+        let mut say = |what: serde_json::Value| {
+            let event = log::Event::done(&session.actor, "finding.lane", ("scan", &about), what, session.now);
+            change.events.push(session.mark(event));
+        };
+        if self.first > 0 {
+            say(json!({ "policy": policy, "first": self.first }));
+        }
+        for ((from, to), findings) in &self.moved {
+            for some in findings.chunks(NAMED) {
+                say(json!({ "policy": policy, "from": from, "to": to, "findings": some }));
+            }
+        }
+        change.lanes = self.rows;
+        if change.lanes.is_empty() { Ok(()) } else { commit(record, session.key.as_ref(), &change, session.now) }
+    }
+}
+
+/// Keeps what the scores of all open findings say of their lanes where that is new, and puts the changes on the log. One
+/// account's resources are held at a time.
+///
+/// # Errors
+/// The record fails; what was kept before stays kept.
+pub fn keep_lanes(
+    record: &mut Record,
+    catalog: &Catalog,
+    session: &Session,
+    scan: Option<i64>,
+) -> Result<LanesKept, GovernError> {
+    let (mut stack, policy) = (Stack::bare(record, catalog, session.now)?, policy_in_force(record)?);
+    let version = policy.version().to_owned();
+    let sql =
+        "SELECT DISTINCT account FROM rollups WHERE state NOT IN ('fixed', 'resource-gone', 'superseded') ORDER BY 1";
+    let accounts = record.query(sql)?.rows;
+    let (mut done, mut batch) = (LanesKept::default(), Batch::default());
+    for account in accounts.iter().filter_map(|row| row.first()?.as_str()) {
+        stack.look(record, catalog, Some(account), session.now)?;
+        let query = Query { account: Some(account.to_owned()), ..Query::default() };
+        record.each_finding::<GovernError>(&query, |finding| {
+            done.looked += 1;
+            let (signals, _) = stack.signals(&finding, catalog, &policy);
+            let scored = plumb_score::score(&signals, &policy);
+            let (lane, exploited) = (scored.lane.number(), signals.exploitation >= Exploitation::Kev);
+            match record.lane(&finding.key)? {
+                Some(known) if known.lane == lane && known.exploited == exploited => return Ok(()),
+                Some(known) => {
+                    done.moved += 1;
+                    let change = (shown(known.lane, known.exploited), shown(lane, exploited));
+                    batch.moved.entry(change).or_default().push(finding.key.clone());
+                }
+                None => {
+                    done.first += 1;
+                    batch.first += 1;
+                }
+            }
+            let row = LaneRow {
+                at: session.now.to_string(),
+                lane,
+                exploited,
+                points: scored.points.into(),
+                policy: version.clone(),
+                scan,
+            };
+            batch.rows.push((finding.key, row));
+            Ok(())
+        })?;
+        if batch.rows.len() >= AT_ONCE {
+            std::mem::take(&mut batch).keep(record, session, scan, &version)?;
+        }
+    }
+    batch.keep(record, session, scan, &version)?;
+    Ok(done)
+}
