@@ -6,7 +6,7 @@ use crate::{
     identity::aws::{
         Details, Organization, Policy,
         decide::Level,
-        details::DetailsError,
+        details::DetailsReader,
         document::Document,
         inventory::{AccessKey, Activity, Credentials},
     },
@@ -18,8 +18,6 @@ use std::{
     sync::Arc,
 };
 
-/// The kinds principals and their permissions are read from.
-pub const IDENTITY_KINDS: [&str; 4] = ["aws.iam.user", "aws.iam.group", "aws.iam.role", "aws.iam.policy"];
 /// The kind that holds the organization's policies.
 pub const ORGANIZATION_KIND: &str = "aws.organizations.organization";
 
@@ -42,21 +40,25 @@ pub struct Principals {
 }
 
 /// Reads the principals of an estate.
-///
-/// # Errors
-/// When IAM's answers make no sense.
-pub fn principals(estate: &Estate) -> Result<Principals, DetailsError> {
+pub fn principals(estate: &Estate) -> Principals {
     let mut out = Principals::default();
-    let mut page = Map::new();
-    for (kind, list) in IDENTITY_KINDS.iter().zip(["UserDetailList", "GroupDetailList", "RoleDetailList", "Policies"]) {
-        match estate.tables.get(*kind) {
+    let mut reader = DetailsReader::default();
+    type Take = fn(&mut DetailsReader, &Json);
+    let lists: [(&str, Take); 4] = [
+        ("aws.iam.policy", DetailsReader::policy),
+        ("aws.iam.group", DetailsReader::group),
+        ("aws.iam.user", DetailsReader::user),
+        ("aws.iam.role", DetailsReader::role),
+    ];
+    for (kind, take) in lists {
+        match estate.tables.get(kind) {
             Some(table) => out.needs.extend(table.gap.clone()),
             None => out.needs.push(estate.missing(kind, "the account's identities")),
         }
-        let items = estate.of(kind).map(|item| as_answered(&item, &mut out.needs)).collect();
-        page.insert(list.to_owned(), Json::Array(items));
+        // One at a time: the answers of a large account would be several times its resources.
+        estate.of(kind).for_each(|item| take(&mut reader, &as_answered(&item, &mut out.needs)));
     }
-    out.details = Details::from_json(&Json::Object(page))?;
+    out.details = reader.finish();
     for item in estate.of("aws.iam.user") {
         if let Some(credentials) = credentials(&item) {
             out.activity.credentials.insert(item.id().to_owned(), credentials);
@@ -78,7 +80,7 @@ pub fn principals(estate: &Estate) -> Result<Principals, DetailsError> {
     out.needs.extend(identities);
     out.needs.sort_by_key(|n| n.describe());
     out.needs.dedup();
-    Ok(out)
+    out
 }
 
 /// A principal or policy in the shape in which IAM answers.

@@ -4,9 +4,7 @@ use crate::{judge::JudgeError, stored::resource_of};
 use plumb_assess::{
     exposure::{Estate, Exposure, Table, exposures},
     identity::aws::{
-        Escalations, World,
-        details::DetailsError,
-        escalations,
+        Escalations, World, escalations,
         inventory::{Activity, Entry, inventory},
     },
     paths::{self, Beyond, Border, DataClasses, Facts, Outside, Report},
@@ -21,30 +19,11 @@ use std::{
     sync::Arc,
 };
 
-/// Why an account could not be analysed.
-#[derive(Debug, thiserror::Error)]
-pub enum AnalysisError {
-    /// The record failed, or a stored document is damaged.
-    #[error(transparent)]
-    Judge(#[from] JudgeError),
-    /// The record failed.
-    #[error(transparent)]
-    Record(#[from] RecordError),
-    /// What IAM answered makes no sense.
-    #[error("account {account}: {error}")]
-    Details {
-        /// The account.
-        account: String,
-        /// What is wrong.
-        error: DetailsError,
-    },
-}
-
 /// The AWS accounts that `scan` read, or the one named.
 ///
 /// # Errors
 /// When the record fails.
-pub fn analysed_accounts(record: &Record, scan: ScanId, only: Option<&str>) -> Result<Vec<String>, AnalysisError> {
+pub fn analysed_accounts(record: &Record, scan: ScanId, only: Option<&str>) -> Result<Vec<String>, JudgeError> {
     let read: BTreeSet<String> = record.units(scan)?.into_iter().map(|u| u.account.to_string()).collect();
     let aws = record.accounts()?.into_iter().filter(|a| a.provider == "aws" && read.contains(&a.id)).map(|a| a.id);
     let mut out: Vec<String> = aws.filter(|a| only.is_none_or(|o| o == a)).collect();
@@ -81,7 +60,7 @@ pub fn estate(
     scan: ScanId,
     account: &str,
     as_of: bool,
-) -> Result<Estate, AnalysisError> {
+) -> Result<Estate, JudgeError> {
     estate_of(record, kinds, scan, account, as_of, crate::native::reads(), &|_, _| true)
 }
 
@@ -94,7 +73,7 @@ pub(crate) fn estate_of(
     as_of: bool,
     names: impl Iterator<Item = &'static str>,
     wanted: &dyn Fn(&str, &ResourceRow) -> bool,
-) -> Result<Estate, AnalysisError> {
+) -> Result<Estate, JudgeError> {
     let id = AccountId::from(account);
     let mut out = Estate { account: account.to_owned(), ..Estate::default() };
     out.organization =
@@ -109,7 +88,7 @@ pub(crate) fn estate_of(
         let Some(first) = own.first() else { continue };
         let owner = if shared { first.account.clone() } else { id.clone() };
         let mut resources = Vec::new();
-        let mut keep = |row: ResourceRow| -> Result<(), AnalysisError> {
+        let mut keep = |row: ResourceRow| -> Result<(), JudgeError> {
             if wanted(name, &row) {
                 resources.push(resource_of(&kind, &owner, row)?);
             }
@@ -133,12 +112,7 @@ pub(crate) fn estate_of(
 ///
 /// # Errors
 /// When the record fails or a stored document is damaged.
-pub fn exposed(
-    record: &Record,
-    catalog: &Catalog,
-    scan: ScanId,
-    account: &str,
-) -> Result<Vec<Exposure>, AnalysisError> {
+pub fn exposed(record: &Record, catalog: &Catalog, scan: ScanId, account: &str) -> Result<Vec<Exposure>, JudgeError> {
     Ok(exposures(&estate(record, catalog, scan, account, false)?))
 }
 
@@ -146,9 +120,9 @@ pub fn exposed(
 ///
 /// # Errors
 /// When the record fails, a stored document is damaged, or IAM's answers make no sense.
-pub fn attack_paths(record: &Record, catalog: &Catalog, scan: ScanId, account: &str) -> Result<Report, AnalysisError> {
+pub fn attack_paths(record: &Record, catalog: &Catalog, scan: ScanId, account: &str) -> Result<Report, JudgeError> {
     let now = record.scan(Some(scan))?.judged_at.parse().unwrap_or_else(|_| Time::from_seconds(0));
-    let mut report = Assessment::of(estate(record, catalog, scan, account, false)?, now)?.report;
+    let mut report = Assessment::of(estate(record, catalog, scan, account, false)?, now).report;
     let Beyond { families, cuts, limits } = crate::overland::beyond(record, account)?;
     report.families.extend(families);
     report.cuts.extend(cuts);
@@ -191,21 +165,13 @@ pub(crate) struct Places {
 
 impl Assessment {
     /// Assesses an account.
-    ///
-    /// # Errors
-    /// When IAM's answers make no sense.
-    pub fn of(estate: Estate, now: Time) -> Result<Self, AnalysisError> {
+    pub fn of(estate: Estate, now: Time) -> Self {
         Self::among(estate, now, None)
     }
 
     /// Assesses an account together with what stands around it.
-    ///
-    /// # Errors
-    /// When IAM's answers make no sense.
-    pub fn among(estate: Estate, now: Time, outside: Option<&Outside>) -> Result<Self, AnalysisError> {
-        let wrong = |error| AnalysisError::Details { account: estate.account.clone(), error };
-        let Principals { details, activity, organization, needs, guardrails } =
-            principals::principals(&estate).map_err(wrong)?;
+    pub fn among(estate: Estate, now: Time, outside: Option<&Outside>) -> Self {
+        let Principals { details, activity, organization, needs, guardrails } = principals::principals(&estate);
         let escalations = escalations(&details, &organization, None);
         let exposures = exposures(&estate);
         let world = paths::world(&estate, details, organization);
@@ -225,7 +191,7 @@ impl Assessment {
             estate.tables.values().flat_map(|t| t.resources.iter().map(|r| (r.id.to_string(), Arc::clone(&t.kind))));
         let arns = world.details.principals.iter().enumerate().map(|(at, p)| (p.arn.clone(), at));
         let places = Places { kinds: ids.collect(), principals: arns.collect() };
-        Ok(Self { estate, exposures, world, escalations, activity, needs, report, border, now, places })
+        Self { estate, exposures, world, escalations, activity, needs, report, border, now, places }
     }
 
     /// The inventory of principals; `window_days` without a sign of life make one dormant.

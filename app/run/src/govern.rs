@@ -84,7 +84,7 @@ pub enum GovernError {
     Diverged(String),
     /// What the ledger is fed from cannot be computed.
     #[error(transparent)]
-    Analysis(#[from] crate::AnalysisError),
+    Analysis(#[from] crate::JudgeError),
     /// Wrong input.
     #[error("{0}")]
     Input(String),

@@ -2,7 +2,7 @@
 
 use crate::{
     EndOfLife, Engine, exposure,
-    exposure::{AnalysisError, Assessment},
+    exposure::Assessment,
     native,
     overland::Ways,
     stored::{resource_of, resource_with},
@@ -145,18 +145,8 @@ pub(crate) fn assess(
     as_of: bool,
     outside: Option<&Outside>,
 ) -> Result<Assessment, JudgeError> {
-    let estate = exposure::estate(record, rules, scan, &facts.id, as_of);
-    Ok(estate.and_then(|estate| Assessment::among(estate, now, outside))?)
-}
-
-impl From<AnalysisError> for JudgeError {
-    fn from(error: AnalysisError) -> Self {
-        match error {
-            AnalysisError::Judge(error) => error,
-            AnalysisError::Record(error) => error.into(),
-            AnalysisError::Details { account, .. } => Self::Damaged { kind: "identities".into(), id: account },
-        }
-    }
+    let estate = exposure::estate(record, rules, scan, &facts.id, as_of)?;
+    Ok(Assessment::among(estate, now, outside))
 }
 
 /// See [`judge_account`]; only a part of the rules.

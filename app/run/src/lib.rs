@@ -36,7 +36,7 @@ pub mod govern;
 pub use check::{CodeChecked, CodeVerdict, Declared, Skipped, check, is_partial};
 pub use code_files::{DiskFiles, GitFiles, PipedFile, read_code};
 pub use code_policies::{CodePolicy, LATER, policies_in_code};
-pub use exposure::{AnalysisError, Assessment, Kinds, analysed_accounts, attack_paths, estate, exposed};
+pub use exposure::{Assessment, Kinds, analysed_accounts, attack_paths, estate, exposed};
 mod native;
 mod overland;
 pub use native::{NATIVE, check_native, example_verdicts};

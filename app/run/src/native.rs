@@ -3,10 +3,7 @@
 //! The table [`NATIVE`] is closed; a test holds that pages and functions name each other. Verdicts follow the same
 //! law as everywhere: a pass needs everything it hangs on to have been read, a failure needs positive evidence.
 
-use crate::{
-    exposure::{AnalysisError, Assessment},
-    overland::Ways,
-};
+use crate::{exposure::Assessment, overland::Ways};
 use plumb_assess::{
     exposure::{Class, Estate, Exposure, Step, Table},
     identity::aws::{
@@ -675,7 +672,7 @@ pub fn example_verdicts(
     let table =
         estate.tables.entry(kind.id.to_string()).or_insert_with(|| Table { kind, resources: Vec::new(), gap: None });
     table.resources.push(here.resource.clone());
-    let found = Assessment::of(estate, here.now).map_err(|e: AnalysisError| e.to_string())?;
+    let found = Assessment::of(estate, here.now);
     let judged = match is_of_paths(compiled) {
         true => judge_paths(compiled, &here.facts, std::slice::from_ref(&here.resource), &Ways::of(&found)),
         false => judge(compiled, &found),

@@ -218,7 +218,6 @@ impl Details {
             one => std::slice::from_ref(one),
         };
         let lists = ["UserDetailList", "GroupDetailList", "RoleDetailList", "Policies"];
-        let mut reader = Reader::default();
         for page in pages {
             if !lists.iter().any(|name| page.get(name).is_some()) {
                 let found: String = page.to_string().chars().take(60).collect();
@@ -226,21 +225,18 @@ impl Details {
             }
         }
         // Policies and groups first: users and roles refer to them, across pages too.
+        let mut reader = DetailsReader::default();
         for page in pages {
-            list(page, "Policies").iter().for_each(|p| reader.managed(p));
+            list(page, "Policies").iter().for_each(|p| reader.policy(p));
         }
         for page in pages {
             list(page, "GroupDetailList").iter().for_each(|g| reader.group(g));
         }
         for page in pages {
-            list(page, "UserDetailList").iter().for_each(|u| reader.principal(u, Kind::User));
-            list(page, "RoleDetailList").iter().for_each(|r| reader.principal(r, Kind::Role));
+            list(page, "UserDetailList").iter().for_each(|u| reader.user(u));
+            list(page, "RoleDetailList").iter().for_each(|r| reader.role(r));
         }
-        let mut details = reader.details;
-        details.principals.sort_by(|a, b| a.arn.cmp(&b.arn));
-        details.principals.dedup_by(|a, b| a.arn == b.arn);
-        details.groups.sort_by(|a, b| a.arn.cmp(&b.arn));
-        Ok(details)
+        Ok(reader.finish())
     }
 
     /// The principal with an ARN.
@@ -264,13 +260,49 @@ impl Details {
     }
 }
 
+/// Reads [`Details`] one entry of an answer at a time: policies and groups before those who refer to them.
 #[derive(Default)]
-struct Reader {
+pub struct DetailsReader {
     details: Details,
     borrowed: HashMap<String, Option<Arc<Policy>>>,
+    /// Trust policies by their text: hundreds of roles trust the same service.
+    trusts: HashMap<String, Arc<Policy>>,
 }
 
-impl Reader {
+impl DetailsReader {
+    /// What was read.
+    pub fn finish(self) -> Details {
+        let mut details = self.details;
+        details.principals.sort_by(|a, b| a.arn.cmp(&b.arn));
+        details.principals.dedup_by(|a, b| a.arn == b.arn);
+        details.groups.sort_by(|a, b| a.arn.cmp(&b.arn));
+        details
+    }
+
+    /// An entry of `UserDetailList`.
+    pub fn user(&mut self, json: &Json) {
+        self.principal(json, Kind::User);
+    }
+
+    /// An entry of `RoleDetailList`.
+    pub fn role(&mut self, json: &Json) {
+        self.principal(json, Kind::Role);
+    }
+
+    fn trust(&mut self, role: &str, json: Option<&Json>) -> Option<Arc<Policy>> {
+        let text = json.map(Json::to_string).unwrap_or_default();
+        if let Some(known) = self.trusts.get(&text) {
+            return Some(Arc::clone(known));
+        }
+        let problems = self.details.problems.len();
+        let policy = self.document("trust policy", &format!("{role} trust policy"), json)?;
+        // What is wrong with a policy is said of each role that has it.
+        if self.details.problems.len() == problems {
+            self.trusts.insert(text, Arc::clone(&policy));
+        }
+        Some(policy)
+    }
+
     fn document(&mut self, name: &str, place: &str, json: Option<&Json>) -> Option<Arc<Policy>> {
         let parsed = match json {
             Some(json) if !json.is_null() => Document::parse(json).map_err(|e| e.to_string()),
@@ -290,7 +322,8 @@ impl Reader {
         }
     }
 
-    fn managed(&mut self, json: &Json) {
+    /// An entry of `Policies`.
+    pub fn policy(&mut self, json: &Json) {
         let arn = text(json, "Arn").to_owned();
         let default = text(json, "DefaultVersionId").to_owned();
         let mut versions = Vec::new();
@@ -352,7 +385,8 @@ impl Reader {
         out
     }
 
-    fn group(&mut self, json: &Json) {
+    /// An entry of `GroupDetailList`.
+    pub fn group(&mut self, json: &Json) {
         let (arn, name) = (text(json, "Arn").to_owned(), text(json, "GroupName").to_owned());
         let mut attachments =
             self.inline(&arn, list(json, "GroupPolicyList"), &Source::GroupInline { group: arn.clone() });
@@ -396,10 +430,7 @@ impl Reader {
             Boundary { arn, policy }
         });
         let trust = match kind {
-            Kind::Role => {
-                let place = format!("{arn} trust policy");
-                self.document("trust policy", &place, json.get("AssumeRolePolicyDocument"))
-            }
+            Kind::Role => self.trust(&arn, json.get("AssumeRolePolicyDocument")),
             Kind::User => None,
         };
         let profiles = json
