@@ -5,15 +5,29 @@ use super::{
     data,
     document::{ActionPattern, Actions},
 };
-use std::{collections::HashMap, rc::Rc};
+use std::{
+    collections::{HashMap, HashSet},
+    rc::Rc,
+};
 
 /// Turns patterns into sets, remembering each pattern's.
 #[derive(Debug, Default)]
 pub struct ActionSets {
     memo: HashMap<Box<str>, Rc<Bits>>,
+    shared: HashSet<Rc<Bits>>,
 }
 
 impl ActionSets {
+    /// The one copy of a set: a set takes kilobytes, and thousands of principals may do just the same.
+    pub fn share(&mut self, set: Bits) -> Rc<Bits> {
+        if let Some(known) = self.shared.get(&set) {
+            return Rc::clone(known);
+        }
+        let set = Rc::new(set);
+        self.shared.insert(Rc::clone(&set));
+        set
+    }
+
     /// The set of an `Action` or `NotAction` element.
     pub fn of(&mut self, actions: &Actions) -> Bits {
         let catalogue = data::actions();

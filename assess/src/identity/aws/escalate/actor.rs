@@ -131,7 +131,7 @@ pub(crate) fn let_through(levels: &[Level], sets: &mut ActionSets) -> Rc<Bits> {
         through.intersect(&mentioned(&level.policies, sets));
         denied_outright(&level.policies, sets, &mut through);
     }
-    Rc::new(through)
+    sets.share(through)
 }
 
 /// The actions some Allow statement names.
@@ -329,7 +329,7 @@ impl Actor {
             iam.subtract(&mentioned(boundary, sets));
             may.subtract(&iam);
         }
-        self.may = Rc::new(may);
+        self.may = sets.share(may);
     }
 
     /// The same principal one step on.
