@@ -78,6 +78,27 @@ pub(crate) fn resource_of(kind: &Kind, account: &AccountId, row: ResourceRow) ->
     })
 }
 
+/// An account's resources of a kind, in id order.
+fn resources_of(
+    record: &Record,
+    kind: &Kind,
+    account: &AccountId,
+    scan: ScanId,
+    as_of: bool,
+) -> Result<Vec<Resource>, JudgeError> {
+    let mut out = Vec::new();
+    let mut keep = |row: ResourceRow| -> Result<(), JudgeError> {
+        out.push(resource_of(kind, account, row)?);
+        Ok(())
+    };
+    if as_of {
+        record.each_resource_as_of(account, &kind.id, scan, &mut keep)?;
+    } else {
+        record.each_resource(account, &kind.id, scan, &mut keep)?;
+    }
+    Ok(out)
+}
+
 /// Judges everything of an account that `scan` has read, kind by kind, and hands each verdict with its rule's severity
 /// to `take`, ordered by kind and resource. Returns the coverage.
 ///
@@ -223,18 +244,10 @@ pub(crate) fn judge_part<E: From<JudgeError> + From<RecordError>>(
         begin(kind_id)?;
         let mut failed: Option<E> = None;
         let mut natives: BTreeMap<ResourceId, Vec<(Verdict, Severity)>> = BTreeMap::new();
-        let mut resources = Vec::new();
-        if own_rules.iter().any(|r| native::is_of_paths(r)) {
-            let mut keep = |row: ResourceRow| -> Result<(), JudgeError> {
-                resources.push(resource_of(kind, &account, row)?);
-                Ok(())
-            };
-            if as_of {
-                record.each_resource_as_of(&account, kind_id, scan, &mut keep)?;
-            } else {
-                record.each_resource(&account, kind_id, scan, &mut keep)?;
-            }
-        }
+        let resources = match own_rules.iter().any(|r| native::is_of_paths(r)) {
+            true => resources_of(record, kind, &account, scan, as_of)?,
+            false => Vec::new(),
+        };
         for rule in own_rules.iter().filter(|r| r.native().is_some()) {
             let judged = match native::is_of_paths(rule) {
                 true => part.ways().map(|ways| native::judge_paths(rule, facts, &resources, ways)),
@@ -338,16 +351,7 @@ fn world_of<'l, E: From<JudgeError> + From<RecordError>>(
         if own.is_empty() {
             continue;
         }
-        let mut resources = Vec::new();
-        let mut keep = |row: ResourceRow| -> Result<(), E> {
-            resources.push(resource_of(kind, &account, row)?);
-            Ok(())
-        };
-        if as_of {
-            record.each_resource_as_of(&account, kind_id, scan, &mut keep)?;
-        } else {
-            record.each_resource(&account, kind_id, scan, &mut keep)?;
-        }
+        let resources = resources_of(record, kind, &account, scan, as_of)?;
         let gap = own.iter().find_map(|u| match &u.state {
             UnitState::Incomplete(unknown) => Some(Arc::new(unknown.clone())),
             UnitState::Complete => None,
