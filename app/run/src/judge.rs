@@ -5,7 +5,7 @@ use crate::{
     exposure::Assessment,
     native,
     overland::Ways,
-    stored::{resource_of, resource_with},
+    stored::{resource_of, resources_of},
 };
 use plumb_assess::paths::Outside;
 use plumb_evaluate::{AccountFacts, CompiledRule, Explain, Helpers, Judging, RuleSet, Table, World};
@@ -196,18 +196,10 @@ pub(crate) fn judge_part<E: From<JudgeError> + From<RecordError>>(
         begin(kind_id)?;
         let mut failed: Option<E> = None;
         let mut natives: BTreeMap<ResourceId, Vec<(Verdict, Severity)>> = BTreeMap::new();
-        let mut resources = Vec::new();
-        if own_rules.iter().any(|r| native::is_of_paths(r)) {
-            let mut keep = |row: ResourceRow| -> Result<(), JudgeError> {
-                resources.push(resource_of(kind, &account, row)?);
-                Ok(())
-            };
-            if as_of {
-                record.each_resource_as_of(&account, kind_id, scan, &mut keep)?;
-            } else {
-                record.each_resource(&account, kind_id, scan, &mut keep)?;
-            }
-        }
+        let resources = match own_rules.iter().any(|r| native::is_of_paths(r)) {
+            true => resources_of(record, kind, &account, scan, as_of, &|_| true)?,
+            false => Vec::new(),
+        };
         for rule in own_rules.iter().filter(|r| r.native().is_some()) {
             let judged = match native::is_of_paths(rule) {
                 true => part.ways().map(|ways| native::judge_paths(rule, facts, &resources, ways)),
@@ -313,16 +305,8 @@ fn world_of<'l, E: From<JudgeError> + From<RecordError>>(
         }
         // Other kinds' rules read a few of its fields; the whole of it is read when it is judged itself.
         let looked: Vec<bool> = kind.fields.iter().map(|f| rules.needs().looks_at(kind_id, &f.name)).collect();
-        let mut resources = Vec::new();
-        let mut keep = |row: ResourceRow| -> Result<(), E> {
-            resources.push(resource_with(kind, &account, row, &|at| looked.get(at).is_some_and(|l| *l))?);
-            Ok(())
-        };
-        if as_of {
-            record.each_resource_as_of(&account, kind_id, scan, &mut keep)?;
-        } else {
-            record.each_resource(&account, kind_id, scan, &mut keep)?;
-        }
+        let looked = |at: usize| looked.get(at).is_some_and(|l| *l);
+        let resources = resources_of(record, kind, &account, scan, as_of, &looked)?;
         let gap = own.iter().find_map(|u| match &u.state {
             UnitState::Incomplete(unknown) => Some(Arc::new(unknown.clone())),
             UnitState::Complete => None,

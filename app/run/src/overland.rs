@@ -10,7 +10,7 @@ use crate::{
     exposure::{Assessment, Kinds, estate_of},
     judge::JudgeError,
 };
-use plumb_assess::paths::{Beyond, Border, DataClasses, Door, Family, Join, Outside, Report, doors};
+use plumb_assess::paths::{Beyond, Border, DOORS, DataClasses, Door, Family, Join, Outside, Report, doors};
 use plumb_catalog::Kind;
 use plumb_model::{KindId, Reason, Unknown};
 use plumb_record::{Record, ScanId};
@@ -19,18 +19,8 @@ use std::{
     sync::Arc,
 };
 
-/// The kinds doors are read from.
-const DOORS: [&str; 9] = [
-    "aws.iam.role",
-    "aws.lambda.function",
-    "aws.s3.account",
-    "aws.s3.bucket",
-    "aws.secretsmanager.secret",
-    "aws.dynamodb.table",
-    "aws.sqs.queue",
-    "aws.sns.topic",
-    "aws.kms.key",
-];
+/// What else tells whether a policy holds: the account's block on public buckets.
+const BESIDE: &str = "aws.s3.account";
 
 /// An account's border as it is kept.
 #[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
@@ -103,9 +93,8 @@ fn doors_of(
     account: &str,
 ) -> Result<(Vec<Door>, String), JudgeError> {
     // Most resources have no policy that names anybody: they need not be parsed.
-    let wanted =
-        |kind: &str, row: &plumb_record::ResourceRow| kind == "aws.s3.account" || row.doc.contains("\"Principal\"");
-    let estate = estate_of(record, kinds, scan, account, false, DOORS.into_iter(), &wanted)?;
+    let wanted = |kind: &str, row: &plumb_record::ResourceRow| kind == BESIDE || row.doc.contains("\"Principal\"");
+    let estate = estate_of(record, kinds, scan, account, false, DOORS.into_iter().chain([BESIDE]), &wanted)?;
     let gap = estate.tables.get("aws.iam.role").and_then(|t| t.gap.as_ref()).map(|g| g.describe());
     let unread = estate.of("aws.iam.role").find_map(|r| r.get("trust").first_unknown().map(|u| u.describe()));
     Ok((doors(&estate, &DataClasses::default()), gap.or(unread).unwrap_or_default()))

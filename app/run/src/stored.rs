@@ -4,7 +4,7 @@
 use crate::judge::JudgeError;
 use plumb_catalog::Kind;
 use plumb_model::{AccountId, Region, Resource, ResourceId, Value};
-use plumb_record::ResourceRow;
+use plumb_record::{Record, ResourceRow, ScanId};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use std::fmt;
 
@@ -16,11 +16,36 @@ pub(crate) fn resource_of(kind: &Kind, account: &AccountId, row: ResourceRow) ->
     resource_with(kind, account, row, &|_| true)
 }
 
-/// The same with those fields alone that are `wanted`, by position; the others are null.
+/// An account's resources of a kind, in id order, with those fields that are `wanted`.
+///
+/// # Errors
+/// When the record fails or a stored document is damaged.
+pub(crate) fn resources_of(
+    record: &Record,
+    kind: &Kind,
+    account: &AccountId,
+    scan: ScanId,
+    as_of: bool,
+    wanted: &dyn Fn(usize) -> bool,
+) -> Result<Vec<Resource>, JudgeError> {
+    let mut out = Vec::new();
+    let mut keep = |row: ResourceRow| -> Result<(), JudgeError> {
+        out.push(resource_with(kind, account, row, wanted)?);
+        Ok(())
+    };
+    if as_of {
+        record.each_resource_as_of(account, &kind.id, scan, &mut keep)?;
+    } else {
+        record.each_resource(account, &kind.id, scan, &mut keep)?;
+    }
+    Ok(out)
+}
+
+/// A resource with those fields alone that are `wanted`, by position; the others are null.
 ///
 /// # Errors
 /// When the stored document is damaged.
-pub(crate) fn resource_with(
+fn resource_with(
     kind: &Kind,
     account: &AccountId,
     row: ResourceRow,

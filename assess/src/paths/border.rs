@@ -27,7 +27,7 @@ use std::{
 /// Accounts that were not read, taken together.
 const UNREAD: &str = "unread";
 /// The kinds doors are made of.
-const DOORS: [&str; 8] = [
+pub const DOORS: [&str; 8] = [
     "aws.iam.role",
     "aws.lambda.function",
     "aws.s3.bucket",

@@ -23,7 +23,7 @@ mod join;
 mod search;
 mod words;
 
-pub use border::{Border, Door, Outside, doors, survey};
+pub use border::{Border, DOORS, Door, Outside, doors, survey};
 pub use draw::{dot, svg};
 pub use graph::{DataClasses, Facts, holds_data, is_entry, world};
 pub use join::{Beyond, Join};
