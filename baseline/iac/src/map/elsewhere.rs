@@ -35,8 +35,13 @@ pub fn elsewhere(catalog: &Catalog, reading: &Reading, mapped: &[Mapped]) -> Vec
     let mut out = Vec::new();
     for (at, code) in reading.resources.iter().enumerate().filter(|(at, c)| !c.existing && !carried.contains(at)) {
         let language = Language::of(code.dialect);
-        let ways = lenders.get(&(language, &*code.type_)).into_iter().flatten();
-        let meant: Vec<&Kind> = ways.filter(|(_, by)| code.attrs.at(by).is_some()).map(|(kind, _)| *kind).collect();
+        let Some(ways) = lenders.get(&(language, &*code.type_)) else { continue };
+        let named: Vec<_> = ways.iter().filter(|(_, by)| code.attrs.at(by).is_some()).collect();
+        let mut meant: Vec<&Kind> = match named.is_empty() {
+            true => ways.iter().map(|(kind, _)| *kind).collect(),
+            false => named.into_iter().map(|(kind, _)| *kind).collect(),
+        };
+        meant.dedup_by(|a, b| a.id == b.id);
         let [kind] = meant.as_slice() else { continue };
         if by_type.contains_key(&(language, language.type_key(&code.type_))) {
             continue;
