@@ -49,7 +49,7 @@ pub use read::{PolicyRow, read, read_policies};
 pub use reconcile::reconcile;
 pub use sighting::{
     Activity, DataClass, Facts, Federation, LandingZone, Months, PersonSeen, Problem, Reach, Reading, RoleReach,
-    Sighting, SignIn, Signer, Span, Status, Tier,
+    Sighting, SignIn, Signer, Span, Stated, Status, Tier,
 };
 pub use table::{NamedRow, named_rows};
 pub use triage::due_pulls;
