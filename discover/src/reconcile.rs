@@ -35,7 +35,13 @@ const STRENGTH: [SourceClass; 9] = [
 
 /// Reconciles. `readings` may be in any order; `now` is the instant of the run.
 pub fn reconcile(readings: &[Reading], previous: Option<&Estate>, config: &Config, now: Time) -> Estate {
-    let mut accounts = previous.map(|p| p.accounts.clone()).unwrap_or_default();
+    reconcile_from(readings, previous.cloned(), config, now)
+}
+
+/// As [`reconcile`], from an estate that is not needed any more: no account is on the heap twice.
+pub fn reconcile_from(readings: &[Reading], mut previous: Option<Estate>, config: &Config, now: Time) -> Estate {
+    let mut accounts = previous.as_mut().map(|p| std::mem::take(&mut p.accounts)).unwrap_or_default();
+    let previous = previous.as_ref();
     let mut leavers = previous.map(|p| p.leavers.clone()).unwrap_or_default();
     for person in readings.iter().flat_map(|r| &r.people) {
         leavers.insert(person.who.clone(), person.deactivated_at);
