@@ -3,7 +3,7 @@
 //!
 //! `cargo run --release -p plumb-discover --example billing -- 1000000`
 
-use plumb_discover::{Config, Mapping, SourceKind, accounts_jsonl, read, reconcile};
+use plumb_discover::{Config, Mapping, SourceKind, accounts_jsonl, read, reconcile_from};
 use std::io::{BufReader, Read};
 
 /// Lines of a report made as they are asked for; about 330 bytes each, 500 accounts, 30 days.
@@ -80,8 +80,8 @@ fn reconcile_twice() {
     let readings = [text(SourceKind::AwsOrganizations, list), text(SourceKind::AwsCur, bill)];
     let now = plumb_model::Time::from_seconds(1_795_000_000);
     let started = std::time::Instant::now();
-    let estate = reconcile(&readings, None, &Config::default(), now);
-    let again = reconcile(&readings, Some(&estate), &Config::default(), now.plus_days(1));
+    let estate = reconcile_from(&readings, None, &Config::default(), now);
+    let again = reconcile_from(&readings, Some(estate), &Config::default(), now.plus_days(1));
     let lines: usize = accounts_jsonl(&again).map(|l| l.len()).sum();
     println!(
         "{} accounts, {} shadow, reconciled twice and written ({lines} bytes) in {:.2} s",

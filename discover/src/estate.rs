@@ -2,7 +2,7 @@
 
 use crate::{
     kinds::{AccountKey, Provider, SourceClass, SourceKind, named},
-    sighting::{Activity, DataClass, Facts, Tier},
+    sighting::{Activity, DataClass, Facts, Stated, Tier},
 };
 use plumb_model::Time;
 use std::collections::{BTreeMap, BTreeSet};
@@ -96,7 +96,7 @@ pub struct Known {
     pub evidence: String,
     /// What it says.
     #[serde(default)]
-    pub facts: Facts,
+    pub facts: Stated,
 }
 
 /// How long an account existed before it was on the record.
@@ -124,7 +124,9 @@ pub struct Account {
     /// Its attributes, from the strongest source that states each.
     pub facts: Facts,
     /// Which sources know it.
-    pub sources: BTreeMap<SourceClass, Known>,
+    ///
+    /// Boxed: a map has room for eleven in a row, and most accounts have two or three sources.
+    pub sources: BTreeMap<SourceClass, Box<Known>>,
     /// Sources that list accounts of this provider and lack it.
     pub gaps: BTreeSet<SourceClass>,
     /// Who pays, signs in and reaches.
@@ -342,7 +344,7 @@ pub struct Estate {
     /// The run that made it.
     pub as_of: Time,
     /// By key.
-    pub accounts: BTreeMap<AccountKey, Account>,
+    pub accounts: BTreeMap<AccountKey, Box<Account>>,
     /// Pairwise: what one source has and another lacks.
     pub gaps: Vec<Gap>,
     /// Reasons given for gaps.
@@ -403,7 +405,7 @@ impl Estate {
         self.accounts
             .values()
             .filter(|a| regulated(&a.facts))
-            .map(|a| (a, a.sources.iter().filter(|(_, k)| regulated(&k.facts)).map(|(c, _)| *c).collect()))
+            .map(|a| (&**a, a.sources.iter().filter(|(_, k)| regulated(&k.facts)).map(|(c, _)| *c).collect()))
             .collect()
     }
 

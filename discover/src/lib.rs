@@ -46,10 +46,10 @@ pub use kinds::{AccountKey, AccountKeyError, NameError, Provider, SourceClass, S
 pub use mapping::{Limits, Mapping};
 pub use plumb_model::csv_cell;
 pub use read::{PolicyRow, read, read_policies};
-pub use reconcile::reconcile;
+pub use reconcile::{reconcile, reconcile_from};
 pub use sighting::{
     Activity, DataClass, Facts, Federation, LandingZone, Months, PersonSeen, Problem, Reach, Reading, RoleReach,
-    Sighting, SignIn, Signer, Span, Status, Tier,
+    Sighting, SignIn, Signer, Span, Stated, Status, Tier,
 };
 pub use table::{NamedRow, named_rows};
 pub use triage::due_pulls;

@@ -9,7 +9,7 @@ use crate::{
     estate::{Account, Appeared, Estate, FORMAT, Freshness, Gap, Known, Run, RunReading, Shadow, State, Triage},
     kinds::{AccountKey, Provider, SourceClass, SourceKind},
     metrics,
-    sighting::{Facts, Federation, Reach, Reading, Sighting, SignIn, Status, Tier, earlier},
+    sighting::{Facts, Federation, Reach, Reading, Sighting, SignIn, Stated, Status, Tier, earlier},
     triage,
 };
 use plumb_model::Time;
@@ -35,7 +35,13 @@ const STRENGTH: [SourceClass; 9] = [
 
 /// Reconciles. `readings` may be in any order; `now` is the instant of the run.
 pub fn reconcile(readings: &[Reading], previous: Option<&Estate>, config: &Config, now: Time) -> Estate {
-    let mut accounts = previous.map(|p| p.accounts.clone()).unwrap_or_default();
+    reconcile_from(readings, previous.cloned(), config, now)
+}
+
+/// As [`reconcile`], from an estate that is not needed any more: no account is on the heap twice.
+pub fn reconcile_from(readings: &[Reading], mut previous: Option<Estate>, config: &Config, now: Time) -> Estate {
+    let mut accounts = previous.as_mut().map(|p| std::mem::take(&mut p.accounts)).unwrap_or_default();
+    let previous = previous.as_ref();
     let mut leavers = previous.map(|p| p.leavers.clone()).unwrap_or_default();
     for person in readings.iter().flat_map(|r| &r.people) {
         leavers.insert(person.who.clone(), person.deactivated_at);
@@ -54,7 +60,7 @@ pub fn reconcile(readings: &[Reading], previous: Option<&Estate>, config: &Confi
             };
             let account = accounts.entry(key.clone()).or_insert_with(|| {
                 new_accounts.push(key.clone());
-                blank(key, now)
+                Box::new(blank(key, now))
             });
             if previous.is_some() {
                 for who in sighting.activity.signers.keys().filter(|w| !account.activity.signers.contains_key(*w)) {
@@ -162,7 +168,7 @@ impl Scope {
 struct Speaks(BTreeSet<(SourceClass, Provider)>);
 
 impl Speaks {
-    fn of(freshness: &[Freshness], accounts: &BTreeMap<AccountKey, Account>) -> Self {
+    fn of(freshness: &[Freshness], accounts: &BTreeMap<AccountKey, Box<Account>>) -> Self {
         let mut out: BTreeSet<_> = freshness.iter().map(|f| (f.class, f.provider)).collect();
         // The landing zone is to list every account of every provider; silence about a whole cloud is a gap too.
         if out.iter().any(|(class, _)| *class == SourceClass::LandingZone) {
@@ -210,15 +216,17 @@ fn blank(key: &AccountKey, now: Time) -> Account {
 
 /// Takes one sighting into an account.
 fn see(account: &mut Account, sighting: &Sighting, now: Time, config: &Config) {
-    let known = account.sources.entry(sighting.class).or_insert_with(|| Known {
-        first_seen: None,
-        last_seen: None,
-        first_read: now,
-        last_read: now,
-        gone_since: None,
-        kinds: BTreeSet::new(),
-        evidence: String::new(),
-        facts: Facts::default(),
+    let known = account.sources.entry(sighting.class).or_insert_with(|| {
+        Box::new(Known {
+            first_seen: None,
+            last_seen: None,
+            first_read: now,
+            last_read: now,
+            gone_since: None,
+            kinds: BTreeSet::new(),
+            evidence: String::new(),
+            facts: Stated::default(),
+        })
     });
     known.first_seen = earlier(known.first_seen, sighting.seen.first);
     known.last_seen = known.last_seen.max(sighting.seen.last);
@@ -230,7 +238,7 @@ fn see(account: &mut Account, sighting: &Sighting, now: Time, config: &Config) {
     if known.last_read == now {
         facts.fill_from(&known.facts);
     }
-    known.facts = facts;
+    known.facts = facts.into();
     known.last_read = now;
     account.activity.join(&sighting.activity);
     // An old log read again does not make an account used again. A policy that stands is no log.
@@ -330,7 +338,7 @@ fn state(account: &mut Account, org: &BTreeSet<Provider>, speaks: &Speaks, confi
     let traces =
         [SourceClass::Billing, SourceClass::Expense, SourceClass::IdpFederation, SourceClass::CrossAccountRole];
     let traces: Vec<&Known> =
-        traces.iter().filter_map(|c| account.sources.get(c)).filter(|k| k.gone_since.is_none()).collect();
+        traces.iter().filter_map(|c| Some(&**account.sources.get(c)?)).filter(|k| k.gone_since.is_none()).collect();
     // The organisation may list a new account a little later. Only a dated, young trace earns that grace.
     // A trust policy stands since nobody knows when, whatever was assumed through it today.
     let standing = account.activity.roles.iter().any(|r| r.reach == Reach::TrustedBy);
@@ -384,7 +392,11 @@ fn shadow(account: &Account, org: &BTreeSet<Provider>) -> Shadow {
     }
 }
 
-fn pairs(accounts: &BTreeMap<AccountKey, Account>, speaks: &Speaks, reasons: &[crate::estate::GapReason]) -> Vec<Gap> {
+fn pairs(
+    accounts: &BTreeMap<AccountKey, Box<Account>>,
+    speaks: &Speaks,
+    reasons: &[crate::estate::GapReason],
+) -> Vec<Gap> {
     let explained: BTreeSet<(&AccountKey, SourceClass)> = reasons.iter().map(|r| (&r.account, r.missing_in)).collect();
     let mut out: BTreeMap<(SourceClass, SourceClass), Gap> = BTreeMap::new();
     for (key, account) in accounts.iter().filter(|(_, a)| a.third_party.is_none()) {

@@ -157,6 +157,63 @@ pub struct Facts {
     pub tenant: Option<String>,
 }
 
+/// Facts that take next to no room where a source states none, as most do.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Stated(Option<Box<Facts>>);
+
+/// What a silent source states.
+static SILENT: Facts = Facts {
+    name: None,
+    native_parent: None,
+    email: None,
+    status: None,
+    created_at: None,
+    closed_at: None,
+    owner_person: None,
+    owner_team: None,
+    business_purpose: None,
+    tier: None,
+    tier_expires: None,
+    data_classes: BTreeSet::new(),
+    regulatory_scope: BTreeSet::new(),
+    region_scope: BTreeSet::new(),
+    federation_state: None,
+    landing_zone: None,
+    contract_ref: None,
+    cost_centre: None,
+    last_reviewed_at: None,
+    last_reviewed_by: None,
+    users: None,
+    project_number: None,
+    tenant: None,
+};
+
+impl From<Facts> for Stated {
+    fn from(facts: Facts) -> Self {
+        Self((facts != SILENT).then(|| Box::new(facts)))
+    }
+}
+
+impl std::ops::Deref for Stated {
+    type Target = Facts;
+
+    fn deref(&self) -> &Facts {
+        self.0.as_deref().unwrap_or(&SILENT)
+    }
+}
+
+impl serde::Serialize for Stated {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        serde::Serialize::serialize(&**self, to)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Stated {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Facts::deserialize(from).map(Self::from)
+    }
+}
+
 impl Facts {
     /// Takes from `weaker` what this does not say; sets are united.
     pub fn fill_from(&mut self, weaker: &Facts) {
@@ -433,7 +490,7 @@ pub struct Reading {
 /// Collects sightings and problems of one reader with bounded memory.
 pub(crate) struct Gather {
     kind: SourceKind,
-    sightings: BTreeMap<(Option<AccountKey>, SourceClass, String), Sighting>,
+    sightings: BTreeMap<(Option<AccountKey>, SourceClass, String), Box<Sighting>>,
     problems: Vec<Problem>,
     people: Vec<PersonSeen>,
     pub(crate) rows: u64,
@@ -468,7 +525,7 @@ impl Gather {
         if let Some(mine) = self.sightings.get_mut(&key) {
             mine.join(sighting);
         } else if self.sightings.len() < MOST_ACCOUNTS {
-            self.sightings.insert(key, sighting);
+            self.sightings.insert(key, Box::new(sighting));
         } else {
             self.lost(self.rows, format!("more than {MOST_ACCOUNTS} accounts; the rest is left out"));
         }
@@ -507,7 +564,7 @@ impl Gather {
     }
 
     pub(crate) fn finish(self) -> Reading {
-        let mut sightings: Vec<Sighting> = self.sightings.into_values().collect();
+        let mut sightings: Vec<Sighting> = self.sightings.into_values().map(|s| *s).collect();
         sightings.sort_by(|a, b| {
             (a.account.is_none(), &a.account, a.class, &a.evidence).cmp(&(
                 b.account.is_none(),

@@ -216,6 +216,9 @@ pub struct Exposure {
     /// Why it went, or was refused, or is back to detected.
     #[serde(default)]
     pub reason: String,
+    /// Approved, and nothing that can be shown carries the risk meanwhile: why, as the last run found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uncarried: Option<String>,
 }
 
 /// Who must agree, and for how long at most.
@@ -243,7 +246,27 @@ impl Exposure {
             confirmed_at: None,
             retired_at: None,
             reason: String::new(),
+            uncarried: None,
         }
+    }
+
+    /// Why nothing that can be shown carries the risk of what is approved: no compensating control was named, or one of
+    /// those named did not pass. `controls` is what the last run said about rules.
+    pub fn carried(&self, controls: &BTreeMap<RuleId, Outcome>) -> Option<String> {
+        let warrant = self.warrant.as_ref().filter(|_| self.state == ExposureState::Approved)?;
+        if warrant.controls.is_empty() {
+            let words = warrant.compensation.as_deref().is_some_and(|c| !c.trim().is_empty());
+            return (!words).then(|| "approved without a compensating control".to_owned());
+        }
+        let unproven = warrant.controls.iter().find(|c| controls.get(*c) != Some(&Outcome::Pass))?;
+        Some(format!("its compensating control {unproven} was not seen to pass in the last run"))
+    }
+
+    /// What to say of an approval that nothing carries: as the last run found, or as the entry itself shows.
+    pub fn flag(&self) -> Option<&str> {
+        let w = self.warrant.as_ref().filter(|_| self.state == ExposureState::Approved)?;
+        let bare = w.controls.is_empty() && w.compensation.as_deref().is_none_or(|c| c.trim().is_empty());
+        self.uncarried.as_deref().or(bare.then_some("approved without a compensating control"))
     }
 
     /// Whether the path is proven hop by hop.
@@ -574,6 +597,25 @@ pub fn sweep(
     out
 }
 
+/// Asks again what carries the risk of every approved entry: which are flagged now and were not, and which are not any more.
+/// `controls` is what the run says about rules. Idempotent.
+pub fn weigh(
+    ledger: &mut BTreeMap<String, Exposure>,
+    controls: &BTreeMap<RuleId, Outcome>,
+) -> (Vec<String>, Vec<String>) {
+    let (mut flagged, mut settled) = (Vec::new(), Vec::new());
+    for entry in ledger.values_mut() {
+        let now = entry.carried(controls);
+        match (&entry.uncarried, &now) {
+            (None, Some(_)) => flagged.push(entry.id.clone()),
+            (Some(_), None) => settled.push(entry.id.clone()),
+            _ => {}
+        }
+        entry.uncarried = now;
+    }
+    (flagged, settled)
+}
+
 /// Entries nobody decided on for too long, or that were refused and are still there: each is a finding of its own.
 pub fn undecided<'a>(ledger: &'a BTreeMap<String, Exposure>, policy: &Policy, now: Time) -> Vec<&'a Exposure> {
     let limit = i64::from(policy.exposure_undecided_days) * 86_400;
@@ -601,6 +643,9 @@ pub struct NetChange {
     pub open: usize,
     /// Of these, older than a year.
     pub older_than_a_year: usize,
+    /// Of these, approved and carried by nothing that can be shown.
+    #[serde(default)]
+    pub uncarried: usize,
 }
 
 impl NetChange {
@@ -623,5 +668,6 @@ pub fn net_change(ledger: &BTreeMap<String, Exposure>, from: Time, to: Time) -> 
         approved: count(&|e| there(e, to) && e.state == ExposureState::Approved),
         open: count(&|e| there(e, to) && matches!(e.state, ExposureState::Detected | ExposureState::NotApproved)),
         older_than_a_year: count(&|e| there(e, to) && to.days_since(e.first_seen) > 365),
+        uncarried: count(&|e| there(e, to) && e.flag().is_some()),
     }
 }

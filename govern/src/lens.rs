@@ -256,6 +256,9 @@ pub fn durability(d: &Decisions<'_>, directory: &Directory, policy: &Policy, now
             )),
             _ => {}
         }
+        if let Some(why) = e.flag() {
+            flags.push(flag("no-compensating-control", &e.id, why));
+        }
         if e.state != ExposureState::Retired && !e.is_proven() {
             flags.push(flag("exposure-unproven", &e.id, "no hops on record that show how it is reached"));
         }

@@ -230,19 +230,26 @@ impl Record {
     /// # Errors
     /// When SQLite fails or the document is damaged.
     pub fn document(&self, collection: &str, id: &str) -> Result<Option<(i64, serde_json::Value)>, RecordError> {
-        let row: Option<(i64, String)> = self
-            .db
+        self.document_text(collection, id)?
+            .map(|(version, text)| {
+                let doc = serde_json::from_str(&text)
+                    .map_err(|_| RecordError::Damaged { what: format!("{collection} {id}") })?;
+                Ok((version, doc))
+            })
+            .transpose()
+    }
+
+    /// A document as it is written, with its version: for those too large to be taken apart before they are read.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn document_text(&self, collection: &str, id: &str) -> Result<Option<(i64, String)>, RecordError> {
+        self.db
             .query_row("SELECT version, doc FROM document WHERE collection = ?1 AND id = ?2", [collection, id], |r| {
                 Ok((r.get(0)?, r.get(1)?))
             })
             .optional()
-            .doing("reading a document")?;
-        row.map(|(version, text)| {
-            let doc =
-                serde_json::from_str(&text).map_err(|_| RecordError::Damaged { what: format!("{collection} {id}") })?;
-            Ok((version, doc))
-        })
-        .transpose()
+            .doing("reading a document")
     }
 
     /// All documents of a collection, by id.
@@ -334,15 +341,23 @@ pub fn put_document(
     expected: i64,
     doc: &serde_json::Value,
 ) -> Result<i64, RecordError> {
+    put_text(db, collection, id, expected, &doc.to_string())
+}
+
+/// As [`put_document`], of one that is text already.
+///
+/// # Errors
+/// As for [`Record::put_document`].
+pub fn put_text(db: &Connection, collection: &str, id: &str, expected: i64, text: &str) -> Result<i64, RecordError> {
     let changed = if expected == 0 {
         db.execute(
             "INSERT INTO document (collection, id, version, doc) VALUES (?1, ?2, 1, ?3) ON CONFLICT DO NOTHING",
-            rusqlite::params![collection, id, doc.to_string()],
+            rusqlite::params![collection, id, text],
         )
     } else {
         db.execute(
             "UPDATE document SET doc = ?3, version = version + 1 WHERE collection = ?1 AND id = ?2 AND version = ?4",
-            rusqlite::params![collection, id, doc.to_string(), expected],
+            rusqlite::params![collection, id, text, expected],
         )
     }
     .doing("writing a document")?;

@@ -602,7 +602,7 @@ pub struct CheckArgs {
     /// Post the result as one comment on the pull or merge request, or update it
     #[arg(long, value_enum, value_name = "HOST")]
     pub pr_comment: Option<ReviewHost>,
-    /// Put the skips found in comments on the record as exception requests
+    /// Put the skips found in comments on the record as exception requests, and the places of findings for tickets of live ones
     #[arg(long)]
     pub record: bool,
     /// Name the open findings of the record that are the same thing, deployed

@@ -7,7 +7,7 @@
 use crate::govern::{Change, GovernError, Session, commit, directory, log_denied};
 use plumb_discover::{
     AccountKey, Config, Conflict, DataClass, Estate, Federation, GapReason, LandingZone, Mapping, PolicyRow, Provider,
-    Reading, SourceKind, State, Tier, Triage, read, read_policies, reconcile,
+    Reading, SourceKind, State, Tier, Triage, read, read_policies, reconcile_from,
 };
 use plumb_govern::{
     Refusal, log,
@@ -16,7 +16,7 @@ use plumb_govern::{
 use plumb_model::{
     AccountId, KindId, Leaf, Outcome, Region, ResourceId, RuleId, Severity, Source, Time, Value, Verdict,
 };
-use plumb_record::{Record, RecordError, RuleRow, ScanId};
+use plumb_record::{Record, RecordError, RuleRow, ScanId, put_text};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,9 +52,8 @@ fn damaged(what: &'static str) -> impl Fn(serde_json::Error) -> AccountsError {
 /// # Errors
 /// The record fails, or the estate is damaged.
 pub fn kept_estate(record: &Record) -> Result<Option<(i64, Estate)>, AccountsError> {
-    let Some((version, doc)) = record.document(ESTATE.0, ESTATE.1)? else { return Ok(None) };
-    let estate = Estate::from_json(&doc.to_string())
-        .map_err(|e| AccountsError::Damaged { what: "estate", why: e.to_string() })?;
+    let Some((version, text)) = record.document_text(ESTATE.0, ESTATE.1)? else { return Ok(None) };
+    let estate = Estate::from_json(&text).map_err(|e| AccountsError::Damaged { what: "estate", why: e.to_string() })?;
     Ok(Some((version, estate)))
 }
 
@@ -63,8 +62,8 @@ pub fn kept_estate(record: &Record) -> Result<Option<(i64, Estate)>, AccountsErr
 /// # Errors
 /// Another run was kept meanwhile, or the record fails.
 pub fn keep_estate(record: &mut Record, version: i64, estate: &Estate) -> Result<(), AccountsError> {
-    let doc = serde_json::to_value(estate).map_err(damaged("estate"))?;
-    record.put_document(ESTATE.0, ESTATE.1, version, &doc)?;
+    let text = serde_json::to_string(estate).map_err(damaged("estate"))?;
+    record.atomically(|db| put_text(db, ESTATE.0, ESTATE.1, version, &text))?;
     Ok(())
 }
 
@@ -248,7 +247,7 @@ pub fn current_estate(record: &Record, now: Option<Time>) -> Result<Estate, Acco
         Some(estate) if !is_news => Ok(estate),
         kept => {
             let at = now.or(latest).max(since).unwrap_or(Time::from_seconds(0));
-            Ok(reconcile(&seen_by_scans(record, since)?, kept.as_ref(), &settings(record)?, at))
+            Ok(reconcile_from(&seen_by_scans(record, since)?, kept, &settings(record)?, at))
         }
     }
 }
@@ -268,7 +267,7 @@ pub fn reconcile_scan(record: &mut Record, now: Time) -> Result<Estate, Accounts
     let (version, previous) = kept.map_or((0, None), |(version, estate)| (version, Some(estate)));
     // A scan may judge as of an earlier day; the list of accounts never goes back in time.
     let at = previous.as_ref().map_or(now, |p| now.max(p.as_of));
-    let estate = reconcile(&readings, previous.as_ref(), &settings(record)?, at);
+    let estate = reconcile_from(&readings, previous, &settings(record)?, at);
     keep_estate(record, version, &estate)?;
     if let Some((version, mut doc)) = record.document(READINGS.0, READINGS.1)?
         && let Some(object) = doc.as_object_mut()
@@ -385,7 +384,7 @@ pub fn described(record: &Record, now: Time) -> Result<BTreeMap<String, Describe
         Some(estate) if readings.is_empty() => estate,
         kept => {
             let at = kept.as_ref().map_or(now, |k| now.max(k.as_of));
-            reconcile(&readings, kept.as_ref(), &settings(record)?, at)
+            reconcile_from(&readings, kept, &settings(record)?, at)
         }
     };
     let of = |a: &plumb_discover::Account| Described {

@@ -7,6 +7,7 @@
 mod attest;
 mod evidence;
 mod exceptions;
+mod idle;
 mod inventory;
 mod judged;
 mod keep;
@@ -16,7 +17,9 @@ mod life;
 mod own;
 mod people;
 mod picture;
+mod places;
 mod removal;
+mod removal_others;
 mod reviews;
 mod seal;
 mod skips;
@@ -41,6 +44,7 @@ pub use ledger::{
 pub use life::{Life, astray, each_life, load as load_life};
 pub use people::{Identity, NewPerson, Session, add_person, directory, identify};
 pub use picture::{Picture, cadences, controls};
+pub use places::keep_places;
 pub use removal::{Removal, removal, removal_of};
 pub use reviews::{
     NewReview, PeopleImported, ReviewRow, ReviewSaid, assign_review, campaign, campaigns, close_review, decide_review,
@@ -48,7 +52,7 @@ pub use reviews::{
 };
 pub use seal::{LogState, Seal, SealError, Verified, checkpoints, entries, log_state, verify_log};
 pub use skips::keep_skips;
-pub use ticket::{Ticket, ticket};
+pub use ticket::{Ticket, Tickets, ticket};
 pub use trend::{keep_trend, layers, trends};
 pub use whole::{Whole, export_record, import_record};
 pub use work::{

@@ -230,8 +230,13 @@ pub fn leadership(l: &Leadership<'_>) -> Doc {
     } else {
         format!("{}: {} came, {} went", since(signed(n.net())), n.added, n.retired)
     };
+    let bare = match n.uncarried {
+        0 => String::new(),
+        1 => ", 1 of them with no compensating control that holds".into(),
+        many => format!(", {many} of them with no compensating control that holds"),
+    };
     blocks.push(Block::Text(format!(
-        "{} resources can be reached from outside, {moved}. {} are approved, {} have no approval, {} are older than a year.",
+        "{} resources can be reached from outside, {moved}. {} are approved{bare}, {} have no approval, {} are older than a year.",
         n.after, n.approved, n.open, n.older_than_a_year
     )));
     blocks.push(heading("Teams against their due dates"));

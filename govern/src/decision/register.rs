@@ -92,10 +92,8 @@ pub fn unmatched(
         .iter()
         .filter(|d| {
             d.holds(now)
-                && matches!(
-                    d.draft.kind,
-                    Kind::Exception | Kind::Deferral | Kind::BaselineDeviation | Kind::FalsePositive
-                )
+                // An access that is kept is no finding's; its review says whether it is there.
+                && d.draft.kind != Kind::AccessRetain
         })
         .filter(idle)
         .map(|d| Unmatched {

@@ -494,3 +494,31 @@ fn risk_burned_and_the_few_rules_that_make_the_work() {
     );
     assert_eq!(finding::queue(&findings, None, now()).len(), 39);
 }
+
+#[test]
+fn an_approval_is_carried_only_by_a_control_that_was_seen_to_pass() {
+    let rule = || RuleId::from("aws.s3.bucket.logging");
+    let mut book: BTreeMap<String, Exposure> = BTreeMap::new();
+    ledger::observe(&mut book, vec![seen("orders")], &here(), &BTreeSet::new(), &[], &policy(), now());
+    let id = book.keys().next().unwrap().clone();
+    let warrant = |controls: Vec<RuleId>, words: Option<&str>| {
+        let why = "The shop's pictures are served to everybody.";
+        let asked = Warrant::ask(&actor("erin"), why, "the shop moves", now().plus_days(20), 90, now()).unwrap();
+        Warrant { controls, compensation: words.map(str::to_owned), ..asked }
+    };
+    let mut check = |w: Warrant, outcomes: &[(RuleId, Verdict)], flags: Option<&str>, moved: (usize, usize)| {
+        let entry = book.get_mut(&id).unwrap();
+        (entry.state, entry.warrant) = (ExposureState::Approved, Some(w));
+        let (flagged, settled) = ledger::weigh(&mut book, &outcomes.iter().cloned().collect());
+        assert_eq!((flagged.len(), settled.len()), moved);
+        assert_eq!(book[&id].flag().is_some(), flags.is_some());
+        assert!(flags.is_none_or(|f| book[&id].flag().unwrap().contains(f)), "{:?}", book[&id].flag());
+    };
+    check(warrant(vec![], None), &[], Some("without a compensating control"), (1, 0));
+    check(warrant(vec![], Some("  ")), &[], Some("without"), (0, 0));
+    check(warrant(vec![], Some("behind a firewall that filters")), &[], None, (0, 1));
+    check(warrant(vec![rule()], None), &[(rule(), Verdict::Pass)], None, (0, 0));
+    check(warrant(vec![rule()], None), &[(rule(), Verdict::Unknown)], Some("not seen to pass"), (1, 0));
+    check(warrant(vec![rule()], None), &[], Some("not seen to pass"), (0, 0));
+    check(warrant(vec![rule()], None), &[(rule(), Verdict::Pass)], None, (0, 1));
+}

@@ -289,7 +289,7 @@ fn rows(record: &Record, estate: &Estate) -> Result<Vec<Json>, Failure> {
         }
         Ok(value)
     };
-    let mut rows: Vec<Json> = estate.accounts.values().map(line).collect::<Result<_, _>>()?;
+    let mut rows: Vec<Json> = estate.accounts.values().map(|a| line(a)).collect::<Result<_, _>>()?;
     // An account that was scanned and that no source of the estate names.
     for (id, a) in scanned.iter().filter(|(id, _)| !estate.accounts.values().any(|e| e.native_id == **id)) {
         rows.push(json!({

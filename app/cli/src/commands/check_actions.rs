@@ -186,7 +186,15 @@ pub fn comment(job: &Job<'_>, host: ReviewHost, checked: &CodeChecked, twins: &T
     Ok(())
 }
 
-/// Puts applied skips on the record.
+/// What a check's places are kept under: the folder it read, by its name, and what of it.
+fn label(source: &super::code::Source) -> String {
+    let name = source.root.as_deref().and_then(std::path::Path::file_name).map(|n| n.to_string_lossy().into_owned());
+    let parts = [name.unwrap_or_default(), source.target.clone()];
+    let said: Vec<&str> = parts.iter().map(String::as_str).filter(|p| !p.is_empty()).collect();
+    if said.is_empty() { "code".into() } else { said.join("/") }
+}
+
+/// Puts applied skips on the record, and where what fails is declared.
 pub fn record(job: &Job<'_>, checked: &CodeChecked) -> Result<(), Failure> {
     if job.args.ignore_inline {
         return Err(Failure::usage("--record keeps the skips that --ignore-inline does not apply; choose one"));
@@ -194,10 +202,12 @@ pub fn record(job: &Job<'_>, checked: &CodeChecked) -> Result<(), Failure> {
     let mut record = context::record(job.globals)?;
     let session = govern::Session::system("check", audit::key_if_any(job.globals), context::now());
     let made = govern::keep_skips(&mut record, &session, &checked.verdicts)?;
+    let relative = |file: &str| job.source.relative(file);
+    let places = govern::keep_places(&mut record, &label(job.source), &checked.verdicts, relative, job.now)?;
     let skipped = checked.verdicts.iter().filter(|v| v.skipped.is_some());
     let rules: BTreeSet<&str> = skipped.map(|v| v.verdict.rule.as_str()).collect();
     let message = format!(
-        "{} new exception requests on the record for skips of {} rules; complete one with: plumb exceptions request --draft ID …",
+        "{} new exception requests on the record for skips of {} rules; complete one with: plumb exceptions request --draft ID …; {places} places of findings kept for tickets",
         made.len(),
         rules.len()
     );

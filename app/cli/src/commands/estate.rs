@@ -7,7 +7,7 @@ use crate::{
     out::Failure,
 };
 use clap::Args;
-use plumb_discover::{Config, Estate, Mapping, SourceKind, accounts_csv, accounts_jsonl, read, reconcile};
+use plumb_discover::{Config, Estate, Mapping, SourceKind, accounts_csv, accounts_jsonl, read, reconcile_from};
 use plumb_run::accounts;
 use std::{collections::BTreeMap, io::BufReader, path::PathBuf};
 
@@ -86,11 +86,12 @@ pub fn discover(globals: &Globals, args: DiscoverArgs) -> Result<u8, Failure> {
         (None, None) => Config::default(),
     };
     let kept = record.as_ref().map(accounts::kept_estate).transpose()?.flatten();
+    let version = kept.as_ref().map_or(0, |(version, _)| *version);
     let previous = match &args.previous {
         Some(file) => Some(
             Estate::from_json(&read_text(file)?).map_err(|e| Failure::usage(format!("`{}`: {e}", file.display())))?,
         ),
-        None => kept.as_ref().map(|(_, estate)| estate.clone()),
+        None => kept.map(|(_, estate)| estate),
     };
     let mut readings = Vec::new();
     for (kind, file) in pairs(&args.sources, "--source")? {
@@ -116,9 +117,9 @@ pub fn discover(globals: &Globals, args: DiscoverArgs) -> Result<u8, Failure> {
         return Err(Failure::usage("none of the sources could be read; nothing was reconciled and nothing kept"));
     }
     let complete = readings.iter().all(|r| r.complete);
-    let estate = reconcile(&readings, previous.as_ref(), &config, now);
+    let estate = reconcile_from(&readings, previous, &config, now);
     if let (true, Some(record)) = (args.save, &mut record) {
-        accounts::keep_estate(record, kept.map_or(0, |(version, _)| version), &estate)?;
+        accounts::keep_estate(record, version, &estate)?;
         for (kind, mapping) in &given {
             accounts::keep_mapping(record, *kind, mapping)?;
         }

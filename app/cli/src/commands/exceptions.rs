@@ -47,6 +47,8 @@ pub enum ExceptionsCommand {
     },
     /// List imported entries that wait to be completed
     Drafts,
+    /// List decisions of every kind in force, and planned exposures, whose scope meets nothing; exit 1 when there is any
+    Idle,
     /// End what has run out or whose triggers fired; every scan does this too
     Sweep,
 }
@@ -178,6 +180,16 @@ pub fn run(globals: &Globals, args: ExceptionsArgs) -> Result<u8, Failure> {
                 vec![at("/id"), super::scan::short(&at("/draft/subject/selector"), 80), at("/draft/justification")]
             })?;
             Ok(0)
+        }
+        ExceptionsCommand::Idle => {
+            let record = context::record_read_only(globals)?;
+            let catalog = context::catalog(globals)?;
+            let picture = govern::Picture::read(&record, &catalog, context::now()).map_err(refused)?;
+            let rows = picture.idle().map_err(refused)?;
+            out::rows(globals, &rows, &["decision", "kind", "what to do"], |u| {
+                vec![u.number.to_string(), u.kind.to_string(), u.advice.clone()]
+            })?;
+            Ok(u8::from(!rows.is_empty()))
         }
         ExceptionsCommand::Sweep => {
             let mut record = context::record(globals)?;

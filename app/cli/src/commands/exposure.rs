@@ -37,6 +37,9 @@ pub enum ExposureCommand {
         /// Only approvals that end within this many days
         #[arg(long, value_name = "DAYS")]
         expiring: Option<i64>,
+        /// Only approvals with no compensating control that holds; exit 1 when there is any
+        #[arg(long)]
+        uncarried: bool,
     },
     /// Show one entry with its proof, its approval and what happened to it
     Show {
@@ -164,7 +167,7 @@ fn row(e: &Exposure) -> Json {
         "controls": w.map(|w| &w.controls), "reference": w.map(|w| &w.reference),
         "pre_approval": e.pre_approval, "asked": e.asked, "reason": e.reason,
         "first_seen": e.first_seen, "last_seen": e.last_seen, "since": e.since, "confirmed_at": e.confirmed_at,
-        "retired_at": e.retired_at,
+        "retired_at": e.retired_at, "flag": e.flag(),
     })
 }
 
@@ -177,6 +180,7 @@ fn print(globals: &Globals, entries: &[&Exposure]) -> Result<(), Failure> {
             v.get("approved_by").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str).collect();
         let asked = v.get("asked").is_some_and(|a| !a.is_null());
         let why = match cell(v, "justification") {
+            w if !w.is_empty() && !cell(v, "flag").is_empty() => format!("! {}: {w}", cell(v, "flag")),
             w if !w.is_empty() => w,
             _ if asked => "asked for, waits for an approver".into(),
             _ => cell(v, "reason"),
@@ -191,7 +195,7 @@ fn print(globals: &Globals, entries: &[&Exposure]) -> Result<(), Failure> {
             super::scan::short(&cell(v, "name"), 36),
             cell(v, "expires_at").chars().take(10).collect(),
             by.join(" "),
-            super::scan::short(&why, 60),
+            super::scan::short(&why, 80),
         ]
     })
 }
@@ -224,9 +228,9 @@ fn print_plans(globals: &Globals, plans: &[PreApproval]) -> Result<(), Failure> 
 
 /// `plumb exposure`
 pub fn run(globals: &Globals, args: ExposureArgs) -> Result<u8, Failure> {
-    let default = ExposureCommand::List { states: Vec::new(), account: None, expiring: None };
+    let default = ExposureCommand::List { states: Vec::new(), account: None, expiring: None, uncarried: false };
     match args.command.unwrap_or(default) {
-        ExposureCommand::List { states, account, expiring } => {
+        ExposureCommand::List { states, account, expiring, uncarried } => {
             let wanted: Vec<ExposureState> =
                 states.iter().map(|s| s.parse()).collect::<Result<_, _>>().map_err(Failure::usage)?;
             let record = context::record_read_only(globals)?;
@@ -238,6 +242,7 @@ pub fn run(globals: &Globals, args: ExposureArgs) -> Result<u8, Failure> {
                     .filter(|e| {
                         if wanted.is_empty() { e.state != ExposureState::Retired } else { wanted.contains(&e.state) }
                     })
+                    .filter(|e| !uncarried || e.flag().is_some())
                     .filter(|e| account.as_deref().is_none_or(|a| e.seen.account.as_str() == a))
                     .filter(|e| limit.is_none_or(|l| e.warrant.as_ref().is_some_and(|w| w.expires_at <= l)))
                     .collect();
@@ -245,7 +250,7 @@ pub fn run(globals: &Globals, args: ExposureArgs) -> Result<u8, Failure> {
                 (b.seen.reach, a.state, &a.seen.account, &a.id).cmp(&(a.seen.reach, b.state, &b.seen.account, &b.id))
             });
             print(globals, &rows)?;
-            Ok(0)
+            Ok(u8::from(uncarried && !rows.is_empty()))
         }
         ExposureCommand::Show { entry } => {
             let record = context::record_read_only(globals)?;
@@ -284,6 +289,9 @@ pub fn run(globals: &Globals, args: ExposureArgs) -> Result<u8, Failure> {
                         out::line(format!("  proven by rule {c}, asked in every scan"));
                     }
                 }
+            }
+            if let Some(flag) = e.flag() {
+                out::line(format!("\nFlagged: {flag}"));
             }
             if !e.reason.is_empty() {
                 out::line(format!("\n{}", e.reason));

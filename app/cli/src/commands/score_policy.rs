@@ -426,7 +426,8 @@ pub fn standings(globals: &Globals, args: &StandingArgs, by_team: bool) -> Resul
     let known = stack(&record, &catalog)?;
     let policy = policy_on(&record, args.policy.as_ref())?;
     let own = owns(&record, &catalog, &known, &policy, args.since_days)?;
-    let about: BTreeMap<&str, &Account> = known.estate.accounts.values().map(|a| (a.native_id.as_str(), a)).collect();
+    let about: BTreeMap<&str, &Account> =
+        known.estate.accounts.values().map(|a| (a.native_id.as_str(), &**a)).collect();
     let team = |id: &str| about.get(id).map_or("no owner", |a| team_of(a)).to_owned();
     let mut scopes: BTreeMap<String, Vec<(&String, &Own)>> = BTreeMap::new();
     for (id, one) in &own {

@@ -23,9 +23,10 @@ pub struct TicketArgs {
 pub fn ticket(globals: &Globals, args: TicketArgs) -> Result<u8, Failure> {
     let record = context::record_read_only(globals)?;
     let catalog = context::catalog(globals)?;
+    let tickets = govern::Tickets::read(&record, &catalog).map_err(refused)?;
     for (i, id) in args.findings.iter().enumerate() {
         let row = record.finding(id)?;
-        let ticket = govern::ticket(&record, &catalog, &row, context::now()).map_err(refused)?;
+        let ticket = tickets.of(&row, context::now()).map_err(refused)?;
         match out::format(globals) {
             Format::Text => {
                 if i > 0 {

@@ -23,7 +23,8 @@ fn a_stack_and_its_code_have_the_same_verdicts_and_findings() {
     assert!(live.len() > 50, "{} live verdicts", live.len());
     for code in ["stack.yaml", "main.tf"] {
         let path = tests.join("twin").join(code).display().to_string();
-        let rows = emulator.plumb_rows("twin.db", &["check", &path, "--all", "--live", "--format", "jsonl"]);
+        let rows =
+            emulator.plumb_rows("twin.db", &["check", &path, "--all", "--live", "--record", "--format", "jsonl"]);
         let written = verdicts(&rows);
         let (mut shared, mut differ) = (0, Vec::new());
         for (key, outcome) in &written {
@@ -53,5 +54,12 @@ fn a_stack_and_its_code_have_the_same_verdicts_and_findings() {
             twins += usize::from(named.is_some());
         }
         assert!(twins > 10, "{code}: {twins} twins");
+        // With the check on the record, the ticket of the live finding names file and line.
+        let one = rows.iter().find(|r| r["outcome"] == "fail" && r["live"][0]["finding"].is_string()).unwrap();
+        let id = one["live"][0]["finding"].as_str().unwrap();
+        let ticket = emulator.plumb_rows("twin.db", &["findings", "ticket", id, "--format", "jsonl"]);
+        let named = ticket[0]["code"].to_string();
+        assert!(named.contains(&format!("{code}:{}", one["line"])), "{named} for {one}");
+        assert!(ticket[0]["body"].as_str().unwrap().contains("Where code declares it"));
     }
 }

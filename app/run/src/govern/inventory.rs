@@ -96,19 +96,33 @@ impl Profile {
     }
 }
 
+/// Of the estate, what profiles are made from.
+#[derive(serde::Deserialize)]
+struct Listed {
+    #[serde(default)]
+    accounts: BTreeMap<String, ListedAccount>,
+}
+
+#[derive(serde::Deserialize)]
+struct ListedAccount {
+    native_id: String,
+    #[serde(default)]
+    facts: Json,
+    #[serde(default)]
+    sources: BTreeMap<String, serde::de::IgnoredAny>,
+}
+
 /// What is known about every account, by the provider's own id: the reconciled estate, and over it what people said.
 ///
 /// # Errors
 /// The record fails.
 pub fn profiles(record: &Record) -> Result<BTreeMap<String, Profile>, GovernError> {
     let mut out: BTreeMap<String, Profile> = BTreeMap::new();
-    if let Some((_, estate)) = record.document("estate", "current")? {
-        for account in estate.get("accounts").and_then(Json::as_object).into_iter().flat_map(|a| a.values()) {
-            let Some(id) = account.get("native_id").and_then(Json::as_str) else { continue };
-            let profile = out.entry(id.to_owned()).or_default();
-            profile.take(account.get("facts").unwrap_or(&Json::Null));
-            let sources = account.get("sources").and_then(Json::as_object);
-            profile.sources = sources.into_iter().flat_map(|s| s.keys().cloned()).collect();
+    if let Some((_, text)) = record.document_text("estate", "current")? {
+        for account in serde_json::from_str::<Listed>(&text)?.accounts.into_values() {
+            let profile = out.entry(account.native_id).or_default();
+            profile.take(&account.facts);
+            profile.sources = account.sources.into_keys().collect();
         }
     }
     for (id, said) in record.documents("account-record")? {

@@ -5,7 +5,7 @@ use super::{Change, GovernError, Session, commit, life};
 use crate::{scores::policy_in_force, signals::Stack};
 use plumb_catalog::Catalog;
 use plumb_govern::{log, policy::Lane, sla::Terms};
-use plumb_model::{Severity, Time};
+use plumb_model::{FindingKey, Severity, Time};
 use plumb_record::{FindingRow, LaneRow, Query, Record};
 use plumb_score::signal::Exploitation;
 use serde_json::json;
@@ -122,33 +122,64 @@ fn shown(lane: u8, exploited: bool) -> String {
     format!("{}{known}", Lane::from_number(lane))
 }
 
-/// What one transaction keeps.
-#[derive(Default)]
-struct Batch {
-    rows: Vec<(String, LaneRow)>,
-    first: usize,
-    moved: BTreeMap<(String, String), Vec<String>>,
+/// What a finding's score says that is new; small, because the first scan of a large account says it of every finding.
+struct Said {
+    key: [u8; 32],
+    before: Option<(u8, bool)>,
+    lane: u8,
+    exploited: bool,
+    points: u32,
 }
 
-impl Batch {
-    fn keep(self, record: &mut Record, session: &Session, scan: Option<i64>, policy: &str) -> Result<(), GovernError> {
-        let about = scan.map_or_else(String::new, |s| s.to_string());
-        let mut change = Change::default();
-        let mut say = |what: serde_json::Value| {
-            let event = log::Event::done(&session.actor, "finding.lane", ("scan", &about), what, session.now);
-            change.events.push(session.mark(event));
-        };
-        if self.first > 0 {
-            say(json!({ "policy": policy, "first": self.first }));
-        }
-        for ((from, to), findings) in &self.moved {
-            for some in findings.chunks(NAMED) {
-                say(json!({ "policy": policy, "from": from, "to": to, "findings": some }));
-            }
-        }
-        change.lanes = self.rows;
-        if change.lanes.is_empty() { Ok(()) } else { commit(record, session.key.as_ref(), &change, session.now) }
+/// Keeps one transaction's worth, with its entries on the log.
+fn keep(
+    record: &mut Record,
+    session: &Session,
+    scan: Option<i64>,
+    policy: &str,
+    said: &[Said],
+) -> Result<(), GovernError> {
+    if said.is_empty() {
+        return Ok(());
     }
+    let about = scan.map_or_else(String::new, |s| s.to_string());
+    let mut change = Change::default();
+    let mut moved: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+    for s in said {
+        let key = FindingKey::from_bytes(s.key).hex();
+        if let Some((lane, exploited)) = s.before {
+            moved.entry((shown(lane, exploited), shown(s.lane, s.exploited))).or_default().push(key.clone());
+        }
+        let row = LaneRow {
+            at: session.now.to_string(),
+            lane: s.lane,
+            exploited: s.exploited,
+            points: s.points.into(),
+            policy: policy.into(),
+            scan,
+        };
+        change.lanes.push((key, row));
+    }
+    let mut say = |what: serde_json::Value| {
+        let event = log::Event::done(&session.actor, "finding.lane", ("scan", &about), what, session.now);
+        change.events.push(session.mark(event));
+    };
+    let first = said.iter().filter(|s| s.before.is_none()).count();
+    if first > 0 {
+        say(json!({ "policy": policy, "first": first }));
+    }
+    for ((from, to), findings) in &moved {
+        for some in findings.chunks(NAMED) {
+            say(json!({ "policy": policy, "from": from, "to": to, "findings": some }));
+        }
+    }
+    commit(record, session.key.as_ref(), &change, session.now)
+}
+
+fn bytes(key: &str) -> Result<[u8; 32], GovernError> {
+    let byte = |i: usize| key.get(i..i + 2).and_then(|two| u8::from_str_radix(two, 16).ok());
+    let all: Option<Vec<u8>> = (0..key.len()).step_by(2).map(byte).collect();
+    all.and_then(|b| b.try_into().ok()).ok_or_else(|| GovernError::Diverged(format!("`{key}` is no finding's key")))
 }
 
 /// Keeps what the scores of all open findings say of their lanes where that is new, and puts the changes on the log. One
@@ -167,7 +198,7 @@ pub fn keep_lanes(
     let sql =
         "SELECT DISTINCT account FROM rollups WHERE state NOT IN ('fixed', 'resource-gone', 'superseded') ORDER BY 1";
     let accounts = record.query(sql)?.rows;
-    let (mut done, mut batch) = (LanesKept::default(), Batch::default());
+    let (mut done, mut said): (_, Vec<Said>) = (LanesKept::default(), Vec::new());
     for account in accounts.iter().filter_map(|row| row.first()?.as_str()) {
         stack.look(record, catalog, Some(account), session.now)?;
         let query = Query { account: Some(account.to_owned()), ..Query::default() };
@@ -176,33 +207,21 @@ pub fn keep_lanes(
             let (signals, _) = stack.signals(&finding, catalog, &policy);
             let scored = plumb_score::score(&signals, &policy);
             let (lane, exploited) = (scored.lane.number(), signals.exploitation >= Exploitation::Kev);
-            match record.lane(&finding.key)? {
-                Some(known) if known.lane == lane && known.exploited == exploited => return Ok(()),
-                Some(known) => {
-                    done.moved += 1;
-                    let change = (shown(known.lane, known.exploited), shown(lane, exploited));
-                    batch.moved.entry(change).or_default().push(finding.key.clone());
-                }
-                None => {
-                    done.first += 1;
-                    batch.first += 1;
-                }
+            let before = record.lane(&finding.key)?.map(|known| (known.lane, known.exploited));
+            match before {
+                Some(known) if known == (lane, exploited) => return Ok(()),
+                Some(_) => done.moved += 1,
+                None => done.first += 1,
             }
-            let row = LaneRow {
-                at: session.now.to_string(),
-                lane,
-                exploited,
-                points: scored.points.into(),
-                policy: version.clone(),
-                scan,
-            };
-            batch.rows.push((finding.key, row));
+            said.push(Said { key: bytes(&finding.key)?, before, lane, exploited, points: scored.points });
             Ok(())
         })?;
-        if batch.rows.len() >= AT_ONCE {
-            std::mem::take(&mut batch).keep(record, session, scan, &version)?;
+        while said.len() >= AT_ONCE {
+            let rest = said.split_off(AT_ONCE);
+            keep(record, session, scan, &version, &said)?;
+            said = rest;
         }
     }
-    batch.keep(record, session, scan, &version)?;
+    keep(record, session, scan, &version, &said)?;
     Ok(done)
 }

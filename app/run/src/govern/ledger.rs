@@ -203,7 +203,9 @@ pub fn observe(
     let now = session.now;
     let mut after: BTreeMap<String, Exposure> = before.iter().map(|(id, (_, e))| (id.clone(), e.clone())).collect();
     let said = ledger::observe(&mut after, seen, &complete, &untold, &plans, &session.policy, now);
-    let lapsed = ledger::sweep(&mut after, &directory(record)?, &rule_outcomes(record)?, &session.policy, now);
+    let outcomes = rule_outcomes(record)?;
+    let lapsed = ledger::sweep(&mut after, &directory(record)?, &outcomes, &session.policy, now);
+    let (flagged, settled) = ledger::weigh(&mut after, &outcomes);
     let mut change = Change::default();
     let verbs = [
         ("exposure.announced", &said.announced),
@@ -212,11 +214,14 @@ pub fn observe(
         ("exposure.retire", &said.retired),
         ("exposure.return", &said.returned),
         ("exposure.lapse", &lapsed),
+        ("exposure.flag", &flagged),
+        ("exposure.settle", &settled),
     ];
     for (verb, ids) in verbs {
         for id in ids {
             if let Some(e) = after.get(id) {
-                note(&mut change, session, verb, before.get(id).map(|(_, e)| e), e, "")?;
+                let said = if verb == "exposure.flag" { e.uncarried.as_deref().unwrap_or_default() } else { "" };
+                note(&mut change, session, verb, before.get(id).map(|(_, e)| e), e, said)?;
             }
         }
     }
@@ -391,11 +396,15 @@ fn keep(
     verb: &str,
     version: i64,
     before: Option<&Exposure>,
-    after: Exposure,
+    mut after: Exposure,
     said: &str,
 ) -> Result<Exposure, GovernError> {
     let mut change = Change::default();
+    after.uncarried = after.carried(&rule_outcomes(record)?);
     note(&mut change, session, verb, before, &after, said)?;
+    if let Some(why) = after.uncarried.as_deref().filter(|_| before.is_none_or(|b| b.uncarried.is_none())) {
+        note(&mut change, session, "exposure.flag", before, &after, why)?;
+    }
     change.put(LEDGER, &after.id, version, &after)?;
     commit(record, session.key.as_ref(), &change, session.now)?;
     refresh(record, session)?;

@@ -5,7 +5,7 @@ use plumb_catalog::{Catalog, Confidence};
 use plumb_govern::{
     bundle::Limit,
     cadence::{self, Done, Due, Subject},
-    decision::{self, Decision, Draft, Register, register, unmatched},
+    decision::{self, Decision, Draft, Register, register},
     finding::machine::State,
     framework::{self, Alignment, Attestation, Control, Tally},
     ids::FindingId,
@@ -265,7 +265,7 @@ impl<'r> Picture<'r> {
         if self.accounts.iter().any(of_org) {
             read.insert("org-root".into());
         }
-        let idle = unmatched(&self.decisions, &self.live()?, &|_| false, self.now);
+        let idle = self.idle()?;
         let decisions = lens::Decisions {
             register: &self.decisions,
             drafts: &self.drafts,
@@ -282,7 +282,7 @@ impl<'r> Picture<'r> {
     }
 
     /// Which of the findings that decisions name are not closed.
-    fn live(&self) -> Result<BTreeSet<FindingId>, GovernError> {
+    pub(super) fn live(&self) -> Result<BTreeSet<FindingId>, GovernError> {
         let mut out = BTreeSet::new();
         for d in self.decisions.iter().filter(|d| d.holds(self.now)) {
             let named = match &d.draft.subject {

@@ -39,7 +39,7 @@ fn named(principal: &str) -> (&str, &str) {
 }
 
 /// The request that disables a person, by the name the provider knows them by.
-fn disable(user: &str) -> Json {
+pub(super) fn disable(user: &str) -> Json {
     json!({
         "method": "PATCH",
         "path": "/Users/USER_ID",
@@ -49,7 +49,7 @@ fn disable(user: &str) -> Json {
 }
 
 /// The request that takes a person out of the group that gives the access.
-fn leave(user: &str, group: &str) -> Json {
+pub(super) fn leave(user: &str, group: &str) -> Json {
     json!({
         "method": "PATCH",
         "path": "/Groups/GROUP_ID",
@@ -72,6 +72,9 @@ pub fn removal(account: &str, principal: &str, name: &str, access: &str, left: b
         commands: Vec::new(),
         verified_by: VERIFIED,
     };
+    if super::removal_others::fill(&mut out, left) {
+        return out;
+    }
     let what = if access.is_empty() { "every access".to_owned() } else { format!("`{access}`") };
     // Roles that Identity Center makes are named AWSReservedSSO_<permission set>_<sixteen digits>.
     let permission_set = last.strip_prefix("AWSReservedSSO_").and_then(|r| r.rsplit_once('_')).map(|(set, _)| set);

@@ -1,10 +1,11 @@
 //! What goes into a ticket: the problem, what it means for the business, how to mend it, by when, and what will close it.
 
-use super::{GovernError, Profile, Removal, Surroundings, Timing, life, removal, route_words};
+use super::{GovernError, Profile, Removal, Surroundings, Timing, life, places::Places, removal, route_words};
 use plumb_catalog::Catalog;
 use plumb_govern::policy::{Lane, Policy};
 use plumb_model::Time;
 use plumb_record::{FindingRow, Record, quoted};
+use std::collections::BTreeMap;
 
 /// A ticket's content; [`Ticket::markdown`] is its text.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -43,6 +44,8 @@ pub struct Ticket {
     pub removal: Option<Removal>,
     /// Controls it counts for.
     pub controls: Vec<String>,
+    /// Where code declares it, by the checks on record: `main.tf:12 (aws_s3_bucket.orders), …`.
+    pub code: Vec<String>,
     /// Findings that are the same work: seen by another tool, or made by the same code.
     pub same_work: Vec<String>,
     /// Labels for whatever keeps tickets.
@@ -55,7 +58,11 @@ pub struct Ticket {
 fn is_identity(row: &FindingRow) -> bool {
     let of_iam =
         row.kind.starts_with("aws.iam.") && (row.resource.contains(":user/") || row.resource.contains(":role/"));
-    of_iam || row.kind == "governance.access-review" || row.kind == "governance.leaver"
+    let of_others = row.kind.starts_with("azure.authorization.")
+        || row.kind.starts_with("azure.entra.")
+        || row.kind == "gcp.iam.service-account"
+        || row.kind == "gcp.iam.project-grant";
+    of_iam || of_others || row.kind == "governance.access-review" || row.kind == "governance.leaver"
 }
 
 /// Whether taking an access away is what the finding asks for, and not a policy for everybody.
@@ -76,8 +83,44 @@ fn asks_for_removal(row: &FindingRow) -> bool {
 /// # Errors
 /// The record fails, or the finding's state does not follow from its steps.
 pub fn ticket(record: &Record, catalog: &Catalog, row: &FindingRow, now: Time) -> Result<Ticket, GovernError> {
-    let around = Surroundings::read(record, catalog, &Policy::default())?;
-    let (_, found) = life::load_in(record, &around, row)?;
+    Tickets::read(record, catalog)?.of(row, now)
+}
+
+/// What every ticket is made with: read once, used for all.
+pub struct Tickets<'a> {
+    around: Surroundings<'a>,
+    /// Names of accounts that have one.
+    names: BTreeMap<String, String>,
+    places: Places,
+}
+
+impl<'a> Tickets<'a> {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// The record fails.
+    pub fn read(record: &'a Record, catalog: &'a Catalog) -> Result<Self, GovernError> {
+        let named = record.accounts()?.into_iter().filter(|a| !a.name.is_empty());
+        Ok(Self {
+            around: Surroundings::read(record, catalog, &Policy::default())?,
+            names: named.map(|a| (a.id, a.name)).collect(),
+            places: Places::read(record)?,
+        })
+    }
+
+    /// The ticket of a finding.
+    ///
+    /// # Errors
+    /// As for [`ticket`].
+    pub fn of(&self, row: &FindingRow, now: Time) -> Result<Ticket, GovernError> {
+        made(self, row, now)
+    }
+}
+
+fn made(tickets: &Tickets<'_>, row: &FindingRow, now: Time) -> Result<Ticket, GovernError> {
+    let around = &tickets.around;
+    let (record, catalog) = (around.record, around.catalog);
+    let (_, found) = life::load_in(record, around, row)?;
     let f = found.finding;
     let page = catalog.rules.get(row.rule.as_str());
     let own = crate::programme_pages_of(&row.rule).into_iter().find(|p| p.id == row.rule);
@@ -85,8 +128,7 @@ pub fn ticket(record: &Record, catalog: &Catalog, row: &FindingRow, now: Time) -
         page.map(|p| p.section(heading)).or_else(|| own.as_ref().map(|p| p.section(heading))).unwrap_or_default()
     };
     let profile = around.profile(&row.account);
-    let account = record.accounts()?.into_iter().find(|a| a.id == row.account);
-    let name = account.map(|a| a.name).filter(|n| !n.is_empty()).unwrap_or_else(|| row.account.clone());
+    let name = tickets.names.get(&row.account).unwrap_or(&row.account).clone();
     let tags = around.tags(row)?;
     let reach = around.class(row)?;
     let ways = record.paths_through(&row.account, &row.resource)?;
@@ -133,6 +175,7 @@ pub fn ticket(record: &Record, catalog: &Catalog, row: &FindingRow, now: Time) -
         steps: section("How to fix"),
         removal,
         controls: f.facts.controls.clone(),
+        code: tickets.places.of(row),
         same_work,
         labels,
         closes: "A scan that reads the resource again and finds it right closes the finding; nobody closes it by hand."
@@ -225,6 +268,7 @@ impl Ticket {
         };
         list("What it means here", &self.context);
         list("What was seen", &self.observed);
+        list("Where code declares it", &self.code);
         let mut text = |heading: &str, words: &str| {
             if !words.is_empty() {
                 out += &format!("\n## {heading}\n{words}\n");

@@ -83,6 +83,21 @@ fn an_exposure_is_approved_by_another_person_and_its_finding_follows() {
     let e =
         govern::decide_exposure(&mut r, &catalog(), &adam, &govern::short(&entry), ExposureVerb::Approve, "").unwrap();
     assert_eq!((e.state, finding(&r)), (ExposureState::Approved, 0));
+    // Nothing was named that carries the risk: that is flagged on the entry, in the log, and to whoever reads the lens.
+    assert_eq!(e.flag(), Some("approved without a compensating control"));
+    let flagged = |r: &Record| {
+        let entries = govern::entries(r, 0).map(|e| String::from_utf8(e.unwrap().bytes).unwrap());
+        entries.filter(|e| e.contains("exposure.flag")).count()
+    };
+    assert_eq!(flagged(&r), 1);
+    {
+        let catalog = catalog();
+        let p = govern::Picture::read(&r, &catalog, now()).unwrap();
+        let lens = &p.lenses(&[]).unwrap()[1];
+        assert!(lens.flags.iter().any(|f| f.what == "no-compensating-control" && f.object == entry), "{lens:?}");
+        let net = plumb_govern::ledger::net_change(&p.ledger, now().plus_days(-1), now().plus_days(1));
+        assert_eq!(net.uncarried, 1);
+    }
     let none = ExposureAsk { controls: vec!["aws.s3.bucket.public-access-blocked".into()], ..wish("site") };
     let refused = govern::request_exposure(&mut r, &catalog(), &erin, &none, true);
     assert!(matches!(refused, Err(GovernError::Refused(_))), "a control that does not pass carries nothing");

@@ -209,3 +209,49 @@ fn reports_go_over_the_findings_once_and_agree_with_the_record() {
     let verified = govern::verify_log(&r, &[seal().key.public()]).unwrap();
     assert!(verified.is_ok());
 }
+
+#[test]
+fn what_covers_nothing_is_reported_whatever_its_kind() {
+    let mut r = world();
+    let erin = session(&r, "erin", now());
+    for (name, kind) in [("orders", "exception"), ("logs", "deferral")] {
+        let asked = Ask { kind: Some(kind.into()), expires: Some("20d".into()), ..ask(name) };
+        let decision = govern::request(&mut r, &catalog(), &erin, &asked).unwrap();
+        let adam = session(&r, "adam", now());
+        govern::decide(&mut r, &catalog(), &adam, decision.number.as_str(), Verb::Approve, "fine for a while").unwrap();
+    }
+    let idle = |r: &Record| {
+        let catalog = catalog();
+        let p = Picture::read(r, &catalog, now().plus_days(2)).unwrap();
+        let found: Vec<_> = p.idle().unwrap().into_iter().map(|u| (u.number.to_string(), u.kind)).collect();
+        let flags = p.lenses(&[]).unwrap().remove(1).flags;
+        assert_eq!(flags.iter().filter(|f| f.what == "covers-nothing").count(), found.len());
+        found
+    };
+    assert_eq!(idle(&r), []);
+    // What it was about is gone, or mended: the decision is still there.
+    let mut change = govern::Change::default();
+    let documents = r.documents("decision").unwrap();
+    for (id, mut doc) in documents {
+        let kind = if doc["draft"]["kind"] == "deferral" { "exposure-approval" } else { "baseline-deviation" };
+        doc["draft"]["kind"] = kind.into();
+        let gone = serde_json::json!(["00".repeat(32)]);
+        doc["draft"]["subject"] = serde_json::json!({ "findings": gone });
+        let (version, _) = r.document("decision", &id).unwrap().unwrap();
+        change.put("decision", &id, version, &doc).unwrap();
+    }
+    govern::commit(&mut r, Some(&seal().key), &change, now()).unwrap();
+    let kinds: Vec<_> = idle(&r).into_iter().map(|(_, kind)| kind).collect();
+    assert_eq!(kinds, [Kind::BaselineDeviation, Kind::ExposureApproval]);
+    // A decision that also covers what comes later is not idle while its selector meets something.
+    let mut change = govern::Change::default();
+    for (i, (id, mut doc)) in r.documents("decision").unwrap().into_iter().enumerate() {
+        let selector = serde_json::json!({ "rules": [if i == 0 { RULE } else { "aws.none.*" }] });
+        doc["draft"]["subject"] =
+            serde_json::json!({ "selector": { "selector": selector, "matched": [], "covers_future": true } });
+        let (version, _) = r.document("decision", &id).unwrap().unwrap();
+        change.put("decision", &id, version, &doc).unwrap();
+    }
+    govern::commit(&mut r, Some(&seal().key), &change, now()).unwrap();
+    assert_eq!(idle(&r).len(), 1);
+}

@@ -129,6 +129,7 @@ fn lead(empty: bool) -> Doc {
         history: if empty { &[] } else { &history },
         paths: if empty { &[] } else { &paths },
         ledger: NetChange {
+            uncarried: 1,
             before: 91,
             added: 6,
             retired: 19,

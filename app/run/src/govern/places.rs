@@ -1,0 +1,82 @@
+//! Where code declares what is deployed: kept by a check that goes on the record, named by tickets of the live findings.
+
+use super::GovernError;
+use crate::CodeVerdict;
+use plumb_model::{Outcome, Time};
+use plumb_record::{FindingRow, Record};
+use serde_json::json;
+use std::collections::HashMap;
+
+const COLLECTION: &str = "code-check";
+
+/// A failing verdict about code.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+struct Place {
+    rule: String,
+    part: String,
+    name: String,
+    address: String,
+    file: String,
+    line: u64,
+}
+
+/// Keeps where a check found what fails, in place of what the last check of the same code found; how many there are.
+/// `relative` gives a file's path as people know it.
+///
+/// # Errors
+/// The record fails.
+pub fn keep_places(
+    record: &mut Record,
+    code: &str,
+    verdicts: &[CodeVerdict],
+    relative: impl Fn(&str) -> String,
+    at: Time,
+) -> Result<usize, GovernError> {
+    let failing = verdicts.iter().filter(|v| v.verdict.outcome == Outcome::Fail);
+    let places: Vec<Place> = failing
+        .map(|v| Place {
+            rule: v.verdict.rule.to_string(),
+            part: v.verdict.sub_key.to_string(),
+            name: v.verdict.name.to_string(),
+            address: v.verdict.resource.to_string(),
+            file: relative(&v.at.place.file),
+            line: u64::from(v.at.place.line),
+        })
+        .collect();
+    let version = record.document(COLLECTION, code)?.map_or(0, |(v, _)| v);
+    record.put_document(COLLECTION, code, version, &json!({ "at": at, "places": places }))?;
+    Ok(places.len())
+}
+
+/// What the checks on record say, by rule, part and name.
+#[derive(Debug, Default)]
+pub(super) struct Places(HashMap<(String, String, String), Vec<String>>);
+
+impl Places {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// The record fails, or a check on it is damaged.
+    pub(super) fn read(record: &Record) -> Result<Self, GovernError> {
+        let mut out = Self::default();
+        for (code, doc) in record.documents(COLLECTION)? {
+            let day: String = doc["at"].as_str().unwrap_or_default().chars().take(10).collect();
+            let places: Vec<Place> = serde_json::from_value(doc["places"].clone())?;
+            for p in places {
+                let words = format!("{}:{} ({}), by the check of {code} on {day}", p.file, p.line, p.address);
+                out.0.entry((p.rule, p.part, p.name)).or_default().push(words);
+            }
+        }
+        Ok(out)
+    }
+
+    /// Where code declares a finding's resource: the same rule and part, about that name or id.
+    pub(super) fn of(&self, row: &FindingRow) -> Vec<String> {
+        let key = |name: &str| (row.rule.clone(), row.sub_key.clone(), name.to_owned());
+        let mut out = self.0.get(&key(&row.name)).cloned().unwrap_or_default();
+        if row.resource != row.name {
+            out.extend(self.0.get(&key(&row.resource)).into_iter().flatten().cloned());
+        }
+        out
+    }
+}
