@@ -129,17 +129,18 @@ pub(crate) fn keep(
 /// # Errors
 /// When the record fails or holds damaged documents.
 pub(crate) fn join(record: &mut Record) -> Result<(), JudgeError> {
-    let members: BTreeSet<String> = record
-        .accounts()?
-        .into_iter()
-        .filter(|a| !matches!(a.state.as_str(), "suspended" | "closed"))
-        .map(|a| a.id)
-        .collect();
+    let (mut members, mut stale) = (BTreeSet::new(), BTreeMap::new());
+    for account in record.accounts()?.into_iter().filter(|a| !matches!(a.state.as_str(), "suspended" | "closed")) {
+        if account.state == "unreachable" {
+            stale.insert(account.id.clone(), account.reason);
+        }
+        members.insert(account.id);
+    }
     let accounts: Vec<String> = record.borders()?.into_keys().filter(|a| members.contains(a)).collect();
     let mut join = Join::default();
     for account in &accounts {
         if let Some(kept) = kept(record, account)? {
-            join.add(kept.border);
+            join.add(aged(kept.border, &stale));
         }
     }
     let mut found = join.find(&DataClasses::default());
@@ -152,9 +153,10 @@ pub(crate) fn join(record: &mut Record) -> Result<(), JudgeError> {
     }
     for (account, ends) in wanted {
         let Some(kept) = kept(record, &account)? else { continue };
+        let border = aged(kept.border, &stale);
         for end in ends {
             if let Some(beyond) = found.get_mut(&end) {
-                beyond.fill(&kept.border);
+                beyond.fill(&border);
             }
         }
     }
@@ -163,6 +165,19 @@ pub(crate) fn join(record: &mut Record) -> Result<(), JudgeError> {
         record.put_joined(account, doc.as_deref())?;
     }
     Ok(())
+}
+
+/// A border whose steps in accounts that cannot be entered any more are open: they are as they were.
+fn aged(mut border: Border, stale: &BTreeMap<String, String>) -> Border {
+    for edge in border.edges.iter_mut().chain(&mut border.steps) {
+        let ends = [edge.from_account.as_str(), edge.to_account.as_str()];
+        let Some((account, why)) = ends.into_iter().find_map(|a| stale.get_key_value(a)) else { continue };
+        if edge.depends_on.is_empty() {
+            edge.cost += 3;
+        }
+        edge.depends_on.push(format!("whether account {account} still is as it was when it could be read: {why}"));
+    }
+    border
 }
 
 /// The ways over accounts that end in an account, as the last scan found them.

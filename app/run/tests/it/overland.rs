@@ -236,4 +236,16 @@ fn an_account_that_cannot_be_entered_leaves_the_way_open_on_both_sides() {
     assert!(unknown.contains(&(DATA, out.as_str())), "{unknown:#?}");
     let why = verdicts.iter().flat_map(|v| &v.needs).any(|n| n.detail.contains("sts:AssumeRole was refused"));
     assert!(why && verdicts.iter().all(|v| v.outcome != Outcome::Fail));
+
+    // What was seen of it before it closed its doors is not certain any more.
+    let mut record = Record::in_memory().unwrap();
+    scan(&mut record, &catalog, &Planted { guarded: false }, all(), 2);
+    assert_eq!(open(&record).len(), 1);
+    let mut targets = all();
+    targets[2].state = "unreachable".into();
+    targets[2].reason = "sts:AssumeRole was refused".into();
+    let verdicts = scan(&mut record, &catalog, &Planted { guarded: false }, targets, 2);
+    let family = verdicts.iter().find(|v| v.sub_key.contains(STRANGER) && v.account.as_str() == DATA).expect("the way");
+    assert_eq!(family.outcome, Outcome::Unknown, "{family:?}");
+    assert!(family.needs.iter().any(|n| n.detail.contains("still is as it was")), "{:?}", family.needs);
 }
