@@ -143,8 +143,9 @@ pub fn check(
     let explain = if explain == Explain::NotPass { Explain::Failing } else { explain };
     let sources = Arc::new(reading.sources.clone());
     let mapped = map::resources(catalog, reading);
-    let mut out = CodeChecked { resources: mapped.len(), problems: reading.problems.clone(), ..CodeChecked::default() };
     let elsewhere = map::elsewhere(catalog, reading, &mapped);
+    let resources = mapped.len() + elsewhere.len();
+    let mut out = CodeChecked { resources, problems: reading.problems.clone(), ..CodeChecked::default() };
     let mut known = vec![false; reading.resources.len()];
     let mut by_root: BTreeMap<&str, Vec<&Mapped>> = BTreeMap::new();
     for one in mapped.iter().chain(elsewhere.iter().map(|e| &e.mapped)) {

@@ -429,3 +429,15 @@ fn a_request_gets_one_comment_that_is_updated() {
         assert!(run(1, "").contains("_TOKEN"), "an unset variable is named");
     }
 }
+
+#[test]
+fn what_is_said_about_a_resource_of_another_stack_is_judged() {
+    let dir = folder("check-elsewhere");
+    let policy = "resource \"aws_sqs_queue_policy\" \"p\" {\n  queue_url = var.queue\n  policy    = jsonencode({ Statement = [{ Effect = \"Allow\", Principal = \"*\", Action = \"sqs:*\", Resource = \"*\" }] })\n}\nvariable \"queue\" {}\n";
+    write(&dir, "main.tf", policy);
+    let found = lines(&dir, &["check", ".", "--all", "--format", "jsonl"], 1);
+    let outcome =
+        |rule: &str| found.iter().find(|v| v["rule"] == rule).map(|v| (v["address"].clone(), v["outcome"].clone()));
+    assert_eq!(outcome("aws.sqs.queue.not-public"), Some((json!("aws_sqs_queue_policy.p"), json!("fail"))));
+    assert_eq!(outcome("aws.sqs.queue.encrypted"), None, "a policy says nothing about encryption");
+}
