@@ -87,7 +87,7 @@ fn google(out: &mut Removal, left: bool) {
         }
         _ => format!("Take {what} of {name} in project {account} away."),
     };
-    if service && access.starts_with("access key") || service && access.starts_with("key") {
+    if service && (access.starts_with("access key") || access.starts_with("key")) {
         out.commands.push(format!("gcloud iam service-accounts keys list --iam-account={email} --project={account}"));
         out.commands
             .push(format!("gcloud iam service-accounts keys disable KEY_ID --iam-account={email} --project={account}"));
