@@ -223,7 +223,8 @@ pub async fn run_scan(
     for unit in &done {
         outcome.resources += unit.resources;
     }
-    let (out, mut events) = mpsc::channel(64);
+    // A few batches: what was read and is not written yet is held in memory.
+    let (out, mut events) = mpsc::channel(4);
     let reading = async {
         let out = out;
         stream::iter(&wanted)

@@ -261,7 +261,7 @@ pub fn the_shared_organisation_in_trouble(emulator: &Emulator, db: &str) {
     let regions = ["--region", "us-east-1,eu-west-1"];
     emulator.tell("/bench/fault", &json!({ "throttle_every": 7 }));
     let (code, summary, said) = scan(emulator, db, &regions);
-    assert_eq!(code, 3, "{said}");
+    assert_eq!(code, 0, "what healed left nothing unread: {said}");
     let verdicts = Verdicts::of(emulator, db);
     sound_in_trouble("throttled now and then", &summary, &verdicts, &clean);
     assert!(verdicts.outcomes() == clean.outcomes(), "throttling that healed changed verdicts");
