@@ -10,7 +10,7 @@ use crate::{
 };
 use plumb_catalog::Catalog;
 use plumb_discover::Estate;
-use plumb_model::{RuleId, Severity, Time};
+use plumb_model::{Severity, Time};
 use plumb_record::{FindingRow, Query, Record};
 use plumb_score::{
     Context, Evidence, Explanation, FeedStatus, Feeds, Policy, Signals, Subject, Support, Terms, explain,
@@ -393,14 +393,11 @@ pub fn keep_run(
     at: Time,
 ) -> Result<(), GovernError> {
     let mut levels: HashMap<Signals, Vec<String>> = HashMap::new();
-    // One rule's findings at a time: an organisation's do not fit in memory.
-    let rules = record.query("SELECT DISTINCT rule FROM rollups ORDER BY 1")?.rows;
-    for rule in rules.iter().filter_map(|row| row.first()?.as_str()) {
-        for finding in record.findings(&Query { rules: [RuleId::from(rule)].into(), ..Query::default() })? {
-            let (s, _) = stack.signals(&finding, catalog, policy);
-            levels.entry(s).or_default().push(finding.id);
-        }
-    }
+    record.each_finding::<GovernError>(&Query::default(), |finding| {
+        let (s, _) = stack.signals(&finding, catalog, policy);
+        levels.entry(s).or_default().push(finding.id);
+        Ok(())
+    })?;
     let mut levels: Vec<(Signals, Vec<String>)> = levels.into_iter().collect();
     levels.sort_by(|a, b| a.1.cmp(&b.1));
     let now = ScoreRun { scan, at, terms: policy.terms().clone(), levels };

@@ -216,6 +216,8 @@ pub fn keep_lanes(
             said.push(Said { key: bytes(&finding.key)?, before, lane, exploited, points: scored.points });
             Ok(())
         })?;
+        // In the order of the table: what is written together lies together.
+        said.sort_unstable_by_key(|s| s.key);
         while said.len() >= AT_ONCE {
             let rest = said.split_off(AT_ONCE);
             keep(record, session, scan, &version, &said)?;
