@@ -92,8 +92,10 @@ fn doors_of(
     scan: ScanId,
     account: &str,
 ) -> Result<(Vec<Door>, String), JudgeError> {
-    // Most resources have no policy that names anybody: they need not be parsed.
-    let wanted = |kind: &str, row: &plumb_record::ResourceRow| kind == BESIDE || row.doc.contains("\"Principal\"");
+    // Most resources have no policy that names anybody, and nothing that could not be read: they need not be parsed.
+    let wanted = |kind: &str, row: &plumb_record::ResourceRow| {
+        kind == BESIDE || row.doc.contains("\"Principal\"") || row.doc.contains("\"$unknown\"")
+    };
     let estate = estate_of(record, kinds, scan, account, false, DOORS.into_iter().chain([BESIDE]), &wanted)?;
     let gap = estate.tables.get("aws.iam.role").and_then(|t| t.gap.as_ref()).map(|g| g.describe());
     let unread = estate.of("aws.iam.role").find_map(|r| r.get("trust").first_unknown().map(|u| u.describe()));

@@ -35,16 +35,25 @@ fn assume(role: &str) -> Json {
 }
 
 /// The organisation: a partner enters the web account, whose role becomes one of the build account, which owns the data.
+#[derive(Default)]
 struct Planted {
     /// Forbids the build account to assume roles.
     guarded: bool,
+    /// Answers with a trust policy of the build account that cannot be read.
+    garbled: bool,
 }
 
 impl Planted {
     fn roles(&self, account: &str) -> Vec<Json> {
         match account {
             WEB => vec![role(WEB, "partner", STRANGER, assume(&arn(BUILD, "deploy")))],
-            BUILD => vec![role(BUILD, "deploy", &arn(WEB, "partner"), assume(&arn(DATA, "owner")))],
+            BUILD => {
+                let mut deploy = role(BUILD, "deploy", &arn(WEB, "partner"), assume(&arn(DATA, "owner")));
+                if self.garbled {
+                    deploy["AssumeRolePolicyDocument"] = json!("%7Bno policy");
+                }
+                vec![deploy]
+            }
             DATA => vec![role(DATA, "owner", BUILD, json!([{"Effect": "Allow", "Action": "*", "Resource": "*"}]))],
             _ => Vec::new(),
         }
@@ -170,7 +179,7 @@ fn a_partners_way_over_three_accounts_becomes_a_finding_where_it_ends() {
     let (catalog, problems) = Catalog::load(std::iter::empty::<File<'_>>());
     assert!(problems.is_empty(), "{problems:?}");
     let mut record = Record::in_memory().unwrap();
-    let planted = Planted { guarded: false };
+    let planted = Planted::default();
     let verdicts = scan(&mut record, &catalog, &planted, all(), 4);
 
     let family = format!("account:{STRANGER} > aws.iam.role > over accounts > {} > administration", arn(DATA, "owner"));
@@ -209,7 +218,7 @@ fn a_partners_way_over_three_accounts_becomes_a_finding_where_it_ends() {
     assert_eq!(open(&record), [(DATA.to_owned(), family.clone(), "critical".to_owned())]);
 
     // A guardrail over the build account ends it.
-    scan(&mut record, &catalog, &Planted { guarded: true }, all(), 2);
+    scan(&mut record, &catalog, &Planted { guarded: true, ..Planted::default() }, all(), 2);
     assert_eq!(open(&record), []);
     assert_eq!(record.query("SELECT count(*) FROM paths WHERE gone IS NULL").unwrap().rows[0][0], json!(0));
 }
@@ -221,7 +230,7 @@ fn an_account_that_cannot_be_entered_leaves_the_way_open_on_both_sides() {
     let mut targets = all();
     targets[2].state = "unreachable".into();
     targets[2].reason = "sts:AssumeRole was refused".into();
-    let verdicts = scan(&mut record, &catalog, &Planted { guarded: false }, targets, 2);
+    let verdicts = scan(&mut record, &catalog, &Planted::default(), targets, 2);
     let unknown: Vec<(&str, &str)> = verdicts
         .iter()
         .filter(|v| v.outcome == Outcome::Unknown && !v.sub_key.is_empty())
@@ -239,13 +248,27 @@ fn an_account_that_cannot_be_entered_leaves_the_way_open_on_both_sides() {
 
     // What was seen of it before it closed its doors is not certain any more.
     let mut record = Record::in_memory().unwrap();
-    scan(&mut record, &catalog, &Planted { guarded: false }, all(), 2);
+    scan(&mut record, &catalog, &Planted::default(), all(), 2);
     assert_eq!(open(&record).len(), 1);
     let mut targets = all();
     targets[2].state = "unreachable".into();
     targets[2].reason = "sts:AssumeRole was refused".into();
-    let verdicts = scan(&mut record, &catalog, &Planted { guarded: false }, targets, 2);
+    let verdicts = scan(&mut record, &catalog, &Planted::default(), targets, 2);
     let family = verdicts.iter().find(|v| v.sub_key.contains(STRANGER) && v.account.as_str() == DATA).expect("the way");
     assert_eq!(family.outcome, Outcome::Unknown, "{family:?}");
     assert!(family.needs.iter().any(|n| n.detail.contains("still is as it was")), "{:?}", family.needs);
+}
+
+#[test]
+fn a_trust_policy_that_could_not_be_read_leaves_the_way_open() {
+    let (catalog, _) = Catalog::load(std::iter::empty::<File<'_>>());
+    let mut record = Record::in_memory().unwrap();
+    let verdicts = scan(&mut record, &catalog, &Planted { garbled: true, ..Planted::default() }, all(), 2);
+    let into = format!(
+        "account:{STRANGER} > aws.iam.role > over accounts > {} > administration of account {BUILD}",
+        arn(WEB, "partner")
+    );
+    let open: Vec<&str> = verdicts.iter().filter(|v| v.outcome == Outcome::Unknown).map(|v| &*v.sub_key).collect();
+    assert!(open.contains(&into.as_str()), "{open:#?}");
+    assert!(verdicts.iter().all(|v| v.outcome != Outcome::Fail));
 }
