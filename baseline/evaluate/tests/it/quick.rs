@@ -1,5 +1,5 @@
-//! Indexes, and what is kept between resources, change no verdict and no explanation: every rule of the catalog, over
-//! worlds made at random, judged quickly and as written. Things are unknown at any depth, tables are missing,
+//! Indexes, what is kept between resources, and tables with those fields alone that rules look at change no verdict and no
+//! explanation: every rule of the catalog, over worlds made at random, judged quickly and as written. Things are unknown at any depth, tables are missing,
 //! incomplete or narrowed, and now and then a value has a type nobody expects.
 
 use plumb_catalog::{Catalog, Kind, Scope, Type};
@@ -171,20 +171,27 @@ fn compare(seed: u64, rates: Rates) -> usize {
     let (catalog, rules) = &*RULES;
     let mut maker = Maker { state: seed, rates };
     let facts = AccountFacts { id: "111122223333".into(), ..AccountFacts::default() };
-    let mut world = World::new(facts, Helpers { policies: &Told, end_of_support: &Told });
+    let helpers = Helpers { policies: &Told, end_of_support: &Told };
+    let (mut world, mut looked) = (World::new(facts.clone(), helpers), World::new(facts, helpers));
     for id in &rules.needs().asked {
         let kind = rules.kind(id).unwrap();
         if maker.next(100) < rates.gap {
             continue;
         }
         let count = maker.next(7);
-        let rows = (0..count).map(|at| maker.resource(kind, at)).collect();
+        let rows: Vec<Resource> = (0..count).map(|at| maker.resource(kind, at)).collect();
+        let mut fewer = rows.clone();
+        for (at, _) in kind.fields.iter().enumerate().filter(|(_, f)| !rules.needs().looks_at(id, &f.name)) {
+            fewer.iter_mut().for_each(|row| row.fields[at] = Value::Null);
+        }
         let (gap, narrowed) = (maker.gap(), maker.gap());
         let paths: Vec<String> = rules.needs().indexes.get(id).into_iter().flatten().cloned().collect();
-        world.put(id.clone(), Table::new(Arc::clone(kind), rows, gap).narrowed(narrowed), &paths);
+        let table = |rows| Table::new(Arc::clone(kind), rows, gap.clone()).narrowed(narrowed.clone());
+        world.put(id.clone(), table(rows), &paths);
+        looked.put(id.clone(), table(fewer), &paths);
     }
     let now = Time::from_seconds(1_790_000_000);
-    let (quick, plain) = (Judging::new(rules, &world, now), Judging::new(rules, &world, now).plain());
+    let (quick, plain) = (Judging::new(rules, &looked, now), Judging::new(rules, &world, now).plain());
     let mut compared = 0;
     for id in &rules.needs().judged {
         let kind = catalog.kinds.get(id).unwrap();
