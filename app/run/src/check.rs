@@ -146,6 +146,8 @@ pub fn check(
     let elsewhere = map::elsewhere(catalog, reading, &mapped);
     let resources = mapped.len() + elsewhere.len();
     let mut out = CodeChecked { resources, problems: reading.problems.clone(), ..CodeChecked::default() };
+    // Which fields of its own kind a rule reads, asked once a rule.
+    let mut reads: BTreeMap<RuleId, BTreeSet<String>> = BTreeMap::new();
     let mut known = vec![false; reading.resources.len()];
     let mut by_root: BTreeMap<&str, Vec<&Mapped>> = BTreeMap::new();
     for one in mapped.iter().chain(elsewhere.iter().map(|e| &e.mapped)) {
@@ -180,9 +182,10 @@ pub fn check(
             let at = declared(reading, one, &sources);
             judging.judge(&one.resource, explain, |rule, mut verdict| {
                 // About what stands elsewhere this code is silent; it speaks through the fields it carries.
-                let needs = rules.needs_of(rule).fields;
-                let about = needs.get(&one.resource.kind).is_some_and(|read| !read.is_disjoint(fields));
-                if about && verdict.outcome != Outcome::NotApplicable {
+                let read = reads
+                    .entry(rule.id.clone())
+                    .or_insert_with(|| rules.needs_of(rule).fields.remove(&one.resource.kind).unwrap_or_default());
+                if !read.is_disjoint(fields) && verdict.outcome != Outcome::NotApplicable {
                     hide(&mut verdict, one);
                     let skipped = comments.of(one, &verdict).filter(|_| skips).map(Box::new);
                     out.verdicts.push(CodeVerdict { verdict, severity: rule.severity, at: Arc::clone(&at), skipped });

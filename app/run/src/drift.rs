@@ -1,7 +1,7 @@
 //! Drift on the record: what changed between two scans, what an approved baseline wanted otherwise, what code declares
 //! otherwise; who changed it, where a log tells; and what of it bears on findings.
 
-use crate::{baselines, govern::GovernError, stored::resource_of};
+use crate::{baselines, govern::GovernError, stored::resources_of};
 use plumb_catalog::{Catalog, Kind};
 use plumb_drift::{
     Against, Announcement, Approved, Baseline, Deviation, Drift, Field, Report, Shapes, Side, What, against_baseline,
@@ -67,12 +67,7 @@ impl Narrow {
 
 /// The resources of a kind in an account as `scan` saw them.
 fn resources(record: &Record, kind: &Kind, account: &AccountId, scan: ScanId) -> Result<Vec<Resource>, DriftError> {
-    let mut out = Vec::new();
-    record.each_resource_as_of::<DriftError>(account, &kind.id, scan, |row| {
-        out.push(resource_of(kind, account, row)?);
-        Ok(())
-    })?;
-    Ok(out)
+    Ok(resources_of(record, kind, account, scan, true, &|_| true)?)
 }
 
 /// Which places a scan read to their end.

@@ -1,6 +1,6 @@
 //! Exposure, identity and attack paths of the accounts on the record.
 
-use crate::{judge::JudgeError, stored::resource_of};
+use crate::{judge::JudgeError, stored};
 use plumb_assess::{
     exposure::{Estate, Exposure, Table, exposures},
     identity::aws::{
@@ -88,17 +88,12 @@ pub(crate) fn estate_of(
         let Some(first) = own.first() else { continue };
         let owner = if shared { first.account.clone() } else { id.clone() };
         let mut resources = Vec::new();
-        let mut keep = |row: ResourceRow| -> Result<(), JudgeError> {
+        stored::each(record, &owner, &kind_id, scan, as_of, |row| -> Result<(), JudgeError> {
             if wanted(name, &row) {
-                resources.push(resource_of(&kind, &owner, row)?);
+                resources.push(stored::resource_of(&kind, &owner, row)?);
             }
             Ok(())
-        };
-        if as_of {
-            record.each_resource_as_of(&owner, &kind_id, scan, &mut keep)?;
-        } else {
-            record.each_resource(&owner, &kind_id, scan, &mut keep)?;
-        }
+        })?;
         let gap = own.iter().find_map(|u| match &u.state {
             UnitState::Incomplete(unknown) => Some(Arc::new(Unknown::clone(unknown))),
             UnitState::Complete => None,
@@ -119,7 +114,7 @@ pub fn exposed(record: &Record, catalog: &Catalog, scan: ScanId, account: &str) 
 /// The attack paths of an account, with those over accounts that end in it as the last scan found them.
 ///
 /// # Errors
-/// When the record fails, a stored document is damaged, or IAM's answers make no sense.
+/// When the record fails or a stored document is damaged.
 pub fn attack_paths(record: &Record, catalog: &Catalog, scan: ScanId, account: &str) -> Result<Report, JudgeError> {
     let now = record.scan(Some(scan))?.judged_at.parse().unwrap_or_else(|_| Time::from_seconds(0));
     let mut report = Assessment::of(estate(record, catalog, scan, account, false)?, now).report;

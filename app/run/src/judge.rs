@@ -5,12 +5,12 @@ use crate::{
     exposure::Assessment,
     native,
     overland::Ways,
-    stored::{resource_of, resources_of},
+    stored::{self, resource_of, resources_of},
 };
 use plumb_assess::paths::Outside;
 use plumb_evaluate::{AccountFacts, CompiledRule, Explain, Helpers, Judging, RuleSet, Table, World};
 use plumb_model::{AccountId, KindId, Outcome, ResourceId, Severity, Time, Unknown, Verdict};
-use plumb_record::{CoverageRow, Record, RecordError, ResourceRow, ScanId, Unit, UnitState};
+use plumb_record::{CoverageRow, Record, RecordError, ScanId, Unit, UnitState};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -218,7 +218,7 @@ pub(crate) fn judge_part<E: From<JudgeError> + From<RecordError>>(
                 natives.entry(verdict.resource.clone()).or_default().push((verdict, severity));
             }
         }
-        let mut judge = |row: ResourceRow| -> Result<(), E> {
+        stored::each(record, &account, kind_id, scan, as_of, |row| -> Result<(), E> {
             let resource = resource_of(kind, &account, row)?;
             if !matches!(part, Part::Native(_) | Part::Paths(_)) {
                 judging.judge(&resource, explain, |rule, v| counted(&v, rule.severity, &mut failed));
@@ -227,12 +227,7 @@ pub(crate) fn judge_part<E: From<JudgeError> + From<RecordError>>(
                 counted(&verdict, severity, &mut failed);
             }
             failed.take().map_or(Ok(()), Err)
-        };
-        if as_of {
-            record.each_resource_as_of(&account, kind_id, scan, &mut judge)?;
-        } else {
-            record.each_resource(&account, kind_id, scan, &mut judge)?;
-        }
+        })?;
         for unit in own {
             for rule in &own_rules {
                 if let UnitState::Incomplete(unknown) = &unit.state {

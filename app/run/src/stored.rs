@@ -3,8 +3,8 @@
 
 use crate::judge::JudgeError;
 use plumb_catalog::Kind;
-use plumb_model::{AccountId, Region, Resource, ResourceId, Value};
-use plumb_record::{Record, ResourceRow, ScanId};
+use plumb_model::{AccountId, KindId, Region, Resource, ResourceId, Value};
+use plumb_record::{Record, RecordError, ResourceRow, ScanId};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use std::fmt;
 
@@ -14,6 +14,26 @@ use std::fmt;
 /// When the stored document is damaged.
 pub(crate) fn resource_of(kind: &Kind, account: &AccountId, row: ResourceRow) -> Result<Resource, JudgeError> {
     resource_with(kind, account, row, &|_| true)
+}
+
+/// Hands an account's resources of a kind to `take` as `scan` left them, in id order; with `as_of`, as they were even where
+/// later scans changed them.
+///
+/// # Errors
+/// When the record fails, or the first error of `take`.
+pub(crate) fn each<E: From<RecordError>>(
+    record: &Record,
+    account: &AccountId,
+    kind: &KindId,
+    scan: ScanId,
+    as_of: bool,
+    take: impl FnMut(ResourceRow) -> Result<(), E>,
+) -> Result<(), E> {
+    if as_of {
+        record.each_resource_as_of(account, kind, scan, take)
+    } else {
+        record.each_resource(account, kind, scan, take)
+    }
 }
 
 /// An account's resources of a kind, in id order, with those fields that are `wanted`.
@@ -29,15 +49,10 @@ pub(crate) fn resources_of(
     wanted: &dyn Fn(usize) -> bool,
 ) -> Result<Vec<Resource>, JudgeError> {
     let mut out = Vec::new();
-    let mut keep = |row: ResourceRow| -> Result<(), JudgeError> {
+    each(record, account, &kind.id, scan, as_of, |row| -> Result<(), JudgeError> {
         out.push(resource_with(kind, account, row, wanted)?);
         Ok(())
-    };
-    if as_of {
-        record.each_resource_as_of(account, &kind.id, scan, &mut keep)?;
-    } else {
-        record.each_resource(account, &kind.id, scan, &mut keep)?;
-    }
+    })?;
     Ok(out)
 }
 

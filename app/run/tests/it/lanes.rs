@@ -7,7 +7,8 @@ use plumb_record::{ExposureRow, Record, ScanId};
 use plumb_run::govern::{self, LanesKept, Life, Session};
 use std::collections::BTreeSet;
 
-fn stands(r: &mut Record, class: &str) {
+/// Puts on record how the bucket of orders stands towards the outside.
+pub fn stands(r: &mut Record, class: &str) {
     let row = ExposureRow {
         account: "111122223333".into(),
         region: "eu-west-1".into(),

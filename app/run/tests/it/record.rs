@@ -6,7 +6,7 @@ use plumb_govern::{
     framework::Standing,
 };
 use plumb_model::{Outcome, Time};
-use plumb_record::{AccountRow, CoverageRow, ExposureRow, Record, ScanId, StoredResource};
+use plumb_record::{AccountRow, CoverageRow, Record, ScanId, StoredResource};
 use plumb_run::govern::{self, Ask, Picture, Report, Verb};
 use std::collections::BTreeSet;
 
@@ -94,21 +94,7 @@ fn a_ticket_says_what_it_means_and_how_the_access_goes() {
     assert!(ticket.removal.is_none() && ticket.recalibrated.is_empty());
     assert!(!ticket.steps.is_empty() && !ticket.controls.is_empty());
     // A rule that is not about reach wants attention sooner once everybody can reach its resource, never later.
-    let exposed = ExposureRow {
-        account: ACCOUNT.into(),
-        region: "eu-west-1".into(),
-        kind: "aws.s3.bucket".into(),
-        resource: "arn:aws:s3:::orders".into(),
-        name: "orders".into(),
-        class: "internet".into(),
-        at_most: None,
-        proof: Vec::new(),
-        needs: Vec::new(),
-        openings: Vec::new(),
-        actions: Vec::new(),
-        outside_accounts: Vec::new(),
-    };
-    r.put_exposures(ScanId(1), ACCOUNT, &[exposed], &BTreeSet::new()).unwrap();
+    crate::lanes::stands(&mut r, "internet");
     let policy = plumb_govern::policy::Policy::default();
     let mut lane = |topic: &str| {
         let rule = plumb_record::RuleRow {

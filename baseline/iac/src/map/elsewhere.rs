@@ -21,8 +21,14 @@ pub struct StandIn {
 ///
 /// A declaration of a type that several kinds read means none of them for certain and is left out.
 pub fn elsewhere(catalog: &Catalog, reading: &Reading, mapped: &[Mapped]) -> Vec<StandIn> {
+    let known: HashSet<usize> = mapped.iter().flat_map(|m| m.carriers.iter().copied().chain([m.code])).collect();
+    let rest = reading.resources.iter().enumerate().filter(|(at, code)| !code.existing && !known.contains(at));
+    let rest: Vec<(usize, &Code)> = rest.collect();
+    // Mostly all code is resources and what belongs to them.
+    if rest.is_empty() {
+        return Vec::new();
+    }
     let by_type = kinds_by_type(catalog);
-    let carried: HashSet<usize> = mapped.iter().flat_map(|m| m.carriers.iter().copied()).collect();
     let mut lenders: BTreeMap<(Language, &str), Vec<(&Kind, &str)>> = BTreeMap::new();
     for kind in catalog.kinds.values() {
         for language in [Language::Terraform, Language::CloudFormation] {
@@ -33,7 +39,7 @@ pub fn elsewhere(catalog: &Catalog, reading: &Reading, mapped: &[Mapped]) -> Vec
     }
     let none = Carriers::none();
     let mut out = Vec::new();
-    for (at, code) in reading.resources.iter().enumerate().filter(|(at, c)| !c.existing && !carried.contains(at)) {
+    for (at, code) in rest {
         let language = Language::of(code.dialect);
         let Some(ways) = lenders.get(&(language, &*code.type_)) else { continue };
         let named: Vec<_> = ways.iter().filter(|(_, by)| code.attrs.at(by).is_some()).collect();
