@@ -157,7 +157,8 @@ impl Query {
 
     /// The rules wanted, as a list in SQL.
     fn rule_list(&self) -> String {
-        self.rules.iter().map(|r| crate::quoted(r.as_str())).collect::<Vec<_>>().join(",")
+        let quoted = |r: &RuleId| format!("'{}'", r.as_str().replace('\'', "''"));
+        self.rules.iter().map(quoted).collect::<Vec<_>>().join(",")
     }
 }
 

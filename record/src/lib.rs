@@ -20,7 +20,7 @@ pub use assessed::{CutRow, ExposureChange, ExposureRow, PathRow, StoredExposure}
 pub use findings::{Change, FindingRow, Ingest, Query, RuleRow, TransitionRow, move_finding};
 pub use lanes::{LaneRow, put_lane};
 pub use open::{FORMAT, Moment, Record, RecordError, append_activity, put_document, put_text};
-pub use query::{Table, quoted};
+pub use query::Table;
 pub use resources::{ResourceRow, StoredResource};
 pub use rusqlite::Connection;
 pub use scans::{AccountRow, CoverageRow, NewScan, ScanId, ScanRow, Unit, UnitState};

@@ -13,11 +13,6 @@ pub struct Table {
     pub rows: Vec<Vec<Json>>,
 }
 
-/// A text as it stands in a statement, in single quotes.
-pub fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
-
 impl Record {
     /// Runs one read-only statement.
     ///

@@ -73,12 +73,13 @@ fn classes(
     scan: ScanId,
     account: &str,
 ) -> Result<Vec<(ExposureRow, bool)>, GovernError> {
-    let assessed = record.query(&format!(
-        "SELECT 1 FROM assessed WHERE account = {} AND scan = {}",
-        plumb_record::quoted(account),
-        scan.0
-    ))?;
-    if !assessed.rows.is_empty() {
+    let mut assessed = false;
+    let sql = format!("SELECT 1 FROM assessed WHERE account = ?1 AND scan = {}", scan.0);
+    record.each_answer::<GovernError>(&sql, &[account], |_| {
+        assessed = true;
+        Ok(())
+    })?;
+    if assessed {
         return Ok(record.exposures(Some(account))?.into_iter().map(|e| (e.row, e.stale)).collect());
     }
     let computed = crate::exposed(record, catalog, scan, account)?;

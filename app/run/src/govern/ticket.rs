@@ -4,7 +4,7 @@ use super::{GovernError, Profile, Removal, Surroundings, Timing, life, places::P
 use plumb_catalog::Catalog;
 use plumb_govern::policy::{Lane, Policy};
 use plumb_model::Time;
-use plumb_record::{FindingRow, Record, quoted};
+use plumb_record::{FindingRow, Record};
 use std::collections::BTreeMap;
 
 /// A ticket's content; [`Ticket::markdown`] is its text.
@@ -132,11 +132,13 @@ fn made(tickets: &Tickets<'_>, row: &FindingRow, now: Time) -> Result<Ticket, Go
     let tags = around.tags(row)?;
     let reach = around.class(row)?;
     let ways = record.paths_through(&row.account, &row.resource)?;
-    let same = record.query(&format!(
-        "SELECT id FROM findings WHERE account = {} AND resource = {} AND rule = {} AND id <> {} AND state NOT IN ('fixed', 'resource-gone', 'superseded') ORDER BY id",
-        quoted(&row.account), quoted(&row.resource), quoted(&row.rule), quoted(&row.id)
-    ))?;
-    let mut same_work: Vec<String> = same.rows.iter().filter_map(|r| r.first()?.as_str().map(str::to_owned)).collect();
+    let sql = "SELECT id FROM findings WHERE account = ?1 AND resource = ?2 AND rule = ?3 AND id <> ?4 \
+               AND state NOT IN ('fixed', 'resource-gone', 'superseded') ORDER BY id";
+    let mut same_work: Vec<String> = Vec::new();
+    record.each_answer::<GovernError>(sql, &[&row.account, &row.resource, &row.rule, &row.id], |same| {
+        same_work.extend(same.first().and_then(|id| id.as_str()).map(str::to_owned));
+        Ok(())
+    })?;
     for link in &f.links {
         same_work.push(format!("{} {}", link.kind, record.finding(link.to.as_str())?.id));
     }
