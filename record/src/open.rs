@@ -4,10 +4,11 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use std::path::{Path, PathBuf};
 
 /// The format this build writes. A file of an older format is migrated when it is opened; a newer one is refused.
-pub const FORMAT: i64 = 3;
+pub const FORMAT: i64 = 4;
 
 /// What brings a record of the format before to the one named.
-const MIGRATIONS: [(i64, &str); 2] = [(2, include_str!("to-2.sql")), (3, include_str!("to-3.sql"))];
+const MIGRATIONS: [(i64, &str); 3] =
+    [(2, include_str!("to-2.sql")), (3, include_str!("to-3.sql")), (4, include_str!("to-4.sql"))];
 
 /// A record: one SQLite file, or memory.
 pub struct Record {
@@ -128,7 +129,7 @@ impl Record {
             .map_err(|e| not_a_record(format!("it is not a database ({e})")))?;
         db.execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;
-             PRAGMA temp_store = MEMORY; PRAGMA cache_size = -4096;",
+             PRAGMA temp_store = MEMORY; PRAGMA cache_size = -4096; PRAGMA wal_autocheckpoint = 4000;",
         )
         .doing("setting it up")?;
         if tables == 0 {

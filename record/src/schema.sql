@@ -1,4 +1,4 @@
--- The record, format 3. `plumb query` reads the views at the end; the tables behind them may change between formats.
+-- The record, format 4. `plumb query` reads the views at the end; the tables behind them may change between formats.
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE scan (
@@ -34,13 +34,15 @@ CREATE TABLE resource (
   account TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL,
   unit TEXT NOT NULL,               -- the region whose list it was on; `global` for buckets
   region TEXT NOT NULL, name TEXT NOT NULL,
-  doc TEXT NOT NULL,                -- JSON of the kind's fields by name
-  raw BLOB NOT NULL,                -- zstd JSON: the provider's answers
   hash BLOB NOT NULL,
   first_scan INTEGER NOT NULL, changed_scan INTEGER NOT NULL, seen_scan INTEGER NOT NULL,
   misses INTEGER NOT NULL DEFAULT 0, -- complete reads of its unit in which it was not there
+  -- The long columns come last: what stands behind them is read through them.
+  doc TEXT NOT NULL,                -- JSON of the kind's fields by name
+  raw BLOB NOT NULL,                -- zstd JSON: the provider's answers
   PRIMARY KEY (account, kind, id)
-) WITHOUT ROWID;
+);
+CREATE INDEX resource_first ON resource (first_scan);
 
 -- What a resource was before it changed; `until_scan` is the scan that saw something else.
 CREATE TABLE resource_version (
@@ -81,7 +83,7 @@ CREATE TABLE finding (
   rank INTEGER GENERATED ALWAYS AS  -- worst first
     (CASE severity_now WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 WHEN 'low' THEN 3 ELSE 4 END) VIRTUAL,
   PRIMARY KEY (account, kind, resource, rule, sub_key)
-) WITHOUT ROWID;
+);
 CREATE UNIQUE INDEX finding_key ON finding (key);
 CREATE INDEX finding_page ON finding (state, rank, rule, account, resource, sub_key);
 CREATE INDEX finding_account ON finding (account, state, rank, rule, resource, sub_key);

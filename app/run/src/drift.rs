@@ -620,12 +620,19 @@ impl Ground {
             .chain(&self.lost)
             .map(|d| (d.account.as_str(), d.resource.as_str()))
             .collect();
+        // Where no baseline is in force and nothing is said of anything, only what is new on record can have drifted.
+        let ruled = account.map_or(!self.in_force.is_empty(), |a| self.in_force.contains_key(a));
+        let whole = ruled || !said.is_empty();
+        let (index, since) = match first_read.values().min() {
+            Some(first) if !whole => ("INDEXED BY resource_first ", format!(" AND r.first_scan > {first}")),
+            _ => ("", String::new()),
+        };
         let sql = format!(
             "SELECT f.short, f.account, f.kind, f.resource, f.rule, f.because, r.first_scan, \
                coalesce((SELECT max(t.scan) FROM transition t WHERE t.key = f.key AND t.event = 'detect'), f.opened_scan) AS opened \
-             FROM finding f JOIN resource r ON r.account = f.account AND r.kind = f.kind AND r.id = f.resource \
-             WHERE f.state NOT IN ('fixed', 'resource-gone', 'superseded'){}",
-            only("f.account")
+             FROM resource r {index}CROSS JOIN finding f ON r.account = f.account AND r.kind = f.kind AND r.id = f.resource \
+             WHERE f.state NOT IN ('fixed', 'resource-gone', 'superseded'){}{since}",
+            only("r.account")
         );
         // By resource and field: which findings rest on it.
         type Rests = Vec<(String, BTreeSet<String>)>;

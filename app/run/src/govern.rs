@@ -36,7 +36,7 @@ pub use judged::{Judged, Sum};
 pub use keep::{
     HoldVerb, approve_disposal, disposable, disposals, hold, holds, propose_disposal, retention, set_retention,
 };
-pub use lanes::{LanesKept, Timing, keep_lanes, timing};
+pub use lanes::{LanesKept, Timing, keep_scores, timing};
 pub use ledger::{
     ExposureAsk, ExposureAskFields, ExposureVerb, LedgerStep, PlanAsk, approve_plan, decide_exposure,
     entries_of_ledger, entry, ledger_steps, observe, plan_exposure, plans, request_exposure, short,

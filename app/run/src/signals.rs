@@ -349,7 +349,7 @@ pub fn said(support: &Support) -> String {
     }
 }
 
-/// The levels of every open finding at the end of a scan, with the policy that weighed them.
+/// The levels of every open finding at the end of a scan, with the policy that weighed them; [`Gathered`] makes it.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct ScoreRun {
     /// The scan.
@@ -380,35 +380,47 @@ fn run(record: &Record, id: &str) -> Result<(i64, Option<ScoreRun>), GovernError
     }
 }
 
-/// Keeps the levels at the end of a scan; those of the scan before are kept beside them.
-///
-/// # Errors
-/// The record fails.
-pub fn keep_run(
-    record: &mut Record,
-    stack: &Stack,
-    catalog: &Catalog,
-    policy: &Policy,
-    scan: i64,
-    at: Time,
-) -> Result<(), GovernError> {
-    let mut levels: HashMap<Signals, Vec<String>> = HashMap::new();
-    record.each_finding::<GovernError>(&Query::default(), |finding| {
-        let (s, _) = stack.signals(&finding, catalog, policy);
-        levels.entry(s).or_default().push(finding.id);
-        Ok(())
-    })?;
-    let mut levels: Vec<(Signals, Vec<String>)> = levels.into_iter().collect();
-    levels.sort_by(|a, b| a.1.cmp(&b.1));
-    let now = ScoreRun { scan, at, terms: policy.terms().clone(), levels };
-    let (last_version, last) = run(record, LAST)?;
-    // A scan that is taken up again replaces what it said of itself.
-    if let Some(last) = last.filter(|l| l.scan != scan) {
-        let (version, _) = run(record, BEFORE)?;
-        record.put_document(RUNS, BEFORE, version, &serde_json::to_value(&last)?)?;
+/// The levels of open findings, gathered one by one, to be kept as a [`ScoreRun`].
+#[derive(Debug, Default)]
+pub struct Gathered(HashMap<Signals, Vec<String>>);
+
+/// Above this many open findings the levels of a run are not kept: they are held in memory until the end, and a scan's
+/// memory does not follow the size of the organisation. [`previous`] is then what was kept last, if anything.
+const KEPT_MOST: u64 = 20_000;
+
+impl Gathered {
+    /// Ready to gather, where the record has few enough findings.
+    ///
+    /// # Errors
+    /// The record fails.
+    pub fn room(record: &Record) -> Result<Option<Self>, GovernError> {
+        let held = record.query("SELECT sum(findings) FROM rollups")?;
+        let held = held.rows.first().and_then(|row| row.first()?.as_u64()).unwrap_or_default();
+        Ok((held <= KEPT_MOST).then(Self::default))
     }
-    record.put_document(RUNS, LAST, last_version, &serde_json::to_value(&now)?)?;
-    Ok(())
+
+    /// A finding stands so.
+    pub fn say(&mut self, signals: Signals, finding: String) {
+        self.0.entry(signals).or_default().push(finding);
+    }
+
+    /// Keeps the levels at the end of a scan; those of the scan before are kept beside them.
+    ///
+    /// # Errors
+    /// The record fails.
+    pub fn keep(self, record: &mut Record, policy: &Policy, scan: i64, at: Time) -> Result<(), GovernError> {
+        let mut levels: Vec<(Signals, Vec<String>)> = self.0.into_iter().collect();
+        levels.sort_by(|a, b| a.1.cmp(&b.1));
+        let now = ScoreRun { scan, at, terms: policy.terms().clone(), levels };
+        let (last_version, last) = run(record, LAST)?;
+        // A scan that is taken up again replaces what it said of itself.
+        if let Some(last) = last.filter(|l| l.scan != scan) {
+            let (version, _) = run(record, BEFORE)?;
+            record.put_document(RUNS, BEFORE, version, &serde_json::to_value(&last)?)?;
+        }
+        record.put_document(RUNS, LAST, last_version, &serde_json::to_value(&now)?)?;
+        Ok(())
+    }
 }
 
 /// The last run in which a finding stood otherwise than now: the end of the last scan, or of the one before it.

@@ -99,6 +99,10 @@ fn a_record_of_format_1_is_migrated_and_reads_the_same() {
         let mut s = old.prepare("SELECT state, count(*) FROM finding GROUP BY 1").unwrap();
         s.query_map([], |r| Ok((r.get(0)?, r.get(1)?))).unwrap().collect::<Result<_, _>>().unwrap()
     };
+    let resources = "SELECT count(*) || ' ' || sum(first_scan + changed_scan + seen_scan + misses) || ' ' || \
+                     group_concat(id || region || name || doc || hex(raw) || hex(hash)) \
+                     FROM (SELECT * FROM resource ORDER BY account, kind, id)";
+    let kept: String = old.query_row(resources, [], |r| r.get(0)).unwrap();
     drop(old);
     // Opened for reading by several at once, as commands do.
     let others: Vec<Record> = (0..3).map(|_| Record::open_read_only(&path).unwrap()).collect();
@@ -111,6 +115,7 @@ fn a_record_of_format_1_is_migrated_and_reads_the_same() {
         let counted = format!("SELECT coalesce(sum(findings), 0) FROM rollups WHERE state = '{state}'");
         assert_eq!(number(&record, &counted), *n, "{state}");
     }
+    assert_eq!(record.query(resources).unwrap().rows[0][0].as_str(), Some(kept.as_str()));
     let row = &record.findings(&Query::default()).unwrap()[0];
     assert!(!record.history(&row.key).unwrap().is_empty());
     assert_eq!(others[0].findings(&Query::default()).unwrap().len(), record.findings(&Query::default()).unwrap().len());

@@ -100,10 +100,7 @@ pub fn scan_ended(
     let scan = plumb_record::ScanId(outcome.scan);
     govern::observe(record, catalog, &system("ledger"), scan)?;
     super::reviews::after_scan(record, &system("reviews"), scan)?;
-    govern::keep_lanes(record, catalog, &system("score"), Some(outcome.scan))?;
-    if !outcome.interrupted {
-        super::score::keep_run(record, catalog, outcome.scan)?;
-    }
+    govern::keep_scores(record, catalog, &system("score"), Some(outcome.scan), !outcome.interrupted)?;
     govern::keep_trend(record, catalog, context::now())?;
     Ok(())
 }

@@ -210,23 +210,6 @@ pub(super) fn stack(record: &Record, catalog: &Catalog) -> Result<Stack, Failure
     Stack::of(record, catalog, context::now()).map_err(refused)
 }
 
-/// Levels are kept at the end of a scan up to this many findings.
-const KEPT_MOST: u64 = 20_000;
-
-/// Keeps what every open finding's score is made of at the end of a scan, so that the next can say what moved.
-///
-/// Not above [`KEPT_MOST`] findings: `previous` is then what was kept last, if anything.
-pub(super) fn keep_run(record: &mut Record, catalog: &Catalog, scan: i64) -> Result<(), Failure> {
-    // What the levels hang on is held in memory; a scan's memory does not follow the size of the organisation.
-    let held = record.query("SELECT sum(findings) FROM rollups")?;
-    let held = held.rows.first().and_then(|row| row.first()?.as_u64()).unwrap_or_default();
-    if held > KEPT_MOST {
-        return Ok(());
-    }
-    let (stack, policy) = (stack(record, catalog)?, policy_on(record, None)?);
-    signals::keep_run(record, &stack, catalog, &policy, scan, context::now()).map_err(refused)
-}
-
 fn explain_finding(globals: &Globals, id: &str, file: Option<&PathBuf>) -> Result<(), Failure> {
     let record = context::record_read_only(globals)?;
     let policy = &policy_on(&record, file)?;

@@ -2,7 +2,10 @@
 //! when, and a lane that changes moves a due date only from then on.
 
 use super::{Change, GovernError, Session, commit, life};
-use crate::{scores::policy_in_force, signals::Stack};
+use crate::{
+    scores::policy_in_force,
+    signals::{Gathered, Stack},
+};
 use plumb_catalog::Catalog;
 use plumb_govern::{log, policy::Lane, sla::Terms};
 use plumb_model::{FindingKey, Severity, Time};
@@ -182,18 +185,21 @@ fn bytes(key: &str) -> Result<[u8; 32], GovernError> {
     all.and_then(|b| b.try_into().ok()).ok_or_else(|| GovernError::Diverged(format!("`{key}` is no finding's key")))
 }
 
-/// Keeps what the scores of all open findings say of their lanes where that is new, and puts the changes on the log. One
-/// account's resources are held at a time.
+/// Scores every open finding: what the scores say of lanes is kept where that is new, with the changes on the log; and
+/// where `levels` asks for it, what they are made of, so that the next scan can say what moved. One account's resources are
+/// held at a time.
 ///
 /// # Errors
 /// The record fails; what was kept before stays kept.
-pub fn keep_lanes(
+pub fn keep_scores(
     record: &mut Record,
     catalog: &Catalog,
     session: &Session,
     scan: Option<i64>,
+    levels: bool,
 ) -> Result<LanesKept, GovernError> {
     let (mut stack, policy) = (Stack::bare(record, catalog, session.now)?, policy_in_force(record)?);
+    let mut gathered = if levels { Gathered::room(record)? } else { None };
     let version = policy.version().to_owned();
     let sql =
         "SELECT DISTINCT account FROM rollups WHERE state NOT IN ('fixed', 'resource-gone', 'superseded') ORDER BY 1";
@@ -208,12 +214,13 @@ pub fn keep_lanes(
             let scored = plumb_score::score(&signals, &policy);
             let (lane, exploited) = (scored.lane.number(), signals.exploitation >= Exploitation::Kev);
             let before = record.lane(&finding.key)?.map(|known| (known.lane, known.exploited));
-            match before {
-                Some(known) if known == (lane, exploited) => return Ok(()),
-                Some(_) => done.moved += 1,
-                None => done.first += 1,
+            if before != Some((lane, exploited)) {
+                *(if before.is_some() { &mut done.moved } else { &mut done.first }) += 1;
+                said.push(Said { key: bytes(&finding.key)?, before, lane, exploited, points: scored.points });
             }
-            said.push(Said { key: bytes(&finding.key)?, before, lane, exploited, points: scored.points });
+            if let Some(levels) = &mut gathered {
+                levels.say(signals, finding.id);
+            }
             Ok(())
         })?;
         // In the order of the table: what is written together lies together.
@@ -225,5 +232,8 @@ pub fn keep_lanes(
         }
     }
     keep(record, session, scan, &version, &said)?;
+    if let (Some(levels), Some(scan)) = (gathered, scan) {
+        levels.keep(record, &policy, scan, session.now)?;
+    }
     Ok(done)
 }

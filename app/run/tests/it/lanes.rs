@@ -28,7 +28,7 @@ pub fn stands(r: &mut Record, class: &str) {
 
 fn keep(r: &mut Record, scan: i64, at: Time) -> (usize, usize) {
     let system = Session::system("score", Some(seal().key), at);
-    let LanesKept { looked, first, moved } = govern::keep_lanes(r, &catalog(), &system, Some(scan)).unwrap();
+    let LanesKept { looked, first, moved } = govern::keep_scores(r, &catalog(), &system, Some(scan), false).unwrap();
     assert_eq!(looked, 3);
     (first, moved)
 }
