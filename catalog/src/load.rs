@@ -144,14 +144,14 @@ impl Catalog {
     }
 
     /// The controls a rule answers: those that name it, then those its topic serves, best first.
-    pub fn controls_of(&self, rule: &Rule) -> Vec<ControlRef> {
-        let mut found: Vec<ControlRef> = self.by_rule_control.get(&rule.id).cloned().unwrap_or_default();
+    pub fn controls_of(&self, rule: &Rule) -> Vec<&ControlRef> {
+        let mut found: Vec<&ControlRef> = self.by_rule_control.get(&rule.id).into_iter().flatten().collect();
         for control in self.by_topic_control.get(&rule.topic).into_iter().flatten() {
             if prescriptive(&control.framework, rule.kind.provider()) {
                 continue;
             }
             if !found.iter().any(|f| f.framework == control.framework && f.control == control.control) {
-                found.push(control.clone());
+                found.push(control);
             }
         }
         found.sort_by(|a, b| {
@@ -165,8 +165,8 @@ impl Catalog {
     }
 
     /// The controls a topic answers, of every framework that is not about one provider's settings.
-    pub fn controls_of_topic(&self, topic: &TopicId) -> Vec<ControlRef> {
-        let mut found: Vec<ControlRef> = self.by_topic_control.get(topic).cloned().unwrap_or_default();
+    pub fn controls_of_topic(&self, topic: &TopicId) -> Vec<&ControlRef> {
+        let mut found: Vec<&ControlRef> = self.by_topic_control.get(topic).into_iter().flatten().collect();
         found.retain(|c| !prescriptive(&c.framework, ""));
         found.sort_by(|a, b| (&a.framework, &a.control).cmp(&(&b.framework, &b.control)));
         found

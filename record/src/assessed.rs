@@ -142,15 +142,15 @@ fn doc_of(row: &ExposureRow) -> String {
 
 impl Record {
     /// Writes how an account's resources stand towards the outside, internal ones included. A resource on the record
-    /// that is not among `rows` is gone when its kind is one of `complete`, and stale otherwise.
+    /// that is not among `rows` is gone when its kind is one of `complete`, and stale otherwise. One row is held at a time.
     ///
     /// # Errors
-    /// When SQLite fails; then nothing is kept.
+    /// When SQLite fails, or the first error among `rows`; then nothing is kept.
     pub fn put_exposures(
         &mut self,
         scan: ScanId,
         account: &str,
-        rows: &[ExposureRow],
+        rows: impl IntoIterator<Item = Result<ExposureRow, RecordError>>,
         complete: &BTreeSet<String>,
     ) -> Result<(), RecordError> {
         type Old = (String, Option<String>, String, bool);
@@ -172,7 +172,8 @@ impl Record {
                 .doing("writing a change of exposure")
             };
             for row in rows {
-                let doc = doc_of(row);
+                let row = row?;
+                let doc = doc_of(&row);
                 match old.remove(&(row.kind.clone(), row.resource.clone())) {
                     None if row.class == "internal" && row.at_most.is_none() => {}
                     None => {
@@ -497,7 +498,7 @@ mod tests {
         for (day, rows, complete, want) in steps {
             let scan = scan(&mut record, day);
             let read = if complete { all.clone() } else { BTreeSet::new() };
-            record.put_exposures(scan, "1", &rows, &read).unwrap();
+            record.put_exposures(scan, "1", rows.into_iter().map(Ok), &read).unwrap();
             record.put_paths(scan, "1", &[], &[], complete, &[]).unwrap();
             let found = record.exposures(Some("1")).unwrap();
             assert_eq!(found.first().map_or("", |e| e.row.class.as_str()), want, "day {day}");

@@ -17,17 +17,24 @@ pub(crate) fn prepare(db: &Connection) -> Result<(), RecordError> {
 }
 
 impl Record {
-    /// Writes the principals of an account, `(ARN, what is known)`, in place of those of the assessment before.
+    /// Writes the principals of an account, `(ARN, what is known)`, in place of those of the assessment before. One row is
+    /// held at a time.
     ///
     /// # Errors
-    /// When SQLite fails; then nothing is kept.
-    pub fn put_principals(&mut self, scan: ScanId, account: &str, rows: &[(String, Json)]) -> Result<(), RecordError> {
+    /// When SQLite fails, or the first error among `rows`; then nothing is kept.
+    pub fn put_principals(
+        &mut self,
+        scan: ScanId,
+        account: &str,
+        rows: impl IntoIterator<Item = Result<(String, Json), RecordError>>,
+    ) -> Result<(), RecordError> {
         self.atomically(|db| {
             db.execute("DELETE FROM principal WHERE account = ?1", params![account]).doing("replacing principals")?;
             let mut insert = db
                 .prepare_cached("INSERT OR REPLACE INTO principal (account, arn, doc, scan) VALUES (?1, ?2, ?3, ?4)")
                 .doing("writing principals")?;
-            for (arn, doc) in rows {
+            for row in rows {
+                let (arn, doc) = row?;
                 insert.execute(params![account, arn, doc.to_string(), scan.0]).doing("writing principals")?;
             }
             Ok(())
@@ -45,10 +52,10 @@ mod tests {
         let mut record = Record::in_memory().expect("a record");
         let ann = |admin: bool| {
             let doc = json!({"class": "human", "admin": admin, "keys": [{"slot": 1, "active": true, "used": null}]});
-            vec![("arn:aws:iam::1:user/ann".to_owned(), doc)]
+            [Ok(("arn:aws:iam::1:user/ann".to_owned(), doc))]
         };
-        record.put_principals(ScanId(1), "1", &ann(false)).expect("written");
-        record.put_principals(ScanId(2), "1", &ann(true)).expect("written again");
+        record.put_principals(ScanId(1), "1", ann(false)).expect("written");
+        record.put_principals(ScanId(2), "1", ann(true)).expect("written again");
         let found = record.query("SELECT arn, class, admin FROM principals").expect("the view");
         assert_eq!(found.rows, [[json!("arn:aws:iam::1:user/ann"), json!("human"), json!(1)]]);
         let keys = record.query("SELECT slot, active FROM access_keys").expect("the view");

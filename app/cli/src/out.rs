@@ -54,8 +54,8 @@ pub fn failure(error: &Failure) {
 
 /// Prints a line to standard output; a closed pipe ends the program quietly, as it should.
 pub fn line(text: impl fmt::Display) {
-    if writeln!(std::io::stdout().lock(), "{text}").is_err() {
-        std::process::exit(0);
+    if let Err(error) = writeln!(std::io::stdout().lock(), "{text}") {
+        unwritten(&error);
     }
 }
 
@@ -71,12 +71,22 @@ pub fn format(globals: &Globals) -> Format {
     globals.format.unwrap_or(if std::io::stdout().is_terminal() { Format::Text } else { Format::Json })
 }
 
-/// Prints much to standard output without holding it; a closed pipe ends the program quietly.
+/// Prints much to standard output without holding it.
 pub fn stream(print: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) {
     let mut out = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
-    if print(&mut out).is_err() || out.flush().is_err() {
+    if let Err(error) = print(&mut out).and_then(|()| out.flush()) {
+        unwritten(&error);
+    }
+}
+
+/// Ends the program where standard output takes no more: quietly when its reader has gone, and as a failure when what was
+/// asked for could not be written.
+pub fn unwritten(error: &std::io::Error) -> ! {
+    if error.kind() == std::io::ErrorKind::BrokenPipe {
         std::process::exit(0);
     }
+    let _ = writeln!(std::io::stderr(), "plumb: cannot write to standard output: {error}");
+    std::process::exit(4)
 }
 
 /// Prints rows in the format asked for. `header` and `cells` are for text and CSV.
@@ -97,7 +107,10 @@ pub fn rows_of<T: Serialize>(
     cells: impl Fn(&T) -> Vec<String>,
 ) -> Result<(), Failure> {
     match format(globals) {
-        Format::Json => line(serde_json::to_string_pretty(&rows.collect::<Vec<_>>())?),
+        Format::Json => stream(|out| {
+            serde::Serializer::collect_seq(&mut serde_json::Serializer::pretty(&mut *out), rows)?;
+            out.write_all(b"\n")
+        }),
         Format::Jsonl => stream(|out| {
             for row in rows {
                 serde_json::to_writer(&mut *out, &row)?;

@@ -12,7 +12,7 @@ use plumb_assess::{
 };
 use plumb_catalog::{Catalog, Kind};
 use plumb_evaluate::RuleSet;
-use plumb_model::{AccountId, KindId, Time, Unknown};
+use plumb_model::{AccountId, KindId, ResourceId, Time, Unknown};
 use plumb_record::{Record, RecordError, ResourceRow, ScanId, Unit, UnitState};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -153,7 +153,7 @@ pub struct Assessment {
 #[derive(Default)]
 pub(crate) struct Places {
     /// The kind of each resource, by its id.
-    pub kinds: HashMap<String, Arc<Kind>>,
+    pub kinds: HashMap<ResourceId, Arc<Kind>>,
     /// The position of each principal, by its ARN.
     pub principals: HashMap<String, usize>,
 }
@@ -182,11 +182,15 @@ impl Assessment {
         };
         let (mut report, border) = paths::survey(&facts);
         report.limits.extend(needs.iter().map(|n| format!("{}: {}", estate.account, n.describe())));
-        let ids =
-            estate.tables.values().flat_map(|t| t.resources.iter().map(|r| (r.id.to_string(), Arc::clone(&t.kind))));
+        let ids = estate.tables.values().flat_map(|t| t.resources.iter().map(|r| (r.id.clone(), Arc::clone(&t.kind))));
         let arns = world.details.principals.iter().enumerate().map(|(at, p)| (p.arn.clone(), at));
         let places = Places { kinds: ids.collect(), principals: arns.collect() };
         Self { estate, exposures, world, escalations, activity, needs, report, border, now, places }
+    }
+
+    /// The kind of a resource.
+    pub(crate) fn kind_of(&self, resource: &str) -> Option<&Arc<Kind>> {
+        self.places.kinds.get(resource)
     }
 
     /// The inventory of principals; `window_days` without a sign of life make one dormant.
@@ -226,21 +230,19 @@ pub(crate) fn keep_paths(
 /// When the record fails.
 pub(crate) fn keep(record: &mut Record, scan: ScanId, found: &Assessment) -> Result<(), RecordError> {
     let account = found.estate.account.as_str();
-    let exposures = found.exposures.iter().map(same).collect::<Result<Vec<_>, _>>()?;
     let whole = |t: &&Table| t.gap.is_none();
     let complete: BTreeSet<String> =
         found.estate.tables.iter().filter(|(_, t)| whole(t)).map(|(kind, _)| kind.clone()).collect();
-    record.put_exposures(scan, account, &exposures, &complete)?;
+    record.put_exposures(scan, account, found.exposures.iter().map(same), &complete)?;
     let ways: BTreeMap<&str, _> =
         found.world.details.principals.iter().map(|p| p.arn.as_str()).zip(&found.escalations.standings).collect();
-    let mut principals = Vec::new();
-    for (arn, entry) in found.inventory(DORMANT_DAYS) {
+    let row = |(arn, entry): (String, Entry)| {
         let mut doc: serde_json::Value = same(&entry)?;
         if let (Some(doc), Some(way)) = (doc.as_object_mut(), ways.get(arn.as_str())) {
             doc.insert("steps".into(), same(&way.steps)?);
         }
-        principals.push((arn, doc));
-    }
-    record.put_principals(scan, account, &principals)?;
+        Ok((arn, doc))
+    };
+    record.put_principals(scan, account, found.inventory(DORMANT_DAYS).into_iter().map(row))?;
     Ok(())
 }

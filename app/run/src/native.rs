@@ -20,7 +20,7 @@ use plumb_evaluate::{
 };
 use plumb_model::{Leaf, Outcome, Reason, Resource, RuleId, Severity, Source, Unknown, Value, Verdict};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -240,9 +240,15 @@ fn source_in(kind: Option<&Kind>, step: &Step) -> Source {
     Source::Api(call.into())
 }
 
-impl Judge<'_> {
+impl<'a> Judge<'a> {
     fn source(&self, step: &Step) -> Source {
-        source_in(self.found.places.kinds.get(&step.resource).map(AsRef::as_ref), step)
+        source_in(self.found.kind_of(&step.resource).map(AsRef::as_ref), step)
+    }
+
+    /// How the resources of the table stand, by id.
+    fn exposures(&self) -> HashMap<&'a str, &'a Exposure> {
+        let kind = self.table.kind.id.as_str();
+        self.found.exposures.iter().filter(|e| e.kind == kind).map(|e| (e.resource.as_str(), e)).collect()
     }
 
     fn leaf(&self, own: &str, step: &Step, expected: &str) -> Leaf {
@@ -253,9 +259,9 @@ impl Judge<'_> {
     fn exposure(mut self) -> Vec<(Verdict, Severity)> {
         let failing: Vec<Class> = self.texts("classes").iter().filter_map(|c| c.parse().ok()).collect();
         let least = failing.iter().min().copied().unwrap_or(Class::InternetAuthenticated);
-        let exposures = by_resource(self.found);
+        let exposures = self.exposures();
         for r in &self.table.resources {
-            let Some(e) = exposures.get(&(r.kind.as_str(), r.id.as_str())) else {
+            let Some(e) = exposures.get(r.id.as_str()) else {
                 self.say(r, "", Outcome::NotApplicable, Vec::new(), Vec::new());
                 continue;
             };
@@ -280,10 +286,10 @@ impl Judge<'_> {
     }
 
     fn outside_sharing(mut self) -> Vec<(Verdict, Severity)> {
-        let exposures = by_resource(self.found);
+        let exposures = self.exposures();
         let known = self.texts("known_accounts");
         for r in &self.table.resources {
-            let Some(e) = exposures.get(&(r.kind.as_str(), r.id.as_str())) else {
+            let Some(e) = exposures.get(r.id.as_str()) else {
                 self.say(r, "", Outcome::NotApplicable, Vec::new(), Vec::new());
                 continue;
             };
@@ -584,10 +590,6 @@ impl Paths<'_> {
         }
         out
     }
-}
-
-fn by_resource(found: &Assessment) -> BTreeMap<(&str, &str), &Exposure> {
-    found.exposures.iter().map(|e| ((e.kind.as_str(), e.resource.as_str()), e)).collect()
 }
 
 fn standing_of<'a>(found: &'a Assessment, arn: &str) -> Option<(&'a Principal, &'a Standing)> {

@@ -117,7 +117,7 @@ pub(crate) fn keep(
     let needs: Vec<Unknown> = crate::native::path_needs(found).iter().map(|n| n.as_ref().clone()).collect();
     let edges = report.families.iter().flat_map(|f| &f.steps).chain(&border.edges).chain(&border.steps);
     let cited = edges.flat_map(|e| &e.because).chain(report.cuts.iter().flat_map(|c| &c.because));
-    let kinds = cited.filter_map(|s| Some((s.resource.clone(), found.places.kinds.get(&s.resource)?.id.to_string())));
+    let kinds = cited.filter_map(|s| Some((s.resource.clone(), found.kind_of(&s.resource)?.id.to_string())));
     let kinds = kinds.collect();
     let doors = outside.map(|o| o.own(account)).unwrap_or_default();
     let partly = outside.and_then(|o| o.partly(account)).unwrap_or_default().to_owned();
@@ -218,7 +218,11 @@ impl Ways {
     /// Of an account looked at alone.
     pub(crate) fn of(found: &Assessment) -> Self {
         let needs = crate::native::path_needs(found);
-        Self { report: found.report.clone(), beyond: Beyond::default(), needs, kinds: found.places.kinds.clone() }
+        let report = found.report.clone();
+        let steps = report.families.iter().flat_map(|f| &f.steps).flat_map(|e| &e.because);
+        let cited = steps.chain(report.cuts.iter().flat_map(|c| &c.because));
+        let kinds = cited.filter_map(|s| Some((s.resource.clone(), Arc::clone(found.kind_of(&s.resource)?)))).collect();
+        Self { report, beyond: Beyond::default(), needs, kinds }
     }
 
     /// The same with the ways over accounts that the last scan found.

@@ -29,7 +29,7 @@ impl ProgrammePage {
     }
 
     /// The controls its topic answers.
-    pub fn controls(&self, catalog: &Catalog) -> Vec<ControlRef> {
+    pub fn controls<'c>(&self, catalog: &'c Catalog) -> Vec<&'c ControlRef> {
         catalog.controls_of_topic(&self.topic.into())
     }
 }

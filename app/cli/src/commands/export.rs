@@ -73,7 +73,7 @@ pub fn run(globals: &Globals, args: ExportArgs) -> Result<u8, Failure> {
                 .map(|r| {
                     let all = catalog.controls_of(r);
                     let named = all.into_iter().filter(|c| c.confidence > plumb_catalog::Confidence::Low);
-                    named.map(|c| (c.framework, c.control)).collect()
+                    named.map(|c| (c.framework.clone(), c.control.clone())).collect()
                 })
                 .unwrap_or_default(),
         }

@@ -162,8 +162,8 @@ pub fn each_line(path: &Path, mut answer: impl FnMut(&str) -> String) -> Result<
         if text.trim().is_empty() {
             continue;
         }
-        if writeln!(out, "{}", answer(text.trim())).is_err() {
-            std::process::exit(0);
+        if let Err(error) = writeln!(out, "{}", answer(text.trim())) {
+            out::unwritten(&error);
         }
         if input.buffer().is_empty() {
             let _ = out.flush();

@@ -5,11 +5,13 @@ use crate::{
     context, out,
     out::Failure,
 };
-use plumb_catalog::{Catalog, ControlRef, File, Rule};
+use plumb_catalog::{Aliases, Catalog, ControlRef, File, Param, Rule};
 use plumb_evaluate::{Helpers, check_pages};
+use plumb_model::{KindId, RuleId, Severity, TopicId};
 use plumb_run::{EndOfLife, Engine};
+use serde::Serialize;
 use serde_json::{Value as Json, json};
-use std::{fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 /// `plumb rules …`
 pub fn run(globals: &Globals, args: RulesArgs) -> Result<u8, Failure> {
@@ -17,15 +19,10 @@ pub fn run(globals: &Globals, args: RulesArgs) -> Result<u8, Failure> {
         RulesCommand::List { rules } => {
             let catalog = context::catalog(globals)?;
             let wanted = context::select(&catalog, &rules)?;
-            let rows: Vec<Json> = catalog
-                .rules
-                .values()
-                .filter(|r| wanted.as_ref().is_none_or(|w| w.contains(&r.id)))
-                .map(|r| row(&catalog, r))
-                .collect();
-            let cell = |row: &Json, name: &str| row.get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
-            out::rows(globals, &rows, &["rule", "severity", "title"], |r| {
-                vec![cell(r, "id"), cell(r, "severity"), cell(r, "title")]
+            let rows = catalog.rules.values().filter(|r| wanted.as_ref().is_none_or(|w| w.contains(&r.id)));
+            let rows = rows.map(|r| Row::of(&catalog, r));
+            out::rows_of(globals, rows, &["rule", "severity", "title"], |r| {
+                vec![r.id.to_string(), r.severity.to_string(), r.title.to_owned()]
             })?;
             Ok(0)
         }
@@ -36,20 +33,39 @@ pub fn run(globals: &Globals, args: RulesArgs) -> Result<u8, Failure> {
 }
 
 /// A rule as the machine contract prints it.
-pub fn row(catalog: &Catalog, rule: &Rule) -> Json {
-    json!({
-        "id": rule.id,
-        "title": rule.title,
-        "kind": rule.kind,
-        "severity": rule.severity,
-        "topic": rule.topic,
-        "aliases": rule.aliases,
-        "controls": catalog.controls_of(rule),
-        "dialects": dialects(catalog, rule),
-        "params": rule.params.iter().map(|(n, p)| (n.clone(), json!({ "default": p.default.to_plain_json(), "doc": p.doc }))).collect::<serde_json::Map<_, _>>(),
-        "hard": rule.hard,
-        "since": rule.since,
-    })
+#[derive(Debug, Serialize)]
+pub struct Row<'a> {
+    aliases: &'a Aliases,
+    controls: Vec<&'a ControlRef>,
+    dialects: Vec<&'static str>,
+    hard: bool,
+    id: &'a RuleId,
+    kind: &'a KindId,
+    params: BTreeMap<&'a str, Json>,
+    severity: Severity,
+    since: &'a str,
+    title: &'a str,
+    topic: &'a TopicId,
+}
+
+impl<'a> Row<'a> {
+    /// Of a rule of the catalog.
+    pub fn of(catalog: &'a Catalog, rule: &'a Rule) -> Self {
+        let param = |p: &Param| json!({ "default": p.default.to_plain_json(), "doc": p.doc });
+        Row {
+            aliases: &rule.aliases,
+            controls: catalog.controls_of(rule),
+            dialects: dialects(catalog, rule),
+            hard: rule.hard,
+            id: &rule.id,
+            kind: &rule.kind,
+            params: rule.params.iter().map(|(name, p)| (name.as_str(), param(p))).collect(),
+            severity: rule.severity,
+            since: &rule.since,
+            title: &rule.title,
+            topic: &rule.topic,
+        }
+    }
 }
 
 /// In what a rule can be judged: live, and in code where its kind has types there.
@@ -71,7 +87,7 @@ fn dialects(catalog: &Catalog, rule: &Rule) -> Vec<&'static str> {
     all
 }
 
-fn controls_text(controls: &[ControlRef]) -> String {
+fn controls_text(controls: &[&ControlRef]) -> String {
     let mut lines: Vec<String> = Vec::new();
     for control in controls {
         let related = if control.confidence == plumb_catalog::Confidence::Low { " (related)" } else { "" };
@@ -112,7 +128,7 @@ pub fn explain(globals: &Globals, word: &str) -> Result<u8, Failure> {
     for id in found {
         let Some(rule) = catalog.rules.get(&id) else { continue };
         if matches!(globals.format, Some(Format::Json | Format::Jsonl)) {
-            out::line(row(&catalog, rule));
+            out::line(serde_json::to_string(&Row::of(&catalog, rule))?);
             continue;
         }
         out::line(format!("{}  ({}, {})\n", rule.id, rule.severity, rule.topic));

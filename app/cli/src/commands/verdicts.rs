@@ -132,8 +132,8 @@ pub fn run(globals: &Globals, args: VerdictArgs) -> Result<u8, Failure> {
             let mut sink = std::io::BufWriter::new(std::io::stdout().lock());
             let mut first = true;
             let mut put = |text: &str| {
-                if sink.write_all(text.as_bytes()).is_err() {
-                    std::process::exit(0);
+                if let Err(error) = sink.write_all(text.as_bytes()) {
+                    out::unwritten(&error);
                 }
             };
             if whole {

@@ -23,7 +23,7 @@ pub fn stands(r: &mut Record, class: &str) {
         actions: Vec::new(),
         outside_accounts: Vec::new(),
     };
-    r.put_exposures(ScanId(1), "111122223333", &[row], &BTreeSet::new()).unwrap();
+    r.put_exposures(ScanId(1), "111122223333", [Ok(row)], &BTreeSet::new()).unwrap();
 }
 
 fn keep(r: &mut Record, scan: i64, at: Time) -> (usize, usize) {
@@ -112,7 +112,7 @@ fn lanes_and_principals_leave_and_come_back_with_the_record() {
     let mut r = furnish(Record::open(&dir.join("a.db")).unwrap());
     keep(&mut r, 1, now());
     let ann = ("arn:aws:iam::111122223333:user/ann".to_owned(), serde_json::json!({ "class": "human", "admin": true }));
-    r.put_principals(ScanId(1), "111122223333", &[ann]).unwrap();
+    r.put_principals(ScanId(1), "111122223333", [Ok(ann)]).unwrap();
     let out = govern::export_record(&r, &dir.join("all")).unwrap();
     assert_eq!((out.rows["principal"], out.rows["finding-lane"]), (1, 3));
     let back = govern::import_record(&dir.join("all"), &dir.join("b.db"), &[]).unwrap();

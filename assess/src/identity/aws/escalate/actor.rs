@@ -434,6 +434,11 @@ impl Actor {
         out
     }
 
+    /// Lets the last request go: kept for each of thousands of actors they would be most of what a search holds.
+    pub(crate) fn forget(&self) {
+        self.probe.0.take();
+    }
+
     /// Whether it certainly may; `action` in lower case.
     pub(crate) fn can(&self, org: &Organization, action: &str, resource: &str, extra: &[(&str, Fact)]) -> bool {
         self.can_with(org, action, resource, extra, None)

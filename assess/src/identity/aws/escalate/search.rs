@@ -89,7 +89,12 @@ impl<'a> Search<'a> {
             Rc::new(Actor::bound(i, p, org, through, &mut sets))
         };
         let actors: Vec<Rc<Actor>> = details.principals.iter().enumerate().map(actor).collect();
-        let admin = actors.iter().map(|a| rule.judge(a, org, &mut sets)).collect();
+        let judge = |actor: &Rc<Actor>| {
+            let admin = rule.judge(actor, org, &mut sets);
+            actor.forget();
+            admin
+        };
+        let admin = actors.iter().map(judge).collect();
         let plans = data::methods()
             .iter()
             .map(|method| {
@@ -211,6 +216,7 @@ impl<'a> Search<'a> {
                 _ => {}
             }
         }
+        actor.forget();
     }
 
     fn link(&mut self, step: &Step<'_>, to: &str, node: Node, because: Vec<Arc<Evidence>>, only_if_useful: bool) {
