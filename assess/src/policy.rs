@@ -8,6 +8,7 @@ use crate::identity::aws::{
     arn::{Arn, is_account_id},
     condition::{Condition, Operator, Order, Quantifier, network},
     context::Context,
+    data::{Action, Level, actions},
     glob::{ResourceText, glob},
     principal::PrincipalEntry,
     tri::Tri,
@@ -104,6 +105,135 @@ pub fn service_wildcards(document: &Document) -> Vec<String> {
     found.sort();
     found.dedup();
     found
+}
+
+/// Which of the actions that a policy gives on everything are asked about; see [`unrestricted`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wide {
+    /// Those that could be limited to resources.
+    Any,
+    /// Those that change something, and could be limited to resources.
+    Write,
+    /// Those that change who may do what, and could be limited to resources.
+    Permissions,
+    /// Those that read the content of objects, parameters and secrets.
+    Data,
+    /// Those that answer with a credential.
+    Credentials,
+}
+
+impl Wide {
+    /// By the name a rule page uses.
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "any" => Self::Any,
+            "write" => Self::Write,
+            "permissions" => Self::Permissions,
+            "data" => Self::Data,
+            "credentials" => Self::Credentials,
+            _ => return None,
+        })
+    }
+}
+
+const DATA: &[&str] = &[
+    "s3:getobject",
+    "secretsmanager:getsecretvalue",
+    "ssm:getparameter",
+    "ssm:getparameters",
+    "ssm:getparametersbypath",
+];
+
+/// Actions that answer with a credential. Source: the documentation of each.
+const CREDENTIALS: &[&str] = &[
+    "airflow:createclitoken",
+    "airflow:createweblogintoken",
+    "appsync:createapikey",
+    "chime:createapikey",
+    "cloud9:createenvironmenttoken",
+    "codeartifact:getauthorizationtoken",
+    "codepipeline:pollforjobs",
+    "cognito-identity:getcredentialsforidentity",
+    "cognito-identity:getopenidtoken",
+    "cognito-identity:getopenidtokenfordeveloperidentity",
+    "cognito-idp:getsigningcertificate",
+    "connect:getfederationtoken",
+    "ec2:getpassworddata",
+    "ecr-public:getauthorizationtoken",
+    "emr-containers:getmanagedendpointsessioncredentials",
+    "gamelift:getinstanceaccess",
+    "gamelift:requestuploadcredentials",
+    "grafana:createworkspaceapikey",
+    "iam:createaccesskey",
+    "iam:createloginprofile",
+    "iam:createservicespecificcredential",
+    "iam:resetservicespecificcredential",
+    "iam:updateaccesskey",
+    "license-manager:getaccesstoken",
+    "lightsail:createbucketaccesskey",
+    "lightsail:downloaddefaultkeypair",
+    "lightsail:getinstanceaccessdetails",
+    "lightsail:getrelationaldatabasemasteruserpassword",
+    "mediapackage:rotatechannelcredentials",
+    "mediapackage:rotateingestendpointcredentials",
+    "rds-db:connect",
+    "redshift-serverless:getcredentials",
+    "redshift:getclustercredentials",
+    "redshift:getclustercredentialswithiam",
+    "sso:getrolecredentials",
+    "sts:assumerole",
+    "sts:assumerolewithsaml",
+    "sts:assumerolewithwebidentity",
+    "sts:getfederationtoken",
+    "sts:getsessiontoken",
+];
+
+/// How many names [`unrestricted`] gives at most: enough to act on.
+const SHOWN: usize = 10;
+
+/// Actions that Allow statements give on every resource without a condition, of the kind asked about, sorted: at most
+/// ten. Of those in `Data` and `Credentials`, also actions that cannot be limited to resources at all. What an
+/// unconditional Deny takes back on everything does not count.
+pub fn unrestricted(document: &Document, what: Wide) -> Vec<String> {
+    let denied = |lower: &str| {
+        document.statements.iter().any(|s| {
+            s.effect == Effect::Deny
+                && s.conditions.is_empty()
+                && s.resources.as_ref().is_none_or(|r| r.is_everything())
+                && s.actions.matches(lower)
+        })
+    };
+    let given = |lower: &str, limitable: bool| {
+        allows_of(document)
+            .filter(|s| s.conditions.is_empty() && (on_everything(s) || !limitable))
+            .any(|s| s.actions.matches(lower))
+            && !denied(lower)
+    };
+    if !allows_of(document).any(|s| s.conditions.is_empty()) {
+        return Vec::new();
+    }
+    let table = actions();
+    let asked = |action: &&Action| {
+        let limitable = !action.types.is_empty();
+        match what {
+            Wide::Any => limitable,
+            Wide::Write => limitable && action.level == Level::Write,
+            Wide::Permissions => limitable && action.level == Level::Permissions,
+            Wide::Data | Wide::Credentials => true,
+        }
+    };
+    let hit = |action: &&Action| asked(action) && given(&action.lower, !action.types.is_empty());
+    let name = |action: &Action| action.name.to_string();
+    match what {
+        Wide::Data => DATA.iter().filter_map(|a| table.find(a)).filter(hit).take(SHOWN).map(name).collect(),
+        Wide::Credentials => {
+            CREDENTIALS.iter().filter_map(|a| table.find(a)).filter(hit).take(SHOWN).map(name).collect()
+        }
+        _ if allows_of(document).any(|s| s.conditions.is_empty() && on_everything(s)) => {
+            table.iter().filter(hit).take(SHOWN).map(name).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// Whether the document allows an action on some resource, and no unconditional Deny takes it back on all of them.

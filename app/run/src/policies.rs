@@ -81,6 +81,10 @@ impl Policies for Engine {
         ask(policy, |document| sorted(policy::confused_deputy(document).into_iter().map(|d| d.service).collect()))
     }
 
+    fn unrestricted(&self, policy: &Value, what: &str) -> Vec<String> {
+        policy::Wide::named(what).map(|what| ask(policy, |d| policy::unrestricted(d, what))).unwrap_or_default()
+    }
+
     fn escalations(&self, policy: &Value) -> Vec<String> {
         ask(policy, policy::escalations)
     }

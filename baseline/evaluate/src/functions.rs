@@ -26,7 +26,8 @@ pub(crate) mod host {
     pub const REQUIRES_TLS: u16 = 15;
     pub const UNBOUND_OIDC: u16 = 16;
     pub const UNBOUND_SERVICES: u16 = 17;
-    pub const ESCALATIONS: u16 = 18;
+    pub const UNRESTRICTED: u16 = 18;
+    pub const ESCALATIONS: u16 = 19;
     pub const RUNTIME_END: u16 = 20;
 }
 
@@ -126,7 +127,7 @@ pub(crate) fn functions(base: &Arc<Functions>, kinds: &Arc<BTreeMap<KindId, Type
 /// CEL's functions and ours, except `link` and `all`, which depend on the kind.
 pub(crate) fn base_functions() -> Functions {
     let mut f = Functions::standard();
-    let hosts: [(&str, u16); 12] = [
+    let hosts: [(&str, u16); 13] = [
         ("public_statements(dyn) -> list(string)", host::PUBLIC_STATEMENTS),
         ("public_statements(dyn, list(string)) -> list(string)", host::PUBLIC_STATEMENTS),
         ("external_accounts(dyn) -> list(string)", host::EXTERNAL_ACCOUNTS),
@@ -136,6 +137,7 @@ pub(crate) fn base_functions() -> Functions {
         ("requires_tls(dyn) -> bool", host::REQUIRES_TLS),
         ("unbound_oidc(dyn) -> list(string)", host::UNBOUND_OIDC),
         ("unbound_services(dyn) -> list(string)", host::UNBOUND_SERVICES),
+        ("unrestricted(dyn, string) -> list(string)", host::UNRESTRICTED),
         ("escalations(dyn) -> list(string)", host::ESCALATIONS),
         ("runtime_end(string, string) -> timestamp", host::RUNTIME_END),
         ("account() -> dyn", host::ACCOUNT),

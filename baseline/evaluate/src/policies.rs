@@ -35,6 +35,9 @@ pub trait Policies: Sync {
     fn unbound_oidc(&self, policy: &Value) -> Vec<String>;
     /// Service principals let in with nothing that binds on whose behalf.
     fn unbound_services(&self, policy: &Value) -> Vec<String>;
+    /// Actions of a kind (`any`, `write`, `permissions`, `data`, `credentials`) that are allowed on every resource without a
+    /// condition: some of them when there are many.
+    fn unrestricted(&self, policy: &Value, what: &str) -> Vec<String>;
     /// Ways to more privilege that the policy gives by itself.
     fn escalations(&self, policy: &Value) -> Vec<String>;
 }

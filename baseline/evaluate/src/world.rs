@@ -160,6 +160,7 @@ impl<'h> World<'h> {
             host::REQUIRES_TLS => Val::Bool(p.requires_tls(&policy)),
             host::UNBOUND_OIDC => texts(p.unbound_oidc(&policy)),
             host::UNBOUND_SERVICES => texts(p.unbound_services(&policy)),
+            host::UNRESTRICTED => texts(p.unrestricted(&policy, args.get(1)?.as_str()?)),
             host::ESCALATIONS => texts(p.escalations(&policy)),
             _ => return None,
         })
@@ -175,8 +176,10 @@ fn decisive_gap(policy: &Value, function: u16) -> Option<Arc<Unknown>> {
     };
     let one = std::slice::from_ref(whole);
     let statements = whole.as_list().unwrap_or(one);
-    let everything =
-        matches!(function, host::ADMIN_STATEMENTS | host::SERVICE_WILDCARDS | host::ALLOWS_ACTION | host::ESCALATIONS);
+    let everything = matches!(
+        function,
+        host::ADMIN_STATEMENTS | host::SERVICE_WILDCARDS | host::ALLOWS_ACTION | host::UNRESTRICTED | host::ESCALATIONS
+    );
     for statement in statements {
         if let Value::Unknown(unknown) = statement {
             return Some(Arc::clone(unknown));

@@ -43,6 +43,9 @@ impl Policies for Told {
     fn unbound_services(&self, policy: &Value) -> Vec<String> {
         told(policy, "unbound")
     }
+    fn unrestricted(&self, policy: &Value, what: &str) -> Vec<String> {
+        told(policy, what)
+    }
     fn escalations(&self, policy: &Value) -> Vec<String> {
         told(policy, "ways")
     }

@@ -8,6 +8,7 @@
 mod intrinsics;
 mod sam;
 mod sam_events;
+mod sam_policies;
 mod stack;
 #[cfg(test)]
 mod tests;

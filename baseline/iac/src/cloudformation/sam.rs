@@ -2,17 +2,24 @@
 //! ids the real transform gives them, with the places of the properties they come from.
 
 use super::Reader;
-use super::sam_events;
 use super::stack::Stack;
+use super::{sam_events, sam_policies};
 use crate::document::{Data as Tree, Node};
 use crate::resource::Code;
 use crate::source::Span;
-use crate::value::{Data, Members, Part, Val, WhyKind};
+use crate::value::{Data, Members, Val, WhyKind};
 use std::collections::HashSet;
 use std::sync::Arc;
 
 /// The defaults of a serverless template by resource type (`Function`, `Api` …); an empty map for none.
 pub(super) struct Globals(Val);
+
+impl Globals {
+    /// A resource's properties over the defaults of its type.
+    pub(super) fn over(&self, kind: &str, own: &Val) -> Val {
+        self.0.get(kind).map_or_else(|| own.clone(), |defaults| merged(defaults, own))
+    }
+}
 
 /// The template's globals when it asks for the serverless transform.
 pub(super) fn globals(stack: &mut Stack<'_>, reader: &mut Reader<'_>) -> Option<Globals> {
@@ -39,12 +46,10 @@ pub(super) fn asked(root: &Node) -> bool {
 pub(super) fn expand(mut code: Code, globals: &Option<Globals>, names: &HashSet<Arc<str>>) -> Vec<Code> {
     let Some(globals) = globals else { return vec![code] };
     let Some(kind) = code.type_.strip_prefix("AWS::Serverless::").map(str::to_owned) else { return vec![code] };
-    if let Some(defaults) = globals.0.get(&kind) {
-        code.attrs = merged(defaults, &code.attrs);
-    }
+    code.attrs = globals.over(&kind, &code.attrs);
     match kind.as_str() {
-        "Function" => function(code, names),
-        "StateMachine" => state_machine(code),
+        "Function" => function(code, globals, names),
+        "StateMachine" => state_machine(code, globals, names),
         "Api" => sam_events::api(code),
         "HttpApi" => sam_events::http_api(code),
         "SimpleTable" => vec![simple_table(code)],
@@ -175,7 +180,7 @@ fn location(uri: &Val) -> Val {
     }
 }
 
-fn function(code: Code, names: &HashSet<Arc<str>>) -> Vec<Code> {
+fn function(code: Code, globals: &Globals, names: &HashSet<Arc<str>>) -> Vec<Code> {
     let mut made = Vec::new();
     let span = code.header;
     let mut f = Making::new(&code);
@@ -247,7 +252,7 @@ fn function(code: Code, names: &HashSet<Arc<str>>) -> Vec<Code> {
             .set("FunctionVersion", Val::unknown(WhyKind::Apply, "version", "published at deployment", alias.span));
         made.push(a.build("AWS::Lambda::Alias", &format!("Alias{}", alias.as_str().unwrap_or_default())));
     }
-    sam_events::of_function(&code, names, &mut made);
+    sam_events::of_function(&code, globals, names, &mut made);
     made
 }
 
@@ -255,13 +260,7 @@ fn function(code: Code, names: &HashSet<Arc<str>>) -> Vec<Code> {
 fn role(code: &Code, service: &str, managed: &[&str]) -> Code {
     let span = code.header;
     let aws = |name: &str, span: Span| {
-        let partition = Val::unknown(WhyKind::Lookup, "AWS::Partition", "decided by where the stack is deployed", span);
-        let parts = vec![
-            Part::Text("arn:".into()),
-            Part::Hole(partition),
-            Part::Text(format!(":iam::aws:policy/{name}").into()),
-        ];
-        Val::from_parts(parts, span)
+        sam_policies::sub(&format!("arn:${{AWS::Partition}}:iam::aws:policy/{name}"), &|_| None, span)
     };
     let statement = object(
         [
@@ -290,9 +289,11 @@ fn role(code: &Code, service: &str, managed: &[&str]) -> Code {
                 inline.push(object([("PolicyName", name), ("PolicyDocument", policy.clone())], policy.span));
             }
             (Data::Map(template), None) => {
-                let name = template.keys().next().map_or("", |k| &**k);
-                let document =
-                    Val::unknown(WhyKind::Function, name, "a policy template of the serverless transform", policy.span);
+                let Some((name, given)) = template.iter().next() else { continue };
+                let document = sam_policies::document(name, given, policy.span).unwrap_or_else(|| {
+                    let why = "no policy template of the serverless transform that is known here";
+                    Val::unknown(WhyKind::Function, name.clone(), why, policy.span)
+                });
                 let title = Val::str(format!("{}RolePolicy{i}", code.name), policy.span);
                 inline.push(object([("PolicyName", title), ("PolicyDocument", document)], policy.span));
             }
@@ -314,7 +315,7 @@ fn role(code: &Code, service: &str, managed: &[&str]) -> Code {
     r.build("AWS::IAM::Role", "Role")
 }
 
-fn state_machine(code: Code) -> Vec<Code> {
+fn state_machine(code: Code, globals: &Globals, names: &HashSet<Arc<str>>) -> Vec<Code> {
     let mut made = Vec::new();
     let mut m = Making::new(&code);
     m.same(&["DefinitionString", "DefinitionSubstitutions", "EncryptionConfiguration"])
@@ -333,6 +334,7 @@ fn state_machine(code: Code) -> Vec<Code> {
         made.push(role(&code, "states.amazonaws.com", &[]));
     }
     made.insert(0, m.build("AWS::StepFunctions::StateMachine", ""));
+    sam_events::of_state_machine(&code, globals, names, &mut made);
     made
 }
 

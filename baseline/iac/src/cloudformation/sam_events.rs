@@ -1,6 +1,7 @@
 //! The serverless transform's APIs and event sources.
 
-use super::sam::{Making, object};
+use super::sam::{Globals, Making, object};
+use super::sam_policies::{account, sub};
 use crate::resource::Code;
 use crate::source::Span;
 use crate::value::{Data, Members, Val};
@@ -118,7 +119,7 @@ fn domain(code: &Code, type_: &str) -> Option<Code> {
 }
 
 /// The permissions, mappings and rules that a function's events stand for.
-pub(super) fn of_function(code: &Code, names: &HashSet<Arc<str>>, made: &mut Vec<Code>) {
+pub(super) fn of_function(code: &Code, globals: &Globals, names: &HashSet<Arc<str>>, made: &mut Vec<Code>) {
     let Some(events) = code.attrs.get("Events").and_then(Val::as_map) else { return };
     for (name, event) in events {
         let Some(type_) = event.get("Type").and_then(Val::as_str) else { continue };
@@ -138,7 +139,7 @@ pub(super) fn of_function(code: &Code, names: &HashSet<Arc<str>>, made: &mut Vec
             Val::list(vec![object([("Arn", function.clone()), ("Id", id)], span)], span)
         };
         match type_ {
-            "S3" => permission(code, name, "s3.amazonaws.com", None, span, made),
+            "S3" => permission(code, name, "s3.amazonaws.com", Some(("SourceAccount", account(span))), span, made),
             "SNS" => {
                 let mut s = Making::new(code);
                 take(&["FilterPolicy", "FilterPolicyScope", "Region", "RedrivePolicy"], &mut s);
@@ -147,7 +148,8 @@ pub(super) fn of_function(code: &Code, names: &HashSet<Arc<str>>, made: &mut Vec
                 }
                 s.set("Endpoint", function.clone()).set("Protocol", Val::str("lambda", span));
                 made.push(s.build("AWS::SNS::Subscription", name));
-                permission(code, name, "sns.amazonaws.com", properties.get("Topic"), span, made);
+                let topic = properties.get("Topic").map(|topic| ("SourceArn", topic.clone()));
+                permission(code, name, "sns.amazonaws.com", topic, span, made);
             }
             "SQS" | "Kinesis" | "DynamoDB" | "MSK" | "MQ" | "SelfManagedKafka" | "DocumentDB" => {
                 let mut m = Making::new(code);
@@ -182,8 +184,10 @@ pub(super) fn of_function(code: &Code, names: &HashSet<Arc<str>>, made: &mut Vec
                     }
                 }
                 r.set("Targets", target());
-                made.push(r.build("AWS::Events::Rule", name));
-                permission(code, name, "events.amazonaws.com", None, span, made);
+                let rule = r.build("AWS::Events::Rule", name);
+                let source = Val::reference(rule.address.clone(), "Arn", span);
+                made.push(rule);
+                permission(code, name, "events.amazonaws.com", Some(("SourceArn", source)), span, made);
             }
             "ScheduleV2" => {
                 let mut s = Making::new(code);
@@ -195,62 +199,158 @@ pub(super) fn of_function(code: &Code, names: &HashSet<Arc<str>>, made: &mut Vec
                 made.push(s.build("AWS::Scheduler::Schedule", name));
             }
             "Api" | "HttpApi" => {
-                let (key, own, type_) = match type_ {
-                    "Api" => ("RestApiId", "ServerlessRestApi", "AWS::ApiGateway::RestApi"),
-                    _ => ("ApiId", "ServerlessHttpApi", "AWS::ApiGatewayV2::Api"),
+                let (key, own) = match type_ {
+                    "Api" => ("RestApiId", IMPLICIT_REST),
+                    _ => ("ApiId", IMPLICIT_HTTP),
                 };
-                // The API that all events without one of their own share; made once, by the first that needs it.
-                let first = !names.contains(own) && first_to_share(code, name, type_, key);
-                if properties.get(key).is_none() && first {
-                    made.push(shared(code, own, type_, span));
+                let named = properties.get(key);
+                // The API that all events without one of their own share.
+                if named.is_none() && !names.contains(own) {
+                    made.extend(shared(code, own, globals));
                 }
-                permission(code, name, "apigateway.amazonaws.com", None, span, made);
+                let api = named.cloned().unwrap_or_else(|| Val::reference(beside(code, own), "", span));
+                let arn = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/*";
+                let source = sub(arn, &|name| (name == "Api").then(|| api.clone()), span);
+                permission(code, name, "apigateway.amazonaws.com", Some(("SourceArn", source)), span, made);
+                if named.is_none()
+                    && own == IMPLICIT_REST
+                    && let Some(made) = made.last_mut()
+                {
+                    made.address = format!("{}Prod", made.address).into();
+                    made.name = format!("{}Prod", made.name).into();
+                }
             }
             "CloudWatchLogs" => {
                 let mut f = Making::new(code);
                 take(&["FilterPattern"], &mut f);
-                if let Some(group) = properties.get("LogGroupName") {
+                let group = properties.get("LogGroupName");
+                if let Some(group) = group {
                     f.set("LogGroupName", group.clone());
                 }
                 f.set("DestinationArn", function.clone());
                 made.push(f.build("AWS::Logs::SubscriptionFilter", name));
-                permission(code, name, "logs.amazonaws.com", None, span, made);
+                let arn = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:${Group}:*";
+                let source = sub(arn, &|name| if name == "Group" { group.cloned() } else { None }, span);
+                permission(code, name, "logs.amazonaws.com", Some(("SourceArn", source)), span, made);
             }
             _ => {}
         }
     }
 }
 
-/// Whether this is the function's first event that uses the shared API of this kind.
-fn first_to_share(code: &Code, event: &str, type_: &str, key: &str) -> bool {
-    let wanted = if type_.contains("V2") { "HttpApi" } else { "Api" };
-    let events = code.attrs.get("Events").and_then(Val::as_map);
-    let first = events.into_iter().flatten().find(|(_, e)| {
-        e.get("Type").and_then(Val::as_str) == Some(wanted) && e.get("Properties").and_then(|p| p.get(key)).is_none()
-    });
-    first.is_some_and(|(name, _)| &**name == event)
-}
-
-fn shared(code: &Code, name: &str, type_: &str, span: Span) -> Code {
-    let mut a = Making::new(code);
-    if type_.contains("V2") {
-        a.set("ProtocolType", Val::str("HTTP", span));
+/// The rules, schedules and roles that a state machine's events stand for.
+pub(super) fn of_state_machine(code: &Code, globals: &Globals, names: &HashSet<Arc<str>>, made: &mut Vec<Code>) {
+    let Some(events) = code.attrs.get("Events").and_then(Val::as_map) else { return };
+    for (name, event) in events {
+        let Some(type_) = event.get("Type").and_then(Val::as_str) else { continue };
+        let span = event.span;
+        let properties = event.get("Properties");
+        let machine = Val::reference(code.address.clone(), "", span);
+        let (target, keys, service): (_, &[(&str, &str)], _) = match type_ {
+            "Schedule" => ("AWS::Events::Rule", &[("Schedule", "ScheduleExpression")], "events.amazonaws.com"),
+            "EventBridgeRule" | "CloudWatchEvent" => (
+                "AWS::Events::Rule",
+                &[("Pattern", "EventPattern"), ("EventBusName", "EventBusName")],
+                "events.amazonaws.com",
+            ),
+            "ScheduleV2" => (
+                "AWS::Scheduler::Schedule",
+                &[("ScheduleExpression", "ScheduleExpression"), ("KmsKeyArn", "KmsKeyArn")],
+                "scheduler.amazonaws.com",
+            ),
+            "Api" => {
+                if properties.and_then(|p| p.get("RestApiId")).is_none() && !names.contains(IMPLICIT_REST) {
+                    made.extend(shared(code, IMPLICIT_REST, globals));
+                }
+                made.push(starter(code, name, "apigateway.amazonaws.com", span));
+                continue;
+            }
+            _ => continue,
+        };
+        let mut rule = Making::new(code);
+        for (from, to) in keys.iter().chain(&[("Description", "Description"), ("Name", "Name"), ("State", "State")]) {
+            if let Some(val) = properties.and_then(|p| p.get(from)) {
+                rule.set(to, val.clone());
+            }
+        }
+        let role = properties.and_then(|p| p.get("RoleArn")).cloned().unwrap_or_else(|| {
+            let role = starter(code, name, service, span);
+            let arn = Val::reference(role.address.clone(), "Arn", span);
+            made.push(role);
+            arn
+        });
+        let id = Val::str(format!("{}{name}StepFunctionsTarget", code.name), span);
+        let goal = [("Arn", machine), ("RoleArn", role)];
+        if target == "AWS::Events::Rule" {
+            let [arn, role] = goal;
+            rule.set("Targets", Val::list(vec![object([arn, ("Id", id), role], span)], span));
+        } else {
+            rule.set("Target", object(goal, span));
+        }
+        made.push(rule.build(target, name));
     }
-    let mut api = a.build(type_, "");
-    let prefix = code.address.strip_suffix(&*code.name).unwrap_or_default();
-    api.address = format!("{prefix}{name}").into();
-    api.name = name.into();
-    api.depends_on = Vec::new();
-    api
 }
 
-fn permission(code: &Code, event: &str, service: &str, source: Option<&Val>, span: Span, made: &mut Vec<Code>) {
+/// The role with which a service starts a state machine.
+fn starter(code: &Code, event: &str, service: &str, span: Span) -> Code {
+    let text = |t: &str| Val::str(t, span);
+    let trust = object(
+        [
+            ("Effect", text("Allow")),
+            ("Principal", object([("Service", Val::list(vec![text(service)], span))], span)),
+            ("Action", Val::list(vec![text("sts:AssumeRole")], span)),
+        ],
+        span,
+    );
+    let start = object(
+        [
+            ("Effect", text("Allow")),
+            ("Action", text("states:StartExecution")),
+            ("Resource", Val::reference(code.address.clone(), "", span)),
+        ],
+        span,
+    );
+    let document = |statement: Val| {
+        object([("Version", Val::str("2012-10-17", span)), ("Statement", Val::list(vec![statement], span))], span)
+    };
+    let name = Val::str(format!("{}{event}RoleStartExecutionPolicy", code.name), span);
+    let mut role = Making::new(code);
+    role.set("AssumeRolePolicyDocument", document(trust)).set(
+        "Policies",
+        Val::list(vec![object([("PolicyName", name), ("PolicyDocument", document(start))], span)], span),
+    );
+    role.build("AWS::IAM::Role", &format!("{event}Role"))
+}
+
+const IMPLICIT_REST: &str = "ServerlessRestApi";
+const IMPLICIT_HTTP: &str = "ServerlessHttpApi";
+
+/// The address of a resource that the transform adds beside this one.
+fn beside(code: &Code, name: &str) -> String {
+    format!("{}{name}", code.address.strip_suffix(&*code.name).unwrap_or_default())
+}
+
+/// The API that events without one of their own share, with its stage, as the template's globals say.
+fn shared(code: &Code, name: &str, globals: &Globals) -> Vec<Code> {
+    let span = code.header;
+    let rest = name == IMPLICIT_REST;
+    let mut own = code.clone();
+    own.address = beside(code, name).into();
+    own.name = name.into();
+    own.depends_on = Vec::new();
+    let stage: Members = if rest { [("StageName".into(), Val::str("Prod", span))].into() } else { Members::new() };
+    own.attrs = globals.over(if rest { "Api" } else { "HttpApi" }, &Val::map(stage, span));
+    if rest { api(own) } else { http_api(own) }
+}
+
+/// The permission to invoke the function, narrowed as the transform narrows it.
+fn permission(code: &Code, event: &str, service: &str, source: Option<(&str, Val)>, span: Span, made: &mut Vec<Code>) {
     let mut p = Making::new(code);
     p.set("Action", Val::str("lambda:InvokeFunction", span))
         .set("Principal", Val::str(service, span))
         .set("FunctionName", Val::reference(code.address.clone(), "", span));
-    if let Some(source) = source {
-        p.set("SourceArn", source.clone());
+    if let Some((key, source)) = source {
+        p.set(key, source);
     }
     made.push(p.build("AWS::Lambda::Permission", &format!("{event}Permission")));
 }

@@ -288,8 +288,8 @@ Outputs: {Api: {Value: !Ref ServerlessRestApi}}
             "A AWS::ApiGateway::RestApi",
             "AprodStage AWS::ApiGateway::Stage",
             "F AWS::Lambda::Function",
-            "FGetPermission AWS::Lambda::Permission",
-            "FPutPermission AWS::Lambda::Permission",
+            "FGetPermissionProd AWS::Lambda::Permission",
+            "FPutPermissionProd AWS::Lambda::Permission",
             "FQ AWS::Lambda::EventSourceMapping",
             "FRole AWS::IAM::Role",
             "FT AWS::Events::Rule",
@@ -304,6 +304,7 @@ Outputs: {Api: {Value: !Ref ServerlessRestApi}}
             "S AWS::StepFunctions::StateMachine",
             "SRole AWS::IAM::Role",
             "ServerlessRestApi AWS::ApiGateway::RestApi",
+            "ServerlessRestApiProdStage AWS::ApiGateway::Stage",
             "T AWS::DynamoDB::Table",
         ]
     );
@@ -315,6 +316,62 @@ Outputs: {Api: {Value: !Ref ServerlessRestApi}}
     assert_eq!(role["Policies"][0]["PolicyDocument"]["Statement"][0]["Action"], json!("s3:*"));
     assert_eq!(role["ManagedPolicyArns"].as_array().unwrap().len(), 3);
     assert_eq!(plain(&find(&reading, "T").attrs)["BillingMode"], json!("PAY_PER_REQUEST"));
+}
+
+/// What the transform adds by itself: compared with the output of its official implementation.
+#[test]
+fn serverless_events_bring_apis_stages_roles_and_narrow_permissions() {
+    let text = r#"
+Transform: AWS::Serverless-2016-10-31
+Globals:
+  Api: {TracingEnabled: true, AccessLogSetting: {DestinationArn: arn:logs}}
+  HttpApi: {AccessLogSettings: {DestinationArn: arn:logs}}
+Resources:
+  Bucket: {Type: 'AWS::S3::Bucket'}
+  A:
+    Type: AWS::Serverless::Function
+    Properties:
+      Policies:
+      - S3ReadPolicy: {BucketName: nw-data}
+      - SQSPollerPolicy: {QueueName: !GetAtt Queue.QueueName}
+      - NoSuchPolicy: {}
+      Events:
+        Get: {Type: Api, Properties: {Path: /, Method: get}}
+        Web: {Type: HttpApi}
+        Day: {Type: Schedule, Properties: {Schedule: rate(1 day)}}
+        New: {Type: S3, Properties: {Bucket: !Ref Bucket}}
+        Log: {Type: CloudWatchLogs, Properties: {LogGroupName: app}}
+  B: {Type: 'AWS::Serverless::Function', Properties: {Events: {Put: {Type: Api, Properties: {Path: /, Method: put}}}}}
+  M: {Type: 'AWS::Serverless::StateMachine', Properties: {Role: arn:x, Events: {Day: {Type: Schedule, Properties: {Schedule: rate(1 day)}}}}}
+  Queue: {Type: 'AWS::SQS::Queue'}
+"#;
+    let reading = read(&MemoryFiles::new([("t.yaml", text)]), "t.yaml");
+    let of = |address: &str| plain(&find(&reading, address).attrs);
+    let stage = of("ServerlessRestApiProdStage");
+    assert_eq!((&stage["TracingEnabled"], &stage["StageName"]), (&json!(true), &json!("Prod")));
+    assert_eq!(stage["AccessLogSetting"]["DestinationArn"], json!("arn:logs"));
+    assert_eq!(of("ServerlessHttpApiApiGatewayDefaultStage")["AccessLogSettings"]["DestinationArn"], json!("arn:logs"));
+    let made = |type_: &str| reading.resources.iter().filter(|c| &*c.type_ == type_).count();
+    assert_eq!((made("AWS::ApiGateway::RestApi"), made("AWS::ApiGateway::Stage")), (1, 1));
+    for (permission, narrowed_by) in [
+        ("AGetPermissionProd", "SourceArn"),
+        ("BPutPermissionProd", "SourceArn"),
+        ("AWebPermission", "SourceArn"),
+        ("ADayPermission", "SourceArn"),
+        ("ALogPermission", "SourceArn"),
+        ("ANewPermission", "SourceAccount"),
+    ] {
+        assert!(find(&reading, permission).attrs.get(narrowed_by).is_some(), "{permission}");
+    }
+    let policies = &of("ARole")["Policies"];
+    let read_only = &policies[0]["PolicyDocument"]["Statement"][0];
+    assert_eq!(read_only["Action"][0], json!("s3:GetObject"));
+    assert!(read_only["Resource"].to_string().contains("nw-data"), "{read_only}");
+    assert!(policies[1]["PolicyDocument"]["Statement"][0]["Action"].to_string().contains("sqs:ReceiveMessage"));
+    assert!(find(&reading, "ARole").attrs.at("Policies[2].PolicyDocument").is_some_and(crate::Val::is_unknown));
+    let start = &of("MDayRole")["Policies"][0]["PolicyDocument"]["Statement"][0];
+    assert_eq!(start["Action"], json!("states:StartExecution"));
+    assert_eq!(of("MDay")["ScheduleExpression"], json!("rate(1 day)"));
 }
 
 #[test]

@@ -336,7 +336,15 @@ impl Mapper<'_> {
             return match &val.data {
                 Data::Null => Value::Null,
                 Data::Unknown(_) => values::unknown(val, &self.reading.sources),
-                _ => constant.clone(),
+                _ => match hole(constant) {
+                    Some(why) => {
+                        let mut unknown =
+                            Unknown::new(Reason::NotComputed, format!("{}.{}", self.code.address, field.name));
+                        unknown.detail = why.into();
+                        Value::unknown(unknown)
+                    }
+                    None => constant.clone(),
+                },
             };
         }
         if val.is_null() && !matches!(take.decode, Some(Decode::Exists | Decode::Count)) {
@@ -426,6 +434,11 @@ fn before(code: &Code, path: &plumb_catalog::Path) -> Val {
     let major = path.steps().iter().find_map(|s| if let Step::Index(major) = s { Some(*major as u64) } else { None });
     let older = code.provider.as_ref().is_none_or(|p| p.may_be_before(major.unwrap_or(0)));
     Val::bool(older, code.header)
+}
+
+/// `{ "$unknown" = "why" }` as a constant: what is left out is decided by something that code does not show.
+fn hole(constant: &Value) -> Option<&str> {
+    constant.get("$unknown")?.as_str()
 }
 
 fn doubt(place: &Code) -> Value {

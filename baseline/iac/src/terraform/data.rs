@@ -7,10 +7,13 @@ use crate::source::Span;
 use crate::value::{Data, Members, Val, WhyKind};
 use std::sync::Arc;
 
+/// The data source that computes a policy.
+pub(super) const POLICY_DOCUMENT: &str = "aws_iam_policy_document";
+
 /// The attributes a data source of this type computes from its own configuration.
 pub(super) fn computed(mode: Mode, type_: &str) -> &'static [&'static str] {
     match (mode, type_) {
-        (Mode::Data, "aws_iam_policy_document") => &["json", "minified_json"],
+        (Mode::Data, POLICY_DOCUMENT) => &["json", "minified_json"],
         (Mode::Data, "google_iam_policy") => &["policy_data"],
         _ => &[],
     }
@@ -24,7 +27,7 @@ pub(super) fn computes(mode: Mode, type_: &str, name: &str) -> bool {
 /// The value of a computed attribute.
 pub(super) fn compute(type_: &str, name: &str, written: &Members, span: Span) -> Res {
     Ok(match (type_, name) {
-        ("aws_iam_policy_document", _) => json_doc(policy_document(written, span), span),
+        (POLICY_DOCUMENT, _) => json_doc(policy_document(written, span), span),
         ("google_iam_policy", _) => json_doc(google_policy(written, span), span),
         _ => Val::null(span),
     })

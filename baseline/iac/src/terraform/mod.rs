@@ -73,7 +73,16 @@ fn read_root(
     let mut values = inputs(world, root, options);
     values.extend(given);
     world.inputs = values;
+    let from = out.len();
     world.evaluate(0, out);
+    // A policy document is computed, not read: one that nothing of this code uses is judged by itself.
+    let alone = world.unused_documents();
+    for code in out.iter_mut().skip(from).filter(|c| c.existing && !alone.is_empty()) {
+        let key = code.key.to_string();
+        if code.address.strip_suffix(&*key).is_some_and(|address| alone.contains(address)) {
+            code.existing = false;
+        }
+    }
 }
 
 impl World<'_> {

@@ -2,13 +2,14 @@
 
 use super::ast::{Block, Body, Kind};
 use super::config::{Declaration, Mode, Module, path_text};
+use super::data::POLICY_DOCUMENT;
 use super::eval::{Env, Fault, Res};
 use super::types;
 use super::world::{Parent, Scope, Slot, World, repeat_fault};
 use crate::resource::{Call, Code, Dialect, Key};
 use crate::source::{ProblemSeverity, Span, join};
 use crate::value::{Data, Members, Ref, Step, Val, WhyKind};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// How many instances one `count` or `for_each` may give.
@@ -471,6 +472,19 @@ impl World<'_> {
                 Err(fault) => self.report(ProblemSeverity::Error, fault.span(), fault.message()),
             }
         }
+    }
+
+    /// The addresses, without keys, of the policy documents that no expression asked for.
+    pub(crate) fn unused_documents(&self) -> HashSet<String> {
+        let mut found = HashSet::new();
+        for scope in &self.scopes {
+            for (at, decl) in scope.module.resources.iter().enumerate() {
+                if decl.mode == Mode::Data && &*decl.type_ == POLICY_DOCUMENT && !scope.wholes.contains_key(&at) {
+                    found.insert(format!("{}{}{}.{}", scope.prefix, decl.mode.prefix(), decl.type_, decl.name));
+                }
+            }
+        }
+        found
     }
 
     fn symbolic(&mut self, scope: usize, declaration: usize, decl: &Declaration, fault: &Fault) -> Option<Code> {

@@ -299,6 +299,37 @@ fn installed_modules_are_read() {
 }
 
 #[test]
+fn policy_documents_that_nothing_uses_stand_by_themselves() {
+    let document = |name: &str| {
+        format!("data \"aws_iam_policy_document\" \"{name}\" {{\n  statement {{ actions = [\"s3:GetObject\"] }}\n}}\n")
+    };
+    let main = format!(
+        "{}{}{}{}module \"m\" {{\n  source = \"./m\"\n  policy = data.aws_iam_policy_document.passed.json\n}}\nresource \"aws_iam_policy\" \"p\" {{\n  policy = data.aws_iam_policy_document.used.json\n}}\ndata \"aws_ami\" \"a\" {{}}\n",
+        document("alone"),
+        document("used"),
+        document("passed"),
+        "data \"aws_iam_policy_document\" \"many\" {\n  count = 2\n}\n",
+    );
+    let module = format!(
+        "variable \"policy\" {{}}\n{}resource \"aws_iam_policy\" \"q\" {{\n  policy = var.policy\n}}\n",
+        document("within")
+    );
+    let reading = reading(&[("main.tf", &main), ("m/main.tf", &module)]);
+    let mut judged: Vec<&str> =
+        reading.resources.iter().filter(|c| c.address.contains("data.") && !c.existing).map(|c| &*c.address).collect();
+    judged.sort_unstable();
+    assert_eq!(
+        judged,
+        [
+            "data.aws_iam_policy_document.alone",
+            "data.aws_iam_policy_document.many[0]",
+            "data.aws_iam_policy_document.many[1]",
+            "module.m.data.aws_iam_policy_document.within",
+        ]
+    );
+}
+
+#[test]
 fn policy_documents_are_computed_and_stay_structured() {
     let reading = reading(&[(
         "main.tf",
