@@ -10,7 +10,7 @@ use crate::{
     exposure::{Assessment, Kinds, estate_of},
     judge::JudgeError,
 };
-use plumb_assess::paths::{Beyond, Border, DOORS, DataClasses, Door, Family, Join, Outside, Report, doors};
+use plumb_assess::paths::{Beyond, Border, DOORS, DataClasses, Door, Family, Gaps, Join, Outside, Report, doors};
 use plumb_catalog::Kind;
 use plumb_model::{KindId, Reason, Unknown};
 use plumb_record::{Record, ScanId};
@@ -31,9 +31,9 @@ struct Kept {
     needs: Vec<Unknown>,
     /// The kinds of the resources that steps cite, by id.
     kinds: BTreeMap<String, String>,
-    /// Why there may be more doors; empty when there are no more.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    partly: String,
+    /// By kind, why there may be more doors.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    gaps: BTreeMap<String, String>,
 }
 
 fn damaged(account: &str) -> JudgeError {
@@ -61,13 +61,13 @@ pub(crate) fn outside(
         return Ok(None);
     }
     let before = record.borders()?;
-    let (mut all, mut unread, mut partly) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+    let (mut all, mut unread, mut gaps) = (Vec::new(), BTreeMap::new(), Gaps::new());
     for member in &members {
         let account = member.id.as_str();
-        let (found, gap) = if read.contains(account) {
+        let (found, missing) = if read.contains(account) {
             doors_of(record, kinds, scan, account)?
         } else if let Some(kept) = before.get(account).and(kept(record, account)?) {
-            (kept.doors, kept.partly)
+            (kept.doors, kept.gaps)
         } else {
             // Nobody acts in an account that is closed.
             if !matches!(member.state.as_str(), "suspended" | "closed" | "pending") {
@@ -77,29 +77,27 @@ pub(crate) fn outside(
             continue;
         };
         all.extend(found);
-        if !gap.is_empty() {
-            partly.insert(account.to_owned(), gap);
+        if !missing.is_empty() {
+            gaps.insert(account.to_owned(), missing);
         }
     }
     let organization = crate::organization(record, &mut Vec::new())?;
-    Ok(Some(Outside::new(all, organization, unread, partly)))
+    Ok(Some(Outside::new(all, organization, unread, gaps)))
 }
 
-/// An account's doors, and why there may be more roles.
+/// An account's doors, and by kind why there may be more.
 fn doors_of(
     record: &Record,
     kinds: &dyn Kinds,
     scan: ScanId,
     account: &str,
-) -> Result<(Vec<Door>, String), JudgeError> {
+) -> Result<(Vec<Door>, BTreeMap<String, String>), JudgeError> {
     // Most resources have no policy that names anybody, and nothing that could not be read: they need not be parsed.
     let wanted = |kind: &str, row: &plumb_record::ResourceRow| {
         kind == BESIDE || row.doc.contains("\"Principal\"") || row.doc.contains("\"$unknown\"")
     };
     let estate = estate_of(record, kinds, scan, account, false, DOORS.into_iter().chain([BESIDE]), &wanted)?;
-    let gap = estate.tables.get("aws.iam.role").and_then(|t| t.gap.as_ref()).map(|g| g.describe());
-    let unread = estate.of("aws.iam.role").find_map(|r| r.get("trust").first_unknown().map(|u| u.describe()));
-    Ok((doors(&estate, &DataClasses::default()), gap.or(unread).unwrap_or_default()))
+    Ok(doors(&estate, &DataClasses::default()))
 }
 
 /// Keeps what of an assessment matters to other accounts, and its own paths until they are judged.
@@ -120,8 +118,8 @@ pub(crate) fn keep(
     let kinds = cited.filter_map(|s| Some((s.resource.clone(), found.places.kinds.get(&s.resource)?.id.to_string())));
     let kinds = kinds.collect();
     let doors = outside.map(|o| o.own(account)).unwrap_or_default();
-    let partly = outside.and_then(|o| o.partly(account)).unwrap_or_default().to_owned();
-    let doc = Kept { doors, border, report, needs, kinds, partly };
+    let gaps = outside.map(|o| o.gaps(account)).unwrap_or_default();
+    let doc = Kept { doors, border, report, needs, kinds, gaps };
     let text = serde_json::to_string(&doc).map_err(|_| damaged(account))?;
     Ok(record.put_border(scan, account, &text)?)
 }

@@ -17,13 +17,15 @@
 //! finds the ways that cross accounts; the evidence of the steps that are shown is taken from the borders again.
 
 mod border;
+mod door;
 mod draw;
 mod graph;
 mod join;
 mod search;
 mod words;
 
-pub use border::{Border, DOORS, Door, Outside, doors, survey};
+pub use border::{Border, Gaps, Outside, survey};
+pub use door::{DOORS, Door, MAX_UNREAD_DOORS, doors};
 pub use draw::{dot, svg};
 pub use graph::{DataClasses, Facts, holds_data, is_entry, world};
 pub use join::{Beyond, Join};
