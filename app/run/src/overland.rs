@@ -34,6 +34,9 @@ struct Kept {
     /// By kind, why there may be more doors.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     gaps: BTreeMap<String, String>,
+    /// Why somebody from outside may come further in it than was found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    open: Vec<String>,
 }
 
 fn damaged(account: &str) -> JudgeError {
@@ -119,16 +122,46 @@ pub(crate) fn keep(
     let kinds = kinds.collect();
     let doors = outside.map(|o| o.own(account)).unwrap_or_default();
     let gaps = outside.map(|o| o.gaps(account)).unwrap_or_default();
-    let doc = Kept { doors, border, report, needs, kinds, gaps };
+    let open = crate::native::entry_needs(found).iter().map(|n| n.describe()).collect();
+    let doc = Kept { doors, border, report, needs, kinds, gaps, open };
     let text = serde_json::to_string(&doc).map_err(|_| damaged(account))?;
     Ok(record.put_border(scan, account, &text)?)
 }
 
-/// Puts the borders on record together and keeps the ways over accounts with the accounts in which they end.
+/// What of a border tells how far its account can be trusted to be known.
+#[derive(Debug, Default)]
+struct Known {
+    /// Why more of it may be reachable than was found.
+    open: Vec<String>,
+    /// The accounts its doors name.
+    names: BTreeSet<String>,
+    /// Whether some door names everyone.
+    everyone: bool,
+}
+
+impl Known {
+    fn of(kept: &Kept) -> Self {
+        Self {
+            open: kept.open.clone(),
+            names: kept.doors.iter().flat_map(|d| d.names.iter().cloned()).collect(),
+            everyone: kept.doors.iter().any(|d| d.open),
+        }
+    }
+}
+
+/// Puts the borders on record together and keeps the ways over accounts with the accounts in which they end. Returns the
+/// accounts whose ways are not what they were, with the scans that read them.
+///
+/// `assessed` are the accounts that `scan` read. A way that is not found again is gone when what it ran over is known and
+/// one of its accounts was read now; otherwise it is kept, and says why.
 ///
 /// # Errors
 /// When the record fails or holds damaged documents.
-pub(crate) fn join(record: &mut Record) -> Result<(), JudgeError> {
+pub(crate) fn join(
+    record: &mut Record,
+    scan: ScanId,
+    assessed: &BTreeSet<String>,
+) -> Result<BTreeMap<String, ScanId>, JudgeError> {
     let (mut members, mut stale) = (BTreeSet::new(), BTreeMap::new());
     for account in record.accounts()?.into_iter().filter(|a| !matches!(a.state.as_str(), "suspended" | "closed")) {
         if account.state == "unreachable" {
@@ -136,10 +169,13 @@ pub(crate) fn join(record: &mut Record) -> Result<(), JudgeError> {
         }
         members.insert(account.id);
     }
-    let accounts: Vec<String> = record.borders()?.into_keys().filter(|a| members.contains(a)).collect();
+    let mut accounts = record.borders()?;
+    accounts.retain(|account, _| members.contains(account));
     let mut join = Join::default();
-    for account in &accounts {
+    let mut known: BTreeMap<String, Known> = BTreeMap::new();
+    for account in accounts.keys() {
         if let Some(kept) = kept(record, account)? {
+            known.insert(account.clone(), Known::of(&kept));
             join.add(aged(kept.border, &stale));
         }
     }
@@ -160,11 +196,86 @@ pub(crate) fn join(record: &mut Record) -> Result<(), JudgeError> {
             }
         }
     }
-    for account in &accounts {
-        let doc = found.remove(account).map(|b| serde_json::to_string(&b)).transpose().map_err(|_| damaged(account))?;
+    let mut instants: BTreeMap<String, String> = BTreeMap::new();
+    for (account, read) in accounts.iter().filter(|(_, read)| **read != scan) {
+        instants.insert(account.clone(), record.scan(Some(*read))?.judged_at);
+    }
+    let mut moved = BTreeMap::new();
+    for (account, read) in &accounts {
+        let before = beyond(record, account)?;
+        let mut now = found.remove(account).unwrap_or_default();
+        let again: BTreeSet<String> = now.families.iter().map(|f| f.id.clone()).collect();
+        for family in before.families.iter().filter(|f| !again.contains(&f.id)) {
+            // An account that is no member any more, or was never read, keeps nothing.
+            if !family.accounts.iter().all(|a| accounts.contains_key(a)) {
+                continue;
+            }
+            if let Some(why) = not_gone(family, &known, assessed) {
+                now.families.push(family.clone().kept_because(&why));
+            }
+        }
+        now.limits.extend(may_lead_in(account, &known));
+        for family in &mut now.families {
+            let older = family.accounts.iter().filter_map(|a| Some((a.clone(), instants.get(a)?.clone())));
+            family.earlier = older.collect();
+        }
+        if !told_alike(&before, &now) {
+            moved.insert(account.clone(), *read);
+        }
+        let nothing = now == Beyond::default();
+        let doc = (!nothing).then(|| serde_json::to_string(&now)).transpose().map_err(|_| damaged(account))?;
         record.put_joined(account, doc.as_deref())?;
     }
-    Ok(())
+    Ok(moved)
+}
+
+/// Why a way that was not found again is not gone; none when it is.
+fn not_gone(family: &Family, known: &BTreeMap<String, Known>, assessed: &BTreeSet<String>) -> Option<String> {
+    let open = family.accounts.iter().find_map(|a| Some((a, known.get(a)?.open.first()?)));
+    if let Some((account, why)) = open {
+        return Some(format!("whether it is still there: account {account} was not read completely: {why}"));
+    }
+    let none = !family.accounts.iter().any(|a| assessed.contains(a));
+    none.then(|| "whether it is still there: none of the accounts it runs over was read since".to_owned())
+}
+
+/// Accounts from which somebody may come into an account by ways nobody saw, with why.
+fn may_lead_in(account: &str, known: &BTreeMap<String, Known>) -> Option<String> {
+    if known.values().all(|k| k.open.is_empty()) {
+        return None;
+    }
+    let mut seen = BTreeSet::from([account]);
+    let mut waiting = vec![account];
+    while let Some(at) = waiting.pop() {
+        let Some(doors) = known.get(at) else { continue };
+        if doors.everyone {
+            seen.extend(known.keys().map(String::as_str));
+            break;
+        }
+        for other in known.keys().filter(|a| doors.names.contains(*a)) {
+            if seen.insert(other) {
+                waiting.push(other);
+            }
+        }
+    }
+    let open = seen.iter().filter(|a| **a != account);
+    let mut open = open.filter_map(|a| Some((a, known.get(*a)?.open.first()?)));
+    let (first, why) = open.next()?;
+    let more = match open.count() {
+        0 => String::new(),
+        n => format!("; {n} more such accounts"),
+    };
+    Some(format!("account {first}, from which ways may lead into {account}, was not read completely: {why}{more}"))
+}
+
+/// Whether two answers tell the same but for the age of what they rest on.
+fn told_alike(before: &Beyond, now: &Beyond) -> bool {
+    let ageless = |beyond: &Beyond| {
+        let mut out = beyond.clone();
+        out.families.iter_mut().for_each(|f| f.earlier.clear());
+        out
+    };
+    ageless(before) == ageless(now)
 }
 
 /// A border whose steps in accounts that cannot be entered any more are open: they are as they were.

@@ -32,6 +32,7 @@ pub use join::{Beyond, Join};
 pub use search::paths;
 
 use crate::exposure::Step;
+use std::collections::BTreeMap;
 
 /// One of a few fixed words.
 pub type Word = &'static str;
@@ -104,6 +105,12 @@ pub struct Family {
     /// The accounts its paths lead through, in order of their numbers; empty when they stay in `account`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accounts: Vec<String>,
+    /// Of these accounts, those that were read before the scan it is told by, with the instant they are of.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub earlier: BTreeMap<String, String>,
+    /// Why it is told although it was not found again; empty when it was found.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub kept: String,
     /// In a sentence.
     pub title: String,
     /// `critical`, `high` or `medium`.
@@ -119,6 +126,23 @@ pub struct Family {
     pub goals: Vec<Goal>,
     /// Every path of the family.
     pub paths: Vec<Path>,
+}
+
+impl Family {
+    /// The family as it is told although it was not found again: nothing of it is certain.
+    #[must_use]
+    pub fn kept_because(mut self, why: &str) -> Self {
+        if let Some(last) = self.steps.last_mut() {
+            last.depends_on.retain(|what| *what != self.kept);
+            last.depends_on.push(why.to_owned());
+        }
+        self.kept = why.to_owned();
+        if self.certain {
+            self.severity = if self.severity == "critical" { "high" } else { "medium" };
+        }
+        self.certain = false;
+        self
+    }
 }
 
 /// What a path leads to.

@@ -166,6 +166,28 @@ fn through_a_load_balancer_to_what_stands_behind_it() {
 }
 
 #[test]
+fn a_rule_leads_to_its_own_target_group() {
+    let listener = "arn:aws:elasticloadbalancing:us-east-1:111111111111:listener/app/web/1/2";
+    let group = "arn:aws:elasticloadbalancing:us-east-1:111111111111:targetgroup/web/1";
+    let with = |sends: &str, actions: Json, sources: Json| {
+        let mut world = balanced();
+        world[4].2["type"] = json!("application");
+        world[4].2["listeners"] = json!([{"port": 22, "protocol": "HTTPS", "listener_arn": listener,
+            "actions": ["forward"], "groups": ["arn:other"]}]);
+        world[4].2["rules"] = json!([{"rule_arn": format!("{}/1", listener.replace(":listener/", ":listener-rule/")),
+            "actions": actions, "groups": [sends], "source_ips": sources}]);
+        let report = find(&world, &[reader()]);
+        report.families.first().map(|f| (f.steps[1].cost, f.steps[1].because[0].says.clone()))
+    };
+    let oidc = json!(["authenticate-oidc", "forward"]);
+    let (cost, says) = with(group, oidc.clone(), json!([])).expect("a path");
+    assert_eq!((cost, says.as_str()), (6, "port 22 sends requests on after authenticate-oidc"));
+    assert_eq!(with(group, json!(["forward"]), json!([])).map(|w| w.0), Some(5));
+    assert_eq!(with("arn:other", json!(["forward"]), json!([])), None);
+    assert_eq!(with(group, json!(["forward"]), json!(["203.0.113.0/28"])), None);
+}
+
+#[test]
 fn from_an_outside_account_to_administration() {
     let trust = json!({"Effect": "Allow", "Principal": {"AWS": "999999999999"}, "Action": "sts:AssumeRole"});
     let report = find(&[], &[role("shadow", trust, json!({"Effect": "Allow", "Action": "*", "Resource": "*"}))]);
