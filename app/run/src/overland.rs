@@ -10,10 +10,13 @@ use crate::{
     exposure::{Assessment, Kinds, estate_of},
     judge::JudgeError,
 };
-use plumb_assess::paths::{Beyond, Border, DOORS, DataClasses, Door, Family, Gaps, Join, Outside, Report, doors};
+use plumb_assess::paths::{
+    Beyond, Border, DOORS, DataClasses, Door, Family, Gaps, Join, Outside, Passages, Report, administrators_abroad,
+    doors,
+};
 use plumb_catalog::Kind;
 use plumb_model::{KindId, Reason, Unknown};
-use plumb_record::{Record, ScanId};
+use plumb_record::{AbroadRow, Record, ScanId};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
@@ -173,12 +176,16 @@ pub(crate) fn join(
     accounts.retain(|account, _| members.contains(account));
     let mut join = Join::default();
     let mut known: BTreeMap<String, Known> = BTreeMap::new();
+    let mut passages: BTreeMap<String, Passages> = BTreeMap::new();
     for account in accounts.keys() {
-        if let Some(kept) = kept(record, account)? {
+        if let Some(mut kept) = kept(record, account)? {
             known.insert(account.clone(), Known::of(&kept));
+            passages.insert(account.clone(), std::mem::take(&mut kept.border.passages));
             join.add(aged(kept.border, &stale));
         }
     }
+    keep_abroad(record, scan, &passages, &known)?;
+    drop(passages);
     let mut found = join.find(&DataClasses::default());
     // Borders are read again one by one, each for all the ways it is part of.
     let mut wanted: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -227,6 +234,69 @@ pub(crate) fn join(
         record.put_joined(account, doc.as_deref())?;
     }
     Ok(moved)
+}
+
+/// Keeps who in one account can become administrator of another, with what is not known of it.
+fn keep_abroad(
+    record: &mut Record,
+    scan: ScanId,
+    passages: &BTreeMap<String, Passages>,
+    known: &BTreeMap<String, Known>,
+) -> Result<(), JudgeError> {
+    let members = record.accounts()?.into_iter().filter(|a| a.provider == "aws");
+    let members: Vec<_> = members.filter(|a| !matches!(a.state.as_str(), "suspended" | "closed")).collect();
+    let unread: BTreeMap<&str, &str> =
+        members.iter().filter(|a| !known.contains_key(&a.id)).map(|a| (a.id.as_str(), a.reason.as_str())).collect();
+    let stale: BTreeMap<&str, &str> =
+        members.iter().filter(|a| a.state == "unreachable").map(|a| (a.id.as_str(), a.reason.as_str())).collect();
+    let (found, limits) = administrators_abroad(passages);
+    let mut rows: Vec<AbroadRow> = Vec::new();
+    for one in found {
+        let through = one.steps.iter().filter_map(|node| account_of(node)).find_map(|a| stale.get_key_value(a));
+        let reason = match (unread.get(one.into_account.as_str()), through) {
+            (Some(why), _) => format!("account {} was not read: {}", one.into_account, or_not_read(why)),
+            (None, Some((account, why))) => format!("account {account} may not be as it was when it was read: {why}"),
+            (None, None) if one.certain => String::new(),
+            (None, None) => "a step of it hangs on something that is not known".to_owned(),
+        };
+        rows.push(AbroadRow {
+            account: one.account,
+            arn: one.arn,
+            into_account: one.into_account,
+            state: if reason.is_empty() { "yes" } else { "unknown" }.to_owned(),
+            steps: one.steps,
+            reason,
+        });
+    }
+    // Nobody knows who is in an account that was not read, or who else leaves one that was read in part.
+    let mut open = |account: &str, reason: String| {
+        let (account, arn) = (account.to_owned(), "*".to_owned());
+        rows.push(AbroadRow {
+            account,
+            arn,
+            into_account: "*".into(),
+            state: "unknown".into(),
+            steps: Vec::new(),
+            reason,
+        });
+    };
+    for (account, why) in &unread {
+        open(account, or_not_read(why).to_owned());
+    }
+    for (account, known) in known.iter().filter(|(account, k)| !k.open.is_empty() || limits.contains(*account)) {
+        let why = known.open.first().cloned().unwrap_or_else(|| "there are more than could be told".to_owned());
+        open(account, why);
+    }
+    Ok(record.put_abroad(scan, &rows)?)
+}
+
+fn or_not_read(why: &str) -> &str {
+    if why.is_empty() { "it was not read" } else { why }
+}
+
+/// The account of a node of a way: of its ARN, or the one it administers.
+fn account_of(node: &str) -> Option<&str> {
+    node.strip_prefix("admin:").or_else(|| node.split(':').nth(4))
 }
 
 /// Why a way that was not found again is not gone; none when it is.

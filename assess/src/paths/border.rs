@@ -5,6 +5,7 @@ use super::{
     Edge, Facts, Goal, MAX_DOORS, Report,
     door::{Door, FUNCTION, INTO_FUNCTION, INTO_ROLE, KEY, ROLE, Through},
     graph::{ACCOUNT, Graph, build, edge, is_source, reachable, residual},
+    passages::Passages,
     search::report,
 };
 use crate::{
@@ -79,7 +80,7 @@ impl Outside {
     }
 
     /// The doors of others that may let an account's principals in.
-    fn doors_for<'o>(&'o self, account: &'o str) -> impl Iterator<Item = &'o Door> + 'o {
+    pub(super) fn doors_for<'o>(&'o self, account: &'o str) -> impl Iterator<Item = &'o Door> + 'o {
         self.doors.iter().filter(move |d| d.account != account && (d.open || d.names.contains(account)))
     }
 
@@ -121,6 +122,9 @@ pub struct Border {
     pub goals: Vec<Goal>,
     /// The kinds of its ways in, by node.
     pub kinds: BTreeMap<String, String>,
+    /// Who comes to administer other accounts.
+    #[serde(default, skip_serializing_if = "Passages::is_empty")]
+    pub passages: Passages,
     /// Bounds that were reached.
     pub limits: Vec<String>,
 }
@@ -141,6 +145,7 @@ fn border(facts: &Facts<'_>, graph: &mut Graph, outside: &Outside) -> Border {
     crossing.out(&mut out);
     crossing.unread_ahead(&mut out);
     crossing.unread_behind(&mut out);
+    out.passages = crossing.passages();
     out.steps.sort_by(|a, b| (&a.from, &a.to, a.cost, a.kind).cmp(&(&b.from, &b.to, b.cost, b.kind)));
     out.steps.dedup_by(|a, b| a.same(b));
     prune(graph, &outside.own_doors(&out.account), &mut out);
@@ -255,16 +260,16 @@ struct Guise {
 }
 
 /// The steps over an account's border.
-struct Crossing<'a> {
-    facts: &'a Facts<'a>,
-    outside: &'a Outside,
+pub(super) struct Crossing<'a> {
+    pub(super) facts: &'a Facts<'a>,
+    pub(super) outside: &'a Outside,
     /// What the outside, or another account, leads to.
     reach: BTreeSet<String>,
     held: BTreeMap<String, Held<'a>>,
 }
 
 impl<'a> Crossing<'a> {
-    fn account(&self) -> &'a str {
+    pub(super) fn account(&self) -> &'a str {
         &self.facts.estate.account
     }
 
@@ -310,13 +315,20 @@ impl<'a> Crossing<'a> {
         }
     }
 
-    fn partition(&self) -> String {
+    pub(super) fn partition(&self) -> String {
         let first = self.facts.world.details.principals.first();
         first.and_then(|p| Arn::parse(&p.arn)).map_or_else(|| "aws".to_owned(), |a| a.partition().to_owned())
     }
 
     /// What an administrator of `account` can do about a door by acting as any of its principals, or one made for it.
-    fn as_anyone(&self, door: &Door, way: Through, account: &str, partition: &str, own: &Organization) -> Option<Edge> {
+    pub(super) fn as_anyone(
+        &self,
+        door: &Door,
+        way: Through,
+        account: &str,
+        partition: &str,
+        own: &Organization,
+    ) -> Option<Edge> {
         let any = format!("arn:{partition}:iam::{account}:role/any");
         let guise = |principal: String, session: Option<&str>, existing: bool| Guise {
             principal,
@@ -410,7 +422,7 @@ impl<'a> Crossing<'a> {
     }
 
     /// The step of a principal through a door, when the policies of both sides may allow it.
-    fn through(&self, door: &Door, way: Through, principal: &Principal, own: &Organization) -> Option<Edge> {
+    pub(super) fn through(&self, door: &Door, way: Through, principal: &Principal, own: &Organization) -> Option<Edge> {
         let none = BTreeSet::new();
         let plain = self.attempt(door, way, principal, own, None, &none);
         let sessions = self.sessions(door, way, principal);
@@ -468,9 +480,7 @@ impl<'a> Crossing<'a> {
     /// functions, which run as roles.
     fn unread_ahead(&self, out: &mut Border) {
         for (kind, what, ways) in [(ROLE, "a role", &INTO_ROLE[..]), (FUNCTION, "a function", &INTO_FUNCTION[..])] {
-            let unseen = self.outside.unseen(kind);
-            let others = unseen.into_iter().filter(|(account, _)| *account != self.account());
-            let others: BTreeMap<&str, &str> = others.collect();
+            let others = self.unseen(kind);
             if others.is_empty() {
                 continue;
             }
@@ -482,7 +492,14 @@ impl<'a> Crossing<'a> {
         }
     }
 
-    fn unread_by(
+    /// The other accounts that may have doors of a kind nobody saw, with why.
+    pub(super) fn unseen(&self, kind: &str) -> BTreeMap<&str, &str> {
+        let mut out = self.outside.unseen(kind);
+        out.remove(self.account());
+        out
+    }
+
+    pub(super) fn unread_by(
         &self,
         principal: &Principal,
         kind: &str,
@@ -612,7 +629,7 @@ fn federates(way: Through) -> bool {
 }
 
 /// Whether some statement allows an action, wherever.
-fn allows_somewhere(principal: &Principal, action: &str) -> bool {
+pub(super) fn allows_somewhere(principal: &Principal, action: &str) -> bool {
     let lower = action.to_ascii_lowercase();
     !principal.is_service_linked()
         && principal

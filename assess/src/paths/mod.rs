@@ -21,6 +21,7 @@ mod door;
 mod draw;
 mod graph;
 mod join;
+mod passages;
 mod search;
 mod words;
 
@@ -29,6 +30,7 @@ pub use door::{DOORS, Door, MAX_UNREAD_DOORS, doors};
 pub use draw::{dot, svg};
 pub use graph::{DataClasses, Facts, holds_data, is_entry, world};
 pub use join::{Beyond, Join};
+pub use passages::{AdminAbroad, MAX_ABROAD, Passage, Passages, administrators_abroad};
 pub use search::paths;
 
 use crate::exposure::Step;

@@ -336,3 +336,44 @@ fn a_scan_of_some_accounts_moves_the_findings_of_ways_it_reads_a_part_of() {
     let read = record.query("SELECT count(*) FROM assessed a JOIN border b USING (account, scan)").unwrap();
     assert_eq!(read.rows[0][0], json!(4));
 }
+
+/// Who becomes administrator of which other account.
+fn abroad(record: &Record) -> Vec<(String, String, String)> {
+    let rows =
+        record.query("SELECT arn, into_account, state FROM principals_abroad ORDER BY account, arn, into_account");
+    let text = |v: &Json| v.as_str().unwrap().to_owned();
+    rows.unwrap().rows.iter().map(|r| (text(&r[0]), text(&r[1]), text(&r[2]))).collect()
+}
+
+#[test]
+fn who_administers_other_accounts_is_on_the_record() {
+    let (catalog, _) = Catalog::load(std::iter::empty::<File<'_>>());
+    let mut record = Record::in_memory().unwrap();
+    let row = |arn: String, into: &str, state: &str| (arn, into.to_owned(), state.to_owned());
+    // Nobody outside reaches anyone: it counts all the same.
+    let inside = || Planted { closed: true, ..Planted::default() };
+    scan(&mut record, &catalog, &inside(), all(), 2);
+    let both = [row(arn(WEB, "partner"), DATA, "yes"), row(arn(BUILD, "deploy"), DATA, "yes")];
+    assert_eq!(abroad(&record), both);
+    let steps = record.query("SELECT steps FROM principals_abroad WHERE account = '111111111111'").unwrap();
+    let steps: Vec<String> = serde_json::from_str(steps.rows[0][0].as_str().unwrap()).unwrap();
+    assert_eq!(steps, [arn(WEB, "partner"), arn(BUILD, "deploy"), arn(DATA, "owner"), format!("admin:{DATA}")]);
+    assert_eq!(record.abroad(Some(BUILD)).unwrap().len(), 1);
+    // A guardrail over the account in between ends both, whoever is read.
+    scan_some(&mut record, &catalog, &Planted { guarded: true, ..inside() }, &[ROOT, BUILD]);
+    assert_eq!(abroad(&record), []);
+    // What could not be read is not "nobody".
+    let mut record = Record::in_memory().unwrap();
+    let mut targets = all();
+    targets[3].state = "unreachable".into();
+    targets[3].reason = "sts:AssumeRole was refused".into();
+    scan(&mut record, &catalog, &inside(), targets, 2);
+    let open = [
+        row(arn(WEB, "partner"), DATA, "unknown"),
+        row(arn(BUILD, "deploy"), DATA, "unknown"),
+        row("*".into(), "*", "unknown"),
+    ];
+    assert_eq!(abroad(&record), open);
+    let reasons = record.abroad(None).unwrap();
+    assert!(reasons.iter().all(|r| r.reason.contains("sts:AssumeRole was refused")), "{reasons:#?}");
+}
