@@ -136,6 +136,8 @@ pub(crate) fn keep(
 struct Known {
     /// Why more of it may be reachable than was found.
     open: Vec<String>,
+    /// Why there may be more doors to roles and functions than were found.
+    gap: Option<String>,
     /// The accounts its doors name.
     names: BTreeSet<String>,
     /// Whether some door names everyone.
@@ -146,6 +148,7 @@ impl Known {
     fn of(kept: &Kept) -> Self {
         Self {
             open: kept.open.clone(),
+            gap: kept.gaps.values().next().cloned(),
             names: kept.doors.iter().flat_map(|d| d.names.iter().cloned()).collect(),
             everyone: kept.doors.iter().any(|d| d.open),
         }
@@ -269,23 +272,26 @@ fn keep_abroad(
         });
     }
     // Nobody knows who is in an account that was not read, or who else leaves one that was read in part.
-    let mut open = |account: &str, reason: String| {
-        let (account, arn) = (account.to_owned(), "*".to_owned());
+    let mut open = |account: &str, into: &str, reason: &str| {
         rows.push(AbroadRow {
-            account,
-            arn,
-            into_account: "*".into(),
+            account: account.to_owned(),
+            arn: "*".into(),
+            into_account: into.to_owned(),
             state: "unknown".into(),
             steps: Vec::new(),
-            reason,
+            reason: reason.to_owned(),
         });
     };
     for (account, why) in &unread {
-        open(account, or_not_read(why).to_owned());
+        open(account, "*", or_not_read(why));
+        open("*", account, or_not_read(why));
+    }
+    for (account, why) in known.iter().filter_map(|(account, k)| Some((account, k.gap.as_ref()?))) {
+        open("*", account, why);
     }
     for (account, known) in known.iter().filter(|(account, k)| !k.open.is_empty() || limits.contains(*account)) {
         let why = known.open.first().cloned().unwrap_or_else(|| "there are more than could be told".to_owned());
-        open(account, why);
+        open(account, "*", &why);
     }
     Ok(record.put_abroad(scan, &rows)?)
 }

@@ -74,15 +74,14 @@ impl Crossing<'_> {
             });
             out.out.extend(steps.chain(acting).map(|s| Passage { open: open(&s), from: s.from, to: s.to }));
         }
-        // Into accounts nobody read, or not completely.
+        // Into accounts nobody read, or not completely, where a policy says so; that whoever administers this account may
+        // come into them, too, needs no telling.
         let mut unread = Border::default();
         for (kind, what, ways) in [(ROLE, "a role", &INTO_ROLE[..]), (FUNCTION, "a function", &INTO_FUNCTION[..])] {
             let unseen = self.unseen(kind);
             for principal in others.iter().filter(|_| !unseen.is_empty()) {
                 ways.iter().for_each(|way| self.unread_by(principal, kind, what, *way, &unseen, &mut unread));
             }
-            let acting = unseen.keys().map(|account| format!("admin:{account}"));
-            out.out.extend(acting.map(|to| Passage { from: admin.clone(), to, open: true }));
         }
         out.out.extend(unread.steps.into_iter().map(|s| Passage { from: s.from, to: s.to, open: true }));
         out.out.sort();

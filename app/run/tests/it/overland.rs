@@ -369,6 +369,7 @@ fn who_administers_other_accounts_is_on_the_record() {
     targets[3].reason = "sts:AssumeRole was refused".into();
     scan(&mut record, &catalog, &inside(), targets, 2);
     let open = [
+        row("*".into(), DATA, "unknown"),
         row(arn(WEB, "partner"), DATA, "unknown"),
         row(arn(BUILD, "deploy"), DATA, "unknown"),
         row("*".into(), "*", "unknown"),
