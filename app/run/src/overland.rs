@@ -40,6 +40,9 @@ struct Kept {
     /// Why somebody from outside may come further in it than was found.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     open: Vec<String>,
+    /// Why there may be more principals, or they may do more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    identities: Vec<String>,
 }
 
 fn damaged(account: &str) -> JudgeError {
@@ -126,7 +129,8 @@ pub(crate) fn keep(
     let doors = outside.map(|o| o.own(account)).unwrap_or_default();
     let gaps = outside.map(|o| o.gaps(account)).unwrap_or_default();
     let open = crate::native::entry_needs(found).iter().map(|n| n.describe()).collect();
-    let doc = Kept { doors, border, report, needs, kinds, gaps, open };
+    let identities = found.needs.iter().map(|n| n.describe()).collect();
+    let doc = Kept { doors, border, report, needs, kinds, gaps, open, identities };
     let text = serde_json::to_string(&doc).map_err(|_| damaged(account))?;
     Ok(record.put_border(scan, account, &text)?)
 }
@@ -136,6 +140,8 @@ pub(crate) fn keep(
 struct Known {
     /// Why more of it may be reachable than was found.
     open: Vec<String>,
+    /// Why there may be more principals.
+    identities: Option<String>,
     /// Why there may be more doors to roles and functions than were found.
     gap: Option<String>,
     /// The accounts its doors name.
@@ -148,6 +154,7 @@ impl Known {
     fn of(kept: &Kept) -> Self {
         Self {
             open: kept.open.clone(),
+            identities: kept.identities.first().cloned(),
             gap: kept.gaps.values().next().cloned(),
             names: kept.doors.iter().flat_map(|d| d.names.iter().cloned()).collect(),
             everyone: kept.doors.iter().any(|d| d.open),
@@ -216,8 +223,13 @@ pub(crate) fn join(
         let mut now = found.remove(account).unwrap_or_default();
         let again: BTreeSet<String> = now.families.iter().map(|f| f.id.clone()).collect();
         for family in before.families.iter().filter(|f| !again.contains(&f.id)) {
-            // An account that is no member any more, or was never read, keeps nothing.
-            if !family.accounts.iter().all(|a| accounts.contains_key(a)) {
+            // An account that is no member any more, or was never read, keeps nothing; who comes from outside is no member.
+            let outside = family
+                .path
+                .first()
+                .and_then(|n| n.strip_prefix("account:"))
+                .filter(|a| *a != "unread" && !members.contains(*a));
+            if !family.accounts.iter().all(|a| accounts.contains_key(a) || Some(a.as_str()) == outside) {
                 continue;
             }
             if let Some(why) = not_gone(family, &known, assessed) {
@@ -289,9 +301,11 @@ fn keep_abroad(
     for (account, why) in known.iter().filter_map(|(account, k)| Some((account, k.gap.as_ref()?))) {
         open("*", account, why);
     }
-    for (account, known) in known.iter().filter(|(account, k)| !k.open.is_empty() || limits.contains(*account)) {
-        let why = known.open.first().cloned().unwrap_or_else(|| "there are more than could be told".to_owned());
-        open(account, "*", &why);
+    for (account, known) in known {
+        let more = limits.contains(account).then_some("there are more than could be told");
+        if let Some(why) = known.identities.as_deref().or(more) {
+            open(account, "*", why);
+        }
     }
     Ok(record.put_abroad(scan, &rows)?)
 }

@@ -315,7 +315,10 @@ fn a_scan_of_some_accounts_moves_the_findings_of_ways_it_reads_a_part_of() {
     scan_some(&mut record, &catalog, &Planted { refused: true, ..closed() }, &[ROOT, WEB]);
     assert_eq!(open(&record), [way.clone()], "{:?}", standing(&record));
     let text = record.joined(DATA).unwrap().unwrap();
-    assert!(text.contains("was not read completely") && text.contains("ec2:DescribeInstances"), "{text}");
+    assert!(text.contains("whether it is still there: account 111111111111 was not read completely"), "{text}");
+    assert!(text.contains("ec2:DescribeInstances") && text.contains(&family), "{text}");
+    let kept = record.query("SELECT certain, severity FROM paths WHERE gone IS NULL").unwrap();
+    assert_eq!(kept.rows, [[json!(0), json!("high")]], "told, and not certain");
     // Nor does a scan of another account close it then.
     scan_some(&mut record, &catalog, &closed(), &[ROOT, DATA]);
     assert_eq!(open(&record), [way.clone()]);
