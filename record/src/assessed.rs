@@ -242,6 +242,7 @@ impl Record {
     ///
     /// # Errors
     /// When SQLite fails; then nothing is kept.
+    #[allow(clippy::too_many_arguments)]
     pub fn put_paths(
         &mut self,
         scan: ScanId,

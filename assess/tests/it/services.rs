@@ -160,7 +160,8 @@ fn target_groups() {
         given.2[field] = value;
     };
     let weighted = json!([{"rule_arn": oidc["rule_arn"], "actions": ["forward"], "weighted_groups": [open, staff]}]);
-    let cases: [(&str, Change<'_>, (Class, Option<Class>), (Class, Option<Class>)); 9] = [
+    type Want = (Class, Option<Class>);
+    let cases: [(&str, Change<'_>, Want, Want); 9] = [
         ("its rule asks who it is", &|_| {}, (Class::Internet, None), (signed, None)),
         ("weights", &|w| lb(w, "rules", weighted.clone()), (Class::Internet, None), (Class::Internet, None)),
         ("no rule", &|w| lb(w, "rules", json!([])), (Class::Internet, None), (Class::Internal, None)),
