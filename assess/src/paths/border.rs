@@ -630,13 +630,7 @@ fn federates(way: Through) -> bool {
 
 /// Whether some statement allows an action, wherever.
 pub(super) fn allows_somewhere(principal: &Principal, action: &str) -> bool {
-    let lower = action.to_ascii_lowercase();
-    !principal.is_service_linked()
-        && principal
-            .attachments
-            .iter()
-            .flat_map(|a| a.policy.document.statements.iter())
-            .any(|s| s.effect == Effect::Allow && s.actions.matches(&lower))
+    !principal.is_service_linked() && principal.mentions(&action.to_ascii_lowercase())
 }
 
 /// The statements of both sides that allow a step.

@@ -99,11 +99,13 @@ pub fn world(estate: &Estate, details: Details, organization: Organization) -> W
     for kind in kinds.into_iter().chain(["aws.sqs.queue", "aws.sns.topic"]) {
         for item in estate.of(kind) {
             let value = item.get("policy");
-            if value.is_null() || value.first_unknown().is_some() {
+            if value.is_null() {
                 continue;
             }
-            if let Ok(document) = Document::parse(value.to_plain_json()) {
-                world.add_resource_policy(item.id(), Policy::new(item.id(), document));
+            let read = value.first_unknown().is_none().then(|| Document::parse(value.to_plain_json()));
+            match read {
+                Some(Ok(document)) => world.add_resource_policy(item.id(), Policy::new(item.id(), document)),
+                _ => world.add_unread_policy(item.id()),
             }
         }
     }
@@ -595,6 +597,12 @@ fn data(facts: &Facts<'_>, graph: &mut Graph) {
 }
 
 fn reads(facts: &Facts<'_>, principal: &str, action: &str, target: &str, key: &str, item: &Item<'_>) -> Option<Edge> {
+    // That a policy nobody read may let in whoever has no permission is said of the account, not of each principal.
+    let lower = action.to_ascii_lowercase();
+    let told = item.get("policy").first_unknown().is_none();
+    if !told && !facts.world.details.principal(principal).is_some_and(|p| p.mentions(&lower)) {
+        return None;
+    }
     let mut out = edge(principal, item.id(), "DATA", 1, Vec::new());
     let mut ask = |action: &str, target: &str| -> Option<()> {
         let decision = facts.world.can(principal, action, target, &[])?;
