@@ -377,7 +377,7 @@ fn overland(accounts: usize, principals: usize) -> Result<(), Box<dyn std::error
     };
     let label = |what: &str| format!("{what}, {accounts} accounts x {principals} principals");
     let doors =
-        timed(&label("doors"), || (0..accounts).flat_map(|n| paths::doors(&estate(n), &data)).collect::<Vec<_>>());
+        timed(&label("doors"), || (0..accounts).flat_map(|n| paths::doors(&estate(n), &data).0).collect::<Vec<_>>());
     println!("{} doors", doors.len());
     let outside = Outside::new(doors, organization, BTreeMap::new(), BTreeMap::new());
     let mut alone = std::time::Duration::ZERO;

@@ -197,6 +197,8 @@ pub struct Take {
     pub from: Option<String>,
     /// That other resource's attribute which refers to this resource.
     pub by: Option<String>,
+    /// A resource in between, when `by` refers to that: its type and its attribute that refers to this one.
+    pub via: Option<Via>,
     /// Attribute values the other resource must have.
     pub when: BTreeMap<String, String>,
     /// The path.
@@ -207,6 +209,16 @@ pub struct Take {
     pub equals: Option<Value>,
     /// A constant: the mere presence of the resource says so.
     pub value: Option<Value>,
+}
+
+/// A resource between one that carries a field and the one the field is of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Via {
+    /// Its type (`aws_lb_listener`).
+    pub from: String,
+    /// Its attribute which refers to the resource with the field.
+    pub by: String,
 }
 
 /// What turns a provider's spelling into a value. A closed list of pure functions.
@@ -545,6 +557,7 @@ struct RawTake {
     path: Option<String>,
     from: Option<String>,
     by: Option<String>,
+    via: Option<Via>,
     #[serde(default)]
     when: BTreeMap<String, String>,
     decode: Option<String>,
@@ -793,6 +806,7 @@ impl Cx<'_> {
                 path: Some(path.clone()),
                 from: None,
                 by: None,
+                via: None,
                 when: BTreeMap::new(),
                 decode: None,
                 equals: None,
@@ -813,9 +827,13 @@ impl Cx<'_> {
         if raw.path.is_none() && raw.value.is_none() {
             self.wrong("fields", format!("`{value}` has neither a path nor a value"), "add path = \"…\"");
         }
+        if raw.via.is_some() && (raw.from.is_none() || raw.by.is_none()) {
+            self.wrong("fields", format!("`{value}` has a `via` and nothing that refers to it"), "add from and by");
+        }
         Some(Take {
             from: raw.from,
             by: raw.by,
+            via: raw.via,
             when: raw.when,
             path: raw.path.map_or_else(Path::default, |p| self.path(&p)),
             decode: self.decode(raw.decode.as_ref()).or(decode),

@@ -94,6 +94,9 @@ pub struct PathRow {
     /// The accounts its paths lead through; empty when they stay in one.
     #[serde(default)]
     pub accounts: Vec<String>,
+    /// Of them, those that were read by an earlier scan, with the instant they are of.
+    #[serde(default)]
+    pub earlier: BTreeMap<String, String>,
     /// The nodes of the path that stands for the family.
     pub path: Vec<String>,
     /// Its steps: `{from, to, kind, cost, because, depends_on}`.
@@ -235,13 +238,16 @@ impl Record {
     }
 
     /// Writes an account's attack paths and cuts. Families on the record that are not among `families` are gone when
-    /// everything was read (`complete`), and stay otherwise. `limits` are what was not looked at, in words.
+    /// everything was read (`complete`), and stay otherwise. `limits` are what was not looked at, in words. `scan` is the
+    /// one that says so, `read` the one that read the account.
     ///
     /// # Errors
     /// When SQLite fails; then nothing is kept.
+    #[allow(clippy::too_many_arguments)]
     pub fn put_paths(
         &mut self,
         scan: ScanId,
+        read: ScanId,
         account: &str,
         families: &[PathRow],
         cuts: &[CutRow],
@@ -259,6 +265,9 @@ impl Record {
                 let mut doc = json!({ "path": f.path, "steps": f.steps, "goals": f.goals, "paths": f.paths });
                 if !f.accounts.is_empty() {
                     doc["accounts"] = json!(f.accounts);
+                }
+                if !f.earlier.is_empty() {
+                    doc["earlier"] = json!(f.earlier);
                 }
                 let doc = doc.to_string();
                 statement
@@ -284,21 +293,22 @@ impl Record {
             }
             db.execute(
                 "INSERT INTO assessed VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET scan = ?2, limits = ?3",
-                params![account, scan.0, json!(limits).to_string()],
+                params![account, read.0, json!(limits).to_string()],
             )
             .doing("writing the assessment")?;
             Ok(())
         })
     }
 
-    /// Keeps what of an account's graph matters to others: JSON text.
+    /// Keeps what of an account's graph matters to others: JSON text. The paths over accounts that end in it stay what
+    /// they were until they are put together again.
     ///
     /// # Errors
     /// When SQLite fails.
     pub fn put_border(&mut self, scan: ScanId, account: &str, doc: &str) -> Result<(), RecordError> {
         self.db
             .prepare_cached(
-                "INSERT INTO border VALUES (?1, ?2, ?3, NULL) ON CONFLICT DO UPDATE SET scan = ?2, doc = ?3, joined = NULL",
+                "INSERT INTO border VALUES (?1, ?2, ?3, NULL) ON CONFLICT DO UPDATE SET scan = ?2, doc = ?3",
             )
             .doing("writing a border")?
             .execute(params![account, scan.0, compress(doc)?])
@@ -499,7 +509,7 @@ mod tests {
             let scan = scan(&mut record, day);
             let read = if complete { all.clone() } else { BTreeSet::new() };
             record.put_exposures(scan, "1", rows.into_iter().map(Ok), &read).unwrap();
-            record.put_paths(scan, "1", &[], &[], complete, &[]).unwrap();
+            record.put_paths(scan, scan, "1", &[], &[], complete, &[]).unwrap();
             let found = record.exposures(Some("1")).unwrap();
             assert_eq!(found.first().map_or("", |e| e.row.class.as_str()), want, "day {day}");
             if let Some(e) = found.first() {
@@ -534,6 +544,7 @@ mod tests {
             severity: "critical".into(),
             certain: true,
             accounts: Vec::new(),
+            earlier: BTreeMap::new(),
             path: vec!["internet".into(), "data".into()],
             steps: vec![json!({"from": "internet", "to": "data", "kind": "DATA", "cost": 0, "because": []})],
             goals: vec![],
@@ -541,13 +552,13 @@ mod tests {
         };
         let gone = |record: &Record| record.query("SELECT gone IS NOT NULL FROM paths").unwrap().rows[0][0].clone();
         let first = scan(&mut record, "01");
-        record.put_paths(first, "1", std::slice::from_ref(&family), &[], true, &[]).unwrap();
+        record.put_paths(first, first, "1", std::slice::from_ref(&family), &[], true, &[]).unwrap();
         assert_eq!(record.query("SELECT to_node FROM path_steps").unwrap().rows[0][0], json!("data"));
         for (day, families, complete, want) in
             [("02", vec![], false, 0), ("03", vec![], true, 1), ("04", vec![family.clone()], false, 0)]
         {
             let scan = scan(&mut record, day);
-            record.put_paths(scan, "1", &families, &[], complete, &[]).unwrap();
+            record.put_paths(scan, scan, "1", &families, &[], complete, &[]).unwrap();
             assert_eq!(gone(&record), json!(want), "day {day}");
         }
     }

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 /// Makes what a record of an earlier build lacks.
 pub(crate) fn prepare(db: &Connection) -> Result<(), RecordError> {
     let there: bool = db
-        .query_row("SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'access_keys')", [], |r| r.get(0))
+        .query_row("SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'principals_abroad')", [], |r| r.get(0))
         .doing("looking for its tables")?;
     if there {
         return Ok(());
@@ -16,7 +16,68 @@ pub(crate) fn prepare(db: &Connection) -> Result<(), RecordError> {
         .doing("making its table of principals")
 }
 
+/// Who in one account can become administrator of another.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct AbroadRow {
+    /// Its account.
+    pub account: String,
+    /// Its ARN; `*` for the principals of an account that could not be read.
+    pub arn: String,
+    /// The account it can come to administer; `unread` for one of those that could not be read, `*` where it is not known.
+    pub into_account: String,
+    /// `yes`, or `unknown` when it hangs on something that is not known.
+    pub state: String,
+    /// From the principal to `admin:ACCOUNT`.
+    pub steps: Vec<String>,
+    /// Why it is not known; empty when it is.
+    pub reason: String,
+}
+
 impl Record {
+    /// Writes who can become administrator of another account, in place of what was known before.
+    ///
+    /// # Errors
+    /// When SQLite fails; then nothing is kept.
+    pub fn put_abroad(&mut self, scan: ScanId, rows: &[AbroadRow]) -> Result<(), RecordError> {
+        self.atomically(|db| {
+            db.execute("DELETE FROM admin_abroad", []).doing("replacing principals")?;
+            let mut insert = db
+                .prepare_cached("INSERT OR REPLACE INTO admin_abroad VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
+                .doing("writing principals")?;
+            for r in rows {
+                let steps = serde_json::json!(r.steps).to_string();
+                insert
+                    .execute(params![r.account, r.arn, r.into_account, r.state, steps, r.reason, scan.0])
+                    .doing("writing principals")?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Who can become administrator of another account, as the last scan that looked found it.
+    ///
+    /// # Errors
+    /// When SQLite fails or it is damaged.
+    pub fn abroad(&self, account: Option<&str>) -> Result<Vec<AbroadRow>, RecordError> {
+        let sql = "SELECT account, arn, into_account, state, steps, reason FROM admin_abroad
+                   WHERE ?1 IS NULL OR ?1 IN (account, into_account) ORDER BY 1, 2, 3";
+        let mut statement = self.db.prepare_cached(sql).doing("reading principals")?;
+        let rows = statement
+            .query_map([account], |r| {
+                let steps: String = r.get(4)?;
+                Ok(AbroadRow {
+                    account: r.get(0)?,
+                    arn: r.get(1)?,
+                    into_account: r.get(2)?,
+                    state: r.get(3)?,
+                    steps: serde_json::from_str(&steps).unwrap_or_default(),
+                    reason: r.get(5)?,
+                })
+            })
+            .doing("reading principals")?;
+        rows.collect::<Result<_, _>>().doing("reading principals")
+    }
+
     /// Writes the principals of an account, `(ARN, what is known)`, in place of those of the assessment before. One row is
     /// held at a time.
     ///

@@ -14,6 +14,20 @@ SELECT account, arn, doc ->> 'class' AS class, doc ->> 'admin' AS admin, doc ->>
        (SELECT judged_at FROM scan WHERE id = p.scan) AS at
 FROM principal p;
 
+-- Who in one account can become administrator of another, as the last scan put the accounts together.
+CREATE TABLE IF NOT EXISTS admin_abroad (
+  account TEXT NOT NULL, arn TEXT NOT NULL, -- `*` for the principals of an account that could not be read
+  into_account TEXT NOT NULL,               -- `unread` for one that could not be read, `*` where it is not known
+  state TEXT NOT NULL CHECK (state IN ('yes', 'unknown')),
+  steps TEXT NOT NULL,                      -- JSON: from the principal to `admin:ACCOUNT`
+  reason TEXT NOT NULL, scan INTEGER NOT NULL,
+  PRIMARY KEY (account, arn, into_account)
+) WITHOUT ROWID;
+
+CREATE VIEW IF NOT EXISTS principals_abroad AS
+SELECT account, arn, into_account, state, steps, reason, (SELECT judged_at FROM scan WHERE id = a.scan) AS at
+FROM admin_abroad a;
+
 CREATE VIEW IF NOT EXISTS access_keys AS
 SELECT p.account, p.arn, k.value ->> 'slot' AS slot, k.value ->> 'active' AS active, k.value ->> 'rotated' AS rotated,
        k.value ->> 'used' AS used

@@ -18,6 +18,7 @@ mod whole;
 
 pub use assessed::{CutRow, ExposureChange, ExposureRow, PathRow, StoredExposure};
 pub use findings::{Change, FindingRow, Ingest, Query, RuleRow, TransitionRow, move_finding};
+pub use identities::AbroadRow;
 pub use lanes::{LaneRow, put_lane};
 pub use open::{FORMAT, Moment, Record, RecordError, append_activity, put_document, put_text};
 pub use query::Table;

@@ -12,7 +12,7 @@ use rusqlite::{
 use serde_json::{Map, Value as Json};
 
 /// The tables of an export, in the order in which they can be put back. Counts follow from findings and are not in it.
-pub const TABLES: [&str; 18] = [
+pub const TABLES: [&str; 19] = [
     "meta",
     "scan",
     "unit",
@@ -30,6 +30,7 @@ pub const TABLES: [&str; 18] = [
     "path_cut",
     "assessed",
     "principal",
+    "admin_abroad",
     "finding_lane",
 ];
 

@@ -139,6 +139,8 @@ pub struct Assessment {
     pub activity: Activity,
     /// What is not known about identities and guardrails.
     pub needs: Vec<Arc<Unknown>>,
+    /// Why resources may stand where nobody looked; none when every region was in scope.
+    pub narrowed: Option<Arc<Unknown>>,
     /// Attack paths within the account.
     pub report: Report,
     /// What of them matters to other accounts; empty when it was looked at alone.
@@ -185,7 +187,7 @@ impl Assessment {
         let ids = estate.tables.values().flat_map(|t| t.resources.iter().map(|r| (r.id.clone(), Arc::clone(&t.kind))));
         let arns = world.details.principals.iter().enumerate().map(|(at, p)| (p.arn.clone(), at));
         let places = Places { kinds: ids.collect(), principals: arns.collect() };
-        Self { estate, exposures, world, escalations, activity, needs, report, border, now, places }
+        Self { estate, exposures, world, escalations, activity, needs, narrowed: None, report, border, now, places }
     }
 
     /// The kind of a resource.
@@ -208,20 +210,21 @@ fn same<T: serde::Serialize, U: serde::de::DeserializeOwned>(from: &T) -> Result
     serde_json::from_value(serde_json::to_value(from).map_err(damaged)?).map_err(damaged)
 }
 
-/// Puts an account's attack paths on the record, those over accounts included.
+/// Puts an account's attack paths on the record, those over accounts included, as `scan` tells them of what `read` read.
 ///
 /// # Errors
 /// When the record fails.
 pub(crate) fn keep_paths(
     record: &mut Record,
     scan: ScanId,
+    read: ScanId,
     account: &str,
     ways: &crate::overland::Ways,
 ) -> Result<(), RecordError> {
     let families = ways.families().map(same).collect::<Result<Vec<_>, _>>()?;
     let cuts = ways.report.cuts.iter().take(50).chain(&ways.beyond.cuts).map(same).collect::<Result<Vec<_>, _>>()?;
     let limits: Vec<String> = ways.report.limits.iter().chain(&ways.beyond.limits).cloned().collect();
-    record.put_paths(scan, account, &families, &cuts, ways.needs.is_empty(), &limits)
+    record.put_paths(scan, read, account, &families, &cuts, ways.needs.is_empty(), &limits)
 }
 
 /// Puts an assessment on the record, but for the paths.

@@ -146,7 +146,9 @@ pub(crate) fn assess(
     outside: Option<&Outside>,
 ) -> Result<Assessment, JudgeError> {
     let estate = exposure::estate(record, rules, scan, &facts.id, as_of)?;
-    Ok(Assessment::among(estate, now, outside))
+    let mut found = Assessment::among(estate, now, outside);
+    found.narrowed = (!facts.unread_regions.is_empty()).then(|| left_out(facts, "assess"));
+    Ok(found)
 }
 
 /// See [`judge_account`]; only a part of the rules.
@@ -280,6 +282,18 @@ fn unread(unit: &Unit, rule: plumb_model::RuleId, unknown: &Unknown, name: &str)
     }
 }
 
+/// Why something may stand where nobody looked: in a region that was not in scope, or that nobody could list.
+fn left_out(facts: &AccountFacts, call: &str) -> Arc<Unknown> {
+    let mut unknown = Unknown::new(plumb_model::Reason::NotAsked, call);
+    unknown.detail = "not every region is in the scope of this scan".into();
+    if facts.unread_regions.iter().any(|r| r == crate::scan::UNLISTED) {
+        unknown = Unknown::new(plumb_model::Reason::Denied, "ec2:DescribeRegions");
+        unknown.permission = "ec2:DescribeRegions".into();
+        unknown.detail = "there may be regions that could not be listed".into();
+    }
+    Arc::new(unknown)
+}
+
 fn world_of<'l, E: From<JudgeError> + From<RecordError>>(
     record: &Record,
     rules: &RuleSet,
@@ -307,19 +321,8 @@ fn world_of<'l, E: From<JudgeError> + From<RecordError>>(
             UnitState::Complete => None,
         });
         let narrowed = kind.scope == plumb_catalog::Scope::Region && !facts.unread_regions.is_empty();
-        let left_out = {
-            narrowed.then(|| {
-                let call = kind.list.as_ref().map_or_else(|| kind_id.to_string(), |l| l.call.name());
-                let mut unknown = Unknown::new(plumb_model::Reason::NotAsked, call);
-                unknown.detail = "not every region is in the scope of this scan".into();
-                if facts.unread_regions.iter().any(|r| r == crate::scan::UNLISTED) {
-                    unknown = Unknown::new(plumb_model::Reason::Denied, "ec2:DescribeRegions");
-                    unknown.permission = "ec2:DescribeRegions".into();
-                    unknown.detail = "there may be regions that could not be listed".into();
-                }
-                Arc::new(unknown)
-            })
-        };
+        let call = || kind.list.as_ref().map_or_else(|| kind_id.to_string(), |l| l.call.name());
+        let left_out = narrowed.then(|| left_out(facts, &call()));
         let indexes: BTreeSet<String> = rules.needs().indexes.get(kind_id).cloned().unwrap_or_default();
         let indexes: Vec<String> = indexes.into_iter().collect();
         world.put(kind_id.clone(), Table::new(Arc::clone(kind), resources, gap).narrowed(left_out), &indexes);

@@ -28,7 +28,7 @@ pub use judge::{JudgeError, judge_account};
 pub use plan::{PermissionPolicy, Plan, PlanRow, permissions, plan};
 pub use policies::Engine;
 pub use redact::redact;
-pub use scan::{Outcome, ScanError, ScanOptions, Seen, facts_of, is_live, run_scan};
+pub use scan::{Outcome, ScanError, ScanOptions, Seen, facts_of, facts_on_record, is_live, run_scan};
 pub use settings::{CheckSettings, read_check_settings, read_example, read_params};
 pub use support::EndOfLife;
 

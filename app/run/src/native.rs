@@ -160,10 +160,22 @@ pub(crate) fn judge(rule: &CompiledRule, found: &Assessment) -> Vec<(Verdict, Se
 
 /// What keeps the answer about attack paths open.
 pub(crate) fn path_needs(found: &Assessment) -> Vec<Arc<Unknown>> {
+    needs_of(found, true)
+}
+
+/// What keeps open how far somebody from outside comes in an account: the same but for the data itself.
+pub(crate) fn entry_needs(found: &Assessment) -> Vec<Arc<Unknown>> {
+    needs_of(found, false)
+}
+
+fn needs_of(found: &Assessment, data: bool) -> Vec<Arc<Unknown>> {
+    let holds_data = |kind: &str| plumb_assess::paths::holds_data(kind);
     let mut needs = found.needs.clone();
-    let read = |(kind, table): (&String, &Table)| table.gap.clone().filter(|_| !ASIDE.contains(&kind.as_str()));
+    needs.extend(found.narrowed.clone());
+    let matters = |kind: &str| !ASIDE.contains(&kind) && (data || !holds_data(kind));
+    let read = |(kind, table): (&String, &Table)| table.gap.clone().filter(|_| matters(kind));
     needs.extend(found.estate.tables.iter().filter_map(read));
-    let entry = |e: &&Exposure| plumb_assess::paths::is_entry(&e.kind) || plumb_assess::paths::holds_data(&e.kind);
+    let entry = |e: &&Exposure| plumb_assess::paths::is_entry(&e.kind) || data && holds_data(&e.kind);
     for e in found.exposures.iter().filter(entry) {
         if e.at_most.is_some_and(|most| most >= Class::InternetAuthenticated) {
             needs.extend(e.missing.iter().cloned());
@@ -556,6 +568,14 @@ impl Paths<'_> {
                     source: Source::Derived,
                 });
             }
+        }
+        for (account, at) in &family.earlier {
+            out.push(Leaf {
+                path: format!("account {account}"),
+                observed: Value::from(format!("as it was read at {at}")),
+                expected: "read by the same scan".into(),
+                source: Source::Derived,
+            });
         }
         // What the shown path leads to, then what else is at stake.
         let last = family.path.last();

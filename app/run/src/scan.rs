@@ -6,8 +6,9 @@ use crate::{
     collect::gather,
     exposure,
     judge::{Part, assess, judge_part},
-    overland,
+    native, overland,
     overland::Ways,
+    stored::resources_of,
 };
 use futures_util::{StreamExt, stream};
 use plumb_catalog::{Catalog, Kind};
@@ -123,6 +124,31 @@ pub fn facts_of(target: &AccountTarget, all: &[AccountTarget], home: &str, regio
         region_home: home.into(),
         regions: target.regions.iter().filter(wanted).cloned().collect(),
         unread_regions,
+    }
+}
+
+/// The facts about an account as the scan wrote them down.
+pub fn facts_on_record(account: &AccountRow) -> AccountFacts {
+    let list = |name: &str| -> Vec<String> {
+        let items = account.doc.get(name).and_then(serde_json::Value::as_array);
+        items.into_iter().flatten().filter_map(|v| v.as_str().map(str::to_owned)).collect()
+    };
+    let target = account.doc.get("target");
+    let text = |name: &str| {
+        target.and_then(|t| t.get(name)).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+    };
+    AccountFacts {
+        id: account.id.clone(),
+        name: account.name.clone(),
+        tier: account.doc.get("tier").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned(),
+        data_classes: list("data_classes"),
+        state: account.state.clone(),
+        management: target.and_then(|t| t.get("management")).and_then(serde_json::Value::as_bool),
+        organization_id: text("organization"),
+        organization_accounts: list("organization_accounts"),
+        region_home: account.doc.get("home").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned(),
+        regions: list("regions"),
+        unread_regions: list("unread_regions"),
     }
 }
 
@@ -330,13 +356,22 @@ pub async fn run_scan(
         }
         drop(outside);
         // Ways over accounts are found in their borders, and only then are paths judged.
-        overland::join(record)?;
+        let moved = overland::join(record, scan, &assessed)?;
         for account in &assessed {
             let (Some(facts), Some(run)) = (facts.get(account), runs.get_mut(account)) else { continue };
             let by = judging.account(&facts.tier, "aws");
             let ways = Ways::kept(record, by.rules, account)?;
             add(run, settle(record, &by, scan, facts, options.now, Part::Paths(&ways), &mut outcome, seen)?);
-            exposure::keep_paths(record, scan, account, &ways)?;
+            exposure::keep_paths(record, scan, scan, account, &ways)?;
+        }
+        // What was read may open or close ways that end in accounts this scan did not read.
+        let rows: BTreeMap<String, AccountRow> = record.accounts()?.into_iter().map(|a| (a.id.clone(), a)).collect();
+        for (account, read) in moved.into_iter().filter(|(account, _)| !assessed.contains(account)) {
+            let Some(facts) = rows.get(&account).map(facts_on_record) else { continue };
+            let by = judging.account(&facts.tier, "aws");
+            let ways = Ways::kept(record, by.rules, &account)?;
+            settle_elsewhere(record, &by, scan, read, &facts, options.now, &ways, &mut outcome, seen)?;
+            exposure::keep_paths(record, scan, read, &account, &ways)?;
         }
         outcome.judged_ms += begun.elapsed().as_millis();
     }
@@ -448,6 +483,41 @@ fn settle(
     }
     record.put_coverage(scan, &coverage)?;
     Ok(counts)
+}
+
+/// Judges the attack paths of an account that this scan did not read, by what `read` read of it, and puts what changed on
+/// the record.
+#[allow(clippy::too_many_arguments)]
+fn settle_elsewhere(
+    record: &mut Record,
+    by: &Judged<'_>,
+    scan: ScanId,
+    read: ScanId,
+    facts: &AccountFacts,
+    now: Time,
+    ways: &Ways,
+    outcome: &mut Outcome,
+    seen: &mut dyn FnMut(&Seen<'_>),
+) -> Result<(), ScanError> {
+    let account = plumb_model::AccountId::from(facts.id.as_str());
+    for kind_id in &by.rules.needs().judged {
+        let rules: Vec<_> = by.rules.of_kind(kind_id).iter().filter(|r| native::is_of_paths(r)).collect();
+        let Some(kind) = by.rules.kind(kind_id).filter(|_| !rules.is_empty()) else { continue };
+        let resources = resources_of(record, kind, &account, read, true, &|_| true)?;
+        let verdicts: Vec<(Verdict, Severity)> =
+            rules.iter().flat_map(|rule| native::judge_paths(rule, facts, &resources, ways)).collect();
+        let mut ingest = record.ingest(scan, now, &account, kind_id)?;
+        for (verdict, severity) in &verdicts {
+            if let Some(change) = ingest.verdict(verdict, *severity)? {
+                seen(&Seen { verdict, severity: *severity, change });
+            }
+        }
+        let in_scope: BTreeSet<RuleId> = rules.iter().map(|r| r.id.clone()).collect();
+        for (change, count) in ingest.finish(&in_scope, &BTreeSet::new())? {
+            *outcome.changes.entry(change).or_default() += count;
+        }
+    }
+    Ok(())
 }
 
 fn rule_rows(catalog: &Catalog) -> Vec<RuleRow> {

@@ -8,12 +8,14 @@
 //! Policies are judged by what they say about a caller nobody has vouched for: an Allow that admits anyone counts
 //! unless a condition ties the caller to fixed accounts or networks, or a Deny for everyone covers it.
 
+mod balancers;
 mod estate;
 mod network;
 pub(crate) mod policies;
 mod resources;
 mod services;
 
+pub(crate) use balancers::sent_on;
 pub use estate::{Estate, Item, Need, Table};
 pub use network::Opening;
 pub use resources::exposures;

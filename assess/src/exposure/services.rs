@@ -1,7 +1,7 @@
 //! Managed services: what stands between their endpoints and the internet.
 
 use super::{
-    Class, Estate, Item, Judged, Need, Opening, Step,
+    Class, Estate, Item, Judged, Need, Opening, Step, balancers,
     network::{self, Place},
     policies,
     resources::{not_asked, reading},
@@ -21,6 +21,7 @@ pub(super) fn is_judged(kind: &str) -> bool {
             | "aws.efs.file-system"
             | "aws.eks.cluster"
             | "aws.elbv2.load-balancer"
+            | "aws.elbv2.target-group"
             | "aws.opensearch.domain"
             | "aws.ram.resource-share"
             | "aws.rds.cluster-snapshot"
@@ -49,7 +50,8 @@ pub(super) fn judge(estate: &Estate, kind: &str, item: &Item<'_>) -> Judged {
             Ok(_) => policies::judge(estate, item, reading(Class::Internal)),
         },
         "aws.eks.cluster" => cluster(item),
-        "aws.elbv2.load-balancer" => load_balancer(estate, item),
+        "aws.elbv2.load-balancer" => balancers::load_balancer(estate, item),
+        "aws.elbv2.target-group" => balancers::target_group(estate, item),
         "aws.opensearch.domain" => domain(estate, item),
         "aws.ram.resource-share" => resource_share(estate, item),
         "aws.rds.snapshot" | "aws.rds.cluster-snapshot" => shared_snapshot(estate, item),
@@ -60,7 +62,13 @@ pub(super) fn judge(estate: &Estate, kind: &str, item: &Item<'_>) -> Judged {
 
 /// Whether the internet can connect to an endpoint that may stand in any of these subnets. The endpoint's own address
 /// is not on the record, only that it has a public one, which is what `address` says.
-fn anywhere(estate: &Estate, item: &Item<'_>, address: (&str, &str), subnets: &[&str], groups: &[&str]) -> Judged {
+pub(super) fn anywhere(
+    estate: &Estate,
+    item: &Item<'_>,
+    address: (&str, &str),
+    subnets: &[&str],
+    groups: &[&str],
+) -> Judged {
     let mut out: Option<Judged> = None;
     for subnet in subnets {
         let vpc = match estate.find("aws.vpc.subnet", "subnet_id", subnet) {
@@ -106,7 +114,7 @@ fn either(a: Judged, b: Judged) -> Judged {
 }
 
 /// A wrong turn at reading a field leaves everything open.
-fn or_open(judged: Result<Judged, Need>) -> Judged {
+pub(super) fn or_open(judged: Result<Judged, Need>) -> Judged {
     judged.unwrap_or_else(|need| Judged::open(Class::Internet, need))
 }
 
@@ -142,7 +150,7 @@ fn authenticated(class: Class) -> Class {
 }
 
 /// Keeps what reaches one of the ports a service listens on; nothing left means nobody is served.
-fn only_ports(judged: &mut Judged, id: &str, ports: &[i64], what: &str) {
+pub(super) fn only_ports(judged: &mut Judged, id: &str, ports: &[i64], what: &str) {
     let ports: Vec<u16> = ports.iter().filter_map(|p| u16::try_from(*p).ok()).filter(|p| *p != 0).collect();
     if ports.is_empty() || judged.openings.is_empty() {
         return;
@@ -162,156 +170,6 @@ fn only_ports(judged: &mut Judged, id: &str, ports: &[i64], what: &str) {
         judged.proof =
             vec![Step::new(id, "security_group_ids", format!("nothing admits {}, {what}", shown.join(", ")))];
     }
-}
-
-fn load_balancer(estate: &Estate, item: &Item<'_>) -> Judged {
-    let judged = || -> Result<Judged, Need> {
-        if item.flag("internal")? {
-            return Ok(Judged::sure(
-                Class::Internal,
-                vec![Step::new(item.id(), "internal", "has private addresses only")],
-            ));
-        }
-        let (subnets, groups) = (item.texts("subnet_ids")?, item.texts("security_group_ids")?);
-        let listeners = item.list("listeners")?;
-        if listeners.iter().all(|l| l.get("port").and_then(Value::as_int).is_none()) {
-            return Ok(Judged::sure(Class::Internal, vec![Step::new(item.id(), "listeners", "listens on no port")]));
-        }
-        let mut out = Judged::internal();
-        for (served, ports) in served(item, listeners) {
-            let mut one = faces(estate, item, &subnets, &groups, &ports);
-            one.certain = one.certain.min(served.certain);
-            one.possible = one.possible.min(served.possible);
-            if one.possible > Class::Internal {
-                one.proof.extend(served.proof);
-                one.needs.extend(served.needs);
-            }
-            out = out.or(one);
-        }
-        let mut seen = std::collections::BTreeSet::new();
-        out.proof.retain(|step| seen.insert(step.clone()));
-        if out.possible > Class::Internal {
-            let guards = |acl: &Item<'_>| acl.texts("balancers").is_ok_and(|b| b.contains(&item.id()));
-            for acl in estate.of("aws.wafv2.web-acl").filter(guards) {
-                let rules = acl.list("rules").map_or(0, <[Value]>::len);
-                let says = format!("a web ACL with {rules} rules looks at its requests first");
-                out.proof.push(Step::new(acl.id(), "balancers", says));
-            }
-        }
-        Ok(out)
-    };
-    or_open(judged())
-}
-
-/// How a load balancer faces the outside with these ports.
-fn faces(estate: &Estate, item: &Item<'_>, subnets: &[&str], groups: &[&str], ports: &[i64]) -> Judged {
-    if groups.is_empty() {
-        // A network load balancer without security groups admits everyone to its listeners.
-        let shown: Vec<String> = ports.iter().map(i64::to_string).collect();
-        let says = format!("no security group stands before the ports {}", shown.join(", "));
-        let steps = vec![
-            Step::new(item.id(), "internal", "faces the internet"),
-            Step::new(item.id(), "security_group_ids", says),
-        ];
-        return Judged::sure(Class::Internet, steps);
-    }
-    let mut out = Judged::internal();
-    for subnet in subnets {
-        // It has a node in each of its subnets: one that is open opens it.
-        out = out.or(anywhere(estate, item, ("internal", "(assigned to its nodes)"), &[*subnet], groups));
-    }
-    only_ports(&mut out, item.id(), ports, "a port it listens on");
-    out
-}
-
-/// Whom the listeners of a load balancer serve once they are reached: ports by the widest class of what is sent on.
-fn served(item: &Item<'_>, listeners: &[Value]) -> Vec<(Judged, Vec<i64>)> {
-    // Only application load balancers have rules beside the default actions.
-    let rules = if item.text("type").is_ok_and(|t| t == "application") { item.list("rules") } else { Ok(&[][..]) };
-    let mut out: Vec<(Judged, Vec<i64>)> = Vec::new();
-    for (i, listener) in listeners.iter().enumerate() {
-        let Some(port) = listener.get("port").and_then(Value::as_int) else { continue };
-        let mut ways: Vec<(Class, Step)> = Vec::new();
-        if let Some((class, what)) = sends_on(listener) {
-            let says = format!("port {port} {what}");
-            ways.push((class, Step::new(item.id(), format!("listeners[{i}].actions"), says)));
-        }
-        let arn = listener.get("listener_arn").and_then(Value::as_str).unwrap_or_default();
-        let own = |rule: &Value| {
-            let rule = rule.get("rule_arn").and_then(Value::as_str).unwrap_or_default();
-            let listener = rule.replacen(":listener-rule/", ":listener/", 1);
-            !arn.is_empty() && listener.rsplit_once('/').is_some_and(|(listener, _)| listener == arn)
-        };
-        for (n, rule) in rules.as_ref().map_or(&[][..], |r| *r).iter().enumerate().filter(|(_, r)| own(r)) {
-            let default = rule.get("is_default").and_then(Value::as_bool).unwrap_or(false);
-            if let Some((class, what)) = sends_on(rule).filter(|_| !default) {
-                let says = format!("port {port} {what}{}", for_whom(rule));
-                ways.push((class, Step::new(item.id(), format!("rules[{n}].actions"), says)));
-            }
-        }
-        let told = listener.get("actions").and_then(Value::as_list).is_some_and(|a| !a.is_empty());
-        let widest = ways.iter().map(|(class, _)| *class).max();
-        let mut judged = match widest {
-            Some(class) => {
-                let proof = ways.into_iter().filter(|(c, _)| *c == class).map(|(_, step)| step).take(3).collect();
-                Judged::sure(class, if told { proof } else { Vec::new() })
-            }
-            None => {
-                let says = format!("port {port} answers by itself and sends nothing on");
-                Judged::sure(Class::Internet, vec![Step::new(item.id(), format!("listeners[{i}].actions"), says)])
-            }
-        };
-        if let (Err(need), true) = (&rules, judged.certain < Class::Internet) {
-            // A rule nobody read may send everyone on.
-            judged.possible = Class::Internet;
-            judged.needs.push(need.clone());
-        }
-        match out.iter_mut().find(|(other, _)| other.certain == judged.certain && other.possible == judged.possible) {
-            Some((other, ports)) => {
-                other.proof.extend(judged.proof);
-                ports.push(port);
-            }
-            None => out.push((judged, vec![port])),
-        }
-    }
-    out
-}
-
-/// Whom a listener's or rule's actions send on to what stands behind: everyone, or whoever signs in; nobody when they
-/// answer or redirect by themselves. What is not told counts as sending everyone on.
-fn sends_on(actions: &Value) -> Option<(Class, String)> {
-    let texts = |name: &str| -> Vec<&str> {
-        actions.get(name).and_then(Value::as_list).unwrap_or_default().iter().filter_map(Value::as_str).collect()
-    };
-    let types = texts("actions");
-    if !types.is_empty() && !types.contains(&"forward") {
-        return None;
-    }
-    let unsigned = texts("oidc_unsigned").into_iter().chain(texts("cognito_unsigned")).any(|what| what == "allow");
-    let first = types.iter().find(|t| t.starts_with("authenticate-") || **t == "jwt-validation");
-    let (class, what) = match first {
-        Some(first) if !unsigned => (Class::InternetAuthenticated, format!("sends requests on after {first}")),
-        Some(first) => {
-            (Class::Internet, format!("sends requests on, {first} lets those through that are not signed in"))
-        }
-        None => (Class::Internet, "sends requests on".to_owned()),
-    };
-    let ranges = texts("source_ips");
-    let widest = ranges.iter().map(|r| network::breadth(r).unwrap_or(Class::Internet)).max();
-    Some((class.min(widest.unwrap_or(Class::Internet)), what))
-}
-
-/// Which requests a rule is for, in words.
-fn for_whom(rule: &Value) -> String {
-    let mut out = String::new();
-    for (name, word) in [("hosts", "for"), ("paths", "at"), ("source_ips", "from")] {
-        let list = rule.get(name).and_then(Value::as_list).unwrap_or_default().iter().filter_map(Value::as_str);
-        let list: Vec<&str> = list.collect();
-        if !list.is_empty() {
-            out.push_str(&format!(" {word} {}", list.join(", ")));
-        }
-    }
-    out
 }
 
 fn container_service(estate: &Estate, item: &Item<'_>) -> Judged {

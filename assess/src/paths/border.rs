@@ -2,169 +2,27 @@
 //! take into other accounts.
 
 use super::{
-    DataClasses, Edge, Facts, Goal, MAX_DOORS, Report,
-    graph::{ACCOUNT, Graph, build, edge, is_source, reachable, read_on, reading, residual},
+    Edge, Facts, Goal, MAX_DOORS, Report,
+    door::{Door, FUNCTION, INTO_FUNCTION, INTO_ROLE, KEY, ROLE, Through},
+    graph::{ACCOUNT, Graph, build, edge, is_source, reachable, residual},
+    passages::Passages,
     search::report,
 };
 use crate::{
-    exposure::{Estate, Item, Step, serves_only_its_account},
+    exposure::Step,
     identity::aws::{
-        Admin, Decision, Document, Level, Organization, Policy, Tri,
-        abroad::{Abroad, administrator, may_abroad},
+        Admin, Decision, Level, Organization, Tri,
+        abroad::{Abroad, Manner, administrator, may_abroad},
         arn::Arn,
-        details::Principal,
+        details::{Kind, Principal},
         document::Effect,
-        escalate::trust_everyone,
-        principal::PrincipalEntry,
+        escalate::{invoke_everyone, trust_everyone},
     },
 };
-use serde_json::Value as Json;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Accounts that were not read, taken together.
 const UNREAD: &str = "unread";
-/// The kinds doors are made of.
-pub const DOORS: [&str; 8] = [
-    "aws.iam.role",
-    "aws.lambda.function",
-    "aws.s3.bucket",
-    "aws.secretsmanager.secret",
-    "aws.dynamodb.table",
-    "aws.sqs.queue",
-    "aws.sns.topic",
-    "aws.kms.key",
-];
-
-/// A resource whose own policy names other accounts.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
-#[serde(into = "Written", try_from = "Written")]
-pub struct Door {
-    /// The account that owns it.
-    pub account: String,
-    /// Its kind.
-    pub kind: String,
-    /// Its ARN.
-    pub node: String,
-    /// Its policy; a role's trust policy.
-    pub policy: Arc<Policy>,
-    /// The key that encrypts it: empty for none, nothing when that is not known.
-    pub key: Option<String>,
-    /// Its tags.
-    pub tags: BTreeMap<String, String>,
-    /// The accounts its policy names.
-    pub names: BTreeSet<String>,
-    /// Whether it names everyone, under conditions or not.
-    pub open: bool,
-    document: Json,
-}
-
-/// A door as it is kept.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
-struct Written {
-    account: String,
-    kind: String,
-    node: String,
-    document: Json,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    key: Option<String>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    tags: BTreeMap<String, String>,
-}
-
-impl From<Door> for Written {
-    fn from(door: Door) -> Self {
-        let Door { account, kind, node, document, key, tags, .. } = door;
-        Self { account, kind, node, document, key, tags }
-    }
-}
-
-impl TryFrom<Written> for Door {
-    type Error = String;
-    fn try_from(w: Written) -> Result<Self, String> {
-        let parsed = Document::parse(&w.document).map_err(|e| format!("the policy of {}: {e}", w.node))?;
-        let mut names = BTreeSet::new();
-        let mut open = false;
-        for statement in parsed.statements.iter().filter(|s| s.effect == Effect::Allow) {
-            let Some(principals) = &statement.principals else { continue };
-            open |= principals.is_open();
-            let accounts = principals.entries.iter().filter_map(PrincipalEntry::account);
-            names.extend(accounts.filter(|a| *a != w.account).map(str::to_owned));
-        }
-        let policy = Arc::new(Policy::new(w.node.as_str(), parsed));
-        let Written { account, kind, node, document, key, tags } = w;
-        Ok(Self { account, kind, node, policy, key, tags, names, open, document })
-    }
-}
-
-impl Door {
-    /// What going through it takes; none for keys, which are asked for together with what they encrypt.
-    fn action(&self) -> Option<&'static str> {
-        match self.kind.as_str() {
-            "aws.iam.role" => Some("sts:AssumeRole"),
-            "aws.lambda.function" => Some("lambda:InvokeFunction"),
-            kind => reading(kind),
-        }
-    }
-
-    /// The step through it and its cost.
-    fn step(&self) -> (&'static str, u32) {
-        match self.kind.as_str() {
-            "aws.iam.role" => ("CAN_BECOME", 1),
-            "aws.lambda.function" => ("INVOKE", 5),
-            _ => ("DATA", 1),
-        }
-    }
-
-    /// Whether it leads on, so that somebody who came through it has to be followed.
-    fn leads_on(&self) -> bool {
-        matches!(self.kind.as_str(), "aws.iam.role" | "aws.lambda.function")
-    }
-
-    fn field(&self) -> &'static str {
-        if self.kind == "aws.iam.role" { "trust" } else { "policy" }
-    }
-}
-
-/// The doors of an account: what lets other accounts in by a policy of its own, of the kinds paths lead over or to.
-pub fn doors(estate: &Estate, data: &DataClasses) -> Vec<Door> {
-    let mut out = Vec::new();
-    for item in DOORS.iter().flat_map(|kind| estate.of(kind)) {
-        let kind = item.kind.id.as_str();
-        let matters = match kind {
-            "aws.iam.role" => !item.id().contains(":role/aws-service-role/"),
-            "aws.lambda.function" | "aws.kms.key" | "aws.secretsmanager.secret" => true,
-            _ => data.of(&item).is_some(),
-        };
-        if matters {
-            out.extend(door(estate, &item));
-        }
-    }
-    out
-}
-
-fn door(estate: &Estate, item: &Item<'_>) -> Option<Door> {
-    let kind = item.kind.id.as_str();
-    let value = item.get(if kind == "aws.iam.role" { "trust" } else { "policy" });
-    if value.is_null() || value.first_unknown().is_some() {
-        return None;
-    }
-    let document = match value.as_str() {
-        Some(text) => serde_json::from_str(text).ok()?,
-        None => value.to_plain_json(),
-    };
-    let tags = item.get("tags").as_map().into_iter().flat_map(|m| m.iter());
-    let tags = tags.filter_map(|(k, v)| Some((k.to_owned(), v.as_str()?.to_owned()))).collect();
-    let key =
-        if item.has("kms_key_id") { item.text("kms_key_id").ok().map(str::to_owned) } else { Some(String::new()) };
-    let (account, kind, node) = (estate.account.clone(), kind.to_owned(), item.id().to_owned());
-    let door = Door::try_from(Written { account, kind, node, document, key, tags }).ok()?;
-    let lets_in = door.open || !door.names.is_empty();
-    let cut_off = door.kind == "aws.s3.bucket" && serves_only_its_account(estate, item, &door.policy.document);
-    (lets_in && !cut_off).then_some(door)
-}
 
 /// What stands around an account in its organization.
 #[derive(Debug, Clone, Default)]
@@ -172,26 +30,24 @@ pub struct Outside {
     doors: Vec<Door>,
     organization: Organization,
     unread: BTreeMap<String, String>,
-    partly: BTreeMap<String, String>,
+    gaps: Gaps,
     by_account: BTreeMap<String, Vec<usize>>,
 }
 
+/// By account and kind, why there may be more doors than were found.
+pub type Gaps = BTreeMap<String, BTreeMap<String, String>>;
+
 impl Outside {
     /// From the doors of all accounts, what binds each account, and the members that could not be read with why: not at
-    /// all, or their roles not completely (`partly`).
-    pub fn new(
-        mut doors: Vec<Door>,
-        organization: Organization,
-        unread: BTreeMap<String, String>,
-        partly: BTreeMap<String, String>,
-    ) -> Self {
+    /// all, or not every kind completely (`gaps`).
+    pub fn new(mut doors: Vec<Door>, organization: Organization, unread: BTreeMap<String, String>, gaps: Gaps) -> Self {
         doors.sort_by(|a, b| (&a.account, &a.kind, &a.node).cmp(&(&b.account, &b.kind, &b.node)));
         doors.dedup_by(|a, b| a.account == b.account && a.kind == b.kind && a.node == b.node);
         let mut by_account: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (at, door) in doors.iter().enumerate() {
             by_account.entry(door.account.clone()).or_default().push(at);
         }
-        Self { doors, organization, unread, partly, by_account }
+        Self { doors, organization, unread, gaps, by_account }
     }
 
     fn of(&self, account: &str) -> impl Iterator<Item = &Door> {
@@ -203,9 +59,19 @@ impl Outside {
         self.of(account).cloned().collect()
     }
 
-    /// Why an account may have more doors.
-    pub fn partly(&self, account: &str) -> Option<&str> {
-        self.partly.get(account).map(String::as_str)
+    /// By kind, why an account may have more doors.
+    pub fn gaps(&self, account: &str) -> BTreeMap<String, String> {
+        self.gaps.get(account).cloned().unwrap_or_default()
+    }
+
+    fn gap(&self, account: &str, kind: &str) -> Option<&String> {
+        self.gaps.get(account).and_then(|kinds| kinds.get(kind))
+    }
+
+    /// The accounts that may have doors of a kind nobody saw, with why.
+    fn unseen(&self, kind: &str) -> BTreeMap<&str, &str> {
+        let partly = self.gaps.iter().filter_map(|(a, kinds)| Some((a.as_str(), kinds.get(kind)?.as_str())));
+        self.unread.iter().map(|(a, why)| (a.as_str(), why.as_str())).chain(partly).collect()
     }
 
     /// The account's own doors that lead on.
@@ -214,13 +80,13 @@ impl Outside {
     }
 
     /// The doors of others that may let an account's principals in.
-    fn doors_for<'o>(&'o self, account: &'o str) -> impl Iterator<Item = &'o Door> + 'o {
+    pub(super) fn doors_for<'o>(&'o self, account: &'o str) -> impl Iterator<Item = &'o Door> + 'o {
         self.doors.iter().filter(move |d| d.account != account && (d.open || d.names.contains(account)))
     }
 
     fn key(&self, arn: &str) -> Option<&Door> {
         let account = Arn::parse(arn)?.account();
-        self.of(account).find(|d| d.kind == "aws.kms.key" && d.node == arn)
+        self.of(account).find(|d| d.kind == KEY && d.node == arn)
     }
 
     /// What is known of a request over accounts: who belongs to the organization, and how the resource is tagged.
@@ -256,6 +122,9 @@ pub struct Border {
     pub goals: Vec<Goal>,
     /// The kinds of its ways in, by node.
     pub kinds: BTreeMap<String, String>,
+    /// Who comes to administer other accounts.
+    #[serde(default, skip_serializing_if = "Passages::is_empty")]
+    pub passages: Passages,
     /// Bounds that were reached.
     pub limits: Vec<String>,
 }
@@ -270,10 +139,13 @@ pub fn survey(facts: &Facts<'_>) -> (Report, Border) {
 
 fn border(facts: &Facts<'_>, graph: &mut Graph, outside: &Outside) -> Border {
     let mut out = Border { account: facts.estate.account.clone(), ..Border::default() };
-    let crossing = Crossing { facts, outside, reach: reachable(facts, graph) };
+    let reach = reachable(facts, graph);
+    let held = held(facts, graph, outside, &reach);
+    let crossing = Crossing { facts, outside, reach, held };
     crossing.out(&mut out);
     crossing.unread_ahead(&mut out);
     crossing.unread_behind(&mut out);
+    out.passages = crossing.passages();
     out.steps.sort_by(|a, b| (&a.from, &a.to, a.cost, a.kind).cmp(&(&b.from, &b.to, b.cost, b.kind)));
     out.steps.dedup_by(|a, b| a.same(b));
     prune(graph, &outside.own_doors(&out.account), &mut out);
@@ -330,16 +202,74 @@ fn walk<'g>(starts: Vec<&'g str>, next: impl Fn(&'g str) -> Vec<&'g str>) -> BTr
     seen
 }
 
+/// How somebody who acts as a role came to do so, which says what its session is called.
+#[derive(Debug, Default)]
+struct Held<'a> {
+    /// Whether whoever takes it may choose the name.
+    chosen: bool,
+    /// The names that workloads give their sessions; none for a workload whose sessions have names of no account.
+    names: BTreeSet<Option<&'a str>>,
+}
+
+/// How the roles of an account are held by whoever may come from outside.
+fn held<'a>(
+    facts: &Facts<'a>,
+    graph: &Graph,
+    outside: &Outside,
+    reach: &BTreeSet<String>,
+) -> BTreeMap<String, Held<'a>> {
+    let mut out: BTreeMap<String, Held<'a>> = BTreeMap::new();
+    let mut workloads: BTreeMap<&'a str, &'a str> = BTreeMap::new();
+    for (kind, field) in [("aws.ec2.instance", "instance_id"), (FUNCTION, "")] {
+        let names = facts.estate.of(kind).map(|item| {
+            let name = item.text(field).ok().filter(|n| !n.is_empty());
+            let id = item.resource.id.as_str();
+            (id, name.or_else(|| id.rsplit(['/', ':']).next()).unwrap_or(id))
+        });
+        workloads.extend(names);
+    }
+    let taken = |e: &&Edge| is_source(&e.from) || reach.contains(&e.from);
+    for edge in graph.edges.values().flatten().filter(taken) {
+        let role = out.entry(edge.to.clone()).or_default();
+        match edge.kind {
+            "CODE_AS" => _ = role.names.insert(workloads.get(edge.from.as_str()).copied()),
+            _ => role.chosen = true,
+        }
+    }
+    for door in outside.own_doors(&facts.estate.account) {
+        out.entry(door).or_default().chosen = true;
+    }
+    out
+}
+
+/// A session that a door's policy names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Session {
+    arn: String,
+    /// What it hangs on that somebody acts in it.
+    open: Option<String>,
+}
+
+/// Whom an administrator acts as.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Guise {
+    principal: String,
+    session: Option<String>,
+    /// Whether it has to be there already.
+    existing: bool,
+}
+
 /// The steps over an account's border.
-struct Crossing<'a> {
-    facts: &'a Facts<'a>,
-    outside: &'a Outside,
+pub(super) struct Crossing<'a> {
+    pub(super) facts: &'a Facts<'a>,
+    pub(super) outside: &'a Outside,
     /// What the outside, or another account, leads to.
     reach: BTreeSet<String>,
+    held: BTreeMap<String, Held<'a>>,
 }
 
 impl<'a> Crossing<'a> {
-    fn account(&self) -> &'a str {
+    pub(super) fn account(&self) -> &'a str {
         &self.facts.estate.account
     }
 
@@ -356,6 +286,7 @@ impl<'a> Crossing<'a> {
         let admin = format!("admin:{}", self.account());
         let administered = self.reach.contains(&admin);
         let partition = self.partition();
+        let own = &self.facts.world.organization;
         let mut may: BTreeMap<&str, Vec<&Principal>> = BTreeMap::new();
         for (n, door) in self.outside.doors_for(self.account()).enumerate() {
             if n >= MAX_DOORS {
@@ -365,55 +296,89 @@ impl<'a> Crossing<'a> {
                 ));
                 break;
             }
-            let Some(action) = door.action() else { continue };
-            let able = may
-                .entry(action)
-                .or_insert_with(|| actors.iter().copied().filter(|p| allows_somewhere(p, action)).collect());
-            for principal in able.iter() {
-                let step = self.through(door, action, &principal.arn, principal, &self.facts.world.organization);
-                out.steps.extend(step.map(|e| self.under_guardrails(e)));
-            }
-            if administered {
-                let step = self.as_anyone(door, action, self.account(), &partition, &self.facts.world.organization);
-                if let Some(mut step) = step {
-                    step.from.clone_from(&admin);
-                    out.steps.push(self.under_guardrails(step));
+            for way in door.ways() {
+                let able = may
+                    .entry(way.action)
+                    .or_insert_with(|| actors.iter().copied().filter(|p| allows_somewhere(p, way.action)).collect());
+                for principal in able.iter() {
+                    let step = self.through(door, way, principal, own);
+                    out.steps.extend(step.map(|e| self.under_guardrails(e)));
+                }
+                if administered {
+                    let step = self.as_anyone(door, way, self.account(), &partition, own);
+                    if let Some(mut step) = step {
+                        step.from.clone_from(&admin);
+                        out.steps.push(self.under_guardrails(step));
+                    }
                 }
             }
         }
     }
 
-    fn partition(&self) -> String {
+    pub(super) fn partition(&self) -> String {
         let first = self.facts.world.details.principals.first();
         first.and_then(|p| Arn::parse(&p.arn)).map_or_else(|| "aws".to_owned(), |a| a.partition().to_owned())
     }
 
-    /// What an administrator of `account` can do about a door by acting as any of its principals.
-    fn as_anyone(
+    /// What an administrator of `account` can do about a door by acting as any of its principals, or one made for it.
+    pub(super) fn as_anyone(
         &self,
         door: &Door,
-        action: &'static str,
+        way: Through,
         account: &str,
         partition: &str,
         own: &Organization,
     ) -> Option<Edge> {
-        let mut callers = BTreeSet::from([format!("arn:{partition}:iam::{account}:role/any")]);
-        for statement in &door.policy.document.statements {
-            let entries = statement.principals.iter().flat_map(|p| p.entries.iter());
-            callers.extend(entries.filter(|e| e.account() == Some(account)).filter_map(|e| match e {
-                PrincipalEntry::Arn(arn) if arn.contains(":iam:") => Some(arn.to_string()),
-                _ => None,
-            }));
+        let any = format!("arn:{partition}:iam::{account}:role/any");
+        let guise = |principal: String, session: Option<&str>, existing: bool| Guise {
+            principal,
+            session: session.map(str::to_owned),
+            existing,
+        };
+        let mut guises = BTreeSet::from([guise(any.clone(), None, false)]);
+        guises.extend(door.asked_for(account).into_iter().map(|arn| guise(arn, None, false)));
+        for (text, arn) in door.named(account) {
+            let mut parts = arn.resource().split('/');
+            match (arn.service(), parts.next()) {
+                ("iam", _) => _ = guises.insert(guise(text.to_owned(), None, true)),
+                ("sts", Some("assumed-role")) => {
+                    let name = parts.next().unwrap_or_default();
+                    let role = format!("arn:{partition}:iam::{account}:role/{name}");
+                    guises.insert(guise(role, Some(text), true));
+                }
+                ("sts", Some("federated-user")) if federates(way) => {
+                    guises.insert(guise(any.clone(), Some(text), false));
+                }
+                _ => {}
+            }
         }
-        // Of an account that was read it is known who exists; nobody else can be acted as.
+        // Of an account that was read it is known who exists; nobody else that a policy names can be acted as.
         let known = account == self.account();
-        let exists =
-            |arn: &String| !known || arn.ends_with(":role/any") || self.facts.world.details.principal(arn).is_some();
-        let steps = callers.iter().filter(|arn| exists(arn)).filter_map(|arn| {
-            let caller = administrator(arn)?;
-            let mut step = self.through(door, action, arn, &caller, own)?;
-            step.because.retain(|s| s.resource != *arn);
-            let who = if arn.ends_with(":role/any") { "any of its principals".to_owned() } else { arn.clone() };
+        let details = &self.facts.world.details;
+        let there = |g: &Guise| -> Option<String> {
+            if !known || !g.existing {
+                return Some(g.principal.clone());
+            }
+            let wanted = Arn::parse(&g.principal)?;
+            let named = |p: &&Principal| p.kind == Kind::Role && p.name == wanted.name();
+            match &g.session {
+                Some(_) => details.principals.iter().find(named).map(|p| p.arn.clone()),
+                None => details.principal(&g.principal).map(|p| p.arn.clone()),
+            }
+        };
+        let tags = door.caller_tags();
+        let steps = guises.iter().filter_map(|g| {
+            let arn = there(g)?;
+            let caller = administrator(&arn)?;
+            let session = g.session.as_ref().map(|arn| Session { arn: arn.clone(), open: None });
+            let mut step = self.attempt(door, way, &caller, own, session.as_ref(), &tags)?;
+            step.because.retain(|s| s.resource != arn);
+            let who = match &g.session {
+                Some(session) => session.clone(),
+                None if arn == any => "any of its principals".to_owned(),
+                None if known && details.principal(&arn).is_none() => format!("{arn}, which can be made"),
+                None => arn,
+            };
             let says = format!("whoever administers account {account} acts as {who}");
             step.because.insert(0, Step::new(format!("admin:{account}"), "administration", says));
             Some(step)
@@ -421,21 +386,70 @@ impl<'a> Crossing<'a> {
         steps.min_by_key(|s| (s.cost, s.because.clone()))
     }
 
+    /// The sessions a principal may act in that a door's policy names.
+    fn sessions(&self, door: &Door, way: Through, principal: &Principal) -> Vec<Session> {
+        let mut out = Vec::new();
+        for (text, arn) in door.named(&principal.account).filter(|(_, arn)| arn.service() == "sts") {
+            let parts: Vec<&str> = arn.resource().splitn(3, '/').collect();
+            match (parts.as_slice(), principal.kind) {
+                (["assumed-role", role, name], Kind::Role) if *role == principal.name => {
+                    let open = || Some(format!("whether somebody acts in the session {name} of {}", principal.arn));
+                    let held = self.held.get(&principal.arn);
+                    let open = match held {
+                        Some(held) if held.chosen => None,
+                        Some(held) if held.names.iter().all(|n| *n == Some(*name)) => None,
+                        // What runs as the role names its sessions after itself.
+                        Some(held) if !held.names.contains(&None) && !held.names.contains(&Some(*name)) => continue,
+                        _ => open(),
+                    };
+                    out.push(Session { arn: text.to_owned(), open });
+                }
+                (["federated-user", _], Kind::User) if federates(way) => {
+                    let asked = self.facts.world.can(&principal.arn, "sts:GetFederationToken", text, &[]);
+                    match asked.map(|d| d.allowed) {
+                        Some(Tri::Yes) => out.push(Session { arn: text.to_owned(), open: None }),
+                        Some(Tri::Maybe) => {
+                            let open = Some(format!("whether {} may take the session {text}", principal.arn));
+                            out.push(Session { arn: text.to_owned(), open });
+                        }
+                        _ => {}
+                    }
+                }
+                _ => {}
+            }
+        }
+        out
+    }
+
     /// The step of a principal through a door, when the policies of both sides may allow it.
-    fn through(
+    pub(super) fn through(&self, door: &Door, way: Through, principal: &Principal, own: &Organization) -> Option<Edge> {
+        let none = BTreeSet::new();
+        let plain = self.attempt(door, way, principal, own, None, &none);
+        let sessions = self.sessions(door, way, principal);
+        let sessions = sessions.iter().filter_map(|s| self.attempt(door, way, principal, own, Some(s), &none));
+        plain.into_iter().chain(sessions).min_by_key(|step| step.cost)
+    }
+
+    /// The same in one session; `tags` are those the caller may choose.
+    fn attempt(
         &self,
         door: &Door,
-        action: &'static str,
-        from: &str,
+        way: Through,
         principal: &Principal,
         own: &Organization,
+        session: Option<&Session>,
+        tags: &BTreeSet<String>,
     ) -> Option<Edge> {
-        let (kind, cost) = door.step();
-        let mut out = edge(from, &door.node, kind, cost, Vec::new());
+        let mut out = edge(&principal.arn, &door.node, way.kind, way.cost, Vec::new());
         out.from_account.clone_from(&principal.account);
         out.to_account.clone_from(&door.account);
-        let on = read_on(&door.kind, &door.node);
-        self.ask(door, action, &on, principal, own, &mut out)?;
+        if let Some(session) = session {
+            let says = format!("acts in the session {}", session.arn);
+            out.because.push(Step::new(&principal.arn, "session", says));
+            out.depends_on.extend(session.open.clone());
+        }
+        let asks = Asks { crossing: self, principal, own, session: session.map(|s| s.arn.as_str()), tags };
+        asks.of(door, way.action, &door.target(), &mut out)?;
         if !door.leads_on() {
             match door.key.as_deref() {
                 None => out.depends_on.push(format!("which key encrypts {}", door.node)),
@@ -444,9 +458,9 @@ impl<'a> Crossing<'a> {
                 Some("") => {}
                 Some(key) if key.contains("alias/aws/") => return None,
                 Some(key) => match self.outside.key(key) {
-                    Some(door) => self.ask(door, "kms:Decrypt", key, principal, own, &mut out)?,
+                    Some(door) => asks.of(door, "kms:Decrypt", key, &mut out)?,
                     // Without a policy that names other accounts only its own account uses a key that was read.
-                    None if key.starts_with("arn:") && !self.outside.unread.contains_key(&door.account) => return None,
+                    None if key.starts_with("arn:") && self.is_seen(&door.account, KEY) => return None,
                     None => out.depends_on.push(format!("kms:Decrypt on {key}, whose policy is not on the record")),
                 },
             }
@@ -457,77 +471,86 @@ impl<'a> Crossing<'a> {
         Some(out)
     }
 
-    fn ask(
-        &self,
-        door: &Door,
-        action: &str,
-        on: &str,
-        principal: &Principal,
-        own: &Organization,
-        out: &mut Edge,
-    ) -> Option<()> {
-        let rcps: &[Level] = self.outside.organization.rcps_of(&door.account);
-        let resource = Abroad { arn: on, account: &door.account, policy: &door.policy, rcps };
-        let context = self.outside.context(&principal.account, &door.account, &door.tags);
-        let decision = may_abroad(principal, own, action, &resource, &context);
-        if decision.allowed == Tri::No {
-            return None;
-        }
-        out.because.extend(evidence(&decision, door, principal, action, on));
-        out.depends_on.extend(decision.residual.iter().map(residual));
-        Some(())
+    /// Whether all doors of a kind in an account are known.
+    fn is_seen(&self, account: &str, kind: &str) -> bool {
+        !self.outside.unread.contains_key(account) && self.outside.gap(account, kind).is_none()
     }
 
-    /// Steps into members that could not be read, which the policies on this side name.
+    /// Steps into members that could not be read, which the policies on this side name: through roles, and through
+    /// functions, which run as roles.
     fn unread_ahead(&self, out: &mut Border) {
-        let action = "sts:assumerole";
-        let closed: BTreeMap<&String, &String> = self.outside.unread.iter().chain(&self.outside.partly).collect();
-        if closed.is_empty() {
-            return;
-        }
-        for principal in self.actors() {
-            let policies = principal.policies();
-            let allows = policies.iter().flat_map(|p| p.document.statements.iter().map(move |s| (p, s)));
-            for (policy, statement) in allows.filter(|(_, s)| s.effect == Effect::Allow && s.actions.matches(action)) {
-                let Some(resources) = statement.resources.as_ref().filter(|r| !r.inverted) else { continue };
-                for text in &resources.texts {
-                    let named = Arn::parse(text).map(|a| a.account()).unwrap_or("*");
-                    let (to, accounts): (&str, Vec<&String>) = match closed.keys().find(|a| a.as_str() == named) {
-                        Some(account) => (account, vec![*account]),
-                        None if named.contains('*') => (UNREAD, closed.keys().copied().collect()),
-                        None => continue,
-                    };
-                    let open = accounts.into_iter().filter(|account| {
-                        let arn = match Arn::parse(text) {
-                            Some(arn) => format!("arn:{}:iam::{account}:{}", arn.partition(), arn.resource()),
-                            None => format!("arn:{}:iam::{account}:role/any", self.partition()),
-                        };
-                        let rcps = self.outside.organization.rcps_of(account);
-                        let trust = trust_everyone();
-                        let resource = Abroad { arn: &arn, account, policy: &trust, rcps };
-                        let context = self.outside.context(self.account(), account, &BTreeMap::new());
-                        let own = &self.facts.world.organization;
-                        let other = *account != self.account();
-                        other && may_abroad(principal, own, action, &resource, &context).allowed != Tri::No
-                    });
-                    let Some(first) = open.min() else { continue };
-                    let why = closed.get(first).map_or("", |why| why.as_str());
-                    let label = format!("{} {}", policy.name, statement.label());
-                    let says = format!("allows sts:AssumeRole on {text}");
-                    let mut step = edge(
-                        &principal.arn,
-                        &format!("admin:{to}"),
-                        "CAN_BECOME",
-                        4,
-                        vec![Step::new(&principal.arn, label.trim_end(), says)],
-                    );
-                    step.from_account = self.account().to_owned();
-                    step.to_account = to.to_owned();
-                    step.depends_on.push(format!("whether a role of account {first} lets it in: {why}"));
-                    let node = step.to.clone();
-                    out.goals.push(Goal { node, kind: "administration".into(), data_class: String::new() });
-                    out.steps.push(self.under_guardrails(step));
+        for (kind, what, ways) in [(ROLE, "a role", &INTO_ROLE[..]), (FUNCTION, "a function", &INTO_FUNCTION[..])] {
+            let others = self.unseen(kind);
+            if others.is_empty() {
+                continue;
+            }
+            for principal in self.actors() {
+                for way in ways {
+                    self.unread_by(principal, kind, what, *way, &others, out);
                 }
+            }
+        }
+    }
+
+    /// The other accounts that may have doors of a kind nobody saw, with why.
+    pub(super) fn unseen(&self, kind: &str) -> BTreeMap<&str, &str> {
+        let mut out = self.outside.unseen(kind);
+        out.remove(self.account());
+        out
+    }
+
+    pub(super) fn unread_by(
+        &self,
+        principal: &Principal,
+        kind: &str,
+        what: &str,
+        way: Through,
+        others: &BTreeMap<&str, &str>,
+        out: &mut Border,
+    ) {
+        let lower = way.action.to_ascii_lowercase();
+        let policies = principal.policies();
+        let allows = policies.iter().flat_map(|p| p.document.statements.iter().map(move |s| (p, s)));
+        for (policy, statement) in allows.filter(|(_, s)| s.effect == Effect::Allow && s.actions.matches(&lower)) {
+            let Some(resources) = statement.resources.as_ref().filter(|r| !r.inverted) else { continue };
+            for text in &resources.texts {
+                let named = Arn::parse(text).map(|a| a.account()).unwrap_or("*");
+                let (to, accounts): (&str, Vec<&str>) = match others.get_key_value(named) {
+                    Some((account, _)) => (account, vec![*account]),
+                    None if named.contains('*') => (UNREAD, others.keys().copied().collect()),
+                    None => continue,
+                };
+                let open = accounts.into_iter().find(|account| {
+                    let on = match Arn::parse(text) {
+                        Some(arn) => [arn.partition(), arn.service(), arn.region(), account, arn.resource()].join(":"),
+                        None if kind == ROLE => format!("{}:iam::{account}:role/any", self.partition()),
+                        None => format!("{}:lambda:*:{account}:function:any", self.partition()),
+                    };
+                    let rcps = self.outside.organization.rcps_of(account);
+                    let anyone = if kind == ROLE { trust_everyone() } else { invoke_everyone() };
+                    let resource = Abroad { arn: &format!("arn:{on}"), account, policy: &anyone, rcps };
+                    let context = self.outside.context(self.account(), account, &BTreeMap::new());
+                    let own = &self.facts.world.organization;
+                    let manner = Manner { context: &context, ..Manner::default() };
+                    may_abroad(principal, own, way.action, &resource, &manner).allowed != Tri::No
+                });
+                let Some(first) = open else { continue };
+                let why = others.get(first).copied().unwrap_or_default();
+                let label = format!("{} {}", policy.name, statement.label());
+                let says = format!("allows {} on {text}", way.action);
+                let mut step = edge(
+                    &principal.arn,
+                    &format!("admin:{to}"),
+                    "CAN_BECOME",
+                    way.cost + 3,
+                    vec![Step::new(&principal.arn, label.trim_end(), says)],
+                );
+                step.from_account = self.account().to_owned();
+                step.to_account = to.to_owned();
+                step.depends_on.push(format!("whether {what} of account {first} lets it in: {why}"));
+                let node = step.to.clone();
+                out.goals.push(Goal { node, kind: "administration".into(), data_class: String::new() });
+                out.steps.push(self.under_guardrails(step));
             }
         }
     }
@@ -537,26 +560,25 @@ impl<'a> Crossing<'a> {
     fn unread_behind(&self, out: &mut Border) {
         let partition = self.partition();
         for door in self.outside.of(self.account()) {
-            let Some(action) = door.action() else { continue };
             for (account, why) in &self.outside.unread {
                 let named = door.names.contains(account);
                 if account == self.account() || !(named || door.open) {
                     continue;
                 }
-                let Some(mut step) = self.as_anyone(door, action, account, &partition, &self.outside.organization)
-                else {
-                    continue;
-                };
                 let from = if named { account.as_str() } else { UNREAD };
-                step.from = format!("{ACCOUNT}{from}");
-                step.from_account = from.to_owned();
-                if step.depends_on.is_empty() {
-                    step.cost += 3;
+                for way in door.ways() {
+                    let step = self.as_anyone(door, way, account, &partition, &self.outside.organization);
+                    let Some(mut step) = step else { continue };
+                    step.from = format!("{ACCOUNT}{from}");
+                    step.from_account = from.to_owned();
+                    if step.depends_on.is_empty() {
+                        step.cost += 3;
+                    }
+                    step.depends_on
+                        .push(format!("whether somebody outside reaches a principal of account {account}: {why}"));
+                    out.kinds.insert(door.node.clone(), door.kind.clone());
+                    out.steps.push(step);
                 }
-                step.depends_on
-                    .push(format!("whether somebody outside reaches a principal of account {account}: {why}"));
-                out.kinds.insert(door.node.clone(), door.kind.clone());
-                out.steps.push(step);
             }
         }
     }
@@ -571,15 +593,44 @@ impl<'a> Crossing<'a> {
     }
 }
 
+/// Who asks the policies of both sides, and in which session.
+struct Asks<'a> {
+    crossing: &'a Crossing<'a>,
+    principal: &'a Principal,
+    own: &'a Organization,
+    session: Option<&'a str>,
+    tags: &'a BTreeSet<String>,
+}
+
+impl Asks<'_> {
+    /// Asks for an action on a door or what is in it; adds what says so and what it hangs on.
+    fn of(&self, door: &Door, action: &str, on: &str, out: &mut Edge) -> Option<()> {
+        let outside = self.crossing.outside;
+        let rcps: &[Level] = outside.organization.rcps_of(&door.account);
+        let resource = Abroad { arn: on, account: &door.account, policy: &door.policy, rcps };
+        let context = outside.context(&self.principal.account, &door.account, &door.tags);
+        let manner = Manner { session: self.session, context: &context, chosen: Some(self.tags) };
+        let decision = may_abroad(self.principal, self.own, action, &resource, &manner);
+        if decision.allowed == Tri::No {
+            return None;
+        }
+        out.because.extend(evidence(&decision, door, self.principal, action, on));
+        out.depends_on.extend(decision.residual.iter().map(residual));
+        if !door.unread.is_empty() {
+            out.depends_on.push(format!("whether the {} of {} lets it in: {}", door.field(), door.node, door.unread));
+        }
+        Some(())
+    }
+}
+
+/// Whether a session of `sts:GetFederationToken` can do it: such sessions may not call STS.
+fn federates(way: Through) -> bool {
+    !way.action.starts_with("sts:")
+}
+
 /// Whether some statement allows an action, wherever.
-fn allows_somewhere(principal: &Principal, action: &str) -> bool {
-    let lower = action.to_ascii_lowercase();
-    !principal.is_service_linked()
-        && principal
-            .attachments
-            .iter()
-            .flat_map(|a| a.policy.document.statements.iter())
-            .any(|s| s.effect == Effect::Allow && s.actions.matches(&lower))
+pub(super) fn allows_somewhere(principal: &Principal, action: &str) -> bool {
+    !principal.is_service_linked() && principal.mentions(&action.to_ascii_lowercase())
 }
 
 /// The statements of both sides that allow a step.
@@ -590,9 +641,11 @@ fn evidence(decision: &Decision, door: &Door, principal: &Principal, action: &st
         Step::new(&door.node, place, format!("admits {} of account {} to {action}", principal.arn, principal.account))
     };
     let mut out: Vec<Step> = Vec::new();
+    let unread = !door.unread.is_empty();
     // Guardrails that let something through are no reason for it.
     for b in decision.because.iter().filter(|b| b.effect == "Allow" && b.layer != "scp") {
         out.push(match b.layer {
+            "resource" if unread => continue,
             "resource" => there(&b.statement),
             _ => {
                 let place = format!("{} {}", b.policy, b.statement);
@@ -600,7 +653,9 @@ fn evidence(decision: &Decision, door: &Door, principal: &Principal, action: &st
             }
         });
     }
-    if !out.iter().any(|s| s.resource == door.node) {
+    if unread {
+        out.push(Step::new(&door.node, door.field(), format!("could not be read: {}", door.unread)));
+    } else if !out.iter().any(|s| s.resource == door.node) {
         out.push(there(""));
     }
     out

@@ -2,7 +2,7 @@
 
 use super::{Edge, Goal, MAX_GOALS, Outside};
 use crate::{
-    exposure::{Class, Estate, Exposure, Item, Need, Step},
+    exposure::{Class, Estate, Exposure, Item, Need, Step, sent_on},
     identity::aws::{
         Details, Escalations, Organization, Tri, World,
         document::{Actions, Document, Policy},
@@ -99,11 +99,13 @@ pub fn world(estate: &Estate, details: Details, organization: Organization) -> W
     for kind in kinds.into_iter().chain(["aws.sqs.queue", "aws.sns.topic"]) {
         for item in estate.of(kind) {
             let value = item.get("policy");
-            if value.is_null() || value.first_unknown().is_some() {
+            if value.is_null() {
                 continue;
             }
-            if let Ok(document) = Document::parse(value.to_plain_json()) {
-                world.add_resource_policy(item.id(), Policy::new(item.id(), document));
+            let read = value.first_unknown().is_none().then(|| Document::parse(value.to_plain_json()));
+            match read {
+                Some(Ok(document)) => world.add_resource_policy(item.id(), Policy::new(item.id(), document)),
+                _ => world.add_unread_policy(item.id()),
             }
         }
     }
@@ -391,6 +393,7 @@ fn lets_in(facts: &Facts<'_>, own: &[&str], groups: &[String], port: Option<i64>
 /// What load balancers send requests on to: instances, functions, container services, balancers behind balancers.
 fn balancers(facts: &Facts<'_>, graph: &mut Graph) {
     let estate = facts.estate;
+    let exposed: BTreeMap<&str, &Exposure> = facts.exposures.iter().map(|e| (e.resource.as_str(), e)).collect();
     for group in estate.of("aws.elbv2.target-group") {
         let Ok(balancers) = group.texts("load_balancer_arns") else { continue };
         // What is registered: the resource, its security groups, and the port it is asked on.
@@ -429,16 +432,29 @@ fn balancers(facts: &Facts<'_>, graph: &mut Graph) {
         for balancer in estate.of("aws.elbv2.load-balancer").filter(|b| balancers.contains(&b.id())) {
             let groups: Vec<String> =
                 balancer.texts("security_group_ids").unwrap_or_default().into_iter().map(str::to_owned).collect();
+            // The listeners and rules that send to this group count, not those of the balancer's other groups.
+            let sent = sent_on(estate, &balancer, group.id());
+            if sent.possible < Class::InternetAuthenticated {
+                continue;
+            }
+            let class = if sent.certain < Class::InternetAuthenticated { sent.possible } else { sent.certain };
+            let whole = exposed.get(balancer.id()).is_some_and(|e| e.class == Class::Internet);
+            let asks = u32::from(whole && class == Class::InternetAuthenticated);
+            let by_rule = |s: &&Step| s.field.starts_with("listeners[") || s.field.starts_with("rules[");
+            let rules: Vec<Step> = sent.proof.iter().filter(by_rule).cloned().collect();
+            let unsure = sent.certain < Class::InternetAuthenticated;
+            let unsure: Vec<String> = sent.needs.iter().filter(|_| unsure).map(|n| n.describe()).collect();
             for (target, own, port, step) in &behind {
-                let mut because = vec![
+                let mut because = rules.clone();
+                because.extend([
                     Step::new(
                         group.id(),
                         "load_balancer_arns",
                         format!("takes requests from {}", balancer.resource.name),
                     ),
                     step.clone(),
-                ];
-                let mut open = Vec::new();
+                ]);
+                let mut open = unsure.clone();
                 if !own.is_empty() {
                     match lets_in(facts, own, &groups, *port, &target.resource.name) {
                         Some(step) => because.push(step),
@@ -454,7 +470,7 @@ fn balancers(facts: &Facts<'_>, graph: &mut Graph) {
                     "aws.lambda.function" => ("INVOKE", 5),
                     _ => ("NETWORK_REACH", 5),
                 };
-                let cost = cost + 3 * u32::from(!open.is_empty());
+                let cost = cost + asks + 3 * u32::from(!open.is_empty());
                 let on = edge(balancer.id(), target.id(), kind, cost, because);
                 graph.add(Edge { depends_on: open, ..on });
             }
@@ -581,6 +597,12 @@ fn data(facts: &Facts<'_>, graph: &mut Graph) {
 }
 
 fn reads(facts: &Facts<'_>, principal: &str, action: &str, target: &str, key: &str, item: &Item<'_>) -> Option<Edge> {
+    // That a policy nobody read may let in whoever has no permission is said of the account, not of each principal.
+    let lower = action.to_ascii_lowercase();
+    let told = item.get("policy").first_unknown().is_none();
+    if !told && !facts.world.details.principal(principal).is_some_and(|p| p.mentions(&lower)) {
+        return None;
+    }
     let mut out = edge(principal, item.id(), "DATA", 1, Vec::new());
     let mut ask = |action: &str, target: &str| -> Option<()> {
         let decision = facts.world.can(principal, action, target, &[])?;

@@ -17,19 +17,24 @@
 //! finds the ways that cross accounts; the evidence of the steps that are shown is taken from the borders again.
 
 mod border;
+mod door;
 mod draw;
 mod graph;
 mod join;
+mod passages;
 mod search;
 mod words;
 
-pub use border::{Border, DOORS, Door, Outside, doors, survey};
+pub use border::{Border, Gaps, Outside, survey};
+pub use door::{DOORS, Door, MAX_UNREAD_DOORS, doors};
 pub use draw::{dot, svg};
 pub use graph::{DataClasses, Facts, holds_data, is_entry, world};
 pub use join::{Beyond, Join};
+pub use passages::{AdminAbroad, MAX_ABROAD, Passage, Passages, administrators_abroad};
 pub use search::paths;
 
 use crate::exposure::Step;
+use std::collections::BTreeMap;
 
 /// One of a few fixed words.
 pub type Word = &'static str;
@@ -102,6 +107,12 @@ pub struct Family {
     /// The accounts its paths lead through, in order of their numbers; empty when they stay in `account`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accounts: Vec<String>,
+    /// Of these accounts, those that were read before the scan it is told by, with the instant they are of.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub earlier: BTreeMap<String, String>,
+    /// Why it is told although it was not found again; empty when it was found.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub kept: String,
     /// In a sentence.
     pub title: String,
     /// `critical`, `high` or `medium`.
@@ -117,6 +128,23 @@ pub struct Family {
     pub goals: Vec<Goal>,
     /// Every path of the family.
     pub paths: Vec<Path>,
+}
+
+impl Family {
+    /// The family as it is told although it was not found again: nothing of it is certain.
+    #[must_use]
+    pub fn kept_because(mut self, why: &str) -> Self {
+        if let Some(last) = self.steps.last_mut() {
+            last.depends_on.retain(|what| *what != self.kept);
+            last.depends_on.push(why.to_owned());
+        }
+        self.kept = why.to_owned();
+        if self.certain {
+            self.severity = if self.severity == "critical" { "high" } else { "medium" };
+        }
+        self.certain = false;
+        self
+    }
 }
 
 /// What a path leads to.

@@ -301,6 +301,8 @@ pub(crate) fn families(naming: &Naming<'_>, found: Vec<(Vec<&Edge>, &Goal)>) -> 
                 id,
                 account,
                 accounts: accounts.into_iter().collect(),
+                earlier: BTreeMap::new(),
+                kept: String::new(),
                 title,
                 severity,
                 certain,

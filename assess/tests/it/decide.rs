@@ -612,6 +612,15 @@ fn the_whole_internet_as_a_source_widens_an_allow_and_never_a_deny() {
     }
 }
 
+/// A session's ARN has lost the path of its role; a grant names the role with it.
+#[test]
+fn a_grant_to_a_role_serves_its_sessions() {
+    let grants = |grantee: &str| json!({"grants": [{"grantee": grantee, "operations": ["Decrypt"]}]});
+    check("by the role's ARN", SESSION, "kms:Decrypt", KEY, grants(ROLE), A);
+    check("by another's", SESSION, "kms:Decrypt", KEY, grants("arn:aws:iam::111111111111:role/app/other"), I);
+    check("another operation", SESSION, "kms:Encrypt", KEY, grants(ROLE), I);
+}
+
 #[test]
 fn lines_that_make_no_sense_are_answered() {
     for line in [

@@ -4,7 +4,7 @@ use super::exposure::{Given, bastion, estate};
 use plumb_assess::{
     exposure::exposures,
     identity::aws::{Chain, Details, Document, Organization, Policy, decide::Level, escalations},
-    paths::{self, Beyond, Border, DataClasses, Door, Facts, Family, Join, Outside, Report},
+    paths::{self, Beyond, Border, DataClasses, Door, Facts, Family, Gaps, Join, Outside, Report},
 };
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
@@ -62,6 +62,7 @@ fn ec2() -> Json {
 fn entry(account: &'static str) -> Vec<Given> {
     let mut out = bastion();
     out[0].1 = leak(format!("i-{account}"));
+    out[0].2["instance_id"] = json!(format!("i-{account}"));
     out[0].2["instance_profile"] = json!(format!("arn:aws:iam::{account}:instance-profile/app"));
     out
 }
@@ -154,10 +155,17 @@ fn look(accounts: &[Account], unread: &[&str]) -> Looked {
         .collect();
     let data = DataClasses::default();
     // Doors come from the record, where they are JSON.
-    let doors: Vec<Door> = estates.iter().flat_map(|e| paths::doors(e, &data)).collect();
+    let (mut doors, mut gaps): (Vec<Door>, Gaps) = Default::default();
+    for estate in &estates {
+        let (found, mut missing) = paths::doors(estate, &data);
+        doors.extend(found);
+        // What a made-up account has nothing of was read all the same.
+        missing.retain(|kind, _| estate.tables.contains_key(kind));
+        gaps.insert(estate.account.clone(), missing);
+    }
     let doors = serde_json::from_value(serde_json::to_value(&doors).expect("JSON")).expect("doors");
     let unread = unread.iter().map(|id| ((*id).to_owned(), "needs sts:AssumeRole".to_owned())).collect();
-    let outside = Outside::new(doors, organization.clone(), unread, BTreeMap::new());
+    let outside = Outside::new(doors, organization.clone(), unread, gaps);
     let (mut reports, mut borders) = (BTreeMap::new(), Vec::new());
     for (a, estate) in accounts.iter().zip(&estates) {
         let details = Details::from_json(&json!({"RoleDetailList": a.roles})).expect("details");
@@ -499,6 +507,173 @@ proptest! {
         let all = after.ends();
         prop_assert!(others(&before).iter().all(|end| all.contains(end)));
     }
+}
+
+/// The planted organization, whose build account has a function with a role instead of a trusted role.
+fn with_function(policy: Json, allowed: &str) -> Vec<Account> {
+    let function = "arn:aws:lambda:us-east-1:222222222222:function:job";
+    let mut o = planted();
+    o[0].roles[0] = role(WEB, "app", ec2(), json!([allows(allowed, function)]));
+    let lambda =
+        json!({"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"});
+    o[1].roles[0]["AssumeRolePolicyDocument"] = self::policy(json!([lambda]));
+    let fields = json!({"policy": policy, "role_arn": arn(BUILD, "deploy"), "env": {}});
+    o[1].resources.push(("aws.lambda.function", function, fields));
+    o
+}
+
+fn by(who: &str, action: &str) -> Json {
+    policy(json!([{"Effect": "Allow", "Principal": {"AWS": who}, "Action": action, "Resource": "*"}]))
+}
+
+#[test]
+fn a_function_is_a_door_to_the_role_it_runs_as() {
+    let step = |policy: Json, allowed: &str| -> Option<(String, u32, bool)> {
+        let found = look(&with_function(policy, allowed), &[]);
+        let family = found.families(DATA).first()?;
+        let step = family.steps.iter().find(|s| s.crosses()).expect("a step over the border");
+        Some((step.kind.to_owned(), step.cost, family.certain))
+    };
+    let told = |kind: &str, cost: u32, certain: bool| Some((kind.to_owned(), cost, certain));
+    let (invoke, code, any) = ("lambda:InvokeFunction", "lambda:UpdateFunctionCode", "lambda:*");
+    for (policy, allowed, want) in [
+        (by(WEB, invoke), invoke, told("INVOKE", 5, true)),
+        (by(WEB, invoke), code, None),
+        (by(WEB, code), code, told("LATERAL_MOVE", 1, true)),
+        (by(WEB, any), any, told("LATERAL_MOVE", 1, true)),
+        (by(WEB, "lambda:GetFunction"), any, None),
+        (by(DATA, any), any, None),
+        (Json::Null, any, None),
+        // A policy that could not be read is never "no way"; what the caller may do still counts.
+        (json!("?"), invoke, told("INVOKE", 8, false)),
+        (json!("?"), any, told("LATERAL_MOVE", 4, false)),
+        (json!("?"), "lambda:GetFunction", None),
+    ] {
+        let told = format!("{policy} {allowed}");
+        assert_eq!(step(policy, allowed), want, "{told}");
+    }
+    let found = look(&with_function(json!("?"), invoke), &[]);
+    let step = found.families(DATA)[0].steps.iter().find(|s| s.crosses()).expect("the step").clone();
+    assert!(step.depends_on.iter().any(|d| d.contains("whether the policy of arn:aws:lambda")), "{step:#?}");
+    assert!(step.because.iter().any(|b| b.says.contains("could not be read")), "{step:#?}");
+    // A guardrail closes it whatever its policy says.
+    let mut o = with_function(json!("?"), invoke);
+    o[0].scps = vec![policy(json!([{"Effect": "Deny", "Action": "lambda:*", "Resource": "*"}]))];
+    assert!(look(&o, &[]).beyond.is_empty());
+}
+
+#[test]
+fn functions_of_an_account_that_could_not_be_read_may_let_anyone_in() {
+    let mut o = with_function(Json::Null, "lambda:InvokeFunction");
+    o.remove(1);
+    o[1].roles.clear();
+    let found = look(&o, &[BUILD]);
+    let [into] = found.families(WEB) else { panic!("{:#?}", found.beyond) };
+    assert_eq!(into.path[3], "admin:222222222222");
+    assert!(into.steps[2].depends_on[0].contains("whether a function of account 222222222222 lets it in"), "{into:#?}");
+}
+
+#[test]
+fn policies_that_could_not_be_read_leave_data_roles_and_keys_open() {
+    // A trust policy: the way goes through that role and no other.
+    let mut o = planted();
+    let trust = json!({"trust": "?", "tags": {}});
+    o[1].resources.push(("aws.iam.role", leak(arn(BUILD, "deploy")), trust));
+    o[1].roles[0]["AssumeRolePolicyDocument"] = Json::Null;
+    let found = look(&o, &[]);
+    assert_eq!(found.families(DATA).len(), 2, "{:#?}", found.beyond);
+    assert!(found.families(DATA).iter().all(|f| !f.certain));
+    // A bucket's policy.
+    let mut o = planted();
+    o[2].resources[0].2["policy"] = json!("?");
+    let found = look(&o, &[]);
+    let certain: Vec<(bool, &str)> =
+        found.families(DATA).iter().map(|f| (f.certain, f.path.last().expect("a goal").as_str())).collect();
+    assert_eq!(certain, [(true, "admin:333333333333"), (false, "arn:aws:s3:::nw-pii")]);
+    // A key's.
+    let key = "arn:aws:kms:us-east-1:333333333333:key/1";
+    let mut o = planted();
+    o[2].roles.clear();
+    o[2].resources[0].2["kms_key_id"] = json!(key);
+    o[2].resources.push(("aws.kms.key", key, json!({"policy": "?"})));
+    let statements = &mut o[1].roles[0]["RolePolicyList"][0]["PolicyDocument"]["Statement"];
+    statements.as_array_mut().expect("statements").push(allows("kms:Decrypt", key));
+    let found = look(&o, &[]);
+    let [family] = found.families(DATA) else { panic!("{:#?}", found.beyond) };
+    assert!(!family.certain, "{family:#?}");
+}
+
+#[test]
+fn sessions_are_principals_of_their_own() {
+    let session = |name: &str| format!("arn:aws:sts::{WEB}:assumed-role/app/{name}");
+    let with = |principal: String| {
+        let mut o = planted();
+        o[1].roles[0]["AssumeRolePolicyDocument"] = policy(json!([trusts(principal, json!({}))]));
+        o
+    };
+    let ways = |o: &[Account]| look(o, &[]).families(DATA).iter().map(|f| f.certain).collect::<Vec<_>>();
+    // An instance's session is called as the instance is.
+    let own = with(session("i-111111111111"));
+    assert_eq!(ways(&own), [true, true]);
+    let found = look(&own, &[]);
+    let step = &found.families(DATA)[0].steps[2];
+    assert!(step.because.iter().any(|b| b.says.contains("acts in the session arn:aws:sts::111111111111")), "{step:#?}");
+    assert_eq!(ways(&with(session("i-999999999999"))), [] as [bool; 0]);
+    assert_eq!(ways(&with(format!("arn:aws:sts::{WEB}:assumed-role/other/i-111111111111"))), [] as [bool; 0]);
+    // Who assumes the role calls the session as they like.
+    let mut chosen = with(session("release"));
+    let stranger = "999999999999";
+    chosen[0].roles[0]["AssumeRolePolicyDocument"] = policy(json!([trusts(stranger, json!({}))]));
+    chosen[0].resources.clear();
+    assert_eq!(ways(&chosen), [true, true]);
+    // Whoever administers the account calls it so, if there is such a role.
+    let mut administered = with(format!("arn:aws:sts::{WEB}:assumed-role/pipeline/x"));
+    administered[0].roles[0] = role(WEB, "app", ec2(), json!([allows("*", "*")]));
+    assert_eq!(ways(&administered), [] as [bool; 0]);
+    administered[0].roles.push(role(WEB, "pipeline", ec2(), json!([])));
+    assert_eq!(ways(&administered), [true, true]);
+    // Data may be given to a federated user, who cannot assume roles.
+    let federated = format!("arn:aws:sts::{WEB}:federated-user/bob");
+    let mut o = with(federated.clone());
+    o[0].roles[0] = role(WEB, "app", ec2(), json!([allows("*", "*")]));
+    assert_eq!(ways(&o), [] as [bool; 0]);
+    o[2].resources[0].2["policy"]["Statement"][0]["Principal"] = json!({"AWS": federated});
+    assert_eq!(ways(&o), [true]);
+}
+
+#[test]
+fn who_administers_an_account_is_whom_the_conditions_ask_for() {
+    let ways = |principal: &str, condition: Json| {
+        let mut o = planted();
+        o[0].roles[0] = role(WEB, "app", ec2(), json!([allows("*", "*")]));
+        o[1].roles[0]["AssumeRolePolicyDocument"] = policy(json!([trusts(principal, condition)]));
+        look(&o, &[]).families(DATA).iter().map(|f| f.certain).collect::<Vec<_>>()
+    };
+    let arn_like = |value: &str| json!({"ArnLike": {"aws:PrincipalArn": value}});
+    for (principal, condition, want) in [
+        (WEB, arn_like("arn:aws:iam::111111111111:role/pipeline"), &[true, true][..]),
+        (WEB, arn_like("arn:aws:iam::*:role/pipeline-*"), &[true, true]),
+        ("*", arn_like("arn:aws:iam::111111111111:role/ci/*"), &[true, true]),
+        (WEB, arn_like("arn:aws:iam::444444444444:role/pipeline"), &[]),
+        (WEB, json!({"StringEquals": {"aws:PrincipalTag/team": "build"}}), &[true, true]),
+        (WEB, json!({"StringEquals": {"aws:PrincipalOrgID": "o-1"}}), &[true, true]),
+        (WEB, json!({"StringEquals": {"aws:PrincipalOrgID": "o-2"}}), &[]),
+        (WEB, json!({"StringNotEquals": {"aws:PrincipalOrgID": "o-1"}}), &[]),
+        ("*", json!({"StringEquals": {"aws:PrincipalAccount": WEB}}), &[true, true]),
+        ("*", json!({"StringEquals": {"aws:PrincipalAccount": DATA}}), &[]),
+    ] {
+        assert_eq!(ways(principal, condition.clone()), want, "{principal} {condition}");
+    }
+    // Others are who they are.
+    let plain = |condition: Json| {
+        let mut o = planted();
+        o[1].roles[0]["AssumeRolePolicyDocument"] = policy(json!([trusts(WEB, condition)]));
+        look(&o, &[]).families(DATA).len()
+    };
+    assert_eq!(plain(arn_like("arn:aws:iam::111111111111:role/app")), 2);
+    assert_eq!(plain(arn_like("arn:aws:iam::*:role/a*")), 2);
+    assert_eq!(plain(arn_like("arn:aws:iam::111111111111:role/pipeline")), 0);
+    assert_eq!(plain(json!({"ArnNotLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/app"}})), 0);
 }
 
 #[test]

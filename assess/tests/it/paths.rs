@@ -166,6 +166,61 @@ fn through_a_load_balancer_to_what_stands_behind_it() {
 }
 
 #[test]
+fn what_a_policy_nobody_read_says_stays_open() {
+    let certain = |change: &dyn Fn(&mut Vec<Given>)| -> Option<(bool, Vec<String>)> {
+        let mut world = bastion();
+        world.push(pii());
+        change(&mut world);
+        let report = find(&world, &[reader()]);
+        report.families.first().map(|f| (f.certain, f.steps.iter().flat_map(|s| s.depends_on.clone()).collect()))
+    };
+    assert!(certain(&|_| {}).is_some_and(|(certain, _)| certain));
+    // The bucket's may keep the role out.
+    let (sure, open) = certain(&|w| w[4].2["policy"] = json!("?")).expect("the way is still there");
+    assert!(!sure && open.iter().any(|o| o.contains("resource")), "{open:?}");
+    // The key's may let it decrypt, or not.
+    let key = "arn:aws:kms:us-east-1:111111111111:key/1";
+    let with_key = |w: &mut Vec<Given>, policy: Json| {
+        w[4].2["kms_key_id"] = json!(key);
+        w.push(("aws.kms.key", key, json!({"policy": policy})));
+    };
+    let decrypts = json!({"Effect": "Allow", "Action": ["s3:GetObject", "kms:Decrypt"], "Resource": "*"});
+    let report = |policy: Json| {
+        let mut world = bastion();
+        world.push(pii());
+        with_key(&mut world, policy);
+        find(&world, &[role("app", ec2(), decrypts.clone())]).families.first().map(|f| f.certain)
+    };
+    let delegates = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow",
+        "Principal": {"AWS": "arn:aws:iam::111111111111:root"}, "Action": "kms:*", "Resource": "*"}});
+    assert_eq!(report(delegates), Some(true));
+    assert_eq!(report(json!("?")), Some(false));
+    assert_eq!(report(json!({"Version": "2012-10-17", "Statement": []})), None);
+}
+
+#[test]
+fn a_rule_leads_to_its_own_target_group() {
+    let listener = "arn:aws:elasticloadbalancing:us-east-1:111111111111:listener/app/web/1/2";
+    let group = "arn:aws:elasticloadbalancing:us-east-1:111111111111:targetgroup/web/1";
+    let with = |sends: &str, actions: Json, sources: Json| {
+        let mut world = balanced();
+        world[4].2["type"] = json!("application");
+        world[4].2["listeners"] = json!([{"port": 22, "protocol": "HTTPS", "listener_arn": listener,
+            "actions": ["forward"], "groups": ["arn:other"]}]);
+        world[4].2["rules"] = json!([{"rule_arn": format!("{}/1", listener.replace(":listener/", ":listener-rule/")),
+            "actions": actions, "groups": [sends], "source_ips": sources}]);
+        let report = find(&world, &[reader()]);
+        report.families.first().map(|f| (f.steps[1].cost, f.steps[1].because[0].says.clone()))
+    };
+    let oidc = json!(["authenticate-oidc", "forward"]);
+    let (cost, says) = with(group, oidc.clone(), json!([])).expect("a path");
+    assert_eq!((cost, says.as_str()), (6, "port 22 sends requests on after authenticate-oidc"));
+    assert_eq!(with(group, json!(["forward"]), json!([])).map(|w| w.0), Some(5));
+    assert_eq!(with("arn:other", json!(["forward"]), json!([])), None);
+    assert_eq!(with(group, json!(["forward"]), json!(["203.0.113.0/28"])), None);
+}
+
+#[test]
 fn from_an_outside_account_to_administration() {
     let trust = json!({"Effect": "Allow", "Principal": {"AWS": "999999999999"}, "Action": "sts:AssumeRole"});
     let report = find(&[], &[role("shadow", trust, json!({"Effect": "Allow", "Action": "*", "Resource": "*"}))]);

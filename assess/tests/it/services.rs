@@ -130,6 +130,92 @@ fn listeners_and_their_rules() {
     is("aws.elbv2.load-balancer", &base(&forward, json!([])), network, Class::Internet, None);
 }
 
+/// What is registered in a group is reached through the listeners and rules that send to that group.
+#[test]
+fn target_groups() {
+    const LISTENER: &str = "arn:aws:elasticloadbalancing:us-east-1:111111111111:listener/app/web/1/2";
+    let (open, staff) = ("arn:tg/open", "arn:tg/staff");
+    let action = |group: &str, actions: Json| json!({"rule_arn": format!("{}/1", LISTENER.replace(":listener/", ":listener-rule/")), "actions": actions, "groups": [group]});
+    let listener = |port: u16, group: &str| json!({"port": port, "protocol": "HTTPS", "listener_arn": LISTENER, "actions": ["forward"], "groups": [group]});
+    let oidc = action(staff, json!(["authenticate-oidc", "forward"]));
+    let base = || -> Vec<Given> {
+        let mut world = bastion();
+        world.push(("aws.vpc.subnet", "subnet", json!({"subnet_id": "subnet-1", "vpc_id": "vpc-1", "zone": "a"})));
+        world.push(("aws.elbv2.load-balancer", "arn:lb", json!({"type": "application", "internal": false,
+            "subnet_ids": ["subnet-1"], "security_group_ids": ["sg-1"], "listeners": [listener(22, open)], "rules": [oidc]})));
+        for group in [open, staff] {
+            world.push((
+                "aws.elbv2.target-group",
+                group,
+                json!({"load_balancer_arns": ["arn:lb"],
+                "targets": [{"target": "i-1", "port": 80, "state": "healthy"}]}),
+            ));
+        }
+        world
+    };
+    type Change<'c> = &'c dyn Fn(&mut Vec<Given>);
+    let signed = Class::InternetAuthenticated;
+    let lb = |w: &mut Vec<Given>, field: &str, value: Json| {
+        let given = w.iter_mut().find(|g| g.1 == "arn:lb").expect("the balancer");
+        given.2[field] = value;
+    };
+    let weighted = json!([{"rule_arn": oidc["rule_arn"], "actions": ["forward"], "weighted_groups": [open, staff]}]);
+    type Want = (Class, Option<Class>);
+    let cases: [(&str, Change<'_>, Want, Want); 9] = [
+        ("its rule asks who it is", &|_| {}, (Class::Internet, None), (signed, None)),
+        ("weights", &|w| lb(w, "rules", weighted.clone()), (Class::Internet, None), (Class::Internet, None)),
+        ("no rule", &|w| lb(w, "rules", json!([])), (Class::Internet, None), (Class::Internal, None)),
+        (
+            "rules nobody read",
+            &|w| lb(w, "rules", json!("?")),
+            (Class::Internet, None),
+            (Class::Unknown, Some(Class::Internet)),
+        ),
+        (
+            "a listener whose port nothing admits",
+            &|w| lb(w, "listeners", json!([listener(22, staff), listener(8080, open)])),
+            (Class::Internal, None),
+            (Class::Internet, None),
+        ),
+        (
+            "not told where it sends",
+            &|w| lb(w, "listeners", json!([{"port": 22, "actions": ["forward"], "listener_arn": LISTENER}])),
+            (Class::Internet, None),
+            (Class::Internet, None),
+        ),
+        ("private addresses", &|w| lb(w, "internal", json!(true)), (Class::Internal, None), (Class::Internal, None)),
+        (
+            "behind a balancer with public ones",
+            &|w| {
+                lb(w, "internal", json!(true));
+                w.push(("aws.elbv2.load-balancer", "arn:nlb", json!({"type": "network", "internal": false,
+                    "subnet_ids": ["subnet-1"], "security_group_ids": [], "listeners": [{"port": 443, "actions": ["forward"], "groups": ["arn:tg/alb"]}]})));
+                w.push((
+                    "aws.elbv2.target-group",
+                    "arn:tg/alb",
+                    json!({"load_balancer_arns": ["arn:nlb"],
+                    "targets": [{"target": "arn:lb", "port": 443, "state": "healthy"}]}),
+                ));
+            },
+            (Class::Internet, None),
+            (signed, None),
+        ),
+        (
+            "nothing registered",
+            &|w| w.iter_mut().filter(|g| g.1 == staff).for_each(|g| g.2["targets"] = json!([])),
+            (Class::Internet, None),
+            (Class::Internal, None),
+        ),
+    ];
+    for (what, change, first, second) in cases {
+        println!("{what}");
+        let mut world = base();
+        change(&mut world);
+        check(&world, open, first.0, first.1);
+        check(&world, staff, second.0, second.1);
+    }
+}
+
 #[test]
 fn clusters_and_tasks() {
     let kind = "aws.eks.cluster";

@@ -133,6 +133,9 @@ pub fn paths(globals: &Globals, args: PathsArgs) -> Result<u8, Failure> {
                             out::line(format!("    depends   {open}"));
                         }
                     }
+                    for (account, at) in &family.earlier {
+                        out::line(format!("    account {account} as it was read at {at}"));
+                    }
                     if family.paths.len() > 1 {
                         out::line(format!("    and {} more like it", family.paths.len() - 1));
                     }

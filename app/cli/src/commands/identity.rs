@@ -102,6 +102,10 @@ pub struct PrincipalArgs {
     /// more than they use
     #[arg(long)]
     pub ocsf: bool,
+    /// Who in one account can become administrator of another, in all accounts as last read; with --account, only ways
+    /// out of it or into it
+    #[arg(long, conflicts_with_all = ["dormant_days", "kinds", "now", "usage", "ocsf"])]
+    pub abroad: bool,
     /// With each way to administration, step by step, and who may assume administrators' roles
     #[arg(long)]
     pub explain: bool,
@@ -340,6 +344,9 @@ pub fn assess_files(globals: &Globals, args: AssessArgs) -> Result<u8, Failure> 
 /// `plumb principals`
 pub fn principals(globals: &Globals, args: PrincipalArgs) -> Result<u8, Failure> {
     let record = context::record_read_only(globals)?;
+    if args.abroad {
+        return abroad(globals, &record, &args);
+    }
     let mut known = known::identities(&record, None)?;
     if let Some(path) = &args.usage {
         known.activity.usage = usage(path)?;
@@ -486,6 +493,37 @@ pub fn principals(globals: &Globals, args: PrincipalArgs) -> Result<u8, Failure>
         },
     )?;
     known.gaps.iter().for_each(|g| out::note(globals, format!("plumb: {g}")));
+    Ok(0)
+}
+
+/// `plumb principals --abroad`
+fn abroad(globals: &Globals, record: &plumb_record::Record, args: &PrincipalArgs) -> Result<u8, Failure> {
+    if let Some(account) = args.account.as_ref().filter(|_| record.accounts().is_ok_and(|all| !all.is_empty()))
+        && !record.accounts()?.iter().any(|a| a.id == *account)
+    {
+        return Err(Failure::usage(format!(
+            "account `{account}` is not on the record; `plumb accounts list` shows which are"
+        )));
+    }
+    let rows = record.abroad(args.account.as_deref())?;
+    if args.explain && out::format(globals) == Format::Text {
+        for row in &rows {
+            let open = if row.reason.is_empty() { String::new() } else { format!(" ({}: {})", row.state, row.reason) };
+            out::line(format!("{} of {} administers {}{open}", row.arn, row.account, row.into_account));
+            row.steps.iter().skip(1).for_each(|step| out::line(format!("    then      {step}")));
+        }
+        return Ok(0);
+    }
+    out::rows(globals, &rows, &["account", "principal", "administers", "state", "by"], |row| {
+        let by = match row.steps.get(1) {
+            Some(first) if row.steps.len() > 2 => short(first, 60),
+            _ => short(&row.reason, 60),
+        };
+        vec![row.account.clone(), short(&row.arn, 60), row.into_account.clone(), row.state.clone(), by]
+    })?;
+    if rows.is_empty() {
+        out::note(globals, "plumb: nobody in one account of the record can become administrator of another");
+    }
     Ok(0)
 }
 

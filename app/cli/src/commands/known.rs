@@ -121,7 +121,10 @@ fn resource_policies(record: &Record, world: &mut World, gaps: &mut Vec<String>)
         let parsed = serde_json::from_str::<Json>(text(&row, "policy")).ok().filter(|p| p.get("Statement").is_some());
         match parsed.and_then(|p| Document::parse(&p).ok()) {
             Some(document) => world.add_resource_policy(text(&row, "id"), Policy::new(text(&row, "id"), document)),
-            None => *broken.entry(text(&row, "kind").to_owned()).or_default() += 1,
+            None => {
+                world.add_unread_policy(text(&row, "id"));
+                *broken.entry(text(&row, "kind").to_owned()).or_default() += 1;
+            }
         }
     }
     gaps.extend(broken.into_iter().map(|(kind, n)| format!("policies of {n} {kind} are not known")));

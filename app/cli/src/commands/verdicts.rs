@@ -6,9 +6,10 @@ use crate::{
     out::Failure,
 };
 use plumb_catalog::Catalog;
-use plumb_evaluate::{AccountFacts, Explain, RuleSet};
+use plumb_evaluate::{Explain, RuleSet};
 use plumb_model::{Leaf, Severity, Time, Verdict};
-use plumb_record::{AccountRow, Record, ScanId, ScanRow};
+use plumb_record::{Record, ScanId, ScanRow};
+use plumb_run::facts_on_record;
 use serde_json::{Value as Json, json};
 use std::io::Write;
 
@@ -39,29 +40,6 @@ pub fn row(catalog: &Catalog, v: &Verdict, severity: Severity) -> Json {
         "severity": severity,
         "finding": v.key().short(),
     })
-}
-
-/// The facts about an account as the scan wrote them down.
-pub fn facts(account: &AccountRow) -> AccountFacts {
-    let list = |name: &str| -> Vec<String> {
-        let items = account.doc.get(name).and_then(Json::as_array);
-        items.into_iter().flatten().filter_map(|v| v.as_str().map(str::to_owned)).collect()
-    };
-    let target = account.doc.get("target");
-    let text = |name: &str| target.and_then(|t| t.get(name)).and_then(Json::as_str).unwrap_or_default().to_owned();
-    AccountFacts {
-        id: account.id.clone(),
-        name: account.name.clone(),
-        tier: account.doc.get("tier").and_then(Json::as_str).unwrap_or_default().to_owned(),
-        data_classes: list("data_classes"),
-        state: account.state.clone(),
-        management: target.and_then(|t| t.get("management")).and_then(Json::as_bool),
-        organization_id: text("organization"),
-        organization_accounts: list("organization_accounts"),
-        region_home: account.doc.get("home").and_then(Json::as_str).unwrap_or_default().to_owned(),
-        regions: list("regions"),
-        unread_regions: list("unread_regions"),
-    }
 }
 
 /// Judges what a scan read once more, and hands every verdict over with its explanation.
@@ -103,7 +81,7 @@ pub fn each_verdict(
         if account.is_some_and(|wanted| wanted != row.id) {
             continue;
         }
-        let facts = facts(&row);
+        let facts = facts_on_record(&row);
         let label = labels.get(&row.id).map_or(plumb_run::baselines::CATALOG, String::as_str);
         plumb_run::judge_account::<Failure>(
             record,
@@ -143,7 +121,7 @@ pub fn run(globals: &Globals, args: VerdictArgs) -> Result<u8, Failure> {
                 .accounts()?
                 .iter()
                 .map(|a| {
-                    let facts = facts(a);
+                    let facts = facts_on_record(a);
                     (facts.id, json!({ "tier": facts.tier, "data_classes": facts.data_classes }))
                 })
                 .collect();

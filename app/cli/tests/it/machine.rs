@@ -237,6 +237,14 @@ fn a_record_answers_about_principals_accounts_and_scores() {
     kinds.sort_unstable();
     kinds.dedup();
     assert!(kinds.contains(&"user") && kinds.contains(&"role"), "{kinds:?}");
+    // Nobody of the recorded organisation administers another account; the accounts were read, so that it can be told.
+    assert!(lines(&dir, &["principals", "--abroad", "-F", "jsonl"], 0).is_empty());
+    let text = plumb(&dir, &["principals", "--abroad", "--format", "text"]);
+    assert!(String::from_utf8_lossy(&text.stderr).contains("nobody in one account"), "{text:?}");
+    let wrong = plumb(&dir, &["principals", "--abroad", "--account", "42"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("account `42` is not on the record"), "{wrong:?}");
+    assert_eq!(plumb(&dir, &["principals", "--abroad", "--ocsf"]).status.code(), Some(2));
     // What the inventory calls an administrator can delete a bucket.
     let admin = principals.iter().find(|p| p["admin"] == json!(true) && p["type"] != json!("root")).unwrap();
     let ask = ["can", admin["arn"].as_str().unwrap(), "s3:DeleteBucket", "arn:aws:s3:::anything", "-F", "jsonl"];

@@ -106,7 +106,9 @@ fn look(
     profile: &super::inventory::Profile,
 ) -> Result<Looked, GovernError> {
     let mut out = Looked { seen: Vec::new(), untold: BTreeSet::new(), present: BTreeSet::new() };
-    for (e, stale) in classes(record, catalog, scan, account)? {
+    // What stands behind a balancer is answered for with the balancer.
+    let own = |e: &ExposureRow| e.kind != "aws.elbv2.target-group";
+    for (e, stale) in classes(record, catalog, scan, account)?.into_iter().filter(|(e, _)| own(e)) {
         let reach = match e.class.as_str() {
             "internet" => Some(Reach::OpenAnonymous),
             "internet-authenticated" => Some(Reach::OpenAuthenticated),

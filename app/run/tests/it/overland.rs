@@ -41,12 +41,16 @@ struct Planted {
     guarded: bool,
     /// Answers with a trust policy of the build account that cannot be read.
     garbled: bool,
+    /// The web account lets the partner in no longer.
+    closed: bool,
+    /// Refuses to tell of the web account's instances.
+    refused: bool,
 }
 
 impl Planted {
     fn roles(&self, account: &str) -> Vec<Json> {
         match account {
-            WEB => vec![role(WEB, "partner", STRANGER, assume(&arn(BUILD, "deploy")))],
+            WEB => vec![role(WEB, "partner", if self.closed { WEB } else { STRANGER }, assume(&arn(BUILD, "deploy")))],
             BUILD => {
                 let mut deploy = role(BUILD, "deploy", &arn(WEB, "partner"), assume(&arn(DATA, "owner")));
                 if self.garbled {
@@ -63,6 +67,13 @@ impl Planted {
         let account = target.account.as_str();
         let deny = policy(json!([{"Effect": "Deny", "Action": "sts:AssumeRole", "Resource": "*"}]));
         let page = match call.name().as_str() {
+            "ec2:DescribeInstances" if self.refused && account == WEB => {
+                return Answer::Denied {
+                    permission: call.name(),
+                    code: "UnauthorizedOperation".into(),
+                    message: String::new(),
+                };
+            }
             "iam:GetAccountAuthorizationDetails" => {
                 json!({"RoleDetailList": self.roles(account), "UserDetailList": [], "GroupDetailList": [], "Policies": []})
             }
@@ -264,11 +275,109 @@ fn a_trust_policy_that_could_not_be_read_leaves_the_way_open() {
     let (catalog, _) = Catalog::load(std::iter::empty::<File<'_>>());
     let mut record = Record::in_memory().unwrap();
     let verdicts = scan(&mut record, &catalog, &Planted { garbled: true, ..Planted::default() }, all(), 2);
-    let into = format!(
-        "account:{STRANGER} > aws.iam.role > over accounts > {} > administration of account {BUILD}",
-        arn(WEB, "partner")
-    );
+    // The role is known, so that the way is followed through it.
+    let into = format!("account:{STRANGER} > aws.iam.role > over accounts > {} > administration", arn(DATA, "owner"));
     let open: Vec<&str> = verdicts.iter().filter(|v| v.outcome == Outcome::Unknown).map(|v| &*v.sub_key).collect();
     assert!(open.contains(&into.as_str()), "{open:#?}");
     assert!(verdicts.iter().all(|v| v.outcome != Outcome::Fail));
+}
+
+/// Scans some accounts; the others are not even asked for.
+fn scan_some(record: &mut Record, catalog: &Catalog, wire: &Planted, accounts: &[&str]) {
+    scan(record, catalog, wire, accounts.iter().map(|id| target(id)).collect(), 2);
+}
+
+#[test]
+fn a_scan_of_some_accounts_moves_the_findings_of_ways_it_reads_a_part_of() {
+    let (catalog, _) = Catalog::load(std::iter::empty::<File<'_>>());
+    let mut record = Record::in_memory().unwrap();
+    scan(&mut record, &catalog, &Planted::default(), all(), 2);
+    let family = format!("account:{STRANGER} > aws.iam.role > over accounts > {} > administration", arn(DATA, "owner"));
+    let way = (DATA.to_owned(), family.clone(), "critical".to_owned());
+    assert_eq!(open(&record), std::slice::from_ref(&way));
+    let standing = |record: &Record| -> Vec<(String, String)> {
+        let states = ["open", "fixed"].map(str::to_owned).to_vec();
+        let found = record.findings(&Query { states, ..Query::default() }).unwrap();
+        found.into_iter().filter(|f| f.sub_key == family).map(|f| (f.account, f.state)).collect()
+    };
+    let gone = |record: &Record| {
+        let sql = "SELECT count(*) FROM paths WHERE gone IS NOT NULL AND account = '333333333333'";
+        record.query(sql).unwrap().rows[0][0].clone()
+    };
+    let closed = || Planted { closed: true, ..Planted::default() };
+
+    // Accounts in the middle and at the end say nothing about where it begins.
+    scan_some(&mut record, &catalog, &closed(), &[ROOT, BUILD]);
+    scan_some(&mut record, &catalog, &closed(), &[ROOT, DATA]);
+    assert_eq!(open(&record), std::slice::from_ref(&way));
+    assert_eq!(gone(&record), json!(0));
+    // The account where it begins is not read completely: it may still be there.
+    scan_some(&mut record, &catalog, &Planted { refused: true, ..closed() }, &[ROOT, WEB]);
+    assert_eq!(open(&record), std::slice::from_ref(&way), "{:?}", standing(&record));
+    let text = record.joined(DATA).unwrap().unwrap();
+    assert!(text.contains("whether it is still there: account 111111111111 was not read completely"), "{text}");
+    assert!(text.contains("ec2:DescribeInstances") && text.contains(&family), "{text}");
+    let kept = record.query("SELECT certain, severity FROM paths WHERE gone IS NULL").unwrap();
+    assert_eq!(kept.rows, [[json!(0), json!("high")]], "told, and not certain");
+    // Nor does a scan of another account close it then.
+    scan_some(&mut record, &catalog, &closed(), &[ROOT, DATA]);
+    assert_eq!(open(&record), std::slice::from_ref(&way));
+
+    // Read completely, it is gone where it ended, although that account was not read.
+    scan_some(&mut record, &catalog, &closed(), &[ROOT, WEB]);
+    assert_eq!(standing(&record), [(DATA.to_owned(), "fixed".to_owned())]);
+    assert_eq!(gone(&record), json!(1));
+
+    // And comes again, with the age of what it rests on.
+    scan_some(&mut record, &catalog, &Planted::default(), &[ROOT, WEB]);
+    assert_eq!(open(&record).len(), 1, "{:?}", standing(&record));
+    let doc = record.query("SELECT doc FROM path WHERE account = '333333333333' AND gone_scan IS NULL").unwrap();
+    let doc: Json = serde_json::from_str(doc.rows[0][0].as_str().unwrap()).unwrap();
+    let earlier: Vec<&String> = doc["earlier"].as_object().unwrap().keys().collect();
+    assert_eq!(earlier, [BUILD, DATA]);
+    // What the end account says of itself is of the scan that read it.
+    let read = record.query("SELECT count(*) FROM assessed a JOIN border b USING (account, scan)").unwrap();
+    assert_eq!(read.rows[0][0], json!(4));
+}
+
+/// Who becomes administrator of which other account.
+fn abroad(record: &Record) -> Vec<(String, String, String)> {
+    let rows =
+        record.query("SELECT arn, into_account, state FROM principals_abroad ORDER BY account, arn, into_account");
+    let text = |v: &Json| v.as_str().unwrap().to_owned();
+    rows.unwrap().rows.iter().map(|r| (text(&r[0]), text(&r[1]), text(&r[2]))).collect()
+}
+
+#[test]
+fn who_administers_other_accounts_is_on_the_record() {
+    let (catalog, _) = Catalog::load(std::iter::empty::<File<'_>>());
+    let mut record = Record::in_memory().unwrap();
+    let row = |arn: String, into: &str, state: &str| (arn, into.to_owned(), state.to_owned());
+    // Nobody outside reaches anyone: it counts all the same.
+    let inside = || Planted { closed: true, ..Planted::default() };
+    scan(&mut record, &catalog, &inside(), all(), 2);
+    let both = [row(arn(WEB, "partner"), DATA, "yes"), row(arn(BUILD, "deploy"), DATA, "yes")];
+    assert_eq!(abroad(&record), both);
+    let steps = record.query("SELECT steps FROM principals_abroad WHERE account = '111111111111'").unwrap();
+    let steps: Vec<String> = serde_json::from_str(steps.rows[0][0].as_str().unwrap()).unwrap();
+    assert_eq!(steps, [arn(WEB, "partner"), arn(BUILD, "deploy"), arn(DATA, "owner"), format!("admin:{DATA}")]);
+    assert_eq!(record.abroad(Some(BUILD)).unwrap().len(), 1);
+    // A guardrail over the account in between ends both, whoever is read.
+    scan_some(&mut record, &catalog, &Planted { guarded: true, ..inside() }, &[ROOT, BUILD]);
+    assert_eq!(abroad(&record), []);
+    // What could not be read is not "nobody".
+    let mut record = Record::in_memory().unwrap();
+    let mut targets = all();
+    targets[3].state = "unreachable".into();
+    targets[3].reason = "sts:AssumeRole was refused".into();
+    scan(&mut record, &catalog, &inside(), targets, 2);
+    let open = [
+        row("*".into(), DATA, "unknown"),
+        row(arn(WEB, "partner"), DATA, "unknown"),
+        row(arn(BUILD, "deploy"), DATA, "unknown"),
+        row("*".into(), "*", "unknown"),
+    ];
+    assert_eq!(abroad(&record), open);
+    let reasons = record.abroad(None).unwrap();
+    assert!(reasons.iter().all(|r| r.reason.contains("sts:AssumeRole was refused")), "{reasons:#?}");
 }

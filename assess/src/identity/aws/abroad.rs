@@ -2,6 +2,7 @@
 //! guardrails of the resource's account that are handed in.
 
 use super::{
+    context::Fact,
     decide::{Decision, Level, Policies, Request, Unread, decide},
     details::{Details, Kind, Principal},
     document::Policy,
@@ -9,6 +10,7 @@ use super::{
     principal::{Caller, CallerKind},
 };
 use serde_json::json;
+use std::collections::BTreeSet;
 
 /// A resource of another account.
 #[derive(Debug, Clone, Copy)]
@@ -23,24 +25,48 @@ pub struct Abroad<'a> {
     pub rcps: &'a [Level],
 }
 
+/// How a request over accounts is made.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Manner<'a> {
+    /// The ARN of the session the principal acts in; none for whichever it is.
+    pub session: Option<&'a str>,
+    /// Keys that are known with their values.
+    pub context: &'a [(String, Vec<String>)],
+    /// Keys whose value the caller chooses.
+    pub chosen: Option<&'a BTreeSet<String>>,
+}
+
 /// Decides whether a principal may do `action` on a resource of another account: its own policies, boundary and
-/// guardrails (`own`) must allow it, and so must the resource's. Keys in `context` are known with their values.
+/// guardrails (`own`) must allow it, and so must the resource's.
 pub fn may_abroad(
     principal: &Principal,
     own: &Organization,
     action: &str,
     resource: &Abroad<'_>,
-    context: &[(String, Vec<String>)],
+    manner: &Manner<'_>,
 ) -> Decision {
-    let caller = Caller {
-        kind: if principal.kind == Kind::User { CallerKind::User } else { CallerKind::Role },
-        arn: principal.arn.clone(),
-        account: principal.account.clone(),
-        role: (principal.kind == Kind::Role).then(|| principal.arn.clone()),
+    let role = (principal.kind == Kind::Role).then(|| principal.arn.clone());
+    let caller = match manner.session.and_then(Caller::parse) {
+        // The session's ARN has lost the role's path.
+        Some(session) if session.kind == CallerKind::Session => Caller { role, ..session },
+        Some(session) => session,
+        None => Caller {
+            kind: if principal.kind == Kind::User { CallerKind::User } else { CallerKind::Role },
+            arn: principal.arn.clone(),
+            account: principal.account.clone(),
+            role,
+        },
     };
     let mut keys = open_context(principal, own);
-    for (key, values) in context {
+    if caller.kind == CallerKind::FederatedUser {
+        keys.set("aws:principalarn", [caller.arn.as_str()]);
+        keys.set("aws:principaltype", [caller.principal_type()]);
+    }
+    for (key, values) in manner.context {
         keys.set(key, values.iter().map(String::as_str));
+    }
+    for key in manner.chosen.into_iter().flatten() {
+        keys.put(key, Fact::Chosen);
     }
     let identity = principal.policies();
     let boundary = principal.boundary.as_ref();

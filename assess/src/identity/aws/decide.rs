@@ -771,7 +771,7 @@ fn fixed(action: &str, resource: &str) -> Option<&'static str> {
 fn granted(grant: &Grant, request: &Request) -> bool {
     let Some(operation) = request.action.strip_prefix("kms:") else { return false };
     let caller = &request.caller;
-    let named = *grant.grantee == *caller.arn || caller.role.as_deref() == Some(&*grant.grantee);
+    let named = *grant.grantee == *caller.arn || super::principal::same_role(&grant.grantee, caller);
     let exact = || {
         let given = request.context.keys().filter(|k| k.starts_with("kms:encryptioncontext:")).count();
         !grant.context_exact || given == grant.context_subset.len()

@@ -127,6 +127,12 @@ impl Principal {
         self.attachments.iter().map(|a| Arc::clone(&a.policy)).collect()
     }
 
+    /// Whether some statement of its policies allows an action, given in lower case, wherever.
+    pub fn mentions(&self, action: &str) -> bool {
+        let mut statements = self.attachments.iter().flat_map(|a| a.policy.document.statements.iter());
+        statements.any(|s| s.effect == super::document::Effect::Allow && s.actions.matches(action))
+    }
+
     /// Whether a service made it for itself.
     pub fn is_service_linked(&self) -> bool {
         self.arn.contains(":role/aws-service-role/")

@@ -255,7 +255,7 @@ impl PrincipalEntry {
 
 /// Whether `arn` names the caller's role. A session's ARN carries no path, so without the role's own ARN account and
 /// name decide; role names are unique within an account.
-fn same_role(arn: &str, caller: &Caller) -> bool {
+pub(super) fn same_role(arn: &str, caller: &Caller) -> bool {
     let Some(role) = &caller.role else { return false };
     if arn == role {
         return true;

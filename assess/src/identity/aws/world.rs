@@ -13,7 +13,10 @@ use super::{
     workloads::Inventory,
 };
 use serde_json::Value as Json;
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 /// Principals, resource policies and guardrails.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +26,8 @@ pub struct World {
     /// The organization's policies.
     pub organization: Organization,
     resource_policies: HashMap<String, Arc<Policy>>,
+    /// Resources whose policies could not be read, by ARN.
+    unread: HashSet<String>,
     /// The account ids of `details` at the beginning, sorted.
     accounts: Vec<String>,
     /// Owners of resources whose ARN names no account, by ARN.
@@ -59,7 +64,7 @@ impl World {
         let account = details.principals.first().map(|p| p.account.clone()).unwrap_or_default();
         let resource_policies = inventory.map(|i| i.policies(&account)).unwrap_or_default();
         let accounts = details.accounts().into_iter().map(str::to_owned).collect();
-        Self { details, organization, resource_policies, accounts, owners: HashMap::new() }
+        Self { details, organization, resource_policies, unread: HashSet::new(), accounts, owners: HashMap::new() }
     }
 
     /// Reads the files of a directory, `(name, text)` each, recognising each by its shape: authorization details, an
@@ -120,6 +125,17 @@ impl World {
     /// Adds the policy of a resource; the name is its ARN.
     pub fn add_resource_policy(&mut self, arn: &str, policy: Policy) {
         self.resource_policies.insert(arn.to_owned(), Arc::new(policy));
+    }
+
+    /// Says that a resource's policy could not be read: it may let anyone in, or keep anyone out.
+    pub fn add_unread_policy(&mut self, arn: &str) {
+        self.unread.insert(arn.to_owned());
+    }
+
+    fn is_unread(&self, arn: &str) -> bool {
+        // Objects are their bucket's.
+        !self.unread.is_empty()
+            && (self.unread.contains(arn) || arn.split('/').next().is_some_and(|b| self.unread.contains(b)))
     }
 
     /// Says whose a resource is whose ARN names no account: a bucket.
@@ -239,8 +255,12 @@ impl World {
         let asked = if plain { "*" } else { resource };
         let mut request = Request::new(caller, action, asked, owner.as_deref().filter(|_| !plain), keys);
         let ownerless = !plain && owner.is_none() && Arn::parse(resource).is_some_and(|a| a.account().is_empty());
-        let unread = Unread { resource: certain && ownerless && self.accounts.len() > 1, ..unread };
-        if unread.resource {
+        let nobodys = certain && ownerless && self.accounts.len() > 1;
+        // A policy nobody read may allow anybody and keep anybody out; of all who could, those are told who may anyway.
+        let told = !certain || known.is_none_or(|p| p.mentions(&lower));
+        let lost = !plain && told && self.is_unread(resource);
+        let unread = Unread { resource: nobodys || lost, ..unread };
+        if nobodys {
             // Whose it is decides whether identity policies alone suffice; nobody said.
             request.resource_account = "".into();
             for key in ["aws:resourceaccount", "s3:resourceaccount"] {

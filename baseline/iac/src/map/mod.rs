@@ -105,7 +105,10 @@ pub fn resources(catalog: &Catalog, reading: &Reading) -> Vec<Mapped> {
         for kind in kinds_of(code) {
             if seen.insert((&kind.id, Language::of(code.dialect))) {
                 let columns = kind.fields.iter().map(|f| Language::of(code.dialect).column(f));
-                pairs.extend(columns.flat_map(|c| &c.0).filter_map(|t| Some((t.from.as_deref()?, t.by.as_deref()?))));
+                for take in columns.flat_map(|c| &c.0) {
+                    pairs.extend(take.from.as_deref().zip(take.by.as_deref()));
+                    pairs.extend(take.via.as_ref().map(|via| (&*via.from, &*via.by)));
+                }
             }
         }
     }
@@ -229,7 +232,15 @@ impl Mapper<'_> {
             match (&take.from, &take.by) {
                 (Some(from), Some(by)) => {
                     let Self { code, carriers, reading, .. } = self;
-                    for at in carriers.of(code, from, by) {
+                    let found = match &take.via {
+                        None => carriers.of(code, from, by),
+                        Some(via) => {
+                            let between = carriers.of(code, &via.from, &via.by);
+                            let between = between.into_iter().filter_map(|at| reading.resources.get(at));
+                            between.flat_map(|b| carriers.of(b, from, by)).collect()
+                        }
+                    };
+                    for at in found {
                         let Some(other) = reading.resources.get(at) else { continue };
                         if fits(self.language, take, other) {
                             carried.insert(at);

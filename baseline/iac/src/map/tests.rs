@@ -63,6 +63,55 @@ variable "key" {}
 }
 
 #[test]
+fn a_carrier_may_belong_to_something_in_between() {
+    let text = r#"
+resource "aws_lb" "web" {}
+resource "aws_lb_listener" "https" {
+  load_balancer_arn = aws_lb.web.arn
+  port              = 443
+  default_action {
+    type             = "forward"
+    target_group_arn = aws_lb_target_group.shop.arn
+  }
+}
+resource "aws_lb_listener_rule" "staff" {
+  listener_arn = aws_lb_listener.https.arn
+  action {
+    type = "authenticate-oidc"
+    authenticate_oidc { on_unauthenticated_request = "deny" }
+  }
+  action {
+    type = "forward"
+    forward {
+      target_group { arn = aws_lb_target_group.staff.arn }
+    }
+  }
+  condition {
+    path_pattern { values = ["/staff/*"] }
+  }
+}
+resource "aws_lb_target_group" "shop" { port = 80 }
+resource "aws_lb_target_group" "staff" { port = 80 }
+resource "aws_lb_target_group_attachment" "one" {
+  target_group_arn = aws_lb_target_group.staff.arn
+  target_id        = "i-1"
+  port             = 8080
+}
+resource "aws_lb" "other" {}
+"#;
+    let plain = |address: &str, field: &str| fields(text, address)(field).to_plain_json();
+    let rules = plain("aws_lb.web", "rules");
+    assert_eq!(rules[0]["actions"], serde_json::json!(["authenticate-oidc", "forward"]), "{rules}");
+    assert_eq!(rules[0]["oidc_unsigned"], serde_json::json!(["deny"]), "{rules}");
+    assert_eq!(rules[0]["groups"], serde_json::json!(["aws_lb_target_group.staff"]), "{rules}");
+    assert_eq!(rules[0]["paths"], serde_json::json!(["/staff/*"]), "{rules}");
+    assert_eq!(plain("aws_lb.web", "listeners")[0]["groups"], serde_json::json!(["aws_lb_target_group.shop"]));
+    assert!(plain("aws_lb.other", "rules").is_null());
+    let targets = plain("aws_lb_target_group.staff", "targets");
+    assert_eq!((&targets[0]["target"], &targets[0]["port"]), (&"i-1".into(), &8080.into()), "{targets}");
+}
+
+#[test]
 fn a_field_knows_its_line() {
     let reading = terraform::read(&MemoryFiles::new([("main.tf", SPLIT)]), &Options::default());
     let catalog = catalog();

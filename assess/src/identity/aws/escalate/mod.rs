@@ -12,6 +12,6 @@ mod search;
 mod witness;
 
 pub use actor::{Admin, Chain, Organization};
-pub(crate) use actor::{base_context as open_context, open as open_fact, trust_everyone};
+pub(crate) use actor::{base_context as open_context, invoke_everyone, open as open_fact, trust_everyone};
 pub use edge::{Edge, Evidence};
 pub use graph::{Escalations, Standing, Step, escalations};
