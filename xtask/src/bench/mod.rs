@@ -30,7 +30,7 @@ const BENCHES: &[Bench] = &[
     },
     Bench {
         name: "scan",
-        about: "a whole scan beside the reference scanner [--bulk K] [--no-reference], or its memory --resources N [--accounts M]",
+        about: "a whole scan beside the reference scanner [--bulk K] [--no-reference], or its memory --resources N [--accounts M]; [--plumb PATH]",
         run: scan::run,
     },
     Bench {
@@ -45,7 +45,7 @@ const BENCHES: &[Bench] = &[
     },
     Bench {
         name: "record",
-        about: "the store against its limits: upsert, page, roll-ups, log [--findings N] [--resources N] [--entries N]",
+        about: "the store against its limits: upsert, page, roll-ups, log [--findings N] [--resources N] [--entries N] [--keep FILE]",
         run: record::run,
     },
     Bench {
@@ -62,7 +62,17 @@ pub fn run(args: &[String]) -> Done {
         let list: String = BENCHES.iter().map(|Bench { name, about, .. }| format!("\n  {name:<10} {about}")).collect();
         return Err(format!("`{name}` is not a bench; there is{list}"));
     };
-    (bench.run)(args.get(1..).unwrap_or_default())
+    let rest = args.get(1..).unwrap_or_default();
+    // A bench takes long: a misspelt option is told before it, not after.
+    let known: Vec<&str> = bench.about.split([' ', '[', ']', ',']).filter(|word| word.starts_with("--")).collect();
+    match rest.iter().find(|a| a.starts_with("--") && !known.contains(&a.as_str())) {
+        Some(_) if rest.iter().any(|a| a == "--help") => {
+            println!("{name}: {}", bench.about);
+            Ok(())
+        }
+        Some(wrong) => Err(format!("the bench `{name}` takes no `{wrong}`; {}", bench.about)),
+        None => (bench.run)(rest),
+    }
 }
 
 /// The value behind `--name`, when it was given.
