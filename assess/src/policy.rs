@@ -137,62 +137,65 @@ impl Wide {
 }
 
 const DATA: &[&str] = &[
-    "s3:getobject",
-    "secretsmanager:getsecretvalue",
-    "ssm:getparameter",
-    "ssm:getparameters",
-    "ssm:getparametersbypath",
+    "s3:GetObject",
+    "secretsmanager:GetSecretValue",
+    "ssm:GetParameter",
+    "ssm:GetParameters",
+    "ssm:GetParametersByPath",
 ];
 
-/// Actions that answer with a credential. Source: the documentation of each.
+/// Actions that answer with a credential, and can be limited to resources. Source: the documentation of each.
 const CREDENTIALS: &[&str] = &[
-    "airflow:createclitoken",
-    "airflow:createweblogintoken",
-    "appsync:createapikey",
-    "chime:createapikey",
-    "cloud9:createenvironmenttoken",
-    "codeartifact:getauthorizationtoken",
-    "codepipeline:pollforjobs",
-    "cognito-identity:getcredentialsforidentity",
-    "cognito-identity:getopenidtoken",
-    "cognito-identity:getopenidtokenfordeveloperidentity",
-    "cognito-idp:getsigningcertificate",
-    "connect:getfederationtoken",
-    "ec2:getpassworddata",
-    "ecr-public:getauthorizationtoken",
-    "emr-containers:getmanagedendpointsessioncredentials",
-    "gamelift:getinstanceaccess",
-    "gamelift:requestuploadcredentials",
-    "grafana:createworkspaceapikey",
-    "iam:createaccesskey",
-    "iam:createloginprofile",
-    "iam:createservicespecificcredential",
-    "iam:resetservicespecificcredential",
-    "iam:updateaccesskey",
-    "license-manager:getaccesstoken",
-    "lightsail:createbucketaccesskey",
-    "lightsail:downloaddefaultkeypair",
-    "lightsail:getinstanceaccessdetails",
-    "lightsail:getrelationaldatabasemasteruserpassword",
-    "mediapackage:rotatechannelcredentials",
-    "mediapackage:rotateingestendpointcredentials",
+    "airflow:CreateCliToken",
+    "airflow:CreateWebLoginToken",
+    "cloud9:CreateEnvironmentToken",
+    "codeartifact:GetAuthorizationToken",
+    "codepipeline:PollForJobs",
+    "cognito-identity:GetOpenIdTokenForDeveloperIdentity",
+    "cognito-idp:GetSigningCertificate",
+    "connect:GetFederationToken",
+    "ec2:GetPasswordData",
+    "emr-containers:GetManagedEndpointSessionCredentials",
+    "gamelift:GetInstanceAccess",
+    "gamelift:RequestUploadCredentials",
+    "grafana:CreateWorkspaceApiKey",
+    "iam:CreateAccessKey",
+    "iam:CreateLoginProfile",
+    "iam:CreateServiceSpecificCredential",
+    "iam:ResetServiceSpecificCredential",
+    "iam:UpdateAccessKey",
+    "lightsail:CreateBucketAccessKey",
+    "lightsail:GetInstanceAccessDetails",
+    "lightsail:GetRelationalDatabaseMasterUserPassword",
+    "mediapackage:RotateChannelCredentials",
+    "mediapackage:RotateIngestEndpointCredentials",
     "rds-db:connect",
-    "redshift-serverless:getcredentials",
-    "redshift:getclustercredentials",
-    "redshift:getclustercredentialswithiam",
-    "sso:getrolecredentials",
-    "sts:assumerole",
-    "sts:assumerolewithsaml",
-    "sts:assumerolewithwebidentity",
-    "sts:getfederationtoken",
-    "sts:getsessiontoken",
+    "redshift-serverless:GetCredentials",
+    "redshift:GetClusterCredentials",
+    "redshift:GetClusterCredentialsWithIAM",
+    "sts:AssumeRole",
+    "sts:AssumeRoleWithSAML",
+    "sts:AssumeRoleWithWebIdentity",
+    "sts:GetFederationToken",
+];
+
+/// Actions that answer with a credential, and take `*` only.
+const CREDENTIALS_OF_ALL: &[&str] = &[
+    "appsync:CreateApiKey",
+    "chime:CreateApiKey",
+    "cognito-identity:GetCredentialsForIdentity",
+    "cognito-identity:GetOpenIdToken",
+    "ecr-public:GetAuthorizationToken",
+    "license-manager:GetAccessToken",
+    "lightsail:DownloadDefaultKeyPair",
+    "sts:GetSessionToken",
 ];
 
 /// How many names [`unrestricted`] gives at most: enough to act on.
 const SHOWN: usize = 10;
 
-/// Actions that Allow statements give on every resource without a condition, of the kind asked about, sorted: at most
-/// ten. Of those in `Data` and `Credentials`, also actions that cannot be limited to resources at all. What an
+/// Actions that Allow statements give on every resource without a condition, of the kind asked about: at most
+/// ten. Of `Credentials`, also actions that cannot be limited to resources at all. What an
 /// unconditional Deny takes back on everything does not count.
 pub fn unrestricted(document: &Document, what: Wide) -> Vec<String> {
     let denied = |lower: &str| {
@@ -209,30 +212,22 @@ pub fn unrestricted(document: &Document, what: Wide) -> Vec<String> {
             .any(|s| s.actions.matches(lower))
             && !denied(lower)
     };
-    if !allows_of(document).any(|s| s.conditions.is_empty()) {
-        return Vec::new();
-    }
-    let table = actions();
-    let asked = |action: &&Action| {
-        let limitable = !action.types.is_empty();
-        match what {
-            Wide::Any => limitable,
-            Wide::Write => limitable && action.level == Level::Write,
-            Wide::Permissions => limitable && action.level == Level::Permissions,
-            Wide::Data | Wide::Credentials => true,
-        }
+    // The table of all actions is large: it is opened only for a document that needs it.
+    let of = |names: &'static [&'static str], limitable: bool| {
+        names.iter().filter(move |name| given(&name.to_ascii_lowercase(), limitable)).map(ToString::to_string)
     };
-    let hit = |action: &&Action| asked(action) && given(&action.lower, !action.types.is_empty());
-    let name = |action: &Action| action.name.to_string();
+    let level = |wanted: Option<Level>| {
+        let wide = allows_of(document).any(|s| s.conditions.is_empty() && on_everything(s));
+        let table = wide.then(actions).into_iter().flat_map(|table| table.iter());
+        let asked = move |a: &&Action| !a.types.is_empty() && wanted.is_none_or(|level| a.level == level);
+        table.filter(asked).filter(|a| given(&a.lower, true)).take(SHOWN).map(|a| a.name.to_string()).collect()
+    };
     match what {
-        Wide::Data => DATA.iter().filter_map(|a| table.find(a)).filter(hit).take(SHOWN).map(name).collect(),
-        Wide::Credentials => {
-            CREDENTIALS.iter().filter_map(|a| table.find(a)).filter(hit).take(SHOWN).map(name).collect()
-        }
-        _ if allows_of(document).any(|s| s.conditions.is_empty() && on_everything(s)) => {
-            table.iter().filter(hit).take(SHOWN).map(name).collect()
-        }
-        _ => Vec::new(),
+        Wide::Any => level(None),
+        Wide::Write => level(Some(Level::Write)),
+        Wide::Permissions => level(Some(Level::Permissions)),
+        Wide::Data => of(DATA, true).collect(),
+        Wide::Credentials => of(CREDENTIALS, true).chain(of(CREDENTIALS_OF_ALL, false)).take(SHOWN).collect(),
     }
 }
 

@@ -105,6 +105,37 @@ mod tests {
         assert_eq!(!found.is_empty(), want, "{statement}: {found:?}");
     }
 
+    #[track_caller]
+    fn unrestricted(what: &str, statements: serde_json::Value, want: &[&str]) {
+        assert_eq!(Engine.unrestricted(&policy(statements.clone()), what), want, "{what}: {statements}");
+    }
+
+    #[test]
+    fn unrestricted_is_what_could_be_limited_and_is_not() {
+        let allow = |action: &str, resource: &str| json!([{"Effect": "Allow", "Action": action, "Resource": resource}]);
+        unrestricted("data", allow("s3:Get*", "*"), &["s3:GetObject"]);
+        unrestricted("data", allow("s3:Get*", "arn:aws:s3:::nw-static/*"), &[]);
+        unrestricted("write", allow("sqs:SendMessage", "*"), &["sqs:SendMessage"]);
+        unrestricted("write", allow("sqs:ReceiveMessage", "*"), &[]);
+        unrestricted("any", allow("sqs:ReceiveMessage", "*"), &["sqs:ReceiveMessage"]);
+        unrestricted("permissions", allow("sqs:SendMessage", "*"), &[]);
+        unrestricted("permissions", allow("s3:PutBucketPolicy", "*"), &["s3:PutBucketPolicy"]);
+        // What takes `*` only cannot be limited, but a credential is one all the same.
+        unrestricted("any", allow("ecr:GetAuthorizationToken", "*"), &[]);
+        unrestricted(
+            "credentials",
+            allow("sts:GetSessionToken", "arn:aws:iam::111122223333:user/a"),
+            &["sts:GetSessionToken"],
+        );
+        unrestricted("credentials", allow("sts:AssumeRole", "arn:aws:iam::111122223333:role/a"), &[]);
+        assert_eq!(Engine.unrestricted(&policy(allow("*", "*")), "any").len(), 10);
+        let tagged = json!([{"Effect": "Allow", "Action": "sqs:*", "Resource": "*", "Condition": {"StringEquals": {"aws:ResourceTag/a": "b"}}}]);
+        unrestricted("any", tagged, &[]);
+        let taken = json!([{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}, {"Effect": "Deny", "Action": "s3:*", "Resource": "*"}]);
+        unrestricted("data", taken, &[]);
+        unrestricted("no such kind", allow("*", "*"), &[]);
+    }
+
     #[test]
     fn public_means_anyone_without_a_fixed_condition() {
         let base = |principal: serde_json::Value, condition: serde_json::Value| json!([{"Effect": "Allow", "Principal": principal, "Action": "s3:GetObject", "Resource": "*", "Condition": condition}]);
