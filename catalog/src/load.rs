@@ -2,7 +2,10 @@
 
 use crate::{Confidence, ControlRef, File, Framework, Kind, Problem, Rule, entry::Entry, kind::nearest, pack::Pack};
 use plumb_model::{KindId, RuleId, TopicId};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::OnceLock,
+};
 
 /// Everything Plumbline knows, checked.
 #[derive(Debug, Clone, Default)]
@@ -15,9 +18,15 @@ pub struct Catalog {
     pub topics: BTreeMap<TopicId, String>,
     /// Frameworks by id.
     pub frameworks: BTreeMap<String, Framework>,
-    by_alias: BTreeMap<String, BTreeSet<RuleId>>,
-    by_topic_control: BTreeMap<TopicId, Vec<ControlRef>>,
-    by_rule_control: BTreeMap<RuleId, Vec<ControlRef>>,
+    aliases: OnceLock<BTreeMap<String, BTreeSet<RuleId>>>,
+    controls: OnceLock<Controls>,
+}
+
+/// Which controls are answered, by topic and by rule.
+#[derive(Debug, Clone, Default)]
+struct Controls {
+    by_topic: BTreeMap<TopicId, Vec<ControlRef>>,
+    by_rule: BTreeMap<RuleId, Vec<ControlRef>>,
 }
 
 static PACK: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/catalog.pack"));
@@ -35,7 +44,7 @@ impl Catalog {
         for file in extra {
             catalog.add(file, &mut problems);
         }
-        catalog.join(&mut problems);
+        catalog.check(&mut problems);
         problems.sort();
         (catalog, problems)
     }
@@ -47,7 +56,7 @@ impl Catalog {
         for file in files {
             catalog.add(file, &mut problems);
         }
-        catalog.join(&mut problems);
+        catalog.check(&mut problems);
         problems.sort();
         (catalog, problems)
     }
@@ -73,8 +82,8 @@ impl Catalog {
         }
     }
 
-    /// Cross-checks and indexes.
-    fn join(&mut self, problems: &mut Vec<Problem>) {
+    /// Cross-checks.
+    fn check(&self, problems: &mut Vec<Problem>) {
         for rule in self.rules.values() {
             if !self.kinds.contains_key(&rule.kind) {
                 let near = nearest(rule.kind.as_str(), self.kinds.keys().map(KindId::as_str));
@@ -94,59 +103,71 @@ impl Catalog {
                 }
             }
         }
-        for (id, framework) in &self.frameworks {
-            for control in &framework.controls {
-                let control_ref =
-                    |confidence| ControlRef { framework: id.clone(), control: control.id.clone(), confidence };
-                for rule in &control.rules {
-                    self.by_rule_control.entry(rule.clone()).or_default().push(control_ref(Confidence::Exact));
-                    let number = format!("{}:{}", id, control.id);
-                    self.by_alias.entry(number).or_default().insert(rule.clone());
-                    // `cis:2.1.4` means the newest CIS edition for any provider; older ones are named in full.
-                    if let Some(rest) = id.strip_prefix("cis_") {
-                        self.by_alias.entry(format!("cis_{rest}:{}", control.id)).or_default().insert(rule.clone());
+    }
+
+    /// The controls, told from the frameworks when they are first asked for: most commands never do.
+    fn controls(&self) -> &Controls {
+        self.controls.get_or_init(|| {
+            let mut out = Controls::default();
+            for (id, framework) in &self.frameworks {
+                for control in &framework.controls {
+                    let control_ref =
+                        |confidence| ControlRef { framework: id.clone(), control: control.id.clone(), confidence };
+                    for rule in &control.rules {
+                        out.by_rule.entry(rule.clone()).or_default().push(control_ref(Confidence::Exact));
+                    }
+                    for map in &control.topics {
+                        out.by_topic.entry(map.topic.clone()).or_default().push(control_ref(map.confidence));
                     }
                 }
-                for map in &control.topics {
-                    self.by_topic_control.entry(map.topic.clone()).or_default().push(control_ref(map.confidence));
+            }
+            out
+        })
+    }
+
+    /// Every other name of a rule, in lower case: numbers of controls, ids of other scanners, ids it had before.
+    fn aliases(&self) -> &BTreeMap<String, BTreeSet<RuleId>> {
+        self.aliases.get_or_init(|| {
+            let mut out: BTreeMap<String, BTreeSet<RuleId>> = BTreeMap::new();
+            let mut name = |name: String, rule: &RuleId| {
+                out.entry(name).or_default().insert(rule.clone());
+            };
+            for (id, framework) in &self.frameworks {
+                for control in &framework.controls {
+                    for rule in &control.rules {
+                        name(format!("{}:{}", id, control.id), rule);
+                        // `cis:2.1.4` means the newest CIS edition for any provider; older ones are named in full.
+                        if let Some(rest) = id.strip_prefix("cis_") {
+                            name(format!("cis_{rest}:{}", control.id), rule);
+                        }
+                    }
                 }
             }
-        }
-        for rule in self.rules.values() {
-            for (scanner, ids) in &rule.aliases {
-                for id in ids {
-                    let id_lower = id.to_ascii_lowercase();
-                    self.by_alias
-                        .entry(format!("{}:{id_lower}", scanner.to_ascii_lowercase()))
-                        .or_default()
-                        .insert(rule.id.clone());
-                    self.by_alias.entry(id_lower).or_default().insert(rule.id.clone());
+            for rule in self.rules.values() {
+                for (scanner, ids) in &rule.aliases {
+                    for id in ids {
+                        let id_lower = id.to_ascii_lowercase();
+                        name(format!("{}:{id_lower}", scanner.to_ascii_lowercase()), &rule.id);
+                        name(id_lower, &rule.id);
+                    }
+                }
+                rule.was.iter().for_each(|old| name(old.to_string(), &rule.id));
+            }
+            for provider in ["aws", "azure", "gcp"] {
+                let editions = self.frameworks.values().filter(|f| f.id.starts_with(&format!("cis_{provider}_")));
+                let Some(newest) = editions.max_by_key(|f| edition(&f.id)) else { continue };
+                for control in &newest.controls {
+                    control.rules.iter().for_each(|rule| name(format!("cis:{}", control.id), rule));
                 }
             }
-            for old in &rule.was {
-                self.by_alias.entry(old.to_string()).or_default().insert(rule.id.clone());
-            }
-        }
-        for provider in ["aws", "azure", "gcp"] {
-            let newest = self
-                .frameworks
-                .keys()
-                .filter(|id| id.starts_with(&format!("cis_{provider}_")))
-                .max_by_key(|id| edition(id))
-                .cloned();
-            let Some(framework) = newest.and_then(|id| self.frameworks.get(&id)) else { continue };
-            for control in &framework.controls {
-                for rule in &control.rules {
-                    self.by_alias.entry(format!("cis:{}", control.id)).or_default().insert(rule.clone());
-                }
-            }
-        }
+            out
+        })
     }
 
     /// The controls a rule answers: those that name it, then those its topic serves, best first.
     pub fn controls_of(&self, rule: &Rule) -> Vec<&ControlRef> {
-        let mut found: Vec<&ControlRef> = self.by_rule_control.get(&rule.id).into_iter().flatten().collect();
-        for control in self.by_topic_control.get(&rule.topic).into_iter().flatten() {
+        let mut found: Vec<&ControlRef> = self.controls().by_rule.get(&rule.id).into_iter().flatten().collect();
+        for control in self.controls().by_topic.get(&rule.topic).into_iter().flatten() {
             if prescriptive(&control.framework, rule.kind.provider()) {
                 continue;
             }
@@ -166,7 +187,7 @@ impl Catalog {
 
     /// The controls a topic answers, of every framework that is not about one provider's settings.
     pub fn controls_of_topic(&self, topic: &TopicId) -> Vec<&ControlRef> {
-        let mut found: Vec<&ControlRef> = self.by_topic_control.get(topic).into_iter().flatten().collect();
+        let mut found: Vec<&ControlRef> = self.controls().by_topic.get(topic).into_iter().flatten().collect();
         found.retain(|c| !prescriptive(&c.framework, ""));
         found.sort_by(|a, b| (&a.framework, &a.control).cmp(&(&b.framework, &b.control)));
         found
@@ -186,7 +207,7 @@ impl Catalog {
         let present = |set: &BTreeSet<RuleId>| {
             set.iter().filter(|r| self.rules.contains_key(*r)).cloned().collect::<BTreeSet<_>>()
         };
-        if let Some(hits) = self.by_alias.get(&lower).map(present)
+        if let Some(hits) = self.aliases().get(&lower).map(present)
             && !hits.is_empty()
         {
             return Ok(hits);
@@ -217,7 +238,7 @@ impl Catalog {
         if !by_kind_or_topic.is_empty() {
             return Ok(by_kind_or_topic);
         }
-        let names = self.rules.keys().map(RuleId::as_str).chain(self.by_alias.keys().map(String::as_str));
+        let names = self.rules.keys().map(RuleId::as_str).chain(self.aliases().keys().map(String::as_str));
         Err(format!("no rule is called `{word}`; {}", nearest(&lower, names)).trim_end_matches("; ").into())
     }
 

@@ -12,10 +12,10 @@ use plumb_assess::{
 };
 use plumb_catalog::{Catalog, Kind};
 use plumb_evaluate::RuleSet;
-use plumb_model::{AccountId, KindId, ResourceId, Time, Unknown};
+use plumb_model::{AccountId, KindId, Resource, ResourceId, Time, Unknown, Value};
 use plumb_record::{Record, RecordError, ResourceRow, ScanId, Unit, UnitState};
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -79,7 +79,9 @@ pub(crate) fn estate_of(
     out.organization =
         record.accounts()?.into_iter().filter(|a| a.provider == "aws" && a.id != account).map(|a| a.id).collect();
     let units = record.units(scan)?;
-    for name in names {
+    // Security groups last: of them, those count that something else names.
+    let (last, first): (Vec<&str>, Vec<&str>) = names.partition(|n| *n == GROUP_KIND);
+    for name in first.into_iter().chain(last) {
         let kind_id = KindId::from(name);
         let Some(kind) = kinds.kind_of(&kind_id) else { continue };
         let shared = name == ORGANIZATION_KIND;
@@ -88,12 +90,19 @@ pub(crate) fn estate_of(
         let Some(first) = own.first() else { continue };
         let owner = if shared { first.account.clone() } else { id.clone() };
         let mut resources = Vec::new();
-        stored::each(record, &owner, &kind_id, scan, as_of, |row| -> Result<(), JudgeError> {
-            if wanted(name, &row) {
-                resources.push(stored::resource_of(&kind, &owner, row)?);
+        let mut named = (name == GROUP_KIND).then(|| Named::by(out.tables.values().flat_map(|t| &t.resources)));
+        loop {
+            stored::each(record, &owner, &kind_id, scan, as_of, |row| -> Result<(), JudgeError> {
+                if wanted(name, &row) && named.as_mut().is_none_or(|n| n.takes(&row)) {
+                    resources.push(stored::resource_of(&kind, &owner, row)?);
+                }
+                Ok(())
+            })?;
+            // Groups that groups name are read in turn.
+            if !named.as_mut().is_some_and(|n| n.more(&resources)) {
+                break;
             }
-            Ok(())
-        })?;
+        }
         let gap = own.iter().find_map(|u| match &u.state {
             UnitState::Incomplete(unknown) => Some(Arc::new(Unknown::clone(unknown))),
             UnitState::Complete => None,
@@ -101,6 +110,59 @@ pub(crate) fn estate_of(
         out.tables.insert(name.to_owned(), Table { kind, resources, gap });
     }
     Ok(out)
+}
+
+const GROUP_KIND: &str = "aws.ec2.security-group";
+
+/// Which security groups anything names, besides the default ones: an account has thousands, and a group that nothing is in
+/// guards nothing.
+struct Named {
+    groups: HashSet<Box<str>>,
+    /// Taken already, by id.
+    taken: HashSet<String>,
+    /// How many of the groups taken were looked into.
+    seen: usize,
+}
+
+impl Named {
+    fn by<'a>(resources: impl Iterator<Item = &'a Resource>) -> Self {
+        let mut groups = HashSet::new();
+        resources.flat_map(|r| &r.fields).for_each(|value| groups_in(value, &mut groups));
+        Self { groups, taken: HashSet::new(), seen: 0 }
+    }
+
+    /// Whether a group is to be read, and was not before.
+    fn takes(&mut self, row: &ResourceRow) -> bool {
+        let id = row.id.rsplit('/').next().unwrap_or_default();
+        let wanted = !id.starts_with(GROUP_ID) || row.name == "default" || self.groups.contains(id);
+        wanted && self.taken.insert(row.id.clone())
+    }
+
+    /// Whether the groups read last name others.
+    fn more(&mut self, read: &[Resource]) -> bool {
+        let before = self.groups.len();
+        let fields = read.get(self.seen..).unwrap_or_default().iter().flat_map(|r| &r.fields);
+        fields.for_each(|value| groups_in(value, &mut self.groups));
+        self.seen = read.len();
+        self.groups.len() > before
+    }
+}
+
+const GROUP_ID: &str = "sg-";
+
+/// The ids of security groups anywhere in a value.
+fn groups_in(value: &Value, out: &mut HashSet<Box<str>>) {
+    match value {
+        Value::Str(text) => {
+            let id = text.rsplit('/').next().unwrap_or_default();
+            if id.starts_with(GROUP_ID) {
+                out.insert(id.into());
+            }
+        }
+        Value::List(all) => all.iter().for_each(|v| groups_in(v, out)),
+        Value::Map(map) => map.iter().for_each(|(_, v)| groups_in(v, out)),
+        _ => {}
+    }
 }
 
 /// How every resource of an account stands towards the outside.
@@ -248,4 +310,46 @@ pub(crate) fn keep(record: &mut Record, scan: ScanId, found: &Assessment) -> Res
     };
     record.put_principals(scan, account, found.inventory(DORMANT_DAYS).into_iter().map(row))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_security_groups_those_are_read_that_something_names() {
+        let (catalog, _) = Catalog::load([]);
+        let kind = &catalog.kinds[GROUP_KIND];
+        let account = AccountId::from("111122223333");
+        let row = |id: &str, name: &str, names: &str| ResourceRow {
+            id: format!("arn:aws:ec2:eu-west-1:111122223333:security-group/{id}"),
+            region: "eu-west-1".into(),
+            name: name.into(),
+            doc: format!(r#"{{"group_id":"{id}","ingress":[{{"groups":["{names}"]}}]}}"#),
+        };
+        let rows = [
+            row("sg-1", "web", "sg-2"),
+            row("sg-2", "pool", "sg-3"),
+            row("sg-3", "data", ""),
+            row("sg-4", "left behind", "sg-5"),
+            row("sg-5", "left behind too", ""),
+            row("sg-6", "default", "sg-6"),
+        ];
+        let machine = stored::resource_of(kind, &account, row("sg-0", "machine", "sg-1")).unwrap();
+        let mut named = Named::by([&machine].into_iter());
+        let mut read = Vec::new();
+        loop {
+            for row in &rows {
+                if named.takes(row) {
+                    read.push(stored::resource_of(kind, &account, row.clone()).unwrap());
+                }
+            }
+            if !named.more(&read) {
+                break;
+            }
+        }
+        let mut names: Vec<&str> = read.iter().map(|r| &*r.name).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["data", "default", "pool", "web"]);
+    }
 }

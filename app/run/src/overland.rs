@@ -416,12 +416,7 @@ pub(crate) struct Ways {
 impl Ways {
     /// Of an account looked at alone.
     pub(crate) fn of(found: &Assessment) -> Self {
-        let needs = crate::native::path_needs(found);
-        let report = found.report.clone();
-        let steps = report.families.iter().flat_map(|f| &f.steps).flat_map(|e| &e.because);
-        let cited = steps.chain(report.cuts.iter().flat_map(|c| &c.because));
-        let kinds = cited.filter_map(|s| Some((s.resource.clone(), Arc::clone(found.kind_of(&s.resource)?)))).collect();
-        Self { report, beyond: Beyond::default(), needs, kinds }
+        Self::with(found, Beyond::default())
     }
 
     /// The same with the ways over accounts that the last scan found.
@@ -430,9 +425,20 @@ impl Ways {
     /// When the record fails or holds damaged documents.
     pub(crate) fn joined(record: &Record, kinds: &dyn Kinds, found: &Assessment) -> Result<Self, JudgeError> {
         let account = found.estate.account.as_str();
-        let mut ways = Self { beyond: beyond(record, account)?, ..Self::of(found) };
+        let mut ways = Self::with(found, beyond(record, account)?);
         ways.cite(record, kinds, account)?;
         Ok(ways.bounded())
+    }
+
+    fn with(found: &Assessment, beyond: Beyond) -> Self {
+        let (needs, report) = (crate::native::path_needs(found), found.report.clone());
+        let mut ways = Self { report, beyond, needs, kinds: HashMap::new() };
+        let steps = ways.families().flat_map(|f| &f.steps).flat_map(|e| &e.because);
+        let cuts = ways.report.cuts.iter().chain(&ways.beyond.cuts);
+        let cited = steps.chain(cuts.flat_map(|c| &c.because));
+        ways.kinds =
+            cited.filter_map(|s| Some((s.resource.clone(), Arc::clone(found.kind_of(&s.resource)?)))).collect();
+        ways
     }
 
     /// Of an account whose border is on the record.

@@ -3,8 +3,8 @@
 use plumb_catalog::Kind;
 use plumb_model::{Resource, Unknown, Value};
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 /// The resources of one kind.
@@ -27,6 +27,45 @@ pub struct Estate {
     pub organization: BTreeSet<String>,
     /// What it holds, by kind id: `aws.s3.bucket`.
     pub tables: BTreeMap<String, Table>,
+    /// What was looked up once.
+    pub looked: Lookups,
+}
+
+/// Where the first resource with each text in a field is, by kind and field: made when it is first asked for, so that a
+/// question a resource asks of another does not go through all of them.
+#[derive(Debug, Default)]
+pub struct Lookups(Mutex<HashMap<(String, String), Lookup>>);
+
+/// One of them, and how many resources there were.
+#[derive(Debug)]
+struct Lookup {
+    of: usize,
+    at: HashMap<Box<str>, usize>,
+}
+
+impl Clone for Lookups {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl Lookups {
+    /// The position of the first resource of the table whose text field holds `value`.
+    fn position(&self, table: &Table, field: &str, value: &str) -> Option<usize> {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (table.kind.id.to_string(), field.to_owned());
+        let lookup = held.entry(key).or_insert_with(|| Lookup { of: usize::MAX, at: HashMap::new() });
+        if lookup.of != table.resources.len() {
+            lookup.of = table.resources.len();
+            lookup.at.clear();
+            for (at, resource) in table.resources.iter().enumerate() {
+                if let Ok(text) = (Item { kind: &table.kind, resource }).text(field) {
+                    lookup.at.entry(text.into()).or_insert(at);
+                }
+            }
+        }
+        lookup.at.get(value).copied()
+    }
 }
 
 /// A resource with the names of its fields.
@@ -53,7 +92,11 @@ impl Estate {
     /// # Errors
     /// What was missing when the kind was not read completely, or the resource is not among those read.
     pub fn find(&self, kind: &str, field: &str, value: &str) -> Result<Item<'_>, Need> {
-        self.of(kind).find(|i| i.text(field).is_ok_and(|t| t == value)).ok_or_else(|| self.missing(kind, value))
+        let found = self.tables.get(kind).and_then(|table| {
+            let resource = table.resources.get(self.looked.position(table, field, value)?)?;
+            Some(Item { kind: &table.kind, resource })
+        });
+        found.ok_or_else(|| self.missing(kind, value))
     }
 
     /// Why a resource of a kind is not there.
