@@ -67,13 +67,13 @@ pub struct RequestArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["findings", "rules", "accounts", "regions", "resources", "tags", "teams", "covers_future"])]
     pub file: Option<PathBuf>,
     /// Instead of findings, what they look like: rules, as text, with `*` and `?`, or `re:` and an expression
-    #[arg(long = "rule", value_name = "PATTERN", num_args = 1..)]
+    #[arg(long = "rule", value_name = "PATTERN", num_args = 1.., value_delimiter = ',')]
     pub rules: Vec<String>,
     /// Accounts, as patterns
-    #[arg(long = "account", value_name = "PATTERN", num_args = 1..)]
+    #[arg(long = "account", value_name = "PATTERN", num_args = 1.., value_delimiter = ',')]
     pub accounts: Vec<String>,
     /// Regions, as patterns
-    #[arg(long = "region", value_name = "PATTERN", num_args = 1..)]
+    #[arg(long = "region", value_name = "PATTERN", num_args = 1.., value_delimiter = ',')]
     pub regions: Vec<String>,
     /// Resource ids or names, as patterns
     #[arg(long = "resource", value_name = "PATTERN", num_args = 1..)]
@@ -82,7 +82,7 @@ pub struct RequestArgs {
     #[arg(long = "tag", value_name = "KEY=VALUE", num_args = 1..)]
     pub tags: Vec<String>,
     /// Owning teams, as patterns
-    #[arg(long = "team", value_name = "PATTERN", num_args = 1..)]
+    #[arg(long = "team", value_name = "PATTERN", num_args = 1.., value_delimiter = ',')]
     pub teams: Vec<String>,
     /// Cover what the patterns match later too: two approvers, at most 90 days, nothing worse than what is there now
     #[arg(long)]

@@ -96,6 +96,7 @@ fn an_exception_by_selector_covers_what_comes_later() {
     assert!(ask(&["--covers-future"], &[], 1).contains("a selector that names at least"));
     assert!(ask(&["--rule", "*"], &[], 1).contains("a selector that names at least"));
     assert!(ask(&[&last, "--rule", &rule], &[], 2).contains("not several"));
+    assert!(ask(&["--rule", &rule, &last], &[], 2).contains("a finding's id"));
     assert!(ask(&["--rule", "aws.none.*"], &[], 1).contains("matches something now"));
     assert!(ask(&["--tag", "stage"], &[], 2).contains("key=value"));
     assert!(text(d, &["exceptions", "show", "EX-1999-000001"], 2).contains("exceptions list"));

@@ -103,6 +103,13 @@ impl Ask {
         let patterns = |texts: &[String]| -> Result<Vec<Pattern>, GovernError> {
             texts.iter().map(|t| t.parse().map_err(GovernError::Input)).collect()
         };
+        // A finding's id after a flag that takes several values is read as one more of them.
+        let plain = [&self.rules, &self.accounts, &self.regions].into_iter().flatten();
+        if let Some(id) = plain.into_iter().find(|t| t.starts_with("F-")) {
+            return Err(GovernError::Input(format!(
+                "`{id}` is a finding's id; name findings or patterns, not several of them"
+            )));
+        }
         if let Some(tag) = self.tags.iter().find(|t| !t.contains('=') && !t.starts_with("re:")) {
             return Err(GovernError::Input(format!("`{tag}` is no tag; write key=value, as in stage=test or stage=*")));
         }
