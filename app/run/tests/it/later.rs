@@ -244,3 +244,42 @@ fn what_came_later_is_in_the_evidence_and_verifies() {
     assert_eq!(plumb_govern::bundle::verify(&bytes, &[&manifest.key]).unwrap().folded, 623);
     assert!(sound(&r).is_ok());
 }
+
+#[test]
+fn deferrals_false_positives_and_deviations_cover_what_comes_later_each_in_its_way() {
+    let leaf = |observed: bool| plumb_model::Leaf {
+        path: "block_public_acls".into(),
+        observed: observed.into(),
+        expected: "true".into(),
+        source: plumb_model::Source::Derived,
+    };
+    let check = |kind: &str, allowed: Option<bool>, want: &str| {
+        let mut r = world();
+        let asked = Ask {
+            kind: Some(kind.into()),
+            counter_evidence: vec!["ticket SEC-1".into()],
+            expected_value: Some(serde_json::json!({ "block_public_acls": "true" })),
+            allowed_value: allowed.map(|v| serde_json::json!({ "block_public_acls": v })),
+            ..by_name("*log*", true)
+        };
+        in_force(&mut r, &asked);
+        let day = now().plus_days(1);
+        let new = NewScan { started: day, judged_at: day, scope: serde_json::json!({}), rules_digest: String::new() };
+        let scan: ScanId = r.begin_scan(&new).unwrap();
+        let mut ingest = r.ingest(scan, day, &"111122223333".into(), &"aws.s3.bucket".into()).unwrap();
+        let found = Verdict { because: vec![leaf(false)], ..super::verdict("log-two", FAIL) };
+        ingest.verdict(&found, Severity::High).unwrap();
+        ingest.finish(&BTreeSet::from([RULE.into()]), &BTreeSet::new()).unwrap();
+        r.end_scan(scan, "complete", Some(day), None, &serde_json::json!({})).unwrap();
+        cover(&mut r, day);
+        assert_eq!(state(&r, "log-two"), want, "{kind} {allowed:?}");
+        // Something new is not a changed value: nothing ends.
+        assert!(govern::sweep(&mut r, &catalog(), &system(day)).unwrap().is_empty(), "{kind}");
+        assert!(sound(&r).is_ok() && govern::astray(&r).unwrap().is_none(), "{kind}");
+    };
+    check("exception", None, "accepted");
+    check("deferral", None, "deferred");
+    check("false-positive", None, "false-positive");
+    check("baseline-deviation", Some(false), "accepted");
+    check("baseline-deviation", Some(true), "open");
+}
