@@ -7,7 +7,7 @@ use plumb_drift::{
     Against, Announcement, Approved, Baseline, Deviation, Drift, Field, Report, Shapes, Side, What, against_baseline,
     against_code, against_previous, approve_as_is,
 };
-use plumb_govern::decision::{Decision, Kind as DecisionKind, Status, Subject};
+use plumb_govern::decision::{Decision, Kind as DecisionKind, Status};
 use plumb_iac::{Reading, map};
 use plumb_model::{AccountId, KindId, Region, Resource, RuleId, Source, Time, Value};
 use plumb_record::{FindingRow, Record, RecordError, ScanId, ScanRow, Unit, UnitState};
@@ -258,12 +258,11 @@ pub fn deviations(record: &Record) -> Result<Vec<Deviation>, DriftError> {
         if d.draft.kind != DecisionKind::BaselineDeviation || d.status != Status::InForce {
             continue;
         }
-        let (Subject::Findings(findings) | Subject::Selector { matched: findings, .. }) = &d.draft.subject;
         let allowed: BTreeMap<String, Json> =
             d.draft.allowed_value.as_ref().and_then(|v| serde_json::from_value(v.clone()).ok()).unwrap_or_default();
         let expected =
             |path: &str| d.draft.expected_value.as_ref().and_then(|e| e.get(path)).cloned().unwrap_or_default();
-        for finding in findings {
+        for finding in d.findings() {
             let row = record.finding(finding.as_str())?;
             for (path, value) in &allowed {
                 out.push(Deviation {

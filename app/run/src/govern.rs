@@ -12,6 +12,7 @@ mod inventory;
 mod judged;
 mod keep;
 mod lanes;
+mod later;
 mod ledger;
 mod life;
 mod own;
@@ -37,6 +38,7 @@ pub use keep::{
     HoldVerb, approve_disposal, disposable, disposals, hold, holds, propose_disposal, retention, set_retention,
 };
 pub use lanes::{LanesKept, Timing, keep_scores, timing};
+pub use later::{Came, Covered, Shown, cover, shown};
 pub use ledger::{
     ExposureAsk, ExposureAskFields, ExposureVerb, LedgerStep, PlanAsk, approve_plan, decide_exposure,
     entries_of_ledger, entry, ledger_steps, observe, plan_exposure, plans, request_exposure, short,

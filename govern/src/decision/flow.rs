@@ -152,6 +152,7 @@ pub fn submit(
         renewals,
         reviewed_at: None,
         policy_version: policy.version.clone(),
+        later: std::collections::BTreeMap::new(),
         draft,
     })
 }

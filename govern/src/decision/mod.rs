@@ -6,11 +6,13 @@
 
 mod flow;
 pub mod import;
+mod later;
 mod register;
 mod selector;
 mod triggers;
 
 pub use flow::{Context, Rejected, submit};
+pub use later::{Ahead, Later};
 pub use register::{Register, Unmatched, expiring, register, unmatched};
 pub use selector::{Pattern, Selector, Target};
 pub use triggers::{Ended, Fired, Situation, Trigger, Watch, run_expiry};
@@ -20,7 +22,7 @@ use crate::policy::{Lane, Policy, Tier};
 use crate::refusal::Problem;
 use plumb_model::{RuleId, Time};
 use serde_json::Value as Json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The format version of a stored decision.
 pub const DECISION_VERSION: u16 = 1;
@@ -149,6 +151,12 @@ pub enum Subject {
 }
 
 impl Subject {
+    /// The findings that are named: those asked for, or those a selector matched when it was approved.
+    pub fn named(&self) -> &BTreeSet<FindingId> {
+        let (Self::Findings(set) | Self::Selector { matched: set, .. }) = self;
+        set
+    }
+
     /// Whether `finding`, which looks like `target`, is covered.
     pub fn covers(&self, finding: &FindingId, target: Option<&Target<'_>>) -> bool {
         match self {
@@ -364,6 +372,9 @@ pub struct Decision {
     pub reviewed_at: Option<Time>,
     /// The policy it was made under.
     pub policy_version: String,
+    /// What came under it after it was approved, because it covers what comes later. What was approved stays in the draft.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub later: BTreeMap<FindingId, Later>,
 }
 
 /// What a transition needs to know of a decision; made only by [`Decision::brief`].
@@ -379,6 +390,9 @@ pub struct Brief {
     pub(crate) triggers: usize,
     pub(crate) covers: bool,
     pub(crate) flaws: Vec<Problem>,
+    /// What the product needs to know to bring a later finding under it; see [`Decision::brief_ahead`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ahead: Option<Ahead>,
 }
 
 impl Brief {
@@ -402,6 +416,7 @@ impl Decision {
             triggers: self.draft.triggers.len(),
             covers: self.draft.subject.covers(finding, target),
             flaws: self.flaws(policy),
+            ahead: None,
         }
     }
 
@@ -434,6 +449,8 @@ impl Decision {
         need(days <= most, "expires_at", format!("at most {most} days after it starts"));
         let wanted = flow::approvers_needed(&self.draft, self.lane, days, self.renewals, policy);
         need(self.approvers_needed >= wanted, "approvers_needed", format!("{wanted}"));
+        let future = matches!(self.draft.subject, Subject::Selector { covers_future: true, .. });
+        need(self.later.is_empty() || future, "later", "empty; it does not cover what comes later".into());
         if self.status == Status::InForce {
             need(humans.len() >= usize::from(wanted), "approvals", format!("{wanted} different humans"));
         }

@@ -44,7 +44,7 @@ pub fn register(decisions: &[Decision], directory: &Directory, open_points: i64,
             *in_force.entry(key).or_insert(0) += 1;
         }
     }
-    let covered: i64 = holding.iter().map(|d| d.points).sum();
+    let covered: i64 = holding.iter().map(|d| d.points + d.later.values().map(|l| l.points).sum::<i64>()).sum();
     let share = if open_points > 0 { (covered * 1000 / open_points).clamp(0, 1000) } else { 0 };
     Register {
         in_force,
@@ -82,11 +82,12 @@ pub fn unmatched(
     matches_now: &dyn Fn(&super::Selector) -> bool,
     now: Time,
 ) -> Vec<Unmatched> {
-    let idle = |d: &&Decision| match &d.draft.subject {
-        Subject::Findings(set) => set.is_disjoint(live),
-        Subject::Selector { selector, matched, covers_future } => {
-            matched.is_disjoint(live) && !(*covers_future && matches_now(selector))
-        }
+    let idle = |d: &&Decision| {
+        let meets = match &d.draft.subject {
+            Subject::Selector { selector, covers_future: true, .. } => matches_now(selector),
+            _ => false,
+        };
+        !meets && !d.findings().any(|f| live.contains(f))
     };
     decisions
         .iter()

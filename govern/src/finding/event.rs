@@ -189,6 +189,25 @@ pub enum Event {
         /// Which, with before and after.
         fired: String,
     },
+    /// It came later and is covered by an exception (or deviation, or exposure approval) in force.
+    CoverException {
+        /// The decision, with how far it reaches.
+        decision: Brief,
+    },
+    /// It came later and is covered by a deferral in force.
+    CoverDeferral {
+        /// The decision, with how far it reaches.
+        decision: Brief,
+    },
+    /// It came later and is covered by what was confirmed not to be true.
+    CoverFp {
+        /// The decision, with how far it reaches.
+        decision: Brief,
+        /// The rule's version it is bound to.
+        rule_version: u32,
+        /// The observed values it is bound to, as SHA-256.
+        value_digest: String,
+    },
     /// An approver ended it.
     Revoke {
         /// The decision.
@@ -243,6 +262,9 @@ impl Event {
             Self::Confirm { .. } => EventKind::Confirm,
             Self::Expire { .. } => EventKind::Expire,
             Self::Trigger { .. } => EventKind::Trigger,
+            Self::CoverException { .. } => EventKind::CoverException,
+            Self::CoverDeferral { .. } => EventKind::CoverDeferral,
+            Self::CoverFp { .. } => EventKind::CoverFp,
             Self::Revoke { .. } => EventKind::Revoke,
             Self::Change { .. } => EventKind::Change,
             Self::ResourceGone { .. } => EventKind::ResourceGone,

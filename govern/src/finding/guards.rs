@@ -11,6 +11,9 @@ use crate::refusal::{Problem, Refusal};
 use plumb_model::{Outcome, Time};
 use std::collections::BTreeSet;
 
+/// The kinds of decision that accept a finding.
+const EXCEPTIONS: &[Kind] = &[Kind::Exception, Kind::BaselineDeviation, Kind::ExposureApproval];
+
 /// Finds the row and checks the actor and the guard.
 pub(super) fn check(
     finding: Option<&Finding>,
@@ -116,10 +119,7 @@ fn facts(f: &Finding, event: &Event, actor: &Actor, policy: &Policy, now: Time) 
             }
             Ok(())
         }
-        Event::RequestException { decision } => {
-            let kinds = [Kind::Exception, Kind::BaselineDeviation, Kind::ExposureApproval];
-            requested(decision, &kinds, actor)
-        }
+        Event::RequestException { decision } => requested(decision, EXCEPTIONS, actor),
         Event::RequestDeferral { decision } => requested(decision, &[Kind::Deferral], actor),
         Event::RequestFp { decision } => requested(decision, &[Kind::FalsePositive], actor),
         Event::Approve { decision } => in_force(f, decision, actor, policy, now, "approve"),
@@ -127,6 +127,15 @@ fn facts(f: &Finding, event: &Event, actor: &Actor, policy: &Policy, now: Time) 
             in_force(f, decision, actor, policy, now, "confirm")?;
             if value_digest.is_empty() {
                 return Err(Refusal::field("value_digest", "the digest of the observed values it is bound to"));
+            }
+            Ok(())
+        }
+        Event::CoverException { decision } => covered_later(f, decision, EXCEPTIONS, now),
+        Event::CoverDeferral { decision } => covered_later(f, decision, &[Kind::Deferral], now),
+        Event::CoverFp { decision, value_digest, .. } => {
+            covered_later(f, decision, &[Kind::FalsePositive], now)?;
+            if *value_digest != f.facts.value_digest {
+                return Err(Refusal::field("value_digest", "the digest of the values the finding shows"));
             }
             Ok(())
         }
@@ -233,6 +242,32 @@ fn in_hand(f: &Finding, number: &crate::ids::DecisionId) -> Result<(), Refusal> 
     Err(Refusal::field("decision", format!("the one this finding waits for: {has}, not {number}")))
 }
 
+/// What the product may do by itself about a decision: bring under it what it was approved to cover later. Nobody acts
+/// here, so everything that was true of the approvers when they agreed is asked again of this finding.
+fn covered_later(f: &Finding, d: &Brief, kinds: &[Kind], now: Time) -> Result<(), Refusal> {
+    let owners: BTreeSet<_> = f.person.iter().chain(&f.facts.person).collect();
+    if let Some(both) = d.approvers.iter().find(|a| owners.contains(a)) {
+        return Err(Refusal::OwnResource { human: both.clone() });
+    }
+    let mut p = d.flaws.clone();
+    let mut need = |ok: bool, field: &str, right: &str| {
+        if !ok {
+            p.push(Problem::new(field, right));
+        }
+    };
+    need(kinds.contains(&d.kind), "kind", "the kind of decision this step is of");
+    need(d.status == Status::InForce, "decision", "in force: all approvers it needs have agreed");
+    need(d.expires_at.is_some_and(|end| end > now), "expires_at", "an end in the future");
+    need(d.triggers > 0, "triggers", "at least one");
+    let different: BTreeSet<_> = d.approvers.iter().filter(|a| **a != d.requested_by).collect();
+    need(different.len() >= usize::from(d.approvers_needed.max(2)), "approvals", "by two different people or more");
+    match &d.ahead {
+        Some(ahead) => p.extend(ahead.problems(f, now)),
+        None => p.push(Problem::new("covers_future", "true; the decision covers only what it names")),
+    }
+    all(p)
+}
+
 /// Checked again here though [`Decision::approve`](crate::decision::Decision::approve) has: a row that came in by
 /// import or by hand must not pass either.
 fn in_force(f: &Finding, d: &Brief, actor: &Actor, policy: &Policy, now: Time, doing: &str) -> Result<(), Refusal> {
@@ -249,7 +284,7 @@ fn in_force(f: &Finding, d: &Brief, actor: &Actor, policy: &Policy, now: Time, d
         }
     };
     let kinds: &[Kind] = match f.state {
-        State::ExceptionRequested => &[Kind::Exception, Kind::BaselineDeviation, Kind::ExposureApproval],
+        State::ExceptionRequested => EXCEPTIONS,
         State::DeferralRequested => &[Kind::Deferral],
         _ => &[Kind::FalsePositive],
     };

@@ -130,6 +130,12 @@ pub enum EventKind {
     Expire,
     /// One of the decision's triggers fired.
     Trigger,
+    /// An exception in force covers what comes later, and this came later.
+    CoverException,
+    /// The same of a deferral.
+    CoverDeferral,
+    /// The same of what was confirmed not to be true.
+    CoverFp,
     /// An approver ended the decision.
     Revoke,
     /// The rule's version, the observed value or the configuration changed.
@@ -144,7 +150,8 @@ named!(EventKind, "event", {
     ScheduleRetest => "schedule-retest", RetestPass => "retest-pass", RetestFail => "retest-fail",
     RetestUnknown => "retest-unknown", ObservePass => "observe-pass", RequestException => "request-exception",
     RequestDeferral => "request-deferral", RequestFp => "request-fp", Approve => "approve", Reject => "reject",
-    Withdraw => "withdraw", Confirm => "confirm", Expire => "expire", Trigger => "trigger", Revoke => "revoke",
+    Withdraw => "withdraw", Confirm => "confirm", Expire => "expire", Trigger => "trigger",
+    CoverException => "cover-exception", CoverDeferral => "cover-deferral", CoverFp => "cover-fp", Revoke => "revoke",
     Change => "change", ResourceGone => "resource-gone", Merge => "merge",
 });
 
@@ -221,7 +228,8 @@ const fn row(number: u8, from: &'static [S], event: E, to: S, who: Who) -> Row {
 /// Every step there is. What is not here is refused.
 ///
 /// T12 speaks of all three kinds of request, and T16 of revoking too: else a refused or unwanted deferral would have
-/// no way out. T23 does not merge a finding that was merged already.
+/// no way out. T11, T15 and T18 have a second way in: what a decision in force covers although it came later, which the
+/// product brings under it without a request of its own. T23 does not merge a finding that was merged already.
 pub const TABLE: &[Row] = &[
     row(1, &[], E::Detect, S::Open, Who::Observer),
     row(2, &[S::Open], E::Triage, S::Triaged, Who::Engineer),
@@ -234,6 +242,7 @@ pub const TABLE: &[Row] = &[
     row(9, WORK, E::ObservePass, S::RetestPending, Who::System),
     row(10, WORK, E::RequestException, S::ExceptionRequested, Who::Engineer),
     row(11, &[S::ExceptionRequested], E::Approve, S::Accepted, Who::Approver),
+    row(11, WORK, E::CoverException, S::Accepted, Who::System),
     row(12, ASKED, E::Reject, S::Triaged, Who::Approver),
     row(12, ASKED, E::Withdraw, S::Triaged, Who::Requester),
     row(13, &[S::Accepted], E::Expire, S::Open, Who::System),
@@ -241,11 +250,13 @@ pub const TABLE: &[Row] = &[
     row(13, &[S::Accepted], E::Revoke, S::Open, Who::Approver),
     row(14, WORK, E::RequestDeferral, S::DeferralRequested, Who::Engineer),
     row(15, &[S::DeferralRequested], E::Approve, S::Deferred, Who::Approver),
+    row(15, WORK, E::CoverDeferral, S::Deferred, Who::System),
     row(16, &[S::Deferred], E::Expire, S::Triaged, Who::System),
     row(16, &[S::Deferred], E::Trigger, S::Triaged, Who::System),
     row(16, &[S::Deferred], E::Revoke, S::Triaged, Who::Approver),
     row(17, WORK, E::RequestFp, S::FpRequested, Who::Engineer),
     row(18, &[S::FpRequested], E::Confirm, S::FalsePositive, Who::Approver),
+    row(18, WORK, E::CoverFp, S::FalsePositive, Who::System),
     row(19, &[S::FalsePositive], E::Change, S::Open, Who::System),
     row(20, &[S::Fixed, S::ResourceGone, S::Superseded], E::Detect, S::Open, Who::Observer),
     row(21, NON_FINAL, E::ResourceGone, S::ResourceGone, Who::System),

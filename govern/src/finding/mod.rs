@@ -418,8 +418,11 @@ impl Finding {
             Event::RequestException { decision }
             | Event::RequestDeferral { decision }
             | Event::RequestFp { decision }
-            | Event::Approve { decision } => self.decision = Some(decision.number.clone()),
-            Event::Confirm { decision, rule_version, value_digest } => {
+            | Event::Approve { decision }
+            | Event::CoverException { decision }
+            | Event::CoverDeferral { decision } => self.decision = Some(decision.number.clone()),
+            Event::Confirm { decision, rule_version, value_digest }
+            | Event::CoverFp { decision, rule_version, value_digest } => {
                 self.decision = Some(decision.number.clone());
                 self.bound = Some((*rule_version, value_digest.clone()));
             }

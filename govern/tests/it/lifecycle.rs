@@ -25,6 +25,7 @@ const SPEC: &str = "
  9 | open triaged in-remediation | observe-pass | retest-pending | system
 10 | open triaged in-remediation | request-exception | exception-requested | engineer
 11 | exception-requested | approve | accepted | approver
+11 | open triaged in-remediation | cover-exception | accepted | system
 12 | exception-requested deferral-requested fp-requested | reject | triaged | approver
 12 | exception-requested deferral-requested fp-requested | withdraw | triaged | requester
 13 | accepted | expire | open | system
@@ -32,11 +33,13 @@ const SPEC: &str = "
 13 | accepted | revoke | open | approver
 14 | open triaged in-remediation | request-deferral | deferral-requested | engineer
 15 | deferral-requested | approve | deferred | approver
+15 | open triaged in-remediation | cover-deferral | deferred | system
 16 | deferred | expire | triaged | system
 16 | deferred | trigger | triaged | system
 16 | deferred | revoke | triaged | approver
 17 | open triaged in-remediation | request-fp | fp-requested | engineer
 18 | fp-requested | confirm | false-positive | approver
+18 | open triaged in-remediation | cover-fp | false-positive | system
 19 | false-positive | change | open | system
 20 | fixed resource-gone superseded | detect | open | observer
 21 | open triaged in-remediation fixed-claimed retest-pending exception-requested accepted deferral-requested deferred fp-requested | resource-gone | resource-gone | system
@@ -109,6 +112,13 @@ fn sound(kind: EventKind, f: &Finding, at: Time) -> Event {
         EventKind::Withdraw => Event::Withdraw { decision: d(kind_of), note: note() },
         EventKind::Expire => Event::Expire { decision: number(), expired_at: at },
         EventKind::Trigger => Event::Trigger { decision: number(), fired: "lane-rises: urgent → act-now".into() },
+        EventKind::CoverException => Event::CoverException { decision: brief_ahead(&ahead(Kind::Exception), f) },
+        EventKind::CoverDeferral => Event::CoverDeferral { decision: brief_ahead(&ahead(Kind::Deferral), f) },
+        EventKind::CoverFp => Event::CoverFp {
+            decision: brief_ahead(&ahead(Kind::FalsePositive), f),
+            rule_version: 1,
+            value_digest: "aa".into(),
+        },
         EventKind::Revoke => Event::Revoke { decision: number(), note: note() },
         EventKind::Change => Event::Change { what: "observed-value".into(), before: "aa".into(), after: "bb".into() },
         EventKind::ResourceGone => Event::ResourceGone {
@@ -205,7 +215,7 @@ fn every_state_event_and_role_outside_the_table_is_refused() {
             }
         }
     }
-    assert_eq!(tried, 14 * 22 * 7);
+    assert_eq!(tried, 14 * 25 * 7);
 }
 
 #[test]
@@ -370,7 +380,7 @@ proptest! {
     /// Whatever happens, by whomever: the state is one the table leads to, closing had its evidence, and the rows
     /// fold to the finding.
     #[test]
-    fn no_sequence_of_events_leaves_the_table(moves in proptest::collection::vec((0usize..22, 0usize..7, any::<bool>()), 1..40)) {
+    fn no_sequence_of_events_leaves_the_table(moves in proptest::collection::vec((0usize..25, 0usize..7, any::<bool>()), 1..40)) {
         let (mut f, first) = Finding::open(key(1), facts(), evidence(), &system(), &policy(), now()).unwrap();
         let mut steps = vec![first];
         let spec = spec();

@@ -4,6 +4,7 @@
 
 mod bundles;
 mod decisions;
+mod later;
 mod lifecycle;
 mod logs;
 mod programme;

@@ -1,6 +1,8 @@
 //! A small company to test with.
 
-use plumb_govern::decision::{Basis, Context, Decision, Draft, Kind, Rejected, Situation, Watch, submit};
+use plumb_govern::decision::{
+    Basis, Brief, Context, Decision, Draft, Kind, Rejected, Selector, Situation, Subject, Target, Watch, submit,
+};
 use plumb_govern::finding::{EvidenceRef, Facts, Finding, Look, Pass};
 use plumb_govern::ids::{FindingId, HumanId};
 use plumb_govern::people::{Actor, Credential, Directory, Grant, Person, Place, Role, Scope};
@@ -185,4 +187,48 @@ pub fn requested(kind: Kind) -> Decision {
 
 pub fn approved(kind: Kind) -> Decision {
     requested(kind).approve(&actor("adam"), "fine for a month", &Known::default().context(), &policy(), now()).unwrap()
+}
+
+/// What approvers of [`ahead`] saw: a finding of high severity, urgent, in production.
+pub fn seen() -> Known {
+    let situation = Situation {
+        severity: Some(Severity::High),
+        tier: Some(Tier::Production),
+        value_digest: "aa".into(),
+        lane: Some(Lane::Urgent),
+        ..Situation::default()
+    };
+    Known { situation, ..Known::default() }
+}
+
+/// A decision by selector in force, approved by adam and anna, that names `key(9)` and covers what comes later.
+pub fn ahead(kind: Kind) -> Decision {
+    let mut draft = draft(kind);
+    let selector = Selector { rules: vec!["aws.s3.*".parse().unwrap()], ..Selector::default() };
+    draft.subject = Subject::Selector { selector, matched: [key(9)].into(), covers_future: true };
+    let known = seen();
+    let asked = submit(draft, "EX-2026-000001".into(), &actor("erin"), &known.context(), &policy(), now()).unwrap();
+    let one = asked.approve(&actor("adam"), "fine", &known.context(), &policy(), now()).unwrap();
+    one.approve(&actor("anna"), "fine", &known.context(), &policy(), now()).unwrap()
+}
+
+/// The brief by which the product would bring `f` under `d`; a deviation's value is the allowed one.
+pub fn brief_ahead(d: &Decision, f: &Finding) -> Brief {
+    brief_if(d, f, true)
+}
+
+pub fn brief_if(d: &Decision, f: &Finding, allowed: bool) -> Brief {
+    let facts = &f.facts;
+    let target = Target {
+        rule: &facts.rule,
+        aliases: &[],
+        account: &facts.account,
+        region: &facts.region,
+        resource: &facts.resource,
+        name: &facts.name,
+        team: facts.team.as_ref(),
+        tags: &[],
+        file: None,
+    };
+    d.brief_ahead(&f.id, &target, allowed, &policy())
 }

@@ -83,7 +83,8 @@ pub fn key_if_any(globals: &Globals) -> Option<SealKey> {
     }
 }
 
-/// What follows a scan: its end goes on the log, and decisions that ran out or whose triggers fired end.
+/// What follows a scan: its end goes on the log, decisions that ran out or whose triggers fired end, and those that also cover
+/// what comes later take it in.
 pub fn scan_ended(
     record: &mut Record,
     catalog: &Catalog,
@@ -101,6 +102,8 @@ pub fn scan_ended(
     govern::observe(record, catalog, &system("ledger"), scan)?;
     super::reviews::after_scan(record, &system("reviews"), scan)?;
     govern::keep_scores(record, catalog, &system("score"), Some(outcome.scan), !outcome.interrupted)?;
+    // Lanes are kept by now, so that nothing more urgent than what was approved comes under a decision.
+    govern::cover(record, catalog, &system("exceptions"))?;
     govern::keep_trend(record, catalog, context::now())?;
     Ok(())
 }

@@ -10,8 +10,8 @@ use crate::{
     out::Failure,
 };
 use clap::{Args, Subcommand, ValueEnum};
-use plumb_govern::decision::{Decision, Status};
-use plumb_run::govern::{self, Ask, MuteFormat, Session, Verb};
+use plumb_govern::decision::{Decision, Status, Subject};
+use plumb_run::govern::{self, Ask, Covered, MuteFormat, Session, Shown, Verb};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -45,6 +45,11 @@ pub enum ExceptionsCommand {
         #[arg(long, value_name = "DAYS")]
         expiring: Option<i64>,
     },
+    /// Show one: its selector, the findings it names, what came under it later, what it leaves open
+    Show {
+        /// The decision's number: EX-2026-000001
+        number: String,
+    },
     /// List imported entries that wait to be completed
     Drafts,
     /// List decisions of every kind in force, and planned exposures, whose scope meets nothing; exit 1 when there is any
@@ -59,8 +64,29 @@ pub struct RequestArgs {
     /// Findings: ids or beginnings of them
     pub findings: Vec<String>,
     /// Read requests from a file, or `-`: one JSON object a line, with the names of these flags
-    #[arg(long, value_name = "FILE", conflicts_with = "findings")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["findings", "rules", "accounts", "regions", "resources", "tags", "teams", "covers_future"])]
     pub file: Option<PathBuf>,
+    /// Instead of findings, what they look like: rules, as text, with `*` and `?`, or `re:` and an expression
+    #[arg(long = "rule", value_name = "PATTERN", num_args = 1.., value_delimiter = ',')]
+    pub rules: Vec<String>,
+    /// Accounts, as patterns
+    #[arg(long = "account", value_name = "PATTERN", num_args = 1.., value_delimiter = ',')]
+    pub accounts: Vec<String>,
+    /// Regions, as patterns
+    #[arg(long = "region", value_name = "PATTERN", num_args = 1.., value_delimiter = ',')]
+    pub regions: Vec<String>,
+    /// Resource ids or names, as patterns
+    #[arg(long = "resource", value_name = "PATTERN", num_args = 1..)]
+    pub resources: Vec<String>,
+    /// Tags of the resource, as patterns of key=value; one must match
+    #[arg(long = "tag", value_name = "KEY=VALUE", num_args = 1..)]
+    pub tags: Vec<String>,
+    /// Owning teams, as patterns
+    #[arg(long = "team", value_name = "PATTERN", num_args = 1.., value_delimiter = ',')]
+    pub teams: Vec<String>,
+    /// Cover what the patterns match later too: two approvers, at most 90 days, nothing worse than what is there now
+    #[arg(long)]
+    pub covers_future: bool,
     /// Complete an imported draft
     #[arg(long, value_name = "ID")]
     pub draft: Option<String>,
@@ -138,6 +164,10 @@ pub fn run(globals: &Globals, args: ExceptionsArgs) -> Result<u8, Failure> {
                 let wait =
                     if after.status == Status::Requested { format!("; waits for {more} more") } else { String::new() };
                 out::line(format!("{} is {}{wait}", after.number, after.status));
+                if matches!(after.draft.subject, Subject::Selector { .. }) {
+                    let shown = govern::shown(&record, &catalog, &session, &args.number).map_err(refused)?;
+                    scope(globals, &shown)?;
+                }
             }
             _ => out::line(serde_json::to_string(&after)?),
         }
@@ -166,6 +196,7 @@ pub fn run(globals: &Globals, args: ExceptionsArgs) -> Result<u8, Failure> {
             print(globals, &rows)?;
             Ok(0)
         }
+        ExceptionsCommand::Show { number } => show(globals, &number),
         ExceptionsCommand::Drafts => {
             let record = context::record_read_only(globals)?;
             let rows: Vec<_> = govern::drafts(&record)
@@ -222,6 +253,13 @@ fn request(globals: &Globals, args: RequestArgs) -> Result<u8, Failure> {
             counter_evidence: args.counter_evidence,
             renews: args.renews,
             plan: args.plan,
+            rules: args.rules,
+            accounts: args.accounts,
+            regions: args.regions,
+            resources: args.resources,
+            tags: args.tags,
+            teams: args.teams,
+            covers_future: args.covers_future,
             ..Ask::default()
         }],
     };
@@ -230,6 +268,71 @@ fn request(globals: &Globals, args: RequestArgs) -> Result<u8, Failure> {
         made.push(govern::request(&mut record, &catalog, &session, ask).map_err(refused)?);
     }
     print(globals, &made)?;
+    if out::format(globals) == Format::Text {
+        for d in made.iter().filter(|d| matches!(d.draft.subject, Subject::Selector { .. })) {
+            let shown = govern::shown(&record, &catalog, &session, d.number.as_str()).map_err(refused)?;
+            out::line("");
+            scope(globals, &shown)?;
+        }
+    }
+    Ok(0)
+}
+
+/// What a decision speaks about, for people: the selector, what it names, whether later findings are covered.
+fn scope(globals: &Globals, shown: &Shown) -> Result<(), Failure> {
+    let d = &shown.decision;
+    if let Subject::Selector { selector, .. } = &d.draft.subject {
+        out::line(format!("{} selects {}", d.number, serde_json::to_string(selector)?));
+    }
+    let ahead = if shown.covers_future { "and what comes later, no worse than that" } else { "and nothing later" };
+    out::line(format!("{} covers {} findings {ahead}", d.number, shown.matched.len()));
+    list(globals, &shown.matched)
+}
+
+fn list(globals: &Globals, rows: &[Covered]) -> Result<(), Failure> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    out::rows(globals, rows, &["finding", "state", "severity", "rule", "account", "resource", "note"], |c| {
+        let since = c.since.map(|t| format!("since {}", t.date()));
+        vec![
+            c.id.clone(),
+            c.state.clone(),
+            c.severity.clone(),
+            c.rule.clone(),
+            c.account.clone(),
+            c.name.clone(),
+            c.open_because.clone().or(since).unwrap_or_default(),
+        ]
+    })
+}
+
+fn show(globals: &Globals, number: &str) -> Result<u8, Failure> {
+    let record = context::record_read_only(globals)?;
+    let catalog = context::catalog(globals)?;
+    let session = Session::system("exceptions", None, context::now());
+    let shown = govern::shown(&record, &catalog, &session, number).map_err(refused)?;
+    match out::format(globals) {
+        Format::Text => {
+            print(globals, std::slice::from_ref(&shown.decision))?;
+            out::line("");
+            scope(globals, &shown)?;
+            if !shown.later.is_empty() {
+                out::line(format!("\n{} came under it later", shown.later.len()));
+                list(globals, &shown.later)?;
+            }
+            if !shown.left_open.is_empty() {
+                out::line(format!("\n{} match and are left open", shown.left_open.len()));
+                list(globals, &shown.left_open)?;
+            }
+        }
+        Format::Csv => {
+            let all: Vec<Covered> = [shown.matched, shown.later, shown.left_open].concat();
+            list(globals, &all)?;
+        }
+        Format::Jsonl => out::line(serde_json::to_string(&shown)?),
+        _ => out::line(serde_json::to_string_pretty(&shown)?),
+    }
     Ok(0)
 }
 

@@ -12,6 +12,7 @@ mod machine;
 mod paths;
 mod plan;
 mod programme;
+mod selector;
 mod twin;
 mod watch;
 

@@ -29,7 +29,7 @@ fn plumb(dir: &Path, args: &[&str]) -> Output {
 }
 
 #[track_caller]
-fn text(dir: &Path, args: &[&str], code: i32) -> String {
+pub fn text(dir: &Path, args: &[&str], code: i32) -> String {
     let out = plumb(dir, args);
     let (stdout, stderr) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
     assert_eq!(out.status.code(), Some(code), "{args:?}\n{stdout}\n{stderr}");
@@ -37,7 +37,7 @@ fn text(dir: &Path, args: &[&str], code: i32) -> String {
 }
 
 #[track_caller]
-fn lines(dir: &Path, args: &[&str], code: i32) -> Vec<Json> {
+pub fn lines(dir: &Path, args: &[&str], code: i32) -> Vec<Json> {
     let mut all = args.to_vec();
     all.extend(["-F", "jsonl"]);
     let out = plumb(dir, &all);

@@ -2,7 +2,7 @@
 
 use super::{
     Change, GovernError, Judged, Life, Picture, Session, Surroundings, commit, guarded,
-    life::load_in,
+    life::{lane_of, load_in},
     log_denied,
     picture::{DECISIONS, DRAFTS, collection},
     work::step,
@@ -11,8 +11,8 @@ use plumb_catalog::Catalog;
 use plumb_govern::{
     Refusal,
     decision::{
-        Basis, Compensation, Context, Decision, Draft, Kind, Rejected, Situation, Status, Subject, Trigger, Watch,
-        submit,
+        Basis, Compensation, Context, Decision, Draft, Kind, Pattern, Rejected, Selector, Situation, Status, Subject,
+        Trigger, Watch, submit,
     },
     finding::{Event, Finding, machine::State},
     framework::Tally,
@@ -21,7 +21,7 @@ use plumb_govern::{
     people::Directory,
     policy::{Lane, Tier},
 };
-use plumb_model::{Outcome, RuleId, Time};
+use plumb_model::{Outcome, RuleId, Severity, Time};
 use plumb_record::Record;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,6 +60,69 @@ pub struct Ask {
     pub expected_value: Option<serde_json::Value>,
     /// For deviations: the one other value that is allowed.
     pub allowed_value: Option<serde_json::Value>,
+    /// Instead of findings, what they look like: rule ids or aliases, each text, `*` and `?`, or `re:` and an expression.
+    #[serde(alias = "rule")]
+    pub rules: Vec<String>,
+    /// Accounts.
+    #[serde(alias = "account")]
+    pub accounts: Vec<String>,
+    /// Regions.
+    #[serde(alias = "region")]
+    pub regions: Vec<String>,
+    /// Resource ids or names.
+    #[serde(alias = "resource")]
+    pub resources: Vec<String>,
+    /// Tags as `key=value`; one of them must match.
+    #[serde(alias = "tag")]
+    pub tags: Vec<String>,
+    /// Teams.
+    #[serde(alias = "team")]
+    pub teams: Vec<String>,
+    /// Whether what these patterns match later is covered too.
+    #[serde(alias = "covers-future")]
+    pub covers_future: bool,
+}
+
+impl Ask {
+    /// The selector its patterns make; none where it names findings or a draft.
+    fn selector(&self) -> Result<Option<Selector>, GovernError> {
+        let lists = [&self.rules, &self.accounts, &self.regions, &self.resources, &self.tags, &self.teams];
+        let named = !self.findings.is_empty() || self.draft.is_some();
+        if lists.iter().all(|l| l.is_empty()) && (named || !self.covers_future) {
+            if !self.findings.is_empty() && self.covers_future {
+                return Err(GovernError::Input(
+                    "findings that are named cover nothing later; say what later ones look like: --rule, --account, …"
+                        .into(),
+                ));
+            }
+            return Ok(None);
+        }
+        if named {
+            return Err(GovernError::Input("name findings, a draft or patterns, not several of them".into()));
+        }
+        let patterns = |texts: &[String]| -> Result<Vec<Pattern>, GovernError> {
+            texts.iter().map(|t| t.parse().map_err(GovernError::Input)).collect()
+        };
+        // A finding's id after a flag that takes several values is read as one more of them.
+        let plain = [&self.rules, &self.accounts, &self.regions].into_iter().flatten();
+        if let Some(id) = plain.into_iter().find(|t| t.starts_with("F-")) {
+            return Err(GovernError::Input(format!(
+                "`{id}` is a finding's id; name findings or patterns, not several of them"
+            )));
+        }
+        if let Some(tag) = self.tags.iter().find(|t| !t.contains('=') && !t.starts_with("re:")) {
+            return Err(GovernError::Input(format!("`{tag}` is no tag; write key=value, as in stage=test or stage=*")));
+        }
+        Ok(Some(Selector {
+            rules: patterns(&self.rules)?,
+            accounts: patterns(&self.accounts)?,
+            regions: patterns(&self.regions)?,
+            resources: patterns(&self.resources)?,
+            tags: patterns(&self.tags)?,
+            teams: patterns(&self.teams)?,
+            ..Selector::default()
+        }))
+    }
 }
 
 /// An instant from a date (its last second), an instant, or a span such as `30d`.
@@ -75,7 +138,7 @@ pub fn end_of(text: &str, now: Time) -> Result<Time, GovernError> {
     whole.parse().map_err(|_| wrong())
 }
 
-fn decisions(record: &Record) -> Result<Vec<Decision>, GovernError> {
+pub(super) fn decisions(record: &Record) -> Result<Vec<Decision>, GovernError> {
     collection(record, DECISIONS)
 }
 
@@ -118,6 +181,34 @@ fn situation(covered: &[&Finding], tallies: &BTreeMap<RuleId, Tally>) -> Situati
     }
 }
 
+/// The same for a decision in force: observed values are compared with those that were approved, and those of what came
+/// under it later with what they were then, so that something new is not taken for a change of something old.
+fn situation_under(decision: &Decision, covered: &[&Finding], tallies: &BTreeMap<RuleId, Tally>) -> Situation {
+    let all = situation(covered, tallies);
+    let (later, named): (Vec<&Finding>, Vec<&Finding>) =
+        covered.iter().partition(|f| decision.later.contains_key(&f.id));
+    let moved = |f: &&Finding| decision.later.get(&f.id).is_some_and(|then| then.value_digest != f.facts.value_digest);
+    if later.is_empty() || later.iter().any(moved) {
+        return all;
+    }
+    Situation { value_digest: situation(&named, tallies).value_digest, ..all }
+}
+
+/// How bad what a selector may meet later can be, where it meets nothing yet: the worst severity of its rules, the most
+/// critical tier of its accounts. That is what the approvers of such a decision agree to.
+fn worst_of(around: &Surroundings<'_>, selector: &Selector) -> (Severity, Tier) {
+    let any = |list: &[Pattern], of: &dyn Fn(&Pattern) -> bool| list.is_empty() || list.iter().any(of);
+    let rules = around.catalog.rules.values().filter(|rule| {
+        let aliases = || rule.aliases.values().flatten();
+        any(&selector.rules, &|p| p.matches(rule.id.as_str()) || aliases().any(|a| p.matches(a)))
+    });
+    let accounts = around.profiles.iter().filter(|(id, _)| any(&selector.accounts, &|p| p.matches(id)));
+    (
+        rules.map(|rule| rule.severity).max().unwrap_or(Severity::Critical),
+        accounts.map(|(_, profile)| profile.tier).max().unwrap_or(Tier::Unknown),
+    )
+}
+
 /// What the govern layer asks about the subject of a decision.
 struct Known {
     directory: Directory,
@@ -138,9 +229,7 @@ impl Known {
         let passing = situation.controls.iter().filter(|(_, o)| **o == Outcome::Pass).map(|(r, _)| r.clone()).collect();
         let ids: BTreeSet<&FindingId> = covered.iter().map(|f| &f.id).collect();
         let all = decisions(record)?;
-        let same = |d: &&Decision| match &d.draft.subject {
-            Subject::Findings(set) | Subject::Selector { matched: set, .. } => set.iter().any(|f| ids.contains(f)),
-        };
+        let same = |d: &&Decision| d.findings().any(|f| ids.contains(f));
         let rejected = all
             .iter()
             .filter(|d| d.status == Status::Rejected)
@@ -159,6 +248,20 @@ impl Known {
             passing,
             situation,
         })
+    }
+
+    /// The same, where the subject is a selector that meets nothing yet.
+    fn foreseen(mut self, around: &Surroundings<'_>, subject: &Subject) -> Self {
+        if let Subject::Selector { selector, covers_future: true, .. } = subject
+            && self.situation.severity.is_none()
+        {
+            let (severity, tier) = worst_of(around, selector);
+            self.lane = lane_of(severity);
+            self.situation.severity = Some(severity);
+            self.situation.lane = Some(self.lane);
+            self.situation.tier = Some(tier);
+        }
+        self
     }
 
     fn context(&self) -> Context<'_> {
@@ -184,11 +287,15 @@ fn compensation(text: &str) -> Compensation {
     }
 }
 
-/// Every finding that a draft's selector matches now.
+/// Every finding that a draft's selector matches now and that a request can be about: in work, or decided already where
+/// the request prolongs that. What waits for another decision or for a retest is not asked for a second time.
 fn matched(around: &Surroundings<'_>, draft: &Draft) -> Result<BTreeSet<String>, GovernError> {
     let Subject::Selector { selector, .. } = &draft.subject else { return Ok(BTreeSet::new()) };
     let mut out = BTreeSet::new();
-    around.record.each_finding(&plumb_record::Query::default(), |row| -> Result<(), GovernError> {
+    let decided: &[State] = if draft.renews.is_some() { &[State::Accepted, State::Deferred] } else { &[] };
+    let states = [State::Open, State::Triaged, State::InRemediation].iter().chain(decided);
+    let query = plumb_record::Query { states: states.map(|s| s.name().into()).collect(), ..Default::default() };
+    around.record.each_finding(&query, |row| -> Result<(), GovernError> {
         let tags = around.tags(&row)?;
         if around.with_target(&row, &tags, |target| selector.matches(target)) {
             out.insert(row.key);
@@ -223,16 +330,32 @@ pub fn request(record: &mut Record, catalog: &Catalog, session: &Session, ask: &
                 let (version, doc) = record.document(DRAFTS, id)?.ok_or_else(|| {
                     GovernError::Input(format!("there is no draft `{id}`; see `plumb exceptions drafts`"))
                 })?;
-                let mut draft: Draft = serde_json::from_value(doc)?;
                 stored = Some((id.clone(), version));
-                keys.extend(matched(&Surroundings::read(record, catalog, &session.policy)?, &draft)?);
-                if let Subject::Selector { matched, .. } = &mut draft.subject {
-                    *matched = keys.iter().map(|k| FindingId::from(k.as_str())).collect();
-                }
-                draft
+                serde_json::from_value::<Draft>(doc)?
             }
-            None => Draft::new(Kind::Exception, keys.iter().map(|k| FindingId::from(k.as_str()))),
+            None => match ask.selector()? {
+                Some(selector) => Draft::about(
+                    Kind::Exception,
+                    Subject::Selector { selector, matched: BTreeSet::new(), covers_future: ask.covers_future },
+                ),
+                None => Draft::new(Kind::Exception, keys.iter().map(|k| FindingId::from(k.as_str()))),
+            },
         };
+        if ask.draft.is_some() {
+            // A draft has its subject already; this only refuses a second one.
+            ask.selector()?;
+        }
+        draft.renews = ask.renews.as_deref().map(DecisionId::from).or(draft.renews);
+        let around = Surroundings::read(record, catalog, &session.policy)?;
+        if let Subject::Selector { selector, .. } = &draft.subject
+            && !selector.is_everything()
+        {
+            keys.extend(matched(&around, &draft)?);
+        }
+        if let Subject::Selector { matched, covers_future, .. } = &mut draft.subject {
+            *matched = keys.iter().map(|k| FindingId::from(k.as_str())).collect();
+            *covers_future |= ask.covers_future;
+        }
         draft.kind = kind.unwrap_or(draft.kind);
         if let Some(basis) = &ask.basis {
             draft.basis = Some(basis.parse::<Basis>().map_err(GovernError::Input)?);
@@ -252,19 +375,17 @@ pub fn request(record: &mut Record, catalog: &Catalog, session: &Session, ask: &
         }
         draft.compensations.extend(ask.compensations.iter().map(|c| compensation(c)));
         draft.counter_evidence.extend(ask.counter_evidence.iter().cloned());
-        draft.renews = ask.renews.as_deref().map(DecisionId::from).or(draft.renews);
         draft.plan = ask.plan.clone().or(draft.plan);
         draft.expected_value = ask.expected_value.clone().or(draft.expected_value);
         draft.allowed_value = ask.allowed_value.clone().or(draft.allowed_value);
 
-        let around = Surroundings::read(record, catalog, &session.policy)?;
         let mut lives: Vec<(i64, Life)> = Vec::new();
         for key in &keys {
             let row = record.finding(key)?;
             lives.push(load_in(record, &around, &row)?);
         }
         let covered: Vec<&Finding> = lives.iter().map(|(_, l)| &l.finding).collect();
-        let known = Known::about(record, &covered, draft.renews.as_ref())?;
+        let known = Known::about(record, &covered, draft.renews.as_ref())?.foreseen(&around, &draft.subject);
         let year: String = session.now.to_string().chars().take(4).collect();
         let taken = decisions(record)?.iter().filter(|d| d.number.as_str().starts_with(&format!("EX-{year}-"))).count();
         let number = format!("EX-{year}-{:06}", taken + 1);
@@ -306,10 +427,9 @@ fn under(
     session: &Session,
     decision: &Decision,
 ) -> Result<Vec<(i64, Life)>, GovernError> {
-    let (Subject::Findings(set) | Subject::Selector { matched: set, .. }) = &decision.draft.subject;
     let around = Surroundings::read(record, catalog, &session.policy)?;
     let mut out = Vec::new();
-    for id in set {
+    for id in decision.findings() {
         let row = record.finding(id.as_str())?;
         let life = load_in(record, &around, &row)?;
         if life.1.finding.decision() == Some(&decision.number) {
@@ -362,7 +482,9 @@ pub fn decide(
         let covered: Vec<&Finding> = lives.iter().map(|(_, l)| &l.finding).collect();
         let after = match verb {
             Verb::Approve => {
-                let known = Known::about(record, &covered, before.draft.renews.as_ref())?;
+                let around = Surroundings::read(record, catalog, policy)?;
+                let known = Known::about(record, &covered, before.draft.renews.as_ref())?
+                    .foreseen(&around, &before.draft.subject);
                 before.approve(&session.actor, note, &known.context(), policy, now)?
             }
             Verb::Reject => before.reject(&session.actor, note, policy, now)?,
@@ -409,7 +531,7 @@ pub fn decide(
     })
 }
 
-fn record_decision(
+pub(super) fn record_decision(
     change: &mut Change,
     session: &Session,
     action: &str,
@@ -440,7 +562,8 @@ pub fn sweep(record: &mut Record, catalog: &Catalog, session: &Session) -> Resul
         let (version, before) = decision(record, number.as_str())?;
         let lives = under(record, catalog, session, &before)?;
         let covered: Vec<&Finding> = lives.iter().map(|(_, l)| &l.finding).collect();
-        let here = if covered.is_empty() { before.situation.clone() } else { situation(&covered, &tallies) };
+        let here =
+            if covered.is_empty() { before.situation.clone() } else { situation_under(&before, &covered, &tallies) };
         let Some(end) = before.reevaluate(&here, &directory, session.now) else { continue };
         let why = end.fired.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         let said = if why.is_empty() { "its end came" } else { &why };

@@ -19,8 +19,8 @@ impl Picture<'_> {
         // Only what also covers what comes later is asked of every finding, each selector once.
         let mut asked: Vec<(Selector, bool)> = Vec::new();
         for decision in self.decisions.iter().filter(|d| d.holds(self.now)) {
-            if let Subject::Selector { selector, matched, covers_future: true } = &decision.draft.subject
-                && matched.is_disjoint(&live)
+            if let Subject::Selector { selector, covers_future: true, .. } = &decision.draft.subject
+                && !decision.findings().any(|f| live.contains(f))
             {
                 asked.push((selector.clone(), false));
             }

@@ -5,7 +5,7 @@ use plumb_catalog::{Catalog, Confidence};
 use plumb_govern::{
     bundle::Limit,
     cadence::{self, Done, Due, Subject},
-    decision::{self, Decision, Draft, Register, register},
+    decision::{Decision, Draft, Register, register},
     finding::machine::State,
     framework::{self, Alignment, Attestation, Control, Tally},
     ids::FindingId,
@@ -285,11 +285,7 @@ impl<'r> Picture<'r> {
     pub(super) fn live(&self) -> Result<BTreeSet<FindingId>, GovernError> {
         let mut out = BTreeSet::new();
         for d in self.decisions.iter().filter(|d| d.holds(self.now)) {
-            let named = match &d.draft.subject {
-                decision::Subject::Findings(named) => named,
-                decision::Subject::Selector { matched, .. } => matched,
-            };
-            for id in named {
+            for id in d.findings() {
                 let state = self.around.record.state(id.as_str())?;
                 if state.as_deref().map(super::work::state).transpose()?.is_some_and(|s| !s.is_final()) {
                     out.insert(id.clone());

@@ -5,6 +5,7 @@
 mod accounts;
 mod killed;
 mod lanes;
+mod later;
 mod overland;
 mod pipeline;
 mod programme;
