@@ -39,6 +39,20 @@ pub struct Principals {
     pub guardrails: Vec<Need>,
 }
 
+/// Lets go of the documents that [`principals`] has read, which stand compiled in its details. What is not known of them
+/// stays, and says why.
+pub fn let_go(estate: &mut Estate) {
+    for table in estate.tables.values_mut().filter(|t| t.kind.id.as_str().starts_with("aws.iam.")) {
+        for slot in ["inline_policies", "versions"].into_iter().filter_map(|field| table.kind.slot(field)) {
+            for value in table.resources.iter_mut().filter_map(|r| r.fields.get_mut(slot)) {
+                if value.first_unknown().is_none() {
+                    *value = Value::Null;
+                }
+            }
+        }
+    }
+}
+
 /// Reads the principals of an estate.
 pub fn principals(estate: &Estate) -> Principals {
     let mut out = Principals::default();

@@ -229,8 +229,9 @@ impl Assessment {
     }
 
     /// Assesses an account together with what stands around it.
-    pub fn among(estate: Estate, now: Time, outside: Option<&Outside>) -> Self {
+    pub fn among(mut estate: Estate, now: Time, outside: Option<&Outside>) -> Self {
         let Principals { details, activity, organization, needs, guardrails } = principals::principals(&estate);
+        principals::let_go(&mut estate);
         let escalations = escalations(&details, &organization, None);
         let exposures = exposures(&estate);
         let world = paths::world(&estate, details, organization);

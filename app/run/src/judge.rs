@@ -197,6 +197,7 @@ pub(crate) fn judge_part<E: From<JudgeError> + From<RecordError>>(
         }
         begin(kind_id)?;
         let mut failed: Option<E> = None;
+        let apart = matches!(part, Part::Native(_) | Part::Paths(_));
         let mut natives: BTreeMap<ResourceId, Vec<(Verdict, Severity)>> = BTreeMap::new();
         let resources = match own_rules.iter().any(|r| native::is_of_paths(r)) {
             true => resources_of(record, kind, &account, scan, as_of, &|_| true)?,
@@ -217,19 +218,24 @@ pub(crate) fn judge_part<E: From<JudgeError> + From<RecordError>>(
                 if !wanted {
                     verdict.because.clear();
                 }
-                natives.entry(verdict.resource.clone()).or_default().push((verdict, severity));
+                // Alone they are told as they come; beside conditions each waits for its resource.
+                if apart {
+                    counted(&verdict, severity, &mut failed);
+                } else {
+                    natives.entry(verdict.resource.clone()).or_default().push((verdict, severity));
+                }
             }
         }
-        stored::each(record, &account, kind_id, scan, as_of, |row| -> Result<(), E> {
-            let resource = resource_of(kind, &account, row)?;
-            if !matches!(part, Part::Native(_) | Part::Paths(_)) {
+        if !apart {
+            stored::each(record, &account, kind_id, scan, as_of, |row| -> Result<(), E> {
+                let resource = resource_of(kind, &account, row)?;
                 judging.judge(&resource, explain, |rule, v| counted(&v, rule.severity, &mut failed));
-            }
-            for (verdict, severity) in natives.remove(&resource.id).unwrap_or_default() {
-                counted(&verdict, severity, &mut failed);
-            }
-            failed.take().map_or(Ok(()), Err)
-        })?;
+                for (verdict, severity) in natives.remove(&resource.id).unwrap_or_default() {
+                    counted(&verdict, severity, &mut failed);
+                }
+                failed.take().map_or(Ok(()), Err)
+            })?;
+        }
         for unit in own {
             for rule in &own_rules {
                 if let UnitState::Incomplete(unknown) = &unit.state {

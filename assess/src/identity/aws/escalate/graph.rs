@@ -50,6 +50,7 @@ pub fn escalations(details: &Details, organization: &Organization, inventory: Op
     search.run();
     let Search { actors, admin, links, .. } = search;
     let count = actors.len();
+    drop(actors);
 
     // Breadth first, backwards from administration: `next` is the first link of a shortest way.
     let mut incoming: Vec<Vec<usize>> = vec![Vec::new(); count];
