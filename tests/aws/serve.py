@@ -173,7 +173,8 @@ def wrap(inner):
             head = []
             data = b"".join(inner(environ, lambda status, headers, _=None: head.extend((status, headers))))
             answer = head[0], head[1], data
-        if freezing.is_set():
+        # What starts something says `STARTED` the first time only.
+        if freezing.is_set() and not (op and not READS.match(op)):
             frozen[key] = answer
         return answer
 

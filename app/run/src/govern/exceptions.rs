@@ -324,27 +324,19 @@ pub fn request(record: &mut Record, catalog: &Catalog, session: &Session, ask: &
         for id in &ask.findings {
             keys.insert(record.finding(id)?.key);
         }
-        let mut stored = None;
-        let mut draft = match &ask.draft {
-            Some(id) => {
-                let (version, doc) = record.document(DRAFTS, id)?.ok_or_else(|| {
+        let mut draft = match (&ask.draft, ask.selector()?) {
+            (Some(id), _) => {
+                let (_, doc) = record.document(DRAFTS, id)?.ok_or_else(|| {
                     GovernError::Input(format!("there is no draft `{id}`; see `plumb exceptions drafts`"))
                 })?;
-                stored = Some((id.clone(), version));
                 serde_json::from_value::<Draft>(doc)?
             }
-            None => match ask.selector()? {
-                Some(selector) => Draft::about(
-                    Kind::Exception,
-                    Subject::Selector { selector, matched: BTreeSet::new(), covers_future: ask.covers_future },
-                ),
-                None => Draft::new(Kind::Exception, keys.iter().map(|k| FindingId::from(k.as_str()))),
-            },
+            (None, Some(selector)) => Draft::about(
+                Kind::Exception,
+                Subject::Selector { selector, matched: BTreeSet::new(), covers_future: ask.covers_future },
+            ),
+            (None, None) => Draft::new(Kind::Exception, keys.iter().map(|k| FindingId::from(k.as_str()))),
         };
-        if ask.draft.is_some() {
-            // A draft has its subject already; this only refuses a second one.
-            ask.selector()?;
-        }
         draft.renews = ask.renews.as_deref().map(DecisionId::from).or(draft.renews);
         let around = Surroundings::read(record, catalog, &session.policy)?;
         if let Subject::Selector { selector, .. } = &draft.subject
@@ -407,13 +399,12 @@ pub fn request(record: &mut Record, catalog: &Catalog, session: &Session, ask: &
             let brief = decision.brief(&life.1.finding.id, None, &session.policy);
             step(&mut change, session, life, request_event(decision.draft.kind, brief), &decision.draft.justification)?;
         }
-        if let Some((id, version)) = stored {
+        if let Some(id) = &ask.draft {
             let mut done = serde_json::to_value(&decision.draft)?;
             if let Some(map) = done.as_object_mut() {
                 map.insert("requested_as".into(), json!(number));
             }
             change.documents.push(("draft-done".into(), id.clone(), 0, done));
-            let _ = version;
         }
         commit(record, session.key.as_ref(), &change, session.now)?;
         Ok(decision)
@@ -421,17 +412,12 @@ pub fn request(record: &mut Record, catalog: &Catalog, session: &Session, ask: &
 }
 
 /// The findings that wait for a decision or live under it.
-fn under(
-    record: &Record,
-    catalog: &Catalog,
-    session: &Session,
-    decision: &Decision,
-) -> Result<Vec<(i64, Life)>, GovernError> {
-    let around = Surroundings::read(record, catalog, &session.policy)?;
+fn under(around: &Surroundings<'_>, decision: &Decision) -> Result<Vec<(i64, Life)>, GovernError> {
+    let record = around.record;
     let mut out = Vec::new();
     for id in decision.findings() {
         let row = record.finding(id.as_str())?;
-        let life = load_in(record, &around, &row)?;
+        let life = load_in(record, around, &row)?;
         if life.1.finding.decision() == Some(&decision.number) {
             out.push(life);
         }
@@ -478,11 +464,11 @@ pub fn decide(
     guarded(record, session, verb.name(), ("decision", number), |record| {
         let (version, before) = decision(record, number)?;
         let (policy, now) = (&session.policy, session.now);
-        let lives = under(record, catalog, session, &before)?;
+        let around = Surroundings::read(record, catalog, policy)?;
+        let lives = under(&around, &before)?;
         let covered: Vec<&Finding> = lives.iter().map(|(_, l)| &l.finding).collect();
         let after = match verb {
             Verb::Approve => {
-                let around = Surroundings::read(record, catalog, policy)?;
                 let known = Known::about(record, &covered, before.draft.renews.as_ref())?
                     .foreseen(&around, &before.draft.subject);
                 before.approve(&session.actor, note, &known.context(), policy, now)?
@@ -560,7 +546,7 @@ pub fn sweep(record: &mut Record, catalog: &Catalog, session: &Session) -> Resul
         decisions(record)?.iter().filter(|d| d.status == Status::InForce).map(|d| d.number.clone()).collect();
     for number in numbers {
         let (version, before) = decision(record, number.as_str())?;
-        let lives = under(record, catalog, session, &before)?;
+        let lives = under(&Surroundings::read(record, catalog, &session.policy)?, &before)?;
         let covered: Vec<&Finding> = lives.iter().map(|(_, l)| &l.finding).collect();
         let here =
             if covered.is_empty() { before.situation.clone() } else { situation_under(&before, &covered, &tallies) };
