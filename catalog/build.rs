@@ -6,10 +6,7 @@ use kind::Kind;
 use page::Rule;
 use path::{Path, PathError};
 use problem::Problem;
-use std::{
-    env, fs, io,
-    path::{Path as FilePath, PathBuf},
-};
+use std::{env, fs, io, path::PathBuf};
 use types::Type;
 
 // The crate's own readers: what is packed is what they read.
@@ -22,8 +19,13 @@ macro_rules! readers {
 }
 readers!(
     "src/entry.rs" entry, "src/framework.rs" framework, "src/kind.rs" kind, "src/pack.rs" pack, "src/page.rs" page,
-    "src/path.rs" path, "src/problem.rs" problem, "src/types.rs" types
+    "src/path.rs" path, "src/problem.rs" problem, "src/text.rs" text, "src/types.rs" types
 );
+
+/// The texts are not embedded yet while they are gathered.
+mod bundled {
+    pub(crate) static TEXTS: &[u8] = &[];
+}
 
 fn main() -> io::Result<()> {
     // Asked when it runs: a target folder may have been built somewhere else and moved here.
@@ -48,24 +50,29 @@ fn main() -> io::Result<()> {
         return Err(io::Error::other(format!("there is no catalog below {}", root.display())));
     }
     files.sort();
-    let mut pack = pack::Pack::default();
+    let (mut pack, mut frameworks) = (pack::Pack::default(), Vec::new());
     for file in files {
         let path = file.strip_prefix(&root).unwrap_or(&file).to_string_lossy().replace('\\', "/");
         let text = fs::read_to_string(&file)?;
         match Entry::read(File { path: &path, text: &text }) {
             Ok(Entry::Kind(kind)) => pack.kinds.push(kind),
             Ok(Entry::Rule(rule)) => pack.rules.push(rule),
-            Ok(Entry::Framework(framework)) => pack.frameworks.push(framework),
+            Ok(Entry::Framework(framework)) => frameworks.push(framework),
             Ok(Entry::Topics(topics)) => pack.topics.extend(topics),
             Ok(Entry::None) => {}
             Err(_) => pack.wrong.push((path.into(), text.into())),
         }
     }
-    let bytes = pack.write().map_err(io::Error::other)?;
-    fs::write(FilePath::new(&variable("OUT_DIR")?).join("catalog.pack"), bytes)
+    let (catalog, texts) = pack.write().map_err(io::Error::other)?;
+    let frameworks = pack::write_frameworks(&frameworks).map_err(io::Error::other)?;
+    let out = PathBuf::from(variable("OUT_DIR")?);
+    for (name, bytes) in [("catalog.pack", catalog), ("texts", texts), ("frameworks.pack", frameworks)] {
+        fs::write(out.join(name), bytes)?;
+    }
+    Ok(())
 }
 
-fn collect(dir: &FilePath, files: &mut Vec<PathBuf>) -> io::Result<()> {
+fn collect(dir: &std::path::Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     if !dir.is_dir() {
         return Ok(());
     }

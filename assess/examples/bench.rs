@@ -362,7 +362,7 @@ fn overland(accounts: usize, principals: usize) -> Result<(), Box<dyn std::error
             };
             let table = estate.tables.entry(kind.id.to_string());
             table
-                .or_insert_with(|| Table { kind: Arc::new(kind.clone()), resources: Vec::new(), gap: None })
+                .or_insert_with(|| Table { kind: Arc::clone(kind), resources: Vec::new(), gap: None })
                 .resources
                 .push(resource);
         }

@@ -5,6 +5,7 @@
 //! into values and names every mistake by file and line. It does not compile conditions (`plumb-evaluate` does), does
 //! no IO (the caller passes files in), and embeds the bundled catalog as one constant.
 
+mod bundled;
 mod entry;
 mod framework;
 mod kind;
@@ -13,6 +14,7 @@ mod pack;
 mod page;
 mod path;
 mod problem;
+mod text;
 mod types;
 
 pub use entry::File;
@@ -24,4 +26,5 @@ pub use load::Catalog;
 pub use page::{Aliases, Block, Condition, Dialect, Example, Expect, Param, Rule, section};
 pub use path::{Path, PathError, Step};
 pub use problem::Problem;
+pub use text::Text;
 pub use types::Type;

@@ -1,23 +1,31 @@
 //! The whole catalog: files in, kinds, rules, topics and frameworks out, cross-checked.
 
-use crate::{Confidence, ControlRef, File, Framework, Kind, Problem, Rule, entry::Entry, kind::nearest, pack::Pack};
+use crate::{
+    Confidence, ControlRef, File, Framework, Kind, Problem, Rule, bundled,
+    entry::Entry,
+    kind::nearest,
+    pack::{Pack, read_frameworks},
+};
 use plumb_model::{KindId, RuleId, TopicId};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
 };
 
 /// Everything Plumbline knows, checked.
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
     /// Kinds by id.
-    pub kinds: BTreeMap<KindId, Kind>,
+    pub kinds: BTreeMap<KindId, Arc<Kind>>,
     /// Rules by id.
     pub rules: BTreeMap<RuleId, Rule>,
     /// Topics with what each intends.
     pub topics: BTreeMap<TopicId, String>,
-    /// Frameworks by id.
-    pub frameworks: BTreeMap<String, Framework>,
+    frameworks: OnceLock<BTreeMap<String, Framework>>,
+    /// Whether what is bundled is part of it.
+    bundled: bool,
+    /// Frameworks of the user's own.
+    own_frameworks: BTreeMap<String, Framework>,
     aliases: OnceLock<BTreeMap<String, BTreeSet<RuleId>>>,
     controls: OnceLock<Controls>,
 }
@@ -29,15 +37,13 @@ struct Controls {
     by_rule: BTreeMap<RuleId, Vec<ControlRef>>,
 }
 
-static PACK: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/catalog.pack"));
-
 impl Catalog {
     /// Reads the bundled catalog and, after it, `extra` files of the user's own (a page with a bundled rule's path
     /// replaces it). What is wrong is returned beside what is right: one broken page never costs the others.
     pub fn load<'a>(extra: impl IntoIterator<Item = File<'a>>) -> (Self, Vec<Problem>) {
-        let mut catalog = Self::default();
+        let mut catalog = Self { bundled: true, ..Self::default() };
         let mut problems = Vec::new();
-        match Pack::read(PACK) {
+        match Pack::read(bundled::CATALOG) {
             Ok(pack) => catalog.unpack(pack, &mut problems),
             Err(error) => problems.push(Problem::new("catalog.pack", 0, error.to_string(), "build the crate again")),
         }
@@ -62,10 +68,9 @@ impl Catalog {
     }
 
     fn unpack(&mut self, pack: Pack, problems: &mut Vec<Problem>) {
-        self.kinds = pack.kinds.into_iter().map(|kind| (kind.id.clone(), kind)).collect();
+        self.kinds = pack.kinds.into_iter().map(|kind| (kind.id.clone(), Arc::new(kind))).collect();
         self.rules = pack.rules.into_iter().map(|rule| (rule.id.clone(), rule)).collect();
         self.topics = pack.topics;
-        self.frameworks = pack.frameworks.into_iter().map(|f| (f.id.clone(), f)).collect();
         for (path, text) in &pack.wrong {
             self.add(File { path, text }, problems);
         }
@@ -73,9 +78,9 @@ impl Catalog {
 
     fn add(&mut self, file: File<'_>, problems: &mut Vec<Problem>) {
         match Entry::read(file) {
-            Ok(Entry::Kind(kind)) => drop(self.kinds.insert(kind.id.clone(), kind)),
+            Ok(Entry::Kind(kind)) => drop(self.kinds.insert(kind.id.clone(), Arc::new(kind))),
             Ok(Entry::Rule(rule)) => drop(self.rules.insert(rule.id.clone(), rule)),
-            Ok(Entry::Framework(framework)) => drop(self.frameworks.insert(framework.id.clone(), framework)),
+            Ok(Entry::Framework(framework)) => drop(self.own_frameworks.insert(framework.id.clone(), framework)),
             Ok(Entry::Topics(topics)) => self.topics.extend(topics),
             Ok(Entry::None) => {}
             Err(wrong) => problems.extend(wrong),
@@ -105,11 +110,21 @@ impl Catalog {
         }
     }
 
+    /// Frameworks by id. Read when they are first asked for: a run over code never does.
+    pub fn frameworks(&self) -> &BTreeMap<String, Framework> {
+        self.frameworks.get_or_init(|| {
+            // That these bytes are frameworks is tested.
+            let bundled = self.bundled.then(|| read_frameworks(bundled::FRAMEWORKS).unwrap_or_default());
+            let bundled = bundled.into_iter().flatten().map(|f| (f.id.clone(), f));
+            bundled.chain(self.own_frameworks.clone()).collect()
+        })
+    }
+
     /// The controls, told from the frameworks when they are first asked for: most commands never do.
     fn controls(&self) -> &Controls {
         self.controls.get_or_init(|| {
             let mut out = Controls::default();
-            for (id, framework) in &self.frameworks {
+            for (id, framework) in self.frameworks() {
                 for control in &framework.controls {
                     let control_ref =
                         |confidence| ControlRef { framework: id.clone(), control: control.id.clone(), confidence };
@@ -132,7 +147,7 @@ impl Catalog {
             let mut name = |name: String, rule: &RuleId| {
                 out.entry(name).or_default().insert(rule.clone());
             };
-            for (id, framework) in &self.frameworks {
+            for (id, framework) in self.frameworks() {
                 for control in &framework.controls {
                     for rule in &control.rules {
                         name(format!("{}:{}", id, control.id), rule);
@@ -154,7 +169,7 @@ impl Catalog {
                 rule.was.iter().for_each(|old| name(old.to_string(), &rule.id));
             }
             for provider in ["aws", "azure", "gcp"] {
-                let editions = self.frameworks.values().filter(|f| f.id.starts_with(&format!("cis_{provider}_")));
+                let editions = self.frameworks().values().filter(|f| f.id.starts_with(&format!("cis_{provider}_")));
                 let Some(newest) = editions.max_by_key(|f| edition(&f.id)) else { continue };
                 for control in &newest.controls {
                     control.rules.iter().for_each(|rule| name(format!("cis:{}", control.id), rule));
@@ -224,7 +239,7 @@ impl Catalog {
                 return Ok(hits);
             }
         }
-        if self.frameworks.contains_key(&lower) {
+        if self.frameworks().contains_key(&lower) {
             return Ok(self.rules_of_framework(&lower));
         }
         let by_kind_or_topic: BTreeSet<RuleId> = self
@@ -277,7 +292,7 @@ mod tests {
         let (catalog, problems) = Catalog::load([]);
         let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
         assert!(shown.is_empty(), "{}", shown.join("\n"));
-        assert!(!catalog.topics.is_empty() && !catalog.frameworks.is_empty());
+        assert!(!catalog.topics.is_empty() && catalog.frameworks().len() > 10);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! A rule is a page: front matter, prose, conditions and examples in one Markdown file.
 
-use crate::{Problem, kind::from_toml, problem::line_of};
+use crate::{Problem, kind::from_toml, problem::line_of, text::Text};
 use plumb_model::{KindId, RuleId, Severity, TopicId, Value};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::{borrow::Cow, collections::BTreeMap};
 
 /// Other scanners' ids for the same check: scanner name (`prowler`, `fsbp`, `checkov`, `trivy`, …) to ids.
@@ -10,6 +11,7 @@ pub type Aliases = BTreeMap<String, Vec<String>>;
 
 /// A rule page, `catalog/aws/sqs/queue/encrypted-at-rest.md`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 pub struct Rule {
     /// `aws.sqs.queue.encrypted-at-rest`, from the file's path (without a leading `assess/`).
     pub id: RuleId,
@@ -46,10 +48,11 @@ pub struct Rule {
     /// The page's tests.
     pub examples: Vec<Example>,
     /// The Markdown after the front matter.
-    #[serde(borrow)]
-    pub body: Cow<'static, str>,
+    pub body: Text,
     /// First line of the body in the file.
     pub body_line: usize,
+    /// SHA-256 of the body.
+    pub digest: [u8; 32],
 }
 
 /// A condition: CEL text, or a native function of the assess layer.
@@ -128,10 +131,11 @@ pub struct Example {
     /// What must come out.
     pub expect: Expect,
     /// What it shows.
-    #[serde(borrow)]
-    pub title: Cow<'static, str>,
+    pub title: Text,
     /// The example.
-    pub block: Block,
+    pub text: Text,
+    /// Line of its first line in the file, from 1.
+    pub line: usize,
 }
 
 #[derive(Deserialize)]
@@ -295,6 +299,7 @@ impl Rule {
             part_key: page.part_key,
             pass,
             examples: page.examples,
+            digest: Sha256::digest(body.trim()).into(),
             body: body.trim().to_owned().into(),
             body_line,
         })
@@ -382,7 +387,8 @@ impl Fences {
                         return;
                     }
                 };
-                self.examples.push(Example { dialect, expect, title: title.to_owned().into(), block });
+                let (text, line) = (block.text.into_owned().into(), block.line);
+                self.examples.push(Example { dialect, expect, title: title.to_owned().into(), text, line });
             }
             _ => {}
         }

@@ -6,7 +6,7 @@ use crate::{
 };
 use plumb_catalog::{Catalog, File, Problem};
 use plumb_evaluate::{RuleSet, Selection};
-use plumb_model::{RuleId, Severity, Time, Value};
+use plumb_model::{KindId, RuleId, Severity, Time, Value};
 use plumb_record::Record;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -123,8 +123,8 @@ pub fn select(catalog: &Catalog, filter: &RuleFilter) -> Result<Option<BTreeSet<
         let mut found = BTreeSet::new();
         for framework in &filter.frameworks {
             let id = framework.to_ascii_lowercase();
-            if !catalog.frameworks.contains_key(&id) {
-                let known: Vec<&str> = catalog.frameworks.keys().map(String::as_str).collect();
+            if !catalog.frameworks().contains_key(&id) {
+                let known: Vec<&str> = catalog.frameworks().keys().map(String::as_str).collect();
                 return Err(Failure::usage(format!(
                     "there is no framework `{framework}`; there is {}",
                     known.join(", ")
@@ -191,6 +191,29 @@ pub fn check_settings(globals: &Globals) -> Result<plumb_run::CheckSettings, Fai
 /// The compiled rules that a filter and the configuration name.
 pub fn rules(globals: &Globals, catalog: &Catalog, filter: &RuleFilter) -> Result<RuleSet, Failure> {
     compile(globals, catalog, select(catalog, filter)?)
+}
+
+/// Those of them that judge resources of these kinds, and those that may be wrong: of the user's own, or with parameters of the
+/// user's own. To compile the others would be for nothing.
+pub fn rules_of(
+    globals: &Globals,
+    catalog: &Catalog,
+    filter: &RuleFilter,
+    kinds: &BTreeSet<KindId>,
+) -> Result<RuleSet, Failure> {
+    if globals.rules_dir.is_some() {
+        return rules(globals, catalog, filter);
+    }
+    let (wanted, params) = (select(catalog, filter)?, params(globals)?);
+    let needed = |rule: &&plumb_catalog::Rule| {
+        wanted.as_ref().is_none_or(|some| some.contains(&rule.id))
+            && (kinds.contains(&rule.kind) || params.contains_key(&rule.id))
+    };
+    let some = catalog.rules.values().filter(needed).map(|rule| rule.id.clone()).collect();
+    let selection = Selection { rules: Some(some), params, natives: plumb_run::NATIVE };
+    let (rules, problems) = RuleSet::compile(catalog, &selection);
+    warn(globals, &problems);
+    Ok(rules)
 }
 
 /// Those of them that judge what a provider's interface tells. Kinds without a live column are of code alone.

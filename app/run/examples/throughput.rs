@@ -270,7 +270,7 @@ struct Totals {
 
 fn account(catalog: &Catalog, rules: &RuleSet, provider: &str, number: u64, wanted: u64, totals: &mut Totals) {
     let id = format!("{:012}", 100_000_000_000 + number);
-    let kinds: Vec<&Kind> = catalog.kinds.values().filter(|k| k.id.provider() == provider).collect();
+    let kinds: Vec<&Kind> = catalog.kinds.values().map(AsRef::as_ref).filter(|k| k.id.provider() == provider).collect();
     // Code knows no account's own settings: kinds that only it can read are counted like the others.
     let single = |k: &Kind| k.list.as_ref().is_some_and(|l| l.items.is_none() && l.decode.is_none());
     let weight = |k: &Kind| WEIGHTS.iter().find(|(id, _)| *id == k.id.as_str()).map_or(12, |(_, w)| *w);

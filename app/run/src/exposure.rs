@@ -39,7 +39,7 @@ pub trait Kinds {
 
 impl Kinds for Catalog {
     fn kind_of(&self, id: &KindId) -> Option<Arc<Kind>> {
-        self.kinds.get(id).cloned().map(Arc::new)
+        self.kinds.get(id).cloned()
     }
 }
 

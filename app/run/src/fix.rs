@@ -385,7 +385,7 @@ mod tests {
                     Dialect::Bicep => ("main.bicep", "bicep"),
                     _ => continue,
                 };
-                let files = MemoryFiles::new([(name, example.block.text.as_ref())]);
+                let files = MemoryFiles::new([(name, example.text.as_str())]);
                 let found = fixes(&input(&catalog, &rules, &options), &files, &|_| true).unwrap();
                 let (tried, done) = tally.entry(word).or_default();
                 tried.insert(rule.id.as_str());

@@ -640,7 +640,7 @@ pub fn check_native(catalog: &Catalog, checked: &mut Checked) {
         for example in &rule.examples {
             checked.run += 1;
             let mut wrong = |message: String, help: String| {
-                checked.problems.push(Problem::new(&rule.file, example.block.line, message, help));
+                checked.problems.push(Problem::new(&rule.file, example.line, message, help));
             };
             match example_verdicts(catalog, &rule.id, example) {
                 Err(message) => wrong(message, String::new()),
@@ -688,7 +688,7 @@ pub fn example_verdicts(
     for name in reads() {
         let Some(kind) = catalog.kinds.get(name) else { continue };
         let (resources, gap) = here.tables.get(&kind.id).cloned().unwrap_or_default();
-        estate.tables.insert(name.into(), Table { kind: Arc::new(kind.clone()), resources, gap: gap.map(Arc::new) });
+        estate.tables.insert(name.into(), Table { kind: Arc::clone(kind), resources, gap: gap.map(Arc::new) });
     }
     let kind = Arc::clone(compiled.kind());
     let table =

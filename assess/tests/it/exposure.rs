@@ -14,7 +14,7 @@ pub(crate) type Given = (&'static str, &'static str, Json);
 pub(crate) const OWN: &str = "111111111111";
 
 pub(crate) fn kind(name: &str) -> Arc<Kind> {
-    Arc::new(CATALOG.kinds.get(&KindId::from(name)).expect("a kind of the catalog").clone())
+    Arc::clone(CATALOG.kinds.get(&KindId::from(name)).expect("a kind of the catalog"))
 }
 
 /// A field nobody could read is written `"?"`.

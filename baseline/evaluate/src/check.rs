@@ -46,7 +46,7 @@ pub fn check_pages(
                 None => checked.waiting += 1,
                 Some(Err(message)) => {
                     checked.run += 1;
-                    problems.push(Problem::new(&rule.file, example.block.line, message, ""));
+                    problems.push(Problem::new(&rule.file, example.line, message, ""));
                 }
                 Some(Ok((got, verdicts))) => {
                     checked.run += 1;
@@ -61,7 +61,7 @@ pub fn check_pages(
                             })
                             .collect();
                         let message = format!("the example says {} and comes out {}", word(example.expect), word(got));
-                        problems.push(Problem::new(&rule.file, example.block.line, message, why.join("; ")));
+                        problems.push(Problem::new(&rule.file, example.line, message, why.join("; ")));
                     }
                 }
             }
@@ -92,9 +92,9 @@ pub fn example_outcome(
 ) -> Option<Result<(Expect, Vec<Verdict>), String>> {
     let kind = catalog.kinds.get(&rule.kind)?;
     if example.dialect == Dialect::Json {
-        return Some(json_outcome(catalog, rule, kind, &example.block.text, helpers));
+        return Some(json_outcome(catalog, rule, kind, &example.text, helpers));
     }
-    let resources = match read(example.dialect, &example.block.text)? {
+    let resources = match read(example.dialect, &example.text)? {
         Ok(resources) => resources,
         Err(message) => return Some(Err(message)),
     };
@@ -107,7 +107,7 @@ pub fn example_outcome(
     for (id, kind) in catalog.kinds.iter().filter(|(id, k)| set.needs().asked.contains(*id) && written(k)) {
         let own: Vec<Resource> = resources.iter().filter(|r| r.kind == *id).cloned().collect();
         let indexes: Vec<String> = set.needs().indexes.get(id).into_iter().flatten().cloned().collect();
-        world.put(id.clone(), Table::new(Arc::new(kind.clone()), own, None), &indexes);
+        world.put(id.clone(), Table::new(Arc::clone(kind), own, None), &indexes);
     }
     let now: Time = "2026-01-01T00:00:00Z".parse().unwrap_or_else(|_| Time::from_seconds(0));
     let mut verdicts = Vec::new();
@@ -152,7 +152,7 @@ fn json_outcome(
     for (id, other) in catalog.kinds.iter().filter(|(id, _)| set.needs().asked.contains(*id)) {
         let (resources, gap) = tables.remove(id).unwrap_or_default();
         let indexes: Vec<String> = set.needs().indexes.get(id).into_iter().flatten().cloned().collect();
-        world.put(id.clone(), Table::new(Arc::new(other.clone()), resources, gap.map(Arc::new)), &indexes);
+        world.put(id.clone(), Table::new(Arc::clone(other), resources, gap.map(Arc::new)), &indexes);
     }
     let mut verdicts = Vec::new();
     set.judge(&here.resource, &world, here.now, Explain::Everything, |v| verdicts.push(v));
@@ -183,7 +183,7 @@ pub fn example_world(catalog: &Catalog, rule: &Rule, example: &Example) -> Resul
     if example.dialect != Dialect::Json {
         return Err("the example of a native page is written in json".into());
     }
-    world_of_example(catalog, kind, &example.block.text)
+    world_of_example(catalog, kind, &example.text)
 }
 
 /// The outcome an example shows: the worst of its verdicts.

@@ -5,9 +5,9 @@ use plumb_catalog::{Kind, Scope};
 use plumb_cel::{Context, Functions, List, MapVal, ObjectType, Str, Type, Unknowns, Val};
 use plumb_model::{KindId, Time, Value};
 use std::{
-    collections::BTreeMap,
+    collections::HashMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 /// Numbers of host functions: answered by the world around the resource.
@@ -83,30 +83,36 @@ pub(crate) fn kind_type(kind: &Kind) -> Type {
     Type::Object(Arc::new(ObjectType::with_slots(kind.id.as_str(), own.chain(common))))
 }
 
+/// The types of kinds' resources, each made when a rule first asks for it.
+pub(crate) struct KindTypes(HashMap<KindId, (Arc<Kind>, OnceLock<Type>)>);
+
+impl KindTypes {
+    pub(crate) fn new(kinds: &HashMap<KindId, Arc<Kind>>) -> Self {
+        Self(kinds.iter().map(|(id, kind)| (id.clone(), (Arc::clone(kind), OnceLock::new()))).collect())
+    }
+
+    fn get(&self, id: &str) -> Option<&Type> {
+        self.0.get(id).map(|(kind, ty)| ty.get_or_init(|| kind_type(kind)))
+    }
+}
+
 /// The functions a rule of `kind` may call.
-pub(crate) fn functions(base: &Arc<Functions>, kinds: &Arc<BTreeMap<KindId, Type>>, kind: &Kind) -> Functions {
+pub(crate) fn functions(base: &Arc<Functions>, kinds: &Arc<KindTypes>, kind: &Arc<Kind>) -> Functions {
     let mut functions = Functions::over(Arc::clone(base));
-    let links: BTreeMap<String, (Type, bool)> = kind
-        .links
-        .iter()
-        .filter_map(|(name, link)| {
-            let root = link.from.split('.').next().unwrap_or_default();
-            let many = kind
-                .slot(root)
-                .and_then(|s| kind.fields.get(s))
-                .is_some_and(|f| matches!(f.ty, plumb_catalog::Type::List(_)));
-            Some((name.clone(), (kinds.get(&link.kind)?.clone(), many)))
-        })
-        .collect();
-    let kind_id = kind.id.clone();
-    let link_type = move |name: &str| match links.get(name) {
-        Some((ty, true)) => Ok(Type::list(ty.clone())),
-        Some((ty, false)) => Ok(ty.clone()),
-        None if links.is_empty() => Err(format!("{kind_id} has no links")),
-        None => Err(format!(
-            "{kind_id} has no link `{name}`; it has {}",
-            links.keys().cloned().collect::<Vec<_>>().join(", ")
-        )),
+    let (linked, known) = (Arc::clone(kind), Arc::clone(kinds));
+    let link_type = move |name: &str| {
+        let there = linked.links.get(name).and_then(|link| Some((link, known.get(link.kind.as_str())?)));
+        let Some((link, ty)) = there else {
+            let names = linked.links.keys().cloned().collect::<Vec<_>>().join(", ");
+            return Err(match names.is_empty() {
+                true => format!("{} has no links", linked.id),
+                false => format!("{} has no link `{name}`; it has {names}", linked.id),
+            });
+        };
+        let root = link.from.split('.').next().unwrap_or_default();
+        let field = linked.slot(root).and_then(|slot| linked.fields.get(slot));
+        let many = field.is_some_and(|f| matches!(f.ty, plumb_catalog::Type::List(_)));
+        Ok(if many { Type::list(ty.clone()) } else { ty.clone() })
     };
     let added = functions.host("link(string) -> dyn", host::LINK, Some(Arc::new(link_type)));
     debug_assert!(added.is_ok());

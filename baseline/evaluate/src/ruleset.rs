@@ -1,6 +1,6 @@
 //! Rule pages compiled against the kinds they judge.
 
-use crate::functions::{base_functions, cel_type, functions, host, kind_type};
+use crate::functions::{KindTypes, base_functions, cel_type, functions, host};
 use crate::world::shared_kinds;
 use plumb_catalog::{Catalog, Condition, Kind, Problem, Rule};
 use plumb_cel::{Env, Limits, Program, Type, Varies};
@@ -205,10 +205,9 @@ impl RuleSet {
     /// Compiles the selected pages. A page that does not compile is a problem by file and line, and costs no other.
     pub fn compile(catalog: &Catalog, selection: &Selection) -> (Self, Vec<Problem>) {
         let mut problems = Vec::new();
-        let types: Arc<BTreeMap<KindId, Type>> =
-            Arc::new(catalog.kinds.iter().map(|(id, kind)| (id.clone(), kind_type(kind))).collect());
         let base = Arc::new(base_functions());
         let mut set = Self { kinds: shared_kinds(catalog), ..Self::default() };
+        let types = Arc::new(KindTypes::new(&set.kinds));
         let mut digest = Sha256::new();
         let mut compilers: HashMap<KindId, (Env, plumb_cel::Functions)> = HashMap::new();
         for rule in catalog.rules.values() {
@@ -222,7 +221,7 @@ impl RuleSet {
             let (env, functions) =
                 compilers.entry(kind.id.clone()).or_insert_with(|| (env_of(&kind), functions(&base, &types, &kind)));
             let params = selection.params.get(&rule.id);
-            for part in [rule.id.as_str(), &rule.body, &format!("{params:?}")] {
+            for part in [rule.id.as_str().as_bytes(), &rule.digest, format!("{params:?}").as_bytes()] {
                 digest.update(part);
                 digest.update([0]);
             }

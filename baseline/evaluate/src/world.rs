@@ -218,5 +218,5 @@ fn other_account(principal: &Value) -> Option<String> {
 
 /// The kinds as shared values, for tables.
 pub(crate) fn shared_kinds(catalog: &Catalog) -> HashMap<KindId, Arc<Kind>> {
-    catalog.kinds.iter().map(|(id, kind)| (id.clone(), Arc::new(kind.clone()))).collect()
+    catalog.kinds.iter().map(|(id, kind)| (id.clone(), Arc::clone(kind))).collect()
 }

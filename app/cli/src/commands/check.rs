@@ -13,7 +13,7 @@ use crate::{
 };
 use plumb_catalog::{Catalog, Dialect, Expect};
 use plumb_evaluate::{Explain, RuleSet};
-use plumb_iac::Reading;
+use plumb_iac::{Reading, map::kinds};
 use plumb_model::{Outcome, Severity, Time};
 use plumb_run::{CodeChecked, CodeVerdict, GitFiles, check, is_partial, read_code};
 use serde_json::{Value as Json, json};
@@ -67,7 +67,8 @@ pub fn run(globals: &Globals, mut args: CheckArgs) -> Result<u8, Failure> {
     let now = context::instant(args.now.as_deref())?;
     let source = Source::open(&args.input)?;
     let catalog = context::catalog(globals)?;
-    let rules = context::rules(globals, &catalog, &args.rules)?;
+    let mut readings = source.read()?;
+    let rules = context::rules_of(globals, &catalog, &args.rules, &kinds(&catalog, &readings))?;
     let mut known: BTreeSet<String> = BTreeSet::new();
     if let Some(path) = &args.baseline {
         known.extend(read_baseline(path)?);
@@ -81,9 +82,10 @@ pub fn run(globals: &Globals, mut args: CheckArgs) -> Result<u8, Failure> {
         if args.diff {
             return Ok(done);
         }
+        readings = source.read()?;
     }
     let explain = if args.all { Explain::Everything } else { Explain::NotPass };
-    let mut checked = judge(&catalog, &rules, source.read()?, now, explain, !args.ignore_inline);
+    let mut checked = judge(&catalog, &rules, readings, now, explain, !args.ignore_inline);
     if args.record {
         actions::record(&job, &checked)?;
     }
@@ -313,7 +315,7 @@ pub fn fix_hint(shown: &Shown<'_>, v: &CodeVerdict) -> String {
         return rest.lines().skip(1).take_while(|l| !l.starts_with("```")).collect::<Vec<_>>().join("\n");
     }
     if let Some(example) = rule.examples.iter().find(|e| e.dialect == dialect && e.expect == Expect::Pass) {
-        return example.block.text.trim_end().to_owned();
+        return example.text.trim_end().to_owned();
     }
     let lines = section.lines().filter(|l| !l.starts_with("```") && !l.trim().is_empty());
     lines.take(3).collect::<Vec<_>>().join("\n")

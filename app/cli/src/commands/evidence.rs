@@ -294,7 +294,7 @@ pub fn frameworks(globals: &Globals, args: FrameworksArgs) -> Result<u8, Failure
     match args.command.unwrap_or(FrameworksCommand::List) {
         FrameworksCommand::List => {
             let mut rows = Vec::new();
-            for (id, framework) in &catalog.frameworks {
+            for (id, framework) in catalog.frameworks() {
                 let Some(a) = picture.align(&catalog, id) else { continue };
                 let n = |w: &str| {
                     Standing::ALL.iter().filter(|s| s.word() == w).filter_map(|s| a.counts.get(s)).sum::<usize>()
@@ -321,7 +321,7 @@ pub fn frameworks(globals: &Globals, args: FrameworksArgs) -> Result<u8, Failure
         FrameworksCommand::Show { id, only } => {
             let id = id.to_ascii_lowercase();
             let a = picture.align(&catalog, &id).ok_or_else(|| {
-                let known: Vec<&str> = catalog.frameworks.keys().map(String::as_str).collect();
+                let known: Vec<&str> = catalog.frameworks().keys().map(String::as_str).collect();
                 Failure::usage(format!("there is no framework `{id}`; there is {}", known.join(", ")))
             })?;
             let rows: Vec<Json> = a

@@ -107,7 +107,7 @@ mod tests {
 
     fn check(kind: &str, raw: Json, because: &[Leaf], wanted: &Json) {
         let (catalog, _) = Catalog::load([]);
-        let kind = catalog.kinds.get(kind);
+        let kind = catalog.kinds.get(kind).map(AsRef::as_ref);
         let text = excerpt(&raw, kind, because);
         assert_eq!(serde_json::from_str::<Json>(&text).unwrap(), *wanted);
     }

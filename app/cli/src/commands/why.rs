@@ -104,7 +104,7 @@ pub fn run(globals: &Globals, args: WhyArgs) -> Result<u8, Failure> {
         let shown = if args.raw {
             serde_json::to_string_pretty(raw)?
         } else {
-            excerpt(raw, catalog.kinds.get(finding.kind.as_str()), &finding.because)
+            excerpt(raw, catalog.kinds.get(finding.kind.as_str()).map(AsRef::as_ref), &finding.because)
         };
         if !shown.is_empty() {
             out::line(format!("\nFrom the provider's answer{}", if args.raw { "" } else { " (all of it: --raw)" }));

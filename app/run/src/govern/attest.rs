@@ -52,8 +52,8 @@ pub fn attest(
     new: NewAttestation,
 ) -> Result<(String, Attestation), GovernError> {
     guarded(record, session, "attestation.make", ("control", &format!("{} {}", new.framework, new.control)), |record| {
-        let framework = catalog.frameworks.get(new.framework.as_str()).ok_or_else(|| {
-            let known: Vec<&str> = catalog.frameworks.keys().map(String::as_str).collect();
+        let framework = catalog.frameworks().get(new.framework.as_str()).ok_or_else(|| {
+            let known: Vec<&str> = catalog.frameworks().keys().map(String::as_str).collect();
             GovernError::Input(format!("there is no framework `{}`; there is {}", new.framework, known.join(", ")))
         })?;
         if !framework.controls.iter().any(|c| c.id == new.control) {

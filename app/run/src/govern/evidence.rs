@@ -65,7 +65,7 @@ fn alignments(p: &Picture<'_>, catalog: &Catalog, ids: &[String]) -> Result<Vec<
     ids.iter()
         .map(|id| {
             p.align(catalog, id).ok_or_else(|| {
-                let known: Vec<&str> = catalog.frameworks.keys().map(String::as_str).collect();
+                let known: Vec<&str> = catalog.frameworks().keys().map(String::as_str).collect();
                 GovernError::Input(format!("there is no framework `{id}`; there is {}", known.join(", ")))
             })
         })
@@ -198,7 +198,7 @@ pub fn report(
             })
         }
         Report::Lens(lens, frameworks) => {
-            let all: Vec<String> = catalog.frameworks.keys().map(ToString::to_string).collect();
+            let all: Vec<String> = catalog.frameworks().keys().map(ToString::to_string).collect();
             let wanted = match lens {
                 plumb_govern::lens::Lens::FrameworkAlignment if frameworks.is_empty() => &all,
                 _ => frameworks,

@@ -314,7 +314,7 @@ impl Named {
     }
 
     fn of(&self, catalog: &Catalog, id: &str) -> Option<Vec<Control>> {
-        let framework = catalog.frameworks.get(id)?;
+        let framework = catalog.frameworks().get(id)?;
         let control = |c: &plumb_catalog::Control| {
             let (rules, related) = self.0.get(&(id.to_owned(), c.id.to_string())).cloned().unwrap_or_default();
             Control {

@@ -33,7 +33,7 @@ fn posture(p: &Picture<'_>, catalog: &Catalog) -> Trend {
         (cloud.open, cloud.points) = (open, points);
     }
     let mut frameworks = BTreeMap::new();
-    for id in catalog.frameworks.keys() {
+    for id in catalog.frameworks().keys() {
         let Some(a) = p.align(catalog, id) else { continue };
         let n = |s: Standing| a.counts.get(&s).copied().unwrap_or(0);
         // A framework nothing of which was judged has no posture.

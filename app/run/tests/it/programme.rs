@@ -185,7 +185,7 @@ fn an_attestation_counts_once_another_agreed_and_its_paper_is_kept() {
     let mut r = world();
     let catalog = catalog();
     let (framework, control) = catalog
-        .frameworks
+        .frameworks()
         .values()
         .find_map(|f| Some((f.id.clone(), f.controls.iter().find(|c| c.assessment == "manual")?.id.clone())))
         .expect("a framework with a manual control");

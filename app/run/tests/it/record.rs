@@ -120,7 +120,7 @@ fn a_control_is_not_applicable_only_where_everything_was_read_and_nothing_is_the
     let catalog = catalog();
     // A control all of whose rules are AWS's, and none of which is about the organisation.
     let (framework, control) = catalog
-        .frameworks
+        .frameworks()
         .keys()
         .flat_map(|f| govern::controls(&catalog, f).unwrap().into_iter().map(move |c| (f.clone(), c)))
         .find(|(_, c)| !c.manual && !c.rules.is_empty() && c.rules.iter().all(|r| r.as_str().starts_with("aws.sqs.")))

@@ -1,6 +1,7 @@
 //! The request context: condition keys and their values, with room for what is not known.
 
 use super::data::{self, Action};
+use std::sync::Arc;
 
 /// What is known of one condition key in a request.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +20,8 @@ pub enum Fact {
 #[derive(Debug, Clone)]
 pub struct Context {
     entries: Vec<(Box<str>, Fact)>,
+    /// What many contexts have in common; what is set here comes before it.
+    shared: Option<Arc<Context>>,
     rest: fn(&str) -> Fact,
     /// The action asked about: what its request cannot carry, the caller cannot choose.
     action: Option<&'static Action>,
@@ -26,14 +29,19 @@ pub struct Context {
 
 impl Default for Context {
     fn default() -> Self {
-        Self { entries: Vec::new(), rest: |_| Fact::Absent, action: None }
+        Self::with_rest(|_| Fact::Absent)
     }
 }
 
 impl Context {
     /// A context in which a key nobody set is whatever `rest` says of its lower-case name.
     pub fn with_rest(rest: fn(&str) -> Fact) -> Self {
-        Self { entries: Vec::new(), rest, action: None }
+        Self { entries: Vec::new(), shared: None, rest, action: None }
+    }
+
+    /// A context that has everything another has, held once for all that are over it.
+    pub(crate) fn over(shared: &Arc<Self>) -> Self {
+        Self { shared: Some(Arc::clone(shared)), ..Self::with_rest(shared.rest) }
     }
 
     /// Changes what a key nobody set is.
@@ -77,8 +85,10 @@ impl Context {
     }
 
     fn find(&self, lower: &str) -> Option<&Fact> {
-        let at = self.entries.binary_search_by(|(k, _)| k.as_ref().cmp(lower)).ok()?;
-        self.entries.get(at).map(|(_, fact)| fact)
+        match self.entries.binary_search_by(|(k, _)| k.as_ref().cmp(lower)) {
+            Ok(at) => self.entries.get(at).map(|(_, fact)| fact),
+            Err(_) => self.shared.as_ref()?.find(lower),
+        }
     }
 
     /// What is known of a key given in lower case; `None` stands for the rule about unset keys.
@@ -113,9 +123,11 @@ impl Context {
         matches!(self.look(lower), Looked::Values([_, _, ..]))
     }
 
-    /// The keys that were set, in order of their lower-case names.
+    /// The keys that were set, by their lower-case names.
     pub fn keys(&self) -> impl Iterator<Item = &str> + '_ {
-        self.entries.iter().map(|(key, _)| key.as_ref())
+        let shared = self.shared.iter().flat_map(|s| &s.entries).map(|(key, _)| key.as_ref());
+        let own = |key: &str| self.entries.binary_search_by(|(k, _)| k.as_ref().cmp(key)).is_ok();
+        self.entries.iter().map(|(key, _)| key.as_ref()).chain(shared.filter(move |key| !own(key)))
     }
 }
 

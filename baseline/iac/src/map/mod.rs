@@ -17,7 +17,7 @@ use crate::value::{Data, Val};
 use carriers::Carriers;
 use find::find;
 use plumb_catalog::{Catalog, Column, Decode, Field, Kind, Step, Take, Type};
-use plumb_model::{Reason, Region, Resource, Source, Unknown, Value};
+use plumb_model::{KindId, Reason, Region, Resource, Source, Unknown, Value};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use values::Reader;
@@ -90,6 +90,26 @@ fn kinds_by_type(catalog: &Catalog) -> HashMap<(Language, String), Vec<&Kind>> {
         }
     }
     by_type
+}
+
+/// The kinds whose resources [`resources`] and [`elsewhere`] may find in code, and perhaps a few more: those that name a type
+/// it uses.
+pub fn kinds(catalog: &Catalog, readings: &[Reading]) -> BTreeSet<KindId> {
+    let codes = readings.iter().flat_map(|r| &r.resources).filter(|code| !code.existing);
+    let used: HashSet<(Language, String)> = codes
+        .map(|code| (Language::of(code.dialect), &code.type_))
+        .collect::<HashSet<_>>()
+        .into_iter()
+        .map(|(language, type_)| (language, language.type_key(type_)))
+        .collect();
+    let languages: HashSet<Language> = used.iter().map(|(language, _)| *language).collect();
+    let names = |kind: &Kind, language: &Language| {
+        let is_used = |type_: &str| used.contains(&(*language, language.type_key(type_)));
+        let lends = |f: &Field| language.column(f).0.iter().any(|t| t.from.as_deref().is_some_and(is_used));
+        language.types(kind).iter().any(|t| is_used(t)) || kind.fields.iter().any(lends)
+    };
+    let found = catalog.kinds.values().filter(|kind| languages.iter().any(|language| names(kind, language)));
+    found.map(|kind| kind.id.clone()).collect()
 }
 
 /// The resources of all kinds that the code makes, in the order of the reading.

@@ -202,3 +202,22 @@ fn an_empty_block_is_there() {
     let text = "resource \"google_compute_subnetwork\" \"s\" {\n  name = \"s\"\n  log_config {}\n}\n";
     assert_eq!(fields(text, "google_compute_subnetwork.s")("flow_logs"), Value::Bool(true));
 }
+
+#[test]
+fn kinds_names_every_kind_that_is_found() {
+    let catalog = catalog();
+    let (mut tried, mut found_all) = (0, 0);
+    let examples = catalog.rules.values().flat_map(|rule| rule.examples.iter().map(move |e| (rule, e)));
+    for (rule, example) in examples.filter(|(_, e)| e.dialect == plumb_catalog::Dialect::Hcl) {
+        let reading = terraform::read(&MemoryFiles::new([("main.tf", example.text.as_str())]), &Options::default());
+        let mapped = resources(&catalog, &reading);
+        let lent = elsewhere(&catalog, &reading, &mapped);
+        let named = kinds(&catalog, std::slice::from_ref(&reading));
+        for one in mapped.iter().chain(lent.iter().map(|l| &l.mapped)) {
+            assert!(named.contains(&one.resource.kind), "{}, {}: {}", rule.id, &*example.title, one.resource.kind);
+        }
+        tried += 1;
+        found_all += usize::from(named.len() == catalog.kinds.len());
+    }
+    assert!(tried > 1000 && found_all == 0, "{tried} examples");
+}

@@ -239,7 +239,7 @@ impl Job<'_> {
         let passing = self.rule.examples.iter().filter(|e| e.dialect == PageDialect::Json && e.expect == Expect::Pass);
         let pointer = format!("/{}", leaf.path.replace('.', "/"));
         let said: Vec<Json> = passing
-            .filter_map(|e| serde_json::from_str::<Json>(&e.block.text).ok())
+            .filter_map(|e| serde_json::from_str::<Json>(&e.text).ok())
             .filter_map(|json| json.pointer(&pointer).cloned())
             .filter(|v| v.is_string() || v.is_number() || v.is_boolean())
             .collect();
@@ -567,7 +567,7 @@ impl Job<'_> {
             out.push(text.split_once('\n').map_or("", |(_, t)| t).to_owned() + "\n");
         }
         let passing = self.rule.examples.iter().filter(|e| e.dialect == dialect && e.expect == Expect::Pass);
-        out.extend(passing.map(|e| e.block.text.to_string()));
+        out.extend(passing.map(|e| e.text.to_string()));
         out
     }
 

@@ -241,18 +241,32 @@ fn is_source_identity(lower: &str) -> bool {
     lower == "sts:sourceidentity"
 }
 
-/// The context of every request of a principal.
-pub(crate) fn base_context(principal: &Principal, organization: &Organization) -> Context {
+/// What the context of every request of an account's principals of one kind has in common.
+pub(crate) fn account_context(account: &str, kind: Kind, organization: &Organization) -> Arc<Context> {
     let mut context = Context::with_rest(open);
-    context.set("aws:principalarn", [principal.arn.as_str()]);
-    context.set("aws:principalaccount", [principal.account.as_str()]);
-    context.set("kms:calleraccount", [principal.account.as_str()]);
-    context.set("aws:principaltype", [if principal.kind == Kind::User { "User" } else { "AssumedRole" }]);
+    context.set("aws:principalaccount", [account]);
+    context.set("kms:calleraccount", [account]);
+    context.set("aws:principaltype", [if kind == Kind::User { "User" } else { "AssumedRole" }]);
     context.set("aws:principalisawsservice", ["false"]);
     context.set("aws:viaawsservice", ["false"]);
     context.set("aws:securetransport", ["true"]);
-    if principal.kind == Kind::Role {
+    if kind == Kind::Role {
         context.put("aws:username", Fact::Absent);
+    }
+    if let Some(id) = &organization.id {
+        context.set("aws:principalorgid", [id.as_str()]);
+    }
+    if let Some(path) = organization.accounts.get(account).and_then(|c| c.path.as_deref()) {
+        context.set("aws:principalorgpaths", [path]);
+    }
+    Arc::new(context)
+}
+
+/// The context of every request of a principal, over what it has in common with others.
+fn own_context(principal: &Principal, common: &Arc<Context>) -> Context {
+    let mut context = Context::over(common);
+    context.set("aws:principalarn", [principal.arn.as_str()]);
+    if principal.kind == Kind::Role {
         if !principal.id.is_empty() {
             // The session's name is the caller's choice.
             context.set("aws:userid", [format!("{}:session", principal.id)]);
@@ -266,26 +280,26 @@ pub(crate) fn base_context(principal: &Principal, organization: &Organization) -
     for (key, value) in &principal.tags {
         context.set(&format!("aws:PrincipalTag/{key}"), [value.as_str()]);
     }
-    if let Some(id) = &organization.id {
-        context.set("aws:principalorgid", [id.as_str()]);
-    }
-    if let Some(path) = organization.accounts.get(&principal.account).and_then(|c| c.path.as_deref()) {
-        context.set("aws:principalorgpaths", [path]);
-    }
     context
+}
+
+/// The context of every request of a principal.
+pub(crate) fn base_context(principal: &Principal, organization: &Organization) -> Context {
+    own_context(principal, &account_context(&principal.account, principal.kind, organization))
 }
 
 impl Actor {
     pub(crate) fn new(at: usize, principal: &Principal, organization: &Organization, sets: &mut ActionSets) -> Self {
         let through = let_through(organization.scps_of(&principal.account), sets);
-        Self::bound(at, principal, organization, through, sets)
+        let common = account_context(&principal.account, principal.kind, organization);
+        Self::bound(at, principal, &common, through, sets)
     }
 
-    /// The same with what the organization lets through already known.
+    /// The same with what its account and the organization say of it already known.
     pub(crate) fn bound(
         at: usize,
         principal: &Principal,
-        organization: &Organization,
+        common: &Arc<Context>,
         through: Rc<Bits>,
         sets: &mut ActionSets,
     ) -> Self {
@@ -305,7 +319,7 @@ impl Actor {
             boundary: boundary.and_then(|b| b.policy.clone()).map(|p| vec![p]),
             boundary_arn: boundary.map(|b| b.arn.clone()),
             unread: Unread { boundary: boundary.is_some_and(|b| b.policy.is_none()), ..Unread::default() },
-            context: base_context(principal, organization),
+            context: own_context(principal, common),
             may: Rc::default(),
             through,
             depth: 0,

@@ -7,14 +7,16 @@ use super::{
     super::{
         action_sets::ActionSets,
         bits::Bits,
-        context::Fact,
+        context::{Context, Fact},
         data::{self, Method},
         details::{Attachment, Details, Kind, Principal, Source},
         document::{Effect, Policy},
         principal::PrincipalEntry,
         workloads::{Inventory, RoleIndex, Workload},
     },
-    actor::{Actor, Admin, AdminRule, Organization, TRUST, allow_everything, let_through, trust_everyone},
+    actor::{
+        Actor, Admin, AdminRule, Organization, TRUST, account_context, allow_everything, let_through, trust_everyone,
+    },
     edge::{Edge, Evidence, Link, Node},
     witness::{joint, witnesses},
 };
@@ -84,9 +86,12 @@ impl<'a> Search<'a> {
         for account in details.accounts() {
             through.insert(account, let_through(org.scps_of(account), &mut sets));
         }
-        let actor = |(i, p): (usize, &Principal)| {
+        let mut common: HashMap<(&str, Kind), Arc<Context>> = HashMap::new();
+        let actor = |(i, p): (usize, &'a Principal)| {
             let through = through.get(p.account.as_str()).cloned().unwrap_or_default();
-            Rc::new(Actor::bound(i, p, org, through, &mut sets))
+            let account = p.account.as_str();
+            let common = common.entry((account, p.kind)).or_insert_with(|| account_context(account, p.kind, org));
+            Rc::new(Actor::bound(i, p, common, through, &mut sets))
         };
         let actors: Vec<Rc<Actor>> = details.principals.iter().enumerate().map(actor).collect();
         let judge = |actor: &Rc<Actor>| {
