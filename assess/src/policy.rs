@@ -8,12 +8,13 @@ use crate::identity::aws::{
     arn::{Arn, is_account_id},
     condition::{Condition, Operator, Order, Quantifier, network},
     context::Context,
-    data::{Action, Level, actions},
+    data::{self, Action, Level, actions},
+    document::{ActionPattern, Actions},
     glob::{ResourceText, glob},
     principal::PrincipalEntry,
     tri::Tri,
 };
-use std::net::IpAddr;
+use std::{net::IpAddr, ops::Range};
 
 /// The document behind a rule's question; none when it is no policy at all.
 ///
@@ -217,8 +218,10 @@ pub fn unrestricted(document: &Document, what: Wide) -> Vec<String> {
         names.iter().filter(move |name| given(&name.to_ascii_lowercase(), limitable)).map(ToString::to_string)
     };
     let level = |wanted: Option<Level>| {
-        let wide = allows_of(document).any(|s| s.conditions.is_empty() && on_everything(s));
-        let table = wide.then(actions).into_iter().flat_map(|table| table.iter());
+        let wide: Vec<&Statement> =
+            allows_of(document).filter(|s| s.conditions.is_empty() && on_everything(s)).collect();
+        let named = if wide.is_empty() { Vec::new() } else { spans(wide.iter().map(|s| &s.actions), actions()) };
+        let table = named.into_iter().flatten().filter_map(|at| actions().get(at));
         let asked = move |a: &&Action| !a.types.is_empty() && wanted.is_none_or(|level| a.level == level);
         table.filter(asked).filter(|a| given(&a.lower, true)).take(SHOWN).map(|a| a.name.to_string()).collect()
     };
@@ -229,6 +232,37 @@ pub fn unrestricted(document: &Document, what: Wide) -> Vec<String> {
         Wide::Data => of(DATA, true).collect(),
         Wide::Credentials => of(CREDENTIALS, true).chain(of(CREDENTIALS_OF_ALL, false)).take(SHOWN).collect(),
     }
+}
+
+/// Where in the table actions can stand that any of these elements name: in order, none twice.
+fn spans<'a>(elements: impl Iterator<Item = &'a Actions>, table: &data::Actions) -> Vec<Range<usize>> {
+    let whole = 0..table.len();
+    let mut all: Vec<Range<usize>> = Vec::new();
+    for element in elements {
+        if element.inverted {
+            all.push(whole.clone());
+            continue;
+        }
+        for (text, pattern) in element.texts.iter().zip(element.patterns()) {
+            all.push(match pattern {
+                ActionPattern::Any => whole.clone(),
+                ActionPattern::Never => continue,
+                ActionPattern::Exact(name) => table.position(name).map_or(0..0, |at| at..at + 1),
+                ActionPattern::Prefix(prefix) => table.with_prefix(prefix),
+                ActionPattern::Glob(_) => {
+                    let lower = text.to_ascii_lowercase();
+                    table.with_prefix(lower.split(['*', '?']).next().unwrap_or_default())
+                }
+            });
+        }
+    }
+    all.sort_by_key(|span| span.start);
+    let mut end = 0;
+    for span in &mut all {
+        *span = span.start.max(end)..span.end.max(end);
+        end = end.max(span.end);
+    }
+    all
 }
 
 /// Whether the document allows an action on some resource, and no unconditional Deny takes it back on all of them.
@@ -710,6 +744,32 @@ mod tests {
 
     fn doc(statement: &str) -> Document {
         Document::parse(format!(r#"{{"Version":"2012-10-17","Statement":{statement}}}"#)).expect("the test's policy")
+    }
+
+    #[test]
+    fn spans_hold_all_that_is_named_once_and_in_order() {
+        for actions in [
+            r#""s3:*""#,
+            r#"["s3:GetObject","s3:Get*","ec2:*","S3:*Object","nosuch:Thing","*:bad"]"#,
+            r#"["iam:*","iam:Put?serPolicy","sts:AssumeRole","a4b:*"]"#,
+            r#"["sqs:SendMessage","*"]"#,
+            r#""""#,
+        ] {
+            for key in ["Action", "NotAction"] {
+                let document = doc(&format!(r#"{{"Effect":"Allow","{key}":{actions},"Resource":"*"}}"#));
+                let element = &document.statements[0].actions;
+                let spans: Vec<usize> = spans([element].into_iter(), actions_table()).into_iter().flatten().collect();
+                assert!(spans.is_sorted_by(|a, b| a < b), "{key} {actions}: in order, none twice");
+                let named = (0..actions_table().len())
+                    .filter(|at| actions_table().get(*at).is_some_and(|a| element.matches(&a.lower)));
+                let missed: Vec<usize> = named.filter(|at| spans.binary_search(at).is_err()).collect();
+                assert!(missed.is_empty(), "{key} {actions}: {missed:?}");
+            }
+        }
+    }
+
+    fn actions_table() -> &'static data::Actions {
+        actions()
     }
 
     #[test]

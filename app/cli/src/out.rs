@@ -107,9 +107,15 @@ pub fn rows_of<T: Serialize>(
     cells: impl Fn(&T) -> Vec<String>,
 ) -> Result<(), Failure> {
     match format(globals) {
+        // A list with a row a line: half the size of one spread out, and still read by people.
         Format::Json => stream(|out| {
-            serde::Serializer::collect_seq(&mut serde_json::Serializer::pretty(&mut *out), rows)?;
-            out.write_all(b"\n")
+            let mut before: &[u8] = b"[\n";
+            for row in rows {
+                out.write_all(before)?;
+                serde_json::to_writer(&mut *out, &row)?;
+                before = b",\n";
+            }
+            out.write_all(if before == b"[\n" { b"[]\n" } else { b"\n]\n" })
         }),
         Format::Jsonl => stream(|out| {
             for row in rows {

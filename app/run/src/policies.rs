@@ -2,22 +2,12 @@
 //! that decides requests too.
 
 use plumb_assess::policy::{self, Definition, Document};
-use plumb_evaluate::{Policies, PolicyContext};
+use plumb_evaluate::{Policies, Policy, PolicyContext};
 use plumb_model::Value;
 
 /// The policy engine behind rule pages.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Engine;
-
-/// The document as the assessing engine reads it; none when it is no policy at all.
-fn document(policy: &Value) -> Option<Document> {
-    if policy.is_null() { None } else { policy::document(policy.to_plain_json()) }
-}
-
-/// What `question` says of the document; nothing of one that cannot be read.
-fn ask<T: Default>(policy: &Value, question: impl FnOnce(&Document) -> T) -> T {
-    document(policy).map(|d| question(&d)).unwrap_or_default()
-}
 
 fn sorted(mut names: Vec<String>) -> Vec<String> {
     names.sort();
@@ -26,8 +16,24 @@ fn sorted(mut names: Vec<String>) -> Vec<String> {
 }
 
 impl Policies for Engine {
-    fn public_statements(&self, policy: &Value, actions: Option<&[String]>) -> Vec<String> {
-        ask(policy, |document| {
+    fn read(&self, policy: &Value) -> Box<dyn Policy> {
+        Box::new(Read(if policy.is_null() { None } else { policy::document(policy.to_plain_json()) }))
+    }
+}
+
+/// The document as the assessing engine reads it; none when it is no policy at all.
+struct Read(Option<Document>);
+
+impl Read {
+    /// What `question` says of the document; nothing of one that cannot be read.
+    fn ask<T: Default>(&self, question: impl FnOnce(&Document) -> T) -> T {
+        self.0.as_ref().map(question).unwrap_or_default()
+    }
+}
+
+impl Policy for Read {
+    fn public_statements(&self, actions: Option<&[String]>) -> Vec<String> {
+        self.ask(|document| {
             let mut found: Vec<(usize, String)> = policy::open_statements(document, Definition::Reachable)
                 .filter(|s| actions.is_none_or(|wanted| wanted.iter().any(|a| policy::speaks_of(s, a))))
                 .map(|s| (s.index, policy::shown(s)))
@@ -40,32 +46,32 @@ impl Policies for Engine {
         })
     }
 
-    fn external_accounts(&self, policy: &Value, context: PolicyContext<'_>) -> Vec<String> {
+    fn external_accounts(&self, context: PolicyContext<'_>) -> Vec<String> {
         let trusted: Vec<&str> = context.organization_accounts.iter().map(String::as_str).collect();
-        ask(policy, |document| {
+        self.ask(|document| {
             let grants = policy::external_accounts(document, context.account, &trusted);
             sorted(grants.into_iter().map(|g| g.account).collect())
         })
     }
 
-    fn admin_statements(&self, policy: &Value) -> Vec<String> {
-        ask(policy, |document| policy::admin_statements(document).into_iter().map(policy::shown).collect())
+    fn admin_statements(&self) -> Vec<String> {
+        self.ask(|document| policy::admin_statements(document).into_iter().map(policy::shown).collect())
     }
 
-    fn service_wildcards(&self, policy: &Value) -> Vec<String> {
-        ask(policy, policy::service_wildcards)
+    fn service_wildcards(&self) -> Vec<String> {
+        self.ask(policy::service_wildcards)
     }
 
-    fn allows_action(&self, policy: &Value, action: &str) -> bool {
-        ask(policy, |document| policy::gives(document, action))
+    fn allows_action(&self, action: &str) -> bool {
+        self.ask(|document| policy::gives(document, action))
     }
 
-    fn requires_tls(&self, policy: &Value) -> bool {
-        ask(policy, policy::denies_insecure_transport)
+    fn requires_tls(&self) -> bool {
+        self.ask(policy::denies_insecure_transport)
     }
 
-    fn unbound_oidc(&self, policy: &Value) -> Vec<String> {
-        ask(policy, |document| {
+    fn unbound_oidc(&self) -> Vec<String> {
+        self.ask(|document| {
             let loose: Vec<String> =
                 policy::oidc_trusts(document).into_iter().filter(|t| !t.subject_bound).map(|t| t.statement).collect();
             let provider = |s: &policy::Statement| {
@@ -77,16 +83,16 @@ impl Policies for Engine {
         })
     }
 
-    fn unbound_services(&self, policy: &Value) -> Vec<String> {
-        ask(policy, |document| sorted(policy::confused_deputy(document).into_iter().map(|d| d.service).collect()))
+    fn unbound_services(&self) -> Vec<String> {
+        self.ask(|document| sorted(policy::confused_deputy(document).into_iter().map(|d| d.service).collect()))
     }
 
-    fn unrestricted(&self, policy: &Value, what: &str) -> Vec<String> {
-        policy::Wide::named(what).map(|what| ask(policy, |d| policy::unrestricted(d, what))).unwrap_or_default()
+    fn unrestricted(&self, what: &str) -> Vec<String> {
+        policy::Wide::named(what).map(|what| self.ask(|d| policy::unrestricted(d, what))).unwrap_or_default()
     }
 
-    fn escalations(&self, policy: &Value) -> Vec<String> {
-        ask(policy, policy::escalations)
+    fn escalations(&self) -> Vec<String> {
+        self.ask(policy::escalations)
     }
 }
 
@@ -101,13 +107,13 @@ mod tests {
 
     #[track_caller]
     fn public(statement: serde_json::Value, want: bool) {
-        let found = Engine.public_statements(&policy(statement.clone()), None);
+        let found = Engine.read(&policy(statement.clone())).public_statements(None);
         assert_eq!(!found.is_empty(), want, "{statement}: {found:?}");
     }
 
     #[track_caller]
     fn unrestricted(what: &str, statements: serde_json::Value, want: &[&str]) {
-        assert_eq!(Engine.unrestricted(&policy(statements.clone()), what), want, "{what}: {statements}");
+        assert_eq!(Engine.read(&policy(statements.clone())).unrestricted(what), want, "{what}: {statements}");
     }
 
     #[test]
@@ -128,7 +134,7 @@ mod tests {
             &["sts:GetSessionToken"],
         );
         unrestricted("credentials", allow("sts:AssumeRole", "arn:aws:iam::111122223333:role/a"), &[]);
-        assert_eq!(Engine.unrestricted(&policy(allow("*", "*")), "any").len(), 10);
+        assert_eq!(Engine.read(&policy(allow("*", "*"))).unrestricted("any").len(), 10);
         let tagged = json!([{"Effect": "Allow", "Action": "sqs:*", "Resource": "*", "Condition": {"StringEquals": {"aws:ResourceTag/a": "b"}}}]);
         unrestricted("any", tagged, &[]);
         let taken = json!([{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}, {"Effect": "Deny", "Action": "s3:*", "Resource": "*"}]);
@@ -166,18 +172,21 @@ mod tests {
             json!([{"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam::555566667777:root", "100000000001"]}, "Action": "sts:AssumeRole"}]),
         );
         let context = PolicyContext { account: "100000000001", organization_accounts: &[], organization_id: "" };
-        assert_eq!(Engine.external_accounts(&trust, context), ["555566667777"]);
+        assert_eq!(Engine.read(&trust).external_accounts(context), ["555566667777"]);
         assert_eq!(
-            Engine.admin_statements(&policy(json!({"Effect": "Allow", "Action": "*", "Resource": "*"}))).len(),
+            Engine.read(&policy(json!({"Effect": "Allow", "Action": "*", "Resource": "*"}))).admin_statements().len(),
             1
         );
         assert!(
-            Engine.admin_statements(&policy(json!({"Effect": "Allow", "Action": "s3:*", "Resource": "*"}))).is_empty()
+            Engine
+                .read(&policy(json!({"Effect": "Allow", "Action": "s3:*", "Resource": "*"})))
+                .admin_statements()
+                .is_empty()
         );
         assert_eq!(
-            Engine.service_wildcards(&policy(
-                json!({"Effect": "Allow", "Action": ["kms:*", "s3:Get*"], "Resource": "*"})
-            )),
+            Engine
+                .read(&policy(json!({"Effect": "Allow", "Action": ["kms:*", "s3:Get*"], "Resource": "*"})))
+                .service_wildcards(),
             ["kms:*"]
         );
         let tls = policy(
@@ -186,17 +195,25 @@ mod tests {
         let tls_if = |condition: serde_json::Value| {
             policy(json!({"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*", "Condition": condition}))
         };
-        assert!(Engine.requires_tls(&tls_if(json!({"NumericLessThanIfExists": {"s3:TlsVersion": "1.2"}}))));
+        assert!(Engine.read(&tls_if(json!({"NumericLessThanIfExists": {"s3:TlsVersion": "1.2"}}))).requires_tls());
         // Without TLS the request has no version, so this spares it.
-        assert!(!Engine.requires_tls(&tls_if(json!({"NumericLessThan": {"s3:TlsVersion": "1.2"}}))));
+        assert!(!Engine.read(&tls_if(json!({"NumericLessThan": {"s3:TlsVersion": "1.2"}}))).requires_tls());
         // Two conditions must both hold: most requests pass.
         let both = json!({"Bool": {"aws:SecureTransport": "false"}, "StringEquals": {"aws:PrincipalOrgID": "o-1"}});
-        assert!(!Engine.requires_tls(&tls_if(both)));
+        assert!(!Engine.read(&tls_if(both)).requires_tls());
         let lost = policy(
             json!({"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*", "Conditions": {}}),
         );
-        assert_eq!(Engine.public_statements(&lost, None).len(), 1, "an element nobody knows does not make it private");
-        assert!(Engine.requires_tls(&tls) && !Engine.requires_tls(&trust) && !Engine.requires_tls(&Value::Null));
+        assert_eq!(
+            Engine.read(&lost).public_statements(None).len(),
+            1,
+            "an element nobody knows does not make it private"
+        );
+        assert!(
+            Engine.read(&tls).requires_tls()
+                && !Engine.read(&trust).requires_tls()
+                && !Engine.read(&Value::Null).requires_tls()
+        );
         let oidc = |condition: serde_json::Value| {
             let federated = "arn:aws:iam::1:oidc-provider/token.actions.githubusercontent.com";
             policy(
@@ -204,13 +221,15 @@ mod tests {
             )
         };
         let sub = "token.actions.githubusercontent.com:sub";
-        assert_eq!(Engine.unbound_oidc(&oidc(json!({"StringLike": {sub: "repo:*"}}))).len(), 1);
-        assert_eq!(Engine.unbound_oidc(&oidc(json!({}))).len(), 1);
-        assert!(Engine.unbound_oidc(&oidc(json!({"StringLike": {sub: "repo:northwind/*"}}))).is_empty());
+        assert_eq!(Engine.read(&oidc(json!({"StringLike": {sub: "repo:*"}}))).unbound_oidc().len(), 1);
+        assert_eq!(Engine.read(&oidc(json!({}))).unbound_oidc().len(), 1);
+        assert!(Engine.read(&oidc(json!({"StringLike": {sub: "repo:northwind/*"}}))).unbound_oidc().is_empty());
         assert_eq!(
-            Engine.escalations(&policy(
-                json!({"Effect": "Allow", "Action": ["iam:PassRole", "lambda:CreateFunction"], "Resource": "*"})
-            )),
+            Engine
+                .read(&policy(
+                    json!({"Effect": "Allow", "Action": ["iam:PassRole", "lambda:CreateFunction"], "Resource": "*"})
+                ))
+                .escalations(),
             ["iam:PassRole + lambda:CreateFunction"]
         );
     }

@@ -1,44 +1,22 @@
 //! The world, seen from one resource.
 
-use crate::{Judging, World, functions::host, table::Table};
+use crate::{
+    Judging, World,
+    asked::{Found, Question},
+    functions::host,
+    table::Table,
+};
 use plumb_catalog::{Kind, Link, Scope};
-use plumb_cel::{Host, List, MapVal, Val};
+use plumb_cel::{Host, List, Val};
 use plumb_model::{Reason, Resource, Unknown, Value};
 use std::{
     cell::{OnceCell, RefCell},
-    collections::{HashMap, hash_map::DefaultHasher},
-    hash::{Hash, Hasher},
+    collections::HashMap,
     sync::Arc,
 };
 
 /// The account of code that is not deployed.
 const CODE: &str = "code";
-
-/// A question about a policy that was answered: where the document stands, which question, and its further argument.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Question {
-    document: usize,
-    function: u16,
-    about: String,
-}
-
-impl Question {
-    /// The question, when its document stands still somewhere and its other argument is plain.
-    fn of(function: u16, args: &[Val<'_>]) -> Option<(*const plumb_model::Map, Self)> {
-        let Some(Val::Map(MapVal::Doc(map))) = args.first() else { return None };
-        let document: *const plumb_model::Map = *map;
-        let about = match args.get(1) {
-            None => String::new(),
-            Some(Val::Str(text)) => text.to_string(),
-            Some(Val::List(list)) if list.rest().is_none() => {
-                let texts: Option<Vec<String>> = list.iter().map(|v| v.as_str().map(str::to_owned)).collect();
-                texts?.join("\n")
-            }
-            Some(_) => return None,
-        };
-        Some((document, Self { document: document as usize, function, about }))
-    }
-}
 
 /// Values of the parts of conditions that are the same for every resource, evaluated when first asked for.
 pub(crate) struct Kept<'w> {
@@ -74,11 +52,14 @@ pub(crate) struct Here<'a, 'w> {
     kind: &'a Kind,
     links: RefCell<Vec<(*const Link, Val<'a>)>>,
     answers: RefCell<HashMap<Question, Val<'static>>>,
+    /// The document of the resource's own that was asked about last.
+    found: Found,
 }
 
 impl<'a, 'w: 'a> Here<'a, 'w> {
     pub fn new(judging: &'a Judging<'w>, resource: &'a Resource, kind: &'a Kind) -> Self {
-        Self { judging, world: judging.world(), resource, kind, links: RefCell::default(), answers: RefCell::default() }
+        let (world, links, answers) = (judging.world(), RefCell::default(), RefCell::default());
+        Self { judging, world, resource, kind, links, answers, found: Found::default() }
     }
 
     fn link(&self, name: &str) -> Val<'a> {
@@ -172,7 +153,7 @@ impl<'a, 'w: 'a> Here<'a, 'w> {
         if !self.resource.fields.iter().any(|field| holds(field, document)) {
             return self.world.call_policy(function, args);
         }
-        let answer = self.world.by_content(function, args, &question)?;
+        let answer = self.world.by_content(function, args, &question, &self.found)?;
         self.answers.borrow_mut().insert(question, answer.clone());
         Some(answer)
     }
@@ -237,74 +218,6 @@ impl Host for World<'_> {
             return None;
         }
         self.table(args.first()?.as_str()?)?.lookup(keys, scope_of(function))
-    }
-}
-
-impl World<'_> {
-    /// Answers a question about a policy of this world once.
-    pub(crate) fn call_policy(&self, function: u16, args: &[Val<'_>]) -> Option<Val<'static>> {
-        let Some((_, question)) = Question::of(function, args) else { return self.policy(function, args) };
-        if let Some(answer) = self.answers.borrow().get(&question) {
-            return Some(answer.clone());
-        }
-        let answer = self.by_content(function, args, &question)?;
-        self.answers.borrow_mut().insert(question, answer.clone());
-        Some(answer)
-    }
-
-    /// Answers a question about a policy once for all equal documents: those of one account are often the same few.
-    fn by_content(&self, function: u16, args: &[Val<'_>], question: &Question) -> Option<Val<'static>> {
-        let Some(Val::Map(MapVal::Doc(map))) = args.first() else { return self.policy(function, args) };
-        let mut hasher = DefaultHasher::new();
-        (function, &question.about).hash(&mut hasher);
-        hash_map(map, &mut hasher);
-        let key = hasher.finish();
-        let same =
-            |known: &Answered| known.function == function && known.about == question.about && known.document == **map;
-        if let Some(known) = self.known.borrow().get(&key).filter(|known| same(known)) {
-            return Some(known.answer.clone());
-        }
-        let answer = self.policy(function, args)?;
-        let mut known = self.known.borrow_mut();
-        if known.len() < MOST_KNOWN {
-            let document = (*map).clone();
-            known.insert(key, Answered { function, about: question.about.clone(), document, answer: answer.clone() });
-        }
-        Some(answer)
-    }
-}
-
-/// How many answers are kept by content, so that an account of many different documents does not fill the memory.
-const MOST_KNOWN: usize = 4_096;
-
-/// A question with the document it was asked about, and its answer.
-pub(crate) struct Answered {
-    function: u16,
-    about: String,
-    document: plumb_model::Map,
-    answer: Val<'static>,
-}
-
-fn hash_map(map: &plumb_model::Map, hasher: &mut DefaultHasher) {
-    map.len().hash(hasher);
-    for (key, value) in map.iter() {
-        key.hash(hasher);
-        hash_value(value, hasher);
-    }
-}
-
-/// Equal values hash alike; values that are rare in policies need not differ.
-fn hash_value(value: &Value, hasher: &mut DefaultHasher) {
-    match value {
-        Value::Str(text) => text.hash(hasher),
-        Value::Bool(b) => b.hash(hasher),
-        Value::Int(i) => i.hash(hasher),
-        Value::List(items) => {
-            items.len().hash(hasher);
-            items.iter().for_each(|item| hash_value(item, hasher));
-        }
-        Value::Map(map) => hash_map(map, hasher),
-        Value::Null | Value::Double(_) | Value::Time(_) | Value::Unknown(_) => 0u8.hash(hasher),
     }
 }
 

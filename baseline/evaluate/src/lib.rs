@@ -5,6 +5,7 @@
 //! rules look them up by. [`RuleSet::judge`] gives the verdicts of one resource. Nothing here does IO or reads a clock;
 //! the same input gives the same verdicts, byte for byte.
 
+mod asked;
 mod check;
 mod functions;
 mod here;
@@ -18,7 +19,7 @@ mod world;
 pub use check::{Checked, ExampleReader, ExampleWorld, check_pages, example_outcome, example_world, outcome_of};
 pub use functions::{EndOfSupport, Helpers, NoHelpers};
 pub use judge::{Explain, Judging};
-pub use policies::{Policies, PolicyContext};
+pub use policies::{Policies, Policy, PolicyContext};
 pub use ruleset::{CompiledRule, Native, NativeFunction, Needs, RuleSet, Selection};
 pub use secrets::{redacted, secrets_in};
 pub use table::Table;

@@ -13,31 +13,37 @@ pub struct PolicyContext<'a> {
     pub organization_id: &'a str,
 }
 
-/// Questions about one policy document (a map with a `Statement`), answered by a policy engine.
-///
-/// A null document answers as if it held no statement. Texts name a statement by its Sid or position and what it
-/// grants, for people to read; they are stable for the same document.
+/// A policy engine: reads documents.
 pub trait Policies: Sync {
+    /// Reads a policy document (a map with a `Statement`). A null document answers as if it held no statement.
+    fn read(&self, policy: &Value) -> Box<dyn Policy>;
+}
+
+/// Questions about one policy document.
+///
+/// Texts name a statement by its Sid or position and what it grants, for people to read; they are stable for the same
+/// document.
+pub trait Policy {
     /// Statements that let anyone in without a condition that restricts who; only those granting one of `actions`
     /// (wildcards allowed) when it is given.
-    fn public_statements(&self, policy: &Value, actions: Option<&[String]>) -> Vec<String>;
+    fn public_statements(&self, actions: Option<&[String]>) -> Vec<String>;
     /// Accounts let in that are neither this one nor in its organisation.
-    fn external_accounts(&self, policy: &Value, context: PolicyContext<'_>) -> Vec<String>;
+    fn external_accounts(&self, context: PolicyContext<'_>) -> Vec<String>;
     /// Statements that allow every action on every resource.
-    fn admin_statements(&self, policy: &Value) -> Vec<String>;
+    fn admin_statements(&self) -> Vec<String>;
     /// `service:*` allowed on every resource.
-    fn service_wildcards(&self, policy: &Value) -> Vec<String>;
+    fn service_wildcards(&self) -> Vec<String>;
     /// Whether some resource is allowed the action and no statement denies it everywhere.
-    fn allows_action(&self, policy: &Value, action: &str) -> bool;
+    fn allows_action(&self, action: &str) -> bool;
     /// Whether requests without TLS are denied for everyone.
-    fn requires_tls(&self, policy: &Value) -> bool;
+    fn requires_tls(&self) -> bool;
     /// Statements that trust an OIDC provider without binding whose tokens.
-    fn unbound_oidc(&self, policy: &Value) -> Vec<String>;
+    fn unbound_oidc(&self) -> Vec<String>;
     /// Service principals let in with nothing that binds on whose behalf.
-    fn unbound_services(&self, policy: &Value) -> Vec<String>;
+    fn unbound_services(&self) -> Vec<String>;
     /// Actions of a kind (`any`, `write`, `permissions`, `data`, `credentials`) that are allowed on every resource without a
     /// condition: some of them when there are many.
-    fn unrestricted(&self, policy: &Value, what: &str) -> Vec<String>;
+    fn unrestricted(&self, what: &str) -> Vec<String>;
     /// Ways to more privilege that the policy gives by itself.
-    fn escalations(&self, policy: &Value) -> Vec<String>;
+    fn escalations(&self) -> Vec<String>;
 }

@@ -1,14 +1,14 @@
 //! What rules may ask about besides the resource at hand.
 
-use crate::functions::{Helpers, document, host};
 use crate::{
-    here::{Answered, Question},
-    policies::PolicyContext,
+    asked::{Question, Read},
+    functions::Helpers,
+    policies::Policy,
     table::Table,
 };
 use plumb_catalog::{Catalog, Kind};
 use plumb_cel::{Object, Val};
-use plumb_model::{KindId, Reason, ResourceId, Source, Unknown, Value};
+use plumb_model::{KindId, Reason, ResourceId, Source, Unknown};
 use std::{
     cell::{OnceCell, RefCell},
     collections::{BTreeMap, HashMap},
@@ -73,7 +73,9 @@ pub struct World<'h> {
     /// What was asked about policies in the tables.
     pub(crate) answers: RefCell<HashMap<Question, Val<'static>>>,
     /// What was asked about policies, by content.
-    pub(crate) known: RefCell<HashMap<u64, Answered>>,
+    pub(crate) known: RefCell<HashMap<u64, Read>>,
+    /// The document of those that was asked about last, as the policy engine reads it.
+    pub(crate) last: RefCell<Option<(u64, Box<dyn Policy>)>>,
     /// Where each resource stands: its kind and row. Made when first asked for.
     places: OnceCell<HashMap<ResourceId, (KindId, u32)>>,
 }
@@ -81,8 +83,8 @@ pub struct World<'h> {
 impl<'h> World<'h> {
     /// An account with no other resources known; [`World::put`] adds them.
     pub fn new(account: AccountFacts, helpers: Helpers<'h>) -> Self {
-        let (answers, known) = (RefCell::default(), RefCell::default());
-        Self { account, tables: BTreeMap::new(), helpers, answers, known, places: OnceCell::new() }
+        let (answers, known, last) = (RefCell::default(), RefCell::default(), RefCell::default());
+        Self { account, tables: BTreeMap::new(), helpers, answers, known, last, places: OnceCell::new() }
     }
 
     /// The account.
@@ -128,91 +130,6 @@ impl<'h> World<'h> {
 
     pub(crate) fn not_asked(kind: &str) -> Val<'static> {
         Val::unknown(Arc::new(Unknown::new(Reason::NotAsked, kind)))
-    }
-
-    /// Answers a question about a policy.
-    pub(crate) fn policy(&self, function: u16, args: &[Val<'_>]) -> Option<Val<'static>> {
-        let policy = document(args.first()?)?;
-        if let Some(unknown) = decisive_gap(&policy, function) {
-            return Some(Val::unknown(unknown));
-        }
-        let p = self.helpers.policies;
-        let context = PolicyContext {
-            account: &self.account.id,
-            organization_accounts: &self.account.organization_accounts,
-            organization_id: &self.account.organization_id,
-        };
-        let texts = |found: Vec<String>| Val::list(found.into_iter().map(Val::string).collect());
-        Some(match function {
-            host::PUBLIC_STATEMENTS => {
-                let actions = match args.get(1) {
-                    Some(Val::List(list)) => {
-                        Some(list.iter().filter_map(|v| v.as_str().map(str::to_owned)).collect::<Vec<_>>())
-                    }
-                    _ => None,
-                };
-                texts(p.public_statements(&policy, actions.as_deref()))
-            }
-            host::EXTERNAL_ACCOUNTS => texts(p.external_accounts(&policy, context)),
-            host::ADMIN_STATEMENTS => texts(p.admin_statements(&policy)),
-            host::SERVICE_WILDCARDS => texts(p.service_wildcards(&policy)),
-            host::ALLOWS_ACTION => Val::Bool(p.allows_action(&policy, args.get(1)?.as_str()?)),
-            host::REQUIRES_TLS => Val::Bool(p.requires_tls(&policy)),
-            host::UNBOUND_OIDC => texts(p.unbound_oidc(&policy)),
-            host::UNBOUND_SERVICES => texts(p.unbound_services(&policy)),
-            host::UNRESTRICTED => texts(p.unrestricted(&policy, args.get(1)?.as_str()?)),
-            host::ESCALATIONS => texts(p.escalations(&policy)),
-            _ => return None,
-        })
-    }
-}
-
-/// What is not known about a policy and decides the question: a whole statement, its effect, whom and what it names,
-/// its condition; and what it is about only where the question is whether that is everything.
-fn decisive_gap(policy: &Value, function: u16) -> Option<Arc<Unknown>> {
-    let whole = match policy {
-        Value::Unknown(unknown) => return Some(Arc::clone(unknown)),
-        whole => whole.get("Statement").unwrap_or(&Value::Null),
-    };
-    let one = std::slice::from_ref(whole);
-    let statements = whole.as_list().unwrap_or(one);
-    let everything = matches!(
-        function,
-        host::ADMIN_STATEMENTS | host::SERVICE_WILDCARDS | host::ALLOWS_ACTION | host::UNRESTRICTED | host::ESCALATIONS
-    );
-    for statement in statements {
-        if let Value::Unknown(unknown) = statement {
-            return Some(Arc::clone(unknown));
-        }
-        let about = if everything { &["Resource", "NotResource"][..] } else { &[] };
-        let parts = ["Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Condition"].iter().chain(about);
-        if let Some(unknown) = parts.filter_map(|part| statement.get(part)).find_map(Value::first_unknown) {
-            return Some(Arc::clone(unknown));
-        }
-        if function == host::EXTERNAL_ACCOUNTS
-            && let Some(principal) = statement.get("Principal").and_then(other_account)
-        {
-            let mut unknown = Unknown::new(Reason::NotComputed, principal);
-            unknown.detail = "which account it is in is not known".into();
-            return Some(Arc::new(unknown));
-        }
-    }
-    None
-}
-
-/// The first principal in code whose account is a hole that is not surely this account.
-fn other_account(principal: &Value) -> Option<String> {
-    match principal {
-        Value::Str(text) => {
-            let hole = text.split_once("${").map(|(_, rest)| rest)?;
-            let own = ["data.aws_caller_identity", "AWS::AccountId", "aws_"]
-                .iter()
-                .any(|own| hole.starts_with(own) || text.contains("AWS::AccountId"));
-            (!own).then(|| text.to_string())
-        }
-        Value::List(items) => items.iter().find_map(other_account),
-        Value::Map(map) => map.iter().filter(|(kind, _)| *kind == "AWS").find_map(|(_, names)| other_account(names)),
-        _ => None,
     }
 }
 

@@ -4,7 +4,8 @@
 
 use plumb_catalog::{Catalog, Kind, Scope, Type};
 use plumb_evaluate::{
-    AccountFacts, EndOfSupport, Explain, Helpers, Judging, Policies, PolicyContext, RuleSet, Selection, Table, World,
+    AccountFacts, EndOfSupport, Explain, Helpers, Judging, Policies, Policy, PolicyContext, RuleSet, Selection, Table,
+    World,
 };
 use plumb_model::{Reason, Resource, Time, Unknown, Value, Verdict};
 use proptest::prelude::*;
@@ -19,35 +20,43 @@ fn told(policy: &Value, what: &str) -> Vec<String> {
 }
 
 impl Policies for Told {
-    fn public_statements(&self, policy: &Value, actions: Option<&[String]>) -> Vec<String> {
-        told(policy, &actions.map_or_else(|| "any".to_owned(), |a| a.join(",")))
+    fn read(&self, policy: &Value) -> Box<dyn Policy> {
+        Box::new(Document(policy.clone()))
     }
-    fn external_accounts(&self, policy: &Value, _: PolicyContext<'_>) -> Vec<String> {
-        told(policy, "external")
+}
+
+struct Document(Value);
+
+impl Policy for Document {
+    fn public_statements(&self, actions: Option<&[String]>) -> Vec<String> {
+        told(&self.0, &actions.map_or_else(|| "any".to_owned(), |a| a.join(",")))
     }
-    fn admin_statements(&self, policy: &Value) -> Vec<String> {
-        told(policy, "admin")
+    fn external_accounts(&self, _: PolicyContext<'_>) -> Vec<String> {
+        told(&self.0, "external")
     }
-    fn service_wildcards(&self, policy: &Value) -> Vec<String> {
-        told(policy, "services")
+    fn admin_statements(&self) -> Vec<String> {
+        told(&self.0, "admin")
     }
-    fn allows_action(&self, policy: &Value, action: &str) -> bool {
-        !told(policy, action).is_empty()
+    fn service_wildcards(&self) -> Vec<String> {
+        told(&self.0, "services")
     }
-    fn requires_tls(&self, policy: &Value) -> bool {
-        !told(policy, "tls").is_empty()
+    fn allows_action(&self, action: &str) -> bool {
+        !told(&self.0, action).is_empty()
     }
-    fn unbound_oidc(&self, policy: &Value) -> Vec<String> {
-        told(policy, "oidc")
+    fn requires_tls(&self) -> bool {
+        !told(&self.0, "tls").is_empty()
     }
-    fn unbound_services(&self, policy: &Value) -> Vec<String> {
-        told(policy, "unbound")
+    fn unbound_oidc(&self) -> Vec<String> {
+        told(&self.0, "oidc")
     }
-    fn unrestricted(&self, policy: &Value, what: &str) -> Vec<String> {
-        told(policy, what)
+    fn unbound_services(&self) -> Vec<String> {
+        told(&self.0, "unbound")
     }
-    fn escalations(&self, policy: &Value) -> Vec<String> {
-        told(policy, "ways")
+    fn unrestricted(&self, what: &str) -> Vec<String> {
+        told(&self.0, what)
+    }
+    fn escalations(&self) -> Vec<String> {
+        told(&self.0, "ways")
     }
 }
 
