@@ -45,7 +45,7 @@ pub use export::{account_line, accounts_csv, accounts_jsonl};
 pub use kinds::{AccountKey, AccountKeyError, NameError, Provider, SourceClass, SourceKind};
 pub use mapping::{Limits, Mapping};
 pub use plumb_model::csv_cell;
-pub use read::{PolicyRow, read, read_policies};
+pub use read::{PolicyReader, PolicyRow, read, read_policies};
 pub use reconcile::{reconcile, reconcile_from};
 pub use sighting::{
     Activity, DataClass, Facts, Federation, LandingZone, Months, PersonSeen, Problem, Reach, Reading, RoleReach,

@@ -3,6 +3,7 @@
 use crate::{Record, RecordError, open::Doing};
 use plumb_model::{AccountId, KindId, Region, RuleId, Time, Unknown};
 use rusqlite::{OptionalExtension, params};
+use std::collections::BTreeSet;
 
 /// The number of a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -207,12 +208,43 @@ impl Record {
     /// # Errors
     /// When SQLite fails or a reason is damaged.
     pub fn units(&self, scan: ScanId) -> Result<Vec<Unit>, RecordError> {
-        let mut statement = self
-            .db
-            .prepare_cached("SELECT account, region, kind, reason, resources FROM unit WHERE scan = ?1")
-            .doing("reading units")?;
+        self.units_where(scan, "?2 = ''", "")
+    }
+
+    /// Those of one account.
+    ///
+    /// # Errors
+    /// As [`Record::units`].
+    pub fn units_of(&self, scan: ScanId, account: &str) -> Result<Vec<Unit>, RecordError> {
+        self.units_where(scan, "account = ?2", account)
+    }
+
+    /// Those of one kind, in any account, for kinds that are read once and not in each region.
+    ///
+    /// # Errors
+    /// As [`Record::units`].
+    pub fn global_units(&self, scan: ScanId, kind: &str) -> Result<Vec<Unit>, RecordError> {
+        // One look a known account: the key begins with scan, account and region.
+        let by = "account IN (SELECT id FROM account) AND region = 'global' AND kind = ?2";
+        self.units_where(scan, by, kind)
+    }
+
+    /// The accounts of which a scan has finished something.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn accounts_of(&self, scan: ScanId) -> Result<BTreeSet<String>, RecordError> {
+        let sql = "SELECT DISTINCT account FROM unit WHERE scan = ?1";
+        let mut statement = self.db.prepare_cached(sql).doing("reading units")?;
+        let rows = statement.query_map([scan.0], |r| r.get(0)).doing("reading units")?;
+        rows.collect::<Result<_, _>>().doing("reading units")
+    }
+
+    fn units_where(&self, scan: ScanId, by: &str, value: &str) -> Result<Vec<Unit>, RecordError> {
+        let sql = format!("SELECT account, region, kind, reason, resources FROM unit WHERE scan = ?1 AND {by}");
+        let mut statement = self.db.prepare_cached(&sql).doing("reading units")?;
         let rows = statement
-            .query_map([scan.0], |r| {
+            .query_map(params![scan.0, value], |r| {
                 let reason: Option<String> = r.get(3)?;
                 Ok(Unit {
                     account: r.get::<_, String>(0)?.into(),

@@ -24,7 +24,7 @@ use std::{
 /// # Errors
 /// When the record fails.
 pub fn analysed_accounts(record: &Record, scan: ScanId, only: Option<&str>) -> Result<Vec<String>, JudgeError> {
-    let read: BTreeSet<String> = record.units(scan)?.into_iter().map(|u| u.account.to_string()).collect();
+    let read = record.accounts_of(scan)?;
     let aws = record.accounts()?.into_iter().filter(|a| a.provider == "aws" && read.contains(&a.id)).map(|a| a.id);
     let mut out: Vec<String> = aws.filter(|a| only.is_none_or(|o| o == a)).collect();
     out.sort();
@@ -78,7 +78,8 @@ pub(crate) fn estate_of(
     let mut out = Estate { account: account.to_owned(), ..Estate::default() };
     out.organization =
         record.accounts()?.into_iter().filter(|a| a.provider == "aws" && a.id != account).map(|a| a.id).collect();
-    let units = record.units(scan)?;
+    let mut units = record.units_of(scan, account)?;
+    units.extend(record.global_units(scan, ORGANIZATION_KIND)?.into_iter().filter(|u| u.account != id));
     // Security groups last: of them, those count that something else names.
     let (last, first): (Vec<&str>, Vec<&str>) = names.partition(|n| *n == GROUP_KIND);
     for name in first.into_iter().chain(last) {

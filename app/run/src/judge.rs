@@ -81,8 +81,7 @@ pub fn judge_account<E: From<JudgeError> + From<RecordError>>(
     begin: impl FnMut(&KindId) -> Result<(), E>,
     take: impl FnMut(&Verdict, Severity) -> Result<(), E>,
 ) -> Result<Vec<CoverageRow>, E> {
-    let account = AccountId::from(facts.id.as_str());
-    let read = record.units(scan)?.iter().any(|u| u.account == account);
+    let read = !record.units_of(scan, &facts.id)?.is_empty();
     let found = match read && rules.iter().any(|r| r.native().is_some()) {
         true => {
             let found = assess(record, rules, scan, facts, now, as_of, None).map_err(E::from)?;
@@ -166,7 +165,7 @@ pub(crate) fn judge_part<E: From<JudgeError> + From<RecordError>>(
     mut take: impl FnMut(&Verdict, Severity) -> Result<(), E>,
 ) -> Result<Vec<CoverageRow>, E> {
     let account = AccountId::from(facts.id.as_str());
-    let units: Vec<Unit> = record.units(scan)?.into_iter().filter(|u| u.account == account).collect();
+    let units: Vec<Unit> = record.units_of(scan, &facts.id)?;
     let life = EndOfLife::on(record).map_err(|e| JudgeError::Support(e.to_string()))?;
     let world = match part {
         Part::Native(_) | Part::Paths(_) => {

@@ -66,12 +66,29 @@ pub struct PolicyRow<'a> {
 /// Reads the trust and resource policies of a snapshot, like [`SourceKind::CrossAccountRoles`]. A policy that could not
 /// be read makes the reading incomplete.
 pub fn read_policies<'a>(rows: impl IntoIterator<Item = PolicyRow<'a>>, mapping: &Mapping) -> Reading {
-    let mut gather = Gather::new(SourceKind::CrossAccountRoles);
-    for row in rows {
-        gather.rows += 1;
-        let number = gather.rows;
+    let mut reader = PolicyReader::new(mapping);
+    rows.into_iter().for_each(|row| reader.take(row));
+    reader.finish()
+}
+
+/// As [`read_policies`], for rows that come one at a time: none of them is held.
+pub struct PolicyReader<'m> {
+    gather: Gather,
+    mapping: &'m Mapping,
+}
+
+impl<'m> PolicyReader<'m> {
+    /// A reader that has read nothing yet.
+    pub fn new(mapping: &'m Mapping) -> Self {
+        Self { gather: Gather::new(SourceKind::CrossAccountRoles), mapping }
+    }
+
+    /// Reads one.
+    pub fn take(&mut self, row: PolicyRow<'_>) {
+        self.gather.rows += 1;
+        let number = self.gather.rows;
         if let Some(why) = row.policy.first_unknown() {
-            gather.lost(number, format!("policy not read: {}", why.describe()));
+            self.gather.lost(number, format!("policy not read: {}", why.describe()));
         }
         let json = serde_json::json!({
             "account": row.account.as_str(),
@@ -79,9 +96,18 @@ pub fn read_policies<'a>(rows: impl IntoIterator<Item = PolicyRow<'a>>, mapping:
             "resource": row.resource,
             "policy": row.policy.to_json(),
         });
-        roles::row(&json, number, mapping, &mut gather);
+        roles::row(&json, number, self.mapping, &mut self.gather);
     }
-    gather.finish()
+
+    /// Whether there was none.
+    pub fn is_empty(&self) -> bool {
+        self.gather.rows == 0
+    }
+
+    /// What they say.
+    pub fn finish(self) -> Reading {
+        self.gather.finish()
+    }
 }
 
 /// Reads records of JSON with a function per record.
