@@ -343,7 +343,8 @@ impl Reader<'_> {
 
     /// All rows of a list, read once per region however many kinds want them.
     async fn rows(&self, list: &ListSpec, scope: &Scope, parent: Option<&Arc<Value>>) -> Rows {
-        let items = list.items.as_ref().map(ToString::to_string).unwrap_or_default();
+        // Kinds that share the pages may take other items from them.
+        let taken = format!("{:?} {:?} {:?} {:?}", list.items, list.scalar, list.unless, list.only);
         let page_key = format!("{} {}", scope.region, call_key(&list.call));
         let pages = self
             .memoised(format!("pages {page_key}"), async {
@@ -356,7 +357,7 @@ impl Reader<'_> {
                 (pages.into_iter().map(Value::of_json).collect(), gap)
             })
             .await;
-        self.memoised(format!("rows {page_key} {items}"), async {
+        self.memoised(format!("rows {page_key} {taken}"), async {
             let rows = pages.0.iter().flat_map(|page| page_items(list, page)).collect();
             (rows, pages.1.clone())
         })
