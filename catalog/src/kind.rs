@@ -116,6 +116,9 @@ pub struct ListSpec {
     /// Items of which all of this is true are left out (`{ Arn = "arn:aws:iam::aws:*", AttachmentCount = 0 }`: managed
     /// policies nobody uses). A text ending in `*` matches by its beginning.
     pub unless: Vec<(Path, Value)>,
+    /// Only items of which all of this is true are taken, texts compared as in `unless` (`{ Engine = "docdb" }`: what
+    /// one call lists of several services).
+    pub only: Vec<(Path, Value)>,
     /// At most this many items are taken; reaching it makes the read incomplete, and says so.
     pub cap: Option<usize>,
 }
@@ -465,6 +468,8 @@ struct RawList {
     absent: Vec<String>,
     #[serde(default)]
     unless: BTreeMap<String, toml::Value>,
+    #[serde(default)]
+    only: BTreeMap<String, toml::Value>,
     cap: Option<usize>,
 }
 
@@ -688,6 +693,10 @@ impl Cx<'_> {
     }
 
     fn list(&mut self, l: RawList) -> ListSpec {
+        let mut conditions = |of: &BTreeMap<String, toml::Value>| {
+            of.iter().map(|(path, value)| (self.path(path), from_toml(value))).collect()
+        };
+        let (unless, only) = (conditions(&l.unless), conditions(&l.only));
         ListSpec {
             call: self.call(&l.call, &l.args),
             before: l.before.map(|b| self.call(&b.call, &b.args)),
@@ -695,7 +704,8 @@ impl Cx<'_> {
             scalar: l.scalar,
             decode: self.decode(l.decode.as_ref()),
             absent: l.absent,
-            unless: l.unless.iter().map(|(path, value)| (self.path(path), from_toml(value))).collect(),
+            unless,
+            only,
             cap: l.cap,
         }
     }
@@ -710,6 +720,7 @@ impl Cx<'_> {
                 decode: self.decode(j.decode.as_ref()),
                 absent: j.absent,
                 unless: Vec::new(),
+                only: Vec::new(),
                 cap: None,
             },
             on: self.path(&j.on),

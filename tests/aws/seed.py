@@ -223,6 +223,59 @@ def attack_path(a):
     plant("FAIL", a, "aws.iam.account", ":root", "aws.iam.account.no-attack-path-to-admin", "an outside account -> vendor -> administration")
 
 
+def platforms(a):
+    """Services beside the common ones, a good and a bad of each."""
+    role = f"arn:aws:iam::{a}:role/uses-scoped"
+    key = client(a, "kms").create_key(Description="platforms")["KeyMetadata"]["Arn"]
+
+    def two(kind, rule, good, bad, ends, what):
+        """Makes both; `ends` tells by what was answered what the id ends in."""
+        for expect, make in (("PASS", good), ("FAIL", bad)):
+            plant(expect, a, kind, ends(make()), f"{kind}.{rule}", what)
+
+    elb = client(a, "elb")
+    named = client(a, "acm").request_certificate(DomainName="shop.example.com")["CertificateArn"]
+    plant("PASS", a, "aws.acm.certificate", named, "aws.acm.certificate.no-wildcard", "one host")
+    for name, certificate in (("shop", named), ("shop-plain", None)):
+        listener = {"Protocol": "HTTPS" if certificate else "HTTP", "LoadBalancerPort": 443 if certificate else 80, "InstancePort": 80}
+        elb.create_load_balancer(LoadBalancerName=name, AvailabilityZones=[f"{HOME}a", f"{HOME}b"], Listeners=[listener | ({"SSLCertificateId": certificate} if certificate else {})])
+        if certificate:
+            elb.modify_load_balancer_attributes(LoadBalancerName=name, LoadBalancerAttributes={"CrossZoneLoadBalancing": {"Enabled": True}})
+        expect = "PASS" if certificate else "FAIL"
+        plant(expect, a, "aws.elb.load-balancer", f"loadbalancer/{name}", "aws.elb.load-balancer.tls-listeners", "listeners")
+        plant(expect, a, "aws.elb.load-balancer", f"loadbalancer/{name}", "aws.elb.load-balancer.cross-zone", "attributes")
+    athena, cognito, dms, glue = client(a, "athena"), client(a, "cognito-identity"), client(a, "dms"), client(a, "glue")
+    encrypted = {"OutputLocation": "s3://nw-results/", "EncryptionConfiguration": {"EncryptionOption": "SSE_S3"}}
+    group = lambda name, **more: athena.create_work_group(Name=name, Configuration=more) and f"workgroup/{name}"
+    two("aws.athena.workgroup", "results-encrypted", lambda: group("sealed", ResultConfiguration=encrypted), lambda: group("open"), str, "results of queries")
+    pool = lambda name, guests: cognito.create_identity_pool(IdentityPoolName=name, AllowUnauthenticatedIdentities=guests)["IdentityPoolId"]
+    two("aws.cognito.identity-pool", "no-guest-access", lambda: pool("members", False), lambda: pool("guests", True), str, "guests")
+    copier = lambda name, public: dms.create_replication_instance(ReplicationInstanceIdentifier=name, ReplicationInstanceClass="dms.t3.micro", PubliclyAccessible=public)["ReplicationInstance"]["ReplicationInstanceArn"]
+    two("aws.dms.replication-instance", "not-public", lambda: copier("inside", False), lambda: copier("outside", True), str, "public address")
+    job = lambda name, **more: glue.create_job(Name=name, Role=role, Command={"Name": "glueetl"}, **more) and f"job/{name}"
+    two("aws.glue.job", "security-configuration", lambda: job("etl", SecurityConfiguration="all"), lambda: job("etl-plain"), str, "security configuration")
+    memory = client(a, "memorydb")
+    cache = lambda name, tls: memory.create_cluster(ClusterName=name, NodeType="db.t4g.small", ACLName="open-access", TLSEnabled=tls)["Cluster"]["ARN"]
+    two("aws.memorydb.cluster", "tls", lambda: cache("sessions", True), lambda: cache("sessions-plain", False), str, "TLS")
+    dax = lambda name, kind: client(a, "dax").create_cluster(ClusterName=name, NodeType="dax.t3.small", ReplicationFactor=1, IamRoleArn=role, ClusterEndpointEncryptionType=kind)["Cluster"]["ClusterArn"]
+    two("aws.dynamodb.dax-cluster", "tls", lambda: dax("fast", "TLS"), lambda: dax("fast-plain", "NONE"), str, "TLS")
+    transfer = client(a, "transfer")
+    server = lambda *protocols: transfer.create_server(Protocols=list(protocols), EndpointType="VPC")["ServerId"]
+    two("aws.transfer.server", "no-ftp", lambda: server("SFTP"), lambda: server("SFTP", "FTP"), str, "protocols")
+    learn = client(a, "sagemaker")
+    notebook = lambda name, state: learn.create_notebook_instance(NotebookInstanceName=name, InstanceType="ml.t3.medium", RoleArn=role, RootAccess=state)["NotebookInstanceArn"]
+    two("aws.sagemaker.notebook", "no-root", lambda: notebook("study", "Disabled"), lambda: notebook("study-root", "Enabled"), str, "root")
+    video = client(a, "kinesisvideo")
+    stream = lambda name, **more: video.create_stream(StreamName=name, **more)["StreamARN"]
+    two("aws.kinesisvideo.stream", "encrypted-cmk", lambda: stream("door", KmsKeyId=key), lambda: stream("yard"), str, "key of their own")
+    graph = client(a, "appsync")
+    for name, tls in (("orders", True), ("orders-plain", False)):
+        api = graph.create_graphql_api(name=name, authenticationType="AWS_IAM" if tls else "API_KEY")["graphqlApi"]
+        graph.create_api_cache(apiId=api["apiId"], ttl=60, apiCachingBehavior="FULL_REQUEST_CACHING", type="SMALL", atRestEncryptionEnabled=True, transitEncryptionEnabled=tls)
+        plant("PASS" if tls else "FAIL", a, "aws.appsync.graphql-api", api["arn"], "aws.appsync.graphql-api.no-api-key-auth", "who may ask")
+        plant("PASS" if tls else "FAIL", a, "aws.appsync.cache", f"{api['arn']}/ApiCaches", "aws.appsync.graphql-api.cache-tls", "TLS to the cache")
+
+
 post("/moto-api/seed?a=7", {})  # the same ids every time
 management, members, keys = organisation()
 for n, account in enumerate([management, *members]):
@@ -233,6 +286,7 @@ for n, account in enumerate([management, *members]):
         network(account, region, logged=n == 0)
         services(account, region, good=n == 0)
 attack_path(members[0])
+platforms(members[0])
 # What the sandbox refuses to show: nothing may be said about it, least of all that it is fine.
 sandbox = members[-1]
 for service, op, kind, rule in (("s3", "GetBucketPolicy", "aws.s3.bucket", "aws.s3.bucket.tls-required"), ("kms", "GetKeyRotationStatus", "aws.kms.key", "aws.kms.key.rotation")):

@@ -47,6 +47,11 @@ REST = [
     ("access-analyzer", "GET", r"^/analyzer/?$", None, "ListAnalyzers"),
     ("macie2", "GET", r"^/automated-discovery/configuration/?$", None, "GetAutomatedDiscoveryConfiguration"),
     ("account", "POST", r"^/getContactInformation/?$", None, "GetContactInformation"),
+    ("appflow", "POST", r"^/list-flows$", None, "ListFlows"),
+    ("cloudfront", "GET", r"^/2020-05-31/response-headers-policy$", None, "ListResponseHeadersPolicies"),
+    ("codeartifact", "POST", r"^/v1/domains$", None, "ListDomains"),
+    ("imagebuilder", "POST", r"^/ListComponents$", None, "ListComponents"),
+    ("airflow", "GET", r"^/environments$", None, "ListEnvironments"),
 ]
 
 
@@ -54,8 +59,29 @@ def ec2(op, inside):
     return ("ec2", op), ("text/xml", f'<{op}Response xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>0</requestId>{inside}</{op}Response>')
 
 
+def none(service, op, member):
+    """A list with nothing in it."""
+    return (service, op), ("application/x-amz-json-1.1", json.dumps({member: []}))
+
+
 # Reads moto does not know, answered as AWS answers an account that never touched the setting.
 UNTOUCHED = dict([
+    none("airflow", "ListEnvironments", "Environments"),
+    none("appflow", "ListFlows", "flows"),
+    none("cloudtrail", "ListEventDataStores", "EventDataStores"),
+    none("codeartifact", "ListDomains", "domains"),
+    none("codecommit", "ListRepositories", "repositories"),
+    none("elasticmapreduce", "ListSecurityConfigurations", "SecurityConfigurations"),
+    none("globalaccelerator", "ListAccelerators", "Accelerators"),
+    none("imagebuilder", "ListComponents", "componentVersionList"),
+    none("kendra", "ListIndices", "IndexConfigurationSummaryItems"),
+    none("network-firewall", "ListFirewallPolicies", "FirewallPolicies"),
+    none("network-firewall", "ListRuleGroups", "RuleGroups"),
+    none("redshift-serverless", "ListNamespaces", "namespaces"),
+    none("redshift-serverless", "ListWorkgroups", "workgroups"),
+    none("sagemaker", "ListFlowDefinitions", "FlowDefinitionSummaries"),
+    (("cloudfront", "ListResponseHeadersPolicies"), ("text/xml", "<ResponseHeadersPolicyList><MaxItems>100</MaxItems><Quantity>0</Quantity></ResponseHeadersPolicyList>")),
+    (("cloudsearch", "DescribeDomains"), ("text/xml", "<DescribeDomainsResponse><DescribeDomainsResult><DomainStatusList/></DescribeDomainsResult></DescribeDomainsResponse>")),
     ec2("DescribeClientVpnEndpoints", "<clientVpnEndpoint/>"),
     ec2("GetImageBlockPublicAccessState", "<imageBlockPublicAccessState>unblocked</imageBlockPublicAccessState>"),
     ec2("GetSnapshotBlockPublicAccessState", "<state>unblocked</state>"),

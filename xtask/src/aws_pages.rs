@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 /// Reviewed paginations that neither the models nor the token names tell:
-/// service, operation, input token, output token, flag that more follows.
+/// service, operation, input token, output token, flag that more follows (empty where the token says so).
 const BY_HAND: &[(&str, &str, &str, &str, &str)] = &[
     (
         "firehose",
@@ -17,6 +17,7 @@ const BY_HAND: &[(&str, &str, &str, &str, &str)] = &[
     ),
     ("firehose", "ListTagsForDeliveryStream", "ExclusiveStartTagKey", "Tags[-1].Key", "HasMoreTags"),
     ("kinesis", "ListTagsForStream", "ExclusiveStartTagKey", "Tags[-1].Key", "HasMoreTags"),
+    ("cloudfront", "ListResponseHeadersPolicies", "Marker", "ResponseHeadersPolicyList.NextMarker", ""),
 ];
 
 /// Names a token has in the input and in the output, most telling first.
@@ -54,7 +55,11 @@ pub fn paginator(service: &str, operation: &str, model: &Value, official: &Value
         json!({ "in": input, "out": output })
     } else if let Some((_, _, input, output, more)) = BY_HAND.iter().find(|(s, o, ..)| (*s, *o) == (service, operation))
     {
-        json!({ "in": [input], "out": [output], "more": more })
+        let mut page = json!({ "in": [input], "out": [output] });
+        if !more.is_empty() {
+            page["more"] = json!(more);
+        }
+        page
     } else {
         let members = |side: &str| {
             let shape = model["operations"][operation][side]["shape"].as_str()?;

@@ -281,7 +281,7 @@ impl Reader<'_> {
                         }
                     }
                 }
-                other if means_absent(&other, &list.absent) => {
+                other if means(&other, &list.absent) => {
                     for (kind, tally) in group.kinds.iter().zip(tallies.iter_mut()) {
                         if kind.list.as_ref().is_some_and(|l| l.items.is_none() && l.decode.is_none()) {
                             self.items(kind, scope, parent, vec![Value::Null], tally).await;
@@ -343,7 +343,8 @@ impl Reader<'_> {
 
     /// All rows of a list, read once per region however many kinds want them.
     async fn rows(&self, list: &ListSpec, scope: &Scope, parent: Option<&Arc<Value>>) -> Rows {
-        let items = list.items.as_ref().map(ToString::to_string).unwrap_or_default();
+        // Kinds that share the pages may take other items from them.
+        let taken = format!("{:?} {:?} {:?} {:?}", list.items, list.scalar, list.unless, list.only);
         let page_key = format!("{} {}", scope.region, call_key(&list.call));
         let pages = self
             .memoised(format!("pages {page_key}"), async {
@@ -356,7 +357,7 @@ impl Reader<'_> {
                 (pages.into_iter().map(Value::of_json).collect(), gap)
             })
             .await;
-        self.memoised(format!("rows {page_key} {items}"), async {
+        self.memoised(format!("rows {page_key} {taken}"), async {
             let rows = pages.0.iter().flat_map(|page| page_items(list, page)).collect();
             (rows, pages.1.clone())
         })
@@ -512,16 +513,16 @@ impl Reader<'_> {
 
     async fn ask(&self, ask: &Ask) -> Told {
         let (target, call) = (self.target(ask), call_of(ask));
+        let meant = |answer: Answer| match answer {
+            answer if means(&answer, &ask.absent) => Told::Absent,
+            answer if means(&answer, &ask.gone) => Told::Gone,
+            answer => told(answer, &call),
+        };
         if ask.paged {
             let (pages, stop) = self.wire.all(&target, &call).await;
-            return match stop {
-                None => Told::Pages(pages.into_iter().map(Value::of_json).collect()),
-                Some(answer) if means_absent(&answer, &ask.absent) => Told::Absent,
-                Some(answer) => told(answer, &call),
-            };
+            return stop.map_or_else(|| Told::Pages(pages.into_iter().map(Value::of_json).collect()), meant);
         }
-        let answer = self.wire.send(&target, &call).await;
-        if means_absent(&answer, &ask.absent) { Told::Absent } else { told(answer, &call) }
+        meant(self.wire.send(&target, &call).await)
     }
 
     async fn flush(&self, tally: &mut Tally) {
@@ -531,16 +532,16 @@ impl Reader<'_> {
     }
 }
 
-/// Whether an answer is one that `Code:part of the message` declares to mean "there is nothing". Plain codes are the
+/// Whether an answer is one that `Code:part of the message` declares: to mean "there is nothing", say. Plain codes are the
 /// wire's business.
-fn means_absent(answer: &Answer, absent: &[String]) -> bool {
+fn means(answer: &Answer, declared: &[String]) -> bool {
     let (code, message) = match answer {
         Answer::Denied { code, message, .. }
         | Answer::Disabled { code, message }
         | Answer::Broken { code, message } => (code, message),
         _ => return false,
     };
-    absent.iter().filter_map(|a| a.split_once(':')).any(|(c, part)| c == code && message.contains(part))
+    declared.iter().filter_map(|d| d.split_once(':')).any(|(c, part)| c == code && message.contains(part))
 }
 
 fn told(answer: Answer, call: &Call) -> Told {
@@ -556,8 +557,8 @@ fn told(answer: Answer, call: &Call) -> Told {
 
 fn call_of(ask: &Ask) -> Call {
     let mut call = Call::new(&ask.service, &ask.operation, ask.args.clone());
-    call.absent = ask.absent.iter().filter(|c| !c.contains(':')).map(|c| c.as_str().into()).collect();
-    call.gone = ask.gone.iter().map(|c| c.as_str().into()).collect();
+    let codes = |declared: &[String]| declared.iter().filter(|c| !c.contains(':')).map(|c| c.as_str().into()).collect();
+    (call.absent, call.gone) = (codes(&ask.absent), codes(&ask.gone));
     call
 }
 
@@ -591,4 +592,29 @@ fn store(kind: &Kind, scope: &Scope, mut item: Item) -> (StoredResource, Option<
         raw: text(&raw),
     };
     (stored, nameless)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_declared_code_may_name_part_of_the_message() {
+        let gone = ["ValidationException:Could not find".to_owned(), "ResourceNotFound".to_owned()];
+        let answer = |code: &str, message: &str| Answer::Broken { code: code.into(), message: message.into() };
+        assert!(means(&answer("ValidationException", "Could not find model \"m\"."), &gone));
+        assert!(!means(&answer("ValidationException", "1 validation error detected"), &gone));
+        assert!(!means(&answer("ResourceNotFound", "Could not find"), &gone), "a plain code is the wire's business");
+        let ask = Ask {
+            service: "sagemaker".into(),
+            operation: "DescribeModel".into(),
+            args: json!({}),
+            region: Region::from("eu-west-1"),
+            paged: false,
+            absent: Vec::new(),
+            gone: gone.to_vec(),
+        };
+        assert_eq!(call_of(&ask).gone, ["ResourceNotFound".into()]);
+    }
 }

@@ -54,7 +54,7 @@ fn taken(take: &Take, raw: &Value) -> Value {
         // A constant without a path always holds; with one, the mere presence of the path says so.
         return match value {
             Value::Unknown(_) | Value::Null => value,
-            _ => constant.clone(),
+            _ => unsaid(constant).unwrap_or_else(|| constant.clone()),
         };
     }
     if let Some(how) = take.decode {
@@ -66,6 +66,14 @@ fn taken(take: &Take, raw: &Value) -> Value {
             got == want || matches!((got, want), (Value::Str(a), Value::Str(b)) if a.eq_ignore_ascii_case(b)),
         ),
     }
+}
+
+/// `{ "$unknown" = "why" }` as a constant: what an answer leaves out although the provider always decides it. The default
+/// would be a guess.
+fn unsaid(constant: &Value) -> Option<Value> {
+    let mut unknown = Unknown::new(Reason::Truncated, "");
+    unknown.detail = constant.get("$unknown")?.as_str()?.to_owned();
+    Some(Value::unknown(unknown))
 }
 
 fn objects(field: &Field, column: &dyn Fn(&Field) -> &Column, found: Value, usable: &dyn Fn(&Take) -> bool) -> Value {
@@ -141,4 +149,61 @@ fn mismatch(ty: &Type, got: &str) -> Value {
     let mut unknown = Unknown::new(Reason::Broken, "");
     unknown.detail = format!("expected {ty}, found {got}");
     Value::unknown(unknown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page_items;
+    use serde_json::json;
+
+    const KIND: &str = r#"
+title = "Cluster"
+scope = "region"
+id = "{Name}"
+[read]
+list = { call = "rds:DescribeGlobalClusters", items = "C[]", only = { Engine = "aurora*", Live = true }, unless = { Name = "default.*" } }
+[fields.tls]
+type = "bool"
+default = true
+live = ["Tls", { value = { "$unknown" = "the answer does not say" } }]
+[fields.open]
+type = "bool"
+default = false
+live = ["Auth.Open", { path = "Auth.Iam", value = false }, { value = { "$unknown" = "who may come in" } }]
+"#;
+
+    fn kind() -> Kind {
+        Kind::parse("aws/x/cluster/kind.toml", KIND).unwrap()
+    }
+
+    #[track_caller]
+    fn check(raw: serde_json::Value, tls: serde_json::Value, open: serde_json::Value) {
+        let said = live_fields(&kind(), &Value::from_json(&raw)).into_iter().map(|value| match value {
+            Value::Unknown(unknown) => json!(unknown.detail),
+            known => known.to_json(),
+        });
+        // Fields stand in the order of their names.
+        assert_eq!(said.collect::<Vec<_>>(), [open, tls], "{raw}");
+    }
+
+    #[test]
+    fn what_is_left_out_is_not_guessed_where_the_kind_says_so() {
+        check(json!({"Tls": false, "Auth": {"Open": true}}), json!(false), json!(true));
+        check(json!({"Tls": true, "Auth": {"Iam": {}}}), json!(true), json!(false));
+        check(json!({"Tls": null, "Auth": {}}), json!("the answer does not say"), json!("who may come in"));
+        check(json!({}), json!("the answer does not say"), json!("who may come in"));
+    }
+
+    #[test]
+    fn only_what_meets_every_condition_is_taken() {
+        let row = |name: &str, engine: &str, live: bool| json!({"Name": name, "Engine": engine, "Live": live});
+        let page = Value::from_json(&json!({"C": [
+            row("a", "aurora-mysql", true), row("b", "docdb", true), row("c", "aurora-mysql", false),
+            row("default.d", "aurora", true), row("e", "aurora", true), {"Name": "f", "Live": true},
+        ]}));
+        let taken = page_items(kind().list.as_ref().unwrap(), &page);
+        let names: Vec<_> = taken.iter().filter_map(|item| item.get("Name")?.as_str()).collect();
+        assert_eq!(names, ["a", "e"]);
+    }
 }

@@ -1,7 +1,7 @@
 //! One item on its way from a listed row to a resource.
 
 use crate::{decode, field_value, names::Names, names::Scope};
-use plumb_catalog::{CallSpec, EachSpec, JoinSpec, Key, Kind, ListSpec, Take};
+use plumb_catalog::{CallSpec, EachSpec, JoinSpec, Key, Kind, ListSpec, Path, Take};
 use plumb_model::{KindId, Map, Reason, Region, Resource, ResourceId, Unknown, Value};
 use std::sync::Arc;
 
@@ -82,18 +82,19 @@ pub fn page_items(list: &ListSpec, page: &Value) -> Vec<Value> {
         Value::Null => Vec::new(),
         one => vec![one],
     };
-    let left_out = |item: &Value| {
-        !list.unless.is_empty()
-            && list.unless.iter().all(|(path, want)| match (path.find(item), want) {
-                (Value::Str(got), Value::Str(want)) => {
-                    want.strip_suffix('*').map_or(got == *want, |begin| got.starts_with(begin))
-                }
-                (got, want) => got == *want,
-            })
+    let holds = |item: &Value, (path, want): &(Path, Value)| match (path.find(item), want) {
+        (Value::Str(got), Value::Str(want)) => {
+            want.strip_suffix('*').map_or(got == *want, |begin| got.starts_with(begin))
+        }
+        (got, want) => got == *want,
+    };
+    let taken = |item: &Value| {
+        let left_out = !list.unless.is_empty() && list.unless.iter().all(|condition| holds(item, condition));
+        !left_out && list.only.iter().all(|condition| holds(item, condition))
     };
     items
         .into_iter()
-        .filter(|item| !left_out(item))
+        .filter(taken)
         .map(|item| match (&list.scalar, &item) {
             (Some(name), Value::Str(_) | Value::Int(_)) => Value::map([(name.as_str(), item)]),
             _ => item,

@@ -114,11 +114,20 @@ impl Health {
         }
     }
 
-    /// A service could not be connected to, retries included.
+    /// A service could not be connected to, retries included. One that never answered in a region where others did is most
+    /// likely not offered there, which says nothing about the region.
     pub fn unreachable(&self, scope: &Scope, problem: &str) {
+        let elsewhere_only = {
+            let heard = lock(&self.heard);
+            let mut here = heard.iter().filter(|other| other.region == scope.region).peekable();
+            here.peek().is_some() && !here.any(|other| other.service == scope.service)
+        };
         let mut regions = lock(&self.regions);
         let reach = regions.entry(scope.region.clone()).or_default();
         reach.closed.insert(scope.service.clone(), problem.to_owned());
+        if elsewhere_only {
+            return;
+        }
         reach.failed.insert(scope.service.clone());
         if reach.failed.len() >= SERVICES_TO_OPEN {
             reach.open =
@@ -158,5 +167,31 @@ impl Health {
     /// A bucket told where it is.
     pub fn learn_bucket(&self, bucket: &str, region: &str) {
         lock(&self.buckets).insert(bucket.to_owned(), region.to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope(service: &str) -> Scope {
+        Scope { account: "111122223333".into(), region: "eu-south-2".into(), service: service.into() }
+    }
+
+    /// Which of `asked` are still tried after `gone` could not be connected to.
+    fn tried<'a>(answered: &[&str], gone: &[&str], asked: &[&'a str]) -> Vec<&'a str> {
+        let health = Health::default();
+        answered.iter().for_each(|service| health.answered(&scope(service)));
+        gone.iter().for_each(|service| health.unreachable(&scope(service), "no such host"));
+        asked.iter().copied().filter(|service| health.refuse(&scope(service), &"ListThings".into()).is_none()).collect()
+    }
+
+    #[test]
+    fn services_that_are_not_offered_do_not_close_a_region() {
+        let missing = ["kendra", "cloudsearch", "codeartifact", "appflow"];
+        assert_eq!(tried(&["ec2"], &missing, &["kendra", "ec2", "sqs"]), ["ec2", "sqs"]);
+        // A region nobody ever answered in is another matter, and so is one that fell silent.
+        assert!(tried(&[], &missing, &["kendra", "ec2", "sqs"]).is_empty());
+        assert!(tried(&["ec2", "kms", "s3"], &["ec2", "kms", "s3"], &["sqs"]).is_empty());
     }
 }

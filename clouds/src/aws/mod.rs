@@ -29,6 +29,7 @@ mod quotas;
 mod session;
 mod sign;
 mod time;
+mod typed;
 
 pub use client::{Client, Config, SetupError};
 pub use endpoint::{Endpoints, NoPlace, Place};
@@ -36,6 +37,7 @@ pub use endpoint::{Endpoints, NoPlace, Place};
 pub use login::{Login, login};
 pub use model::{Paginator, Partition, Protocol};
 pub use session::{AssumeRole, NoCredentials, Session};
+pub use typed::{Typed, answer_of, arguments_of};
 
 /// The IAM action that allows an operation: `permission_for("s3", "ListBuckets")` is `s3:ListAllMyBuckets`.
 /// None for an operation the table does not hold.
