@@ -162,8 +162,12 @@ impl Catalog {
                 for (scanner, ids) in &rule.aliases {
                     for id in ids {
                         let id_lower = id.to_ascii_lowercase();
-                        name(format!("{}:{id_lower}", scanner.to_ascii_lowercase()), &rule.id);
-                        name(id_lower, &rule.id);
+                        // Trivy writes its ids with and without what they once began with.
+                        let short = id_lower.strip_prefix("avd-").map(str::to_owned);
+                        for id in short.into_iter().chain([id_lower]) {
+                            name(format!("{}:{id}", scanner.to_ascii_lowercase()), &rule.id);
+                            name(id, &rule.id);
+                        }
                     }
                 }
                 rule.was.iter().for_each(|old| name(old.to_string(), &rule.id));
@@ -208,8 +212,8 @@ impl Catalog {
         found
     }
 
-    /// The rules that a word names: our id, an id with `*`, an alias of another scanner (`CKV_AWS_27`,
-    /// `prowler:sqs_…`), a CIS number (`cis:2.1.4`, `cis_aws_6.0:2.1.4`), a framework (`cis_aws_7.0`), a kind, or a
+    /// The rules that a word names: our id, an alias of another scanner (`CKV_AWS_27`, `prowler:sqs_…`), either with a
+    /// `*` (`aws-s3-*`), a CIS number (`cis:2.1.4`, `cis_aws_6.0:2.1.4`), a framework (`cis_aws_7.0`), a kind, or a
     /// topic.
     ///
     /// # Errors
@@ -228,13 +232,15 @@ impl Catalog {
             return Ok(hits);
         }
         if let Some((prefix, suffix)) = lower.split_once('*') {
-            let hits: BTreeSet<RuleId> = self
-                .rules
-                .keys()
-                .filter(|id| id.as_str().len() >= prefix.len() + suffix.len())
-                .filter(|id| id.as_str().starts_with(prefix) && id.as_str().ends_with(suffix))
-                .cloned()
-                .collect();
+            let fits = |name: &str| {
+                name.len() >= prefix.len() + suffix.len() && name.starts_with(prefix) && name.ends_with(suffix)
+            };
+            let hits: BTreeSet<RuleId> = self.rules.keys().filter(|id| fits(id.as_str())).cloned().collect();
+            if !hits.is_empty() {
+                return Ok(hits);
+            }
+            let named = self.aliases().iter().filter(|(name, _)| fits(name));
+            let hits: BTreeSet<RuleId> = named.flat_map(|(_, set)| present(set)).collect();
             if !hits.is_empty() {
                 return Ok(hits);
             }

@@ -338,8 +338,7 @@ impl<'a> Comments<'a> {
 
 /// The rules an id of any scanner names; none when nobody knows it.
 fn resolve(catalog: &Catalog, id: &str) -> BTreeSet<RuleId> {
-    let spellings = [id.to_owned(), format!("AVD-{id}"), id.trim_start_matches("AVD-").to_owned()];
-    spellings.iter().find_map(|word| catalog.resolve(word).ok()).unwrap_or_default()
+    catalog.resolve(id).unwrap_or_default()
 }
 
 /// Whether a problem means that something is missing from what was judged.

@@ -103,7 +103,7 @@ impl Provider {
 /// A comment that asks to skip rules.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Skip {
-    /// Whose syntax: `plumb`, `checkov`, `tfsec`, `trivy`, `kics`, `cfn-lint`, `cfn-nag`.
+    /// Whose syntax: `plumb`, `checkov`, `tfsec`, `trivy`, `kics`, `terrascan`, `cfn-lint`, `cfn-nag`.
     pub tool: &'static str,
     /// The rule ids or names as written; empty means all rules.
     pub ids: Vec<Arc<str>>,

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 /// Reads one comment (with or without its `#`, `//`, `/*` marks). A comment can hold several skips.
 ///
-/// Known: `plumb:skip=RULE[,RULE] reason`, `checkov:skip=ID:reason`, `bridgecrew:skip=ID:reason`,
-/// `tfsec:ignore:ID …`, `trivy:ignore:ID …`, `kics-scan ignore`, `kics-scan ignore-block`, `nosec`-style marks are not
-/// (they do not say what they skip).
+/// Known: `plumb:skip=RULE[,RULE] reason`, `checkov:skip=ID:reason` (also with `bridgecrew:` and `cortex:` before it),
+/// `ts:skip=ID reason` of Terrascan, `tfsec:ignore:ID …`, `trivy:ignore:ID …`, `kics-scan disable=ID,ID`, `kics-scan ignore`,
+/// `kics-scan ignore-line`, `kics-scan ignore-block`. `nosec`-style marks are not (they do not say what they skip).
 pub fn skips_in(comment: &str, span: Span) -> Vec<Skip> {
     let mut out = Vec::new();
     if !["skip=", "ignore", "kics-scan"].iter().any(|m| comment.contains(m)) {
@@ -16,11 +16,17 @@ pub fn skips_in(comment: &str, span: Span) -> Vec<Skip> {
     }
     for line in comment.lines() {
         let line = line.trim().trim_start_matches(['#', '/', '*']).trim_end_matches("*/").trim();
-        for (mark, tool) in [("checkov:skip=", "checkov"), ("bridgecrew:skip=", "checkov")] {
+        for mark in ["checkov:skip=", "bridgecrew:skip=", "cortex:skip="] {
             if let Some((_, rest)) = line.split_once(mark) {
+                let rest = rest.trim_start();
                 let (ids, reason) = rest.split_once(':').unwrap_or_else(|| rest.split_once(' ').unwrap_or((rest, "")));
-                out.push(skip(tool, ids.split(','), reason, span));
+                out.push(skip("checkov", ids.split(','), reason, span));
             }
+        }
+        // Terrascan's mark is short: only where the comment begins with it.
+        if let Some(rest) = line.strip_prefix("ts:skip=") {
+            let (id, reason) = rest.trim_start().split_once(' ').unwrap_or((rest.trim_start(), ""));
+            out.push(skip("terrascan", [id].into_iter(), reason, span));
         }
         if let Some((_, rest)) = line.split_once("plumb:skip=") {
             let (ids, reason) = rest.split_once([' ', ':']).unwrap_or((rest, ""));
@@ -81,11 +87,20 @@ mod tests {
             "The bucket is a public host",
         );
         check("// checkov:skip=CKV_AWS_20", "checkov", &["CKV_AWS_20"], "");
+        check(
+            "#cortex:skip= CKV_AWS_20,CKV_AWS_21:public host",
+            "checkov",
+            &["CKV_AWS_20", "CKV_AWS_21"],
+            "public host",
+        );
+        check("#ts:skip=AC_AWS_0214 rebuilt every night", "terrascan", &["AC_AWS_0214"], "rebuilt every night");
         check("#tfsec:ignore:aws-s3-x tfsec:ignore:aws-s3-y", "tfsec", &["aws-s3-x", "aws-s3-y"], "");
         check("# trivy:ignore:AVD-AWS-0089 -- by design", "trivy", &["AVD-AWS-0089"], "by design");
         check("/* tfsec:ignore:* */", "tfsec", &[], "");
         check("# kics-scan ignore-block", "kics", &[], "");
+        check("# kics-scan ignore-line", "kics", &[], "");
         check("# kics-scan disable=abc,def", "kics", &["abc", "def"], "");
+        assert!(skips_in("# see parts:skip=x", Span::default()).is_empty());
         assert!(skips_in("# we ignore this", Span::default()).is_empty());
     }
 }

@@ -287,10 +287,20 @@ fn skips_need_a_reason_and_become_requests() {
         ("# plumb:skip=aws.s3.bucket.versioning", "gives no reason"),
         ("# trivy:ignore:AVD-AWS-0090", "gives no reason"),
         ("# kics-scan ignore-block", "gives no reason"),
+        ("# kics-scan disable=568a4d22-3517-44a6-a7ad-6a7eed88722c", "gives no reason"),
     ] {
         write(&dir, "main.tf", &skipped(comment));
         let out = exits(&dir, check, 1);
         assert!(said(&out).contains(want), "{comment}: {}", said(&out));
+    }
+    for comment in [
+        "# cortex:skip=CKV_AWS_21:rebuilt every night",
+        "# trivy:ignore:AWS-0090 rebuilt every night",
+        "# trivy:ignore:aws-s3-* rebuilt every night",
+        "# tfsec:ignore:aws-s3-enable-versioning rebuilt every night",
+    ] {
+        write(&dir, "main.tf", &skipped(comment));
+        exits(&dir, check, 0);
     }
     write(&dir, "main.tf", &skipped("# plumb:skip=aws.s3.bucket.mfa-delete not here"));
     let out = exits(&dir, check, 1);

@@ -10,6 +10,20 @@ use std::sync::Arc;
 /// The data source that computes a policy.
 pub(super) const POLICY_DOCUMENT: &str = "aws_iam_policy_document";
 
+/// Data sources that compute a policy: one that nothing of the code uses is judged by itself.
+pub(super) const POLICIES: [&str; 2] = [POLICY_DOCUMENT, "google_iam_policy"];
+
+/// Data sources whose question is judged, whoever uses the answer; their type begins with `data.`, for a resource may
+/// have the same.
+pub(super) const JUDGED: [&str; 1] = ["aws_ami"];
+
+/// Providers whose configuration is judged, as a resource of the type `provider.NAME`.
+pub(super) const PROVIDERS: [&str; 1] = ["aws"];
+
+/// Resources whose `lifecycle` is judged. Plans do not show it.
+pub(super) const LIVES: [&str; 4] =
+    ["google_kms_crypto_key", "aws_acm_certificate", "aws_api_gateway_deployment", "aws_api_gateway_rest_api"];
+
 /// The attributes a data source of this type computes from its own configuration.
 pub(super) fn computed(mode: Mode, type_: &str) -> &'static [&'static str] {
     match (mode, type_) {

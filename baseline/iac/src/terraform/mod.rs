@@ -83,6 +83,11 @@ fn read_root(
             code.existing = false;
         }
     }
+    for code in out.iter_mut().skip(from).filter(|c| c.existing && data::JUDGED.contains(&&*c.type_)) {
+        code.existing = false;
+        code.type_ = format!("data.{}", code.type_).into();
+    }
+    world.judged_providers(out);
 }
 
 impl World<'_> {

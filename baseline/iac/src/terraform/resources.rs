@@ -2,7 +2,7 @@
 
 use super::ast::{Block, Body, Kind};
 use super::config::{Declaration, Mode, Module, path_text};
-use super::data::POLICY_DOCUMENT;
+use super::data::{LIVES, POLICIES, PROVIDERS};
 use super::eval::{Env, Fault, Res};
 use super::types;
 use super::world::{Parent, Scope, Slot, World, repeat_fault};
@@ -479,12 +479,60 @@ impl World<'_> {
         let mut found = HashSet::new();
         for scope in &self.scopes {
             for (at, decl) in scope.module.resources.iter().enumerate() {
-                if decl.mode == Mode::Data && &*decl.type_ == POLICY_DOCUMENT && !scope.wholes.contains_key(&at) {
+                if decl.mode == Mode::Data && POLICIES.contains(&&*decl.type_) && !scope.wholes.contains_key(&at) {
                     found.insert(format!("{}{}{}.{}", scope.prefix, decl.mode.prefix(), decl.type_, decl.name));
                 }
             }
         }
         found
+    }
+
+    /// The provider blocks that are judged, each as a resource.
+    pub(crate) fn judged_providers(&mut self, out: &mut Vec<Code>) {
+        for scope in 0..self.scopes.len() {
+            let module = self.scope_module(scope);
+            let mut blocks: Vec<_> = module.providers.iter().filter(|((n, _), _)| PROVIDERS.contains(&&**n)).collect();
+            blocks.sort_by_key(|(name, _)| *name);
+            for ((name, alias), block) in blocks {
+                let Some(provider) = self.provider(scope, name, alias, 0) else { continue };
+                let Some(here) = self.scopes.get(scope) else { continue };
+                let dot = if alias.is_empty() { "" } else { "." };
+                out.push(Code {
+                    address: format!("{}provider.{name}{dot}{alias}", here.prefix).into(),
+                    dialect: Dialect::Terraform,
+                    existing: false,
+                    type_: format!("provider.{name}").into(),
+                    name: if alias.is_empty() { name.clone() } else { alias.clone() },
+                    key: Key::None,
+                    module: here.chain.clone(),
+                    root: self.root.clone(),
+                    header: block.header,
+                    span: block.span,
+                    attrs: provider.config.clone(),
+                    provider: None,
+                    depends_on: Vec::new(),
+                    skips: block.skips.clone(),
+                });
+            }
+        }
+    }
+
+    /// What a resource's `lifecycle` says of making anew and of deletion.
+    fn lifecycle(&mut self, id: usize, decl: &Declaration) -> Val {
+        let env = self.instances.get(id).map(|i| i.env.clone()).unwrap_or_default();
+        let mut members = Members::new();
+        for name in ["create_before_destroy", "prevent_destroy"] {
+            let written = decl.block.body.blocks("lifecycle").find_map(|b| b.body.attr(name));
+            let val = match written {
+                Some(expr) => {
+                    let result = self.eval(&mut env.clone(), expr);
+                    self.settle(result, expr.span)
+                }
+                None => Val::bool(false, decl.block.header),
+            };
+            members.insert(name.into(), val);
+        }
+        Val::list(vec![Val::map(members, decl.block.header)], decl.block.header)
     }
 
     fn symbolic(&mut self, scope: usize, declaration: usize, decl: &Declaration, fault: &Fault) -> Option<Code> {
@@ -513,6 +561,9 @@ impl World<'_> {
             if !val.is_null() {
                 members.insert((*name).into(), val);
             }
+        }
+        if decl.mode == Mode::Managed && LIVES.contains(&&*decl.type_) {
+            members.insert("lifecycle".into(), self.lifecycle(id, decl));
         }
         let body = &decl.block.body;
         let wanted = body.attr("provider").and_then(path_text);

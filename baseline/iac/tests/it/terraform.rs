@@ -304,7 +304,7 @@ fn policy_documents_that_nothing_uses_stand_by_themselves() {
         format!("data \"aws_iam_policy_document\" \"{name}\" {{\n  statement {{ actions = [\"s3:GetObject\"] }}\n}}\n")
     };
     let main = format!(
-        "{}{}{}{}module \"m\" {{\n  source = \"./m\"\n  policy = data.aws_iam_policy_document.passed.json\n}}\nresource \"aws_iam_policy\" \"p\" {{\n  policy = data.aws_iam_policy_document.used.json\n}}\ndata \"aws_ami\" \"a\" {{}}\n",
+        "{}{}{}{}module \"m\" {{\n  source = \"./m\"\n  policy = data.aws_iam_policy_document.passed.json\n}}\nresource \"aws_iam_policy\" \"p\" {{\n  policy = data.aws_iam_policy_document.used.json\n}}\ndata \"aws_vpc\" \"a\" {{}}\ndata \"google_iam_policy\" \"open\" {{}}\n",
         document("alone"),
         document("used"),
         document("passed"),
@@ -324,6 +324,7 @@ fn policy_documents_that_nothing_uses_stand_by_themselves() {
             "data.aws_iam_policy_document.alone",
             "data.aws_iam_policy_document.many[0]",
             "data.aws_iam_policy_document.many[1]",
+            "data.google_iam_policy.open",
             "module.m.data.aws_iam_policy_document.within",
         ]
     );
@@ -572,4 +573,22 @@ fn a_resource_may_be_named_with_the_word_resource() {
     assert_eq!(code.attrs.at("a").map(plain), Some(json!("data")));
     assert_eq!(code.attrs.at("b").map(plain), Some(json!({ "unknown": "aws_s3_bucket.b.arn" })));
     assert!(reading.problems.is_empty(), "{:?}", reading.problems);
+}
+
+#[test]
+fn what_surrounds_resources_is_judged_too() {
+    let reading = reading(&[(
+        "main.tf",
+        "variable \"keep\" {\n  default = true\n}\nprovider \"aws\" {\n  alias = \"west\"\n  access_key = \"k\"\n}\nprovider \"google\" {}\ndata \"aws_ami\" \"a\" {\n  owners = [\"self\"]\n}\nresource \"aws_ami\" \"a\" {}\nresource \"google_kms_crypto_key\" \"k\" {\n  lifecycle {\n    prevent_destroy = var.keep\n    ignore_changes = [labels]\n  }\n}\nresource \"google_kms_crypto_key\" \"l\" {}\nresource \"aws_vpc\" \"v\" {\n  lifecycle {\n    prevent_destroy = true\n  }\n}\n",
+    )]);
+    assert!(reading.problems.is_empty(), "{:?}", reading.problems);
+    let mut types: Vec<&str> = reading.resources.iter().filter(|c| !c.existing).map(|c| &*c.type_).collect();
+    types.sort_unstable();
+    let keys = ["google_kms_crypto_key", "google_kms_crypto_key"];
+    assert_eq!(types, [&["aws_ami", "aws_vpc", "data.aws_ami"], &keys[..], &["provider.aws"]].concat());
+    let at = |address: &str, path: &str| one(&reading, address).attrs.at(path).map(plain);
+    assert_eq!(at("provider.aws.west", "access_key"), Some(json!("k")));
+    assert_eq!(at("google_kms_crypto_key.k", "lifecycle.prevent_destroy"), Some(json!(true)));
+    assert_eq!(at("google_kms_crypto_key.l", "lifecycle.prevent_destroy"), Some(json!(false)));
+    assert_eq!(at("aws_vpc.v", "lifecycle"), None);
 }
