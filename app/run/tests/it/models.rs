@@ -173,9 +173,9 @@ impl Check<'_> {
     fn names(&mut self, kind: &Kind, item: &At) {
         let parent = kind.parent.as_ref().and_then(|id| self.catalog.kinds.get(id)).map(|parent| self.item(parent));
         let mut names: BTreeSet<String> = BTreeSet::new();
-        let keys = kind.joins.iter().filter_map(|join| match &join.with {
-            Key::Template(text) => Some(text.clone()),
-            Key::Path(path) => Some(format!("{{{path}}}")),
+        let keys = kind.joins.iter().map(|join| match &join.with {
+            Key::Template(text) => text.clone(),
+            Key::Path(path) => format!("{{{path}}}"),
         });
         for text in [kind.id_template.clone(), kind.name_template.clone()].into_iter().chain(keys) {
             names.extend(text.split('{').skip(1).filter_map(|part| part.split(['}', '|']).next()).map(str::to_owned));
