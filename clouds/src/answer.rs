@@ -25,6 +25,12 @@ pub enum Answer {
         /// The code the caller had declared to mean this.
         code: String,
     },
+    /// There is no such service in the region: the provider's endpoint data does not have it there, and nobody answers. A
+    /// fact, not a gap.
+    NotOffered {
+        /// What happened when it was tried all the same.
+        message: String,
+    },
     /// The provider refused.
     Denied {
         /// The action a policy would have to allow: `s3:GetBucketPolicyStatus`.
@@ -72,6 +78,7 @@ impl Answer {
             Self::Page { .. } => "page",
             Self::Absent { .. } => "absent",
             Self::Gone { .. } => "gone",
+            Self::NotOffered { .. } => "not_offered",
             Self::Denied { .. } => "denied",
             Self::ThrottledOut { .. } => "throttled_out",
             Self::Truncated { .. } => "truncated",
@@ -80,11 +87,11 @@ impl Answer {
         }
     }
 
-    /// The gap this answer leaves, for the fields the call would have fed; none for a page and for what is absent or
-    /// gone, which are facts. `call` is written as in a kind: `kms:GetKeyRotationStatus`.
+    /// The gap this answer leaves, for the fields the call would have fed; none for a page and for what is absent,
+    /// gone or not offered, which are facts. `call` is written as in a kind: `kms:GetKeyRotationStatus`.
     pub fn unknown(&self, call: &str) -> Option<Unknown> {
         let (reason, permission, detail) = match self {
-            Self::Page { .. } | Self::Absent { .. } | Self::Gone { .. } => return None,
+            Self::Page { .. } | Self::Absent { .. } | Self::Gone { .. } | Self::NotOffered { .. } => return None,
             Self::Denied { permission, message, .. } => (Reason::Denied, permission.clone(), message.clone()),
             Self::ThrottledOut { message } => (Reason::Throttled, String::new(), message.clone()),
             Self::Truncated { message } => (Reason::Truncated, String::new(), message.clone()),

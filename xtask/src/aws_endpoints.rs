@@ -55,6 +55,21 @@ pub fn only_region(prefix: &str, legacy: &Value) -> Option<String> {
     }
 }
 
+/// The regions of the commercial partition where the endpoint data, which lists the service in several, does not have it.
+pub fn not_in(prefix: &str, legacy: &Value) -> Vec<String> {
+    let aws = legacy["partitions"].as_array().into_iter().flatten().find(|p| p["partition"] == "aws");
+    let Some(aws) = aws else { return Vec::new() };
+    let service = &aws["services"][prefix];
+    let endpoints = service["endpoints"].as_object().filter(|_| service["isRegionalized"] != false);
+    let regions = || aws["regions"].as_object().into_iter().flatten().map(|(region, _)| region);
+    match endpoints {
+        Some(endpoints) if regions().filter(|region| endpoints.contains_key(*region)).count() > 1 => {
+            regions().filter(|region| !endpoints.contains_key(*region)).cloned().collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// `{partition: {h: host, r: signing region, f: FIPS host, x: {region: {…}}}}`, without what the default template says.
 ///
 /// `fixed` are parameters the service's operations set for themselves (which half of a service they belong to).

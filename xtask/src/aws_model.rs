@@ -240,6 +240,10 @@ fn derive(
     if let Some(region) = aws_endpoints::only_region(prefix, legacy) {
         entry.insert("only_region".into(), json!(region));
     }
+    let missing = aws_endpoints::not_in(prefix, legacy);
+    if !missing.is_empty() {
+        entry.insert("not_in".into(), json!(missing));
+    }
     let row = format!("| {service} | {} | {protocol} | {} |\n", meta("apiVersion").unwrap_or_default(), names.len());
     entry.insert("operations".into(), Value::Object(actions));
     let frame = json!({ "operations": operations, "shapes": shapes.finish()? });

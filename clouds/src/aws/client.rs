@@ -167,9 +167,7 @@ impl Client {
             Err(answer) => return answer,
         };
         match self.health.refuse(&prepared.scope, &call.operation) {
-            Some(Refusal::Unreachable(problem)) => {
-                return Answer::Disabled { code: "unreachable".into(), message: problem };
-            }
+            Some(Refusal::Unreachable(problem)) => return self.nobody(&prepared, problem),
             Some(Refusal::Failing(problem)) => return Answer::broken("failing", problem),
             None => {}
         }
@@ -321,6 +319,17 @@ impl Client {
         }
     }
 
+    /// Nobody accepts a connection. In a region where others answer that is a fact about a service that the provider's
+    /// endpoint data does not have there; its list may be old, so nothing is concluded from the list alone.
+    fn nobody(&self, prepared: &Prepared<'_>, problem: String) -> Answer {
+        let listed = !prepared.service.not_in.iter().any(|region| *region == prepared.scope.region.as_str());
+        if listed || !self.health.alone(&prepared.scope) {
+            Answer::Disabled { code: "unreachable".into(), message: problem }
+        } else {
+            Answer::NotOffered { message: problem }
+        }
+    }
+
     /// No answer at all.
     fn unanswered(&self, prepared: &Prepared<'_>, failure: Failure, attempt: u32, last: bool) -> Next {
         let problem = failure.to_string();
@@ -330,7 +339,7 @@ impl Client {
             Failure::Connect { .. } if attempt < 2 && !last => Next::Later,
             Failure::Connect { .. } => {
                 self.health.unreachable(&prepared.scope, &problem);
-                Next::Done(Answer::Disabled { code: "unreachable".into(), message: problem })
+                Next::Done(self.nobody(prepared, problem))
             }
             Failure::Timeout { .. } if attempt < 2 && !last => Next::Later,
             Failure::Timeout { .. } => {

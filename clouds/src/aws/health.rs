@@ -117,15 +117,11 @@ impl Health {
     /// A service could not be connected to, retries included. One that never answered in a region where others did is most
     /// likely not offered there, which says nothing about the region.
     pub fn unreachable(&self, scope: &Scope, problem: &str) {
-        let elsewhere_only = {
-            let heard = lock(&self.heard);
-            let mut here = heard.iter().filter(|other| other.region == scope.region).peekable();
-            here.peek().is_some() && !here.any(|other| other.service == scope.service)
-        };
+        let alone = self.alone(scope);
         let mut regions = lock(&self.regions);
         let reach = regions.entry(scope.region.clone()).or_default();
         reach.closed.insert(scope.service.clone(), problem.to_owned());
-        if elsewhere_only {
+        if alone {
             return;
         }
         reach.failed.insert(scope.service.clone());
@@ -133,6 +129,13 @@ impl Health {
             reach.open =
                 Some(format!("{} services of the region did not answer; the last: {problem}", reach.failed.len()));
         }
+    }
+
+    /// Whether others answered in the region and this service never did, in any account.
+    pub fn alone(&self, scope: &Scope) -> bool {
+        let heard = lock(&self.heard);
+        let mut here = heard.iter().filter(|other| other.region == scope.region).peekable();
+        here.peek().is_some() && !here.any(|other| other.service == scope.service)
     }
 
     /// Something answered in the region.

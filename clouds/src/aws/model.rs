@@ -99,6 +99,9 @@ pub struct Service {
     pub endpoints: BTreeMap<String, Endpoint>,
     /// The one region it lives in, for services that are not everywhere and not global.
     pub only_region: Option<String>,
+    /// Regions where the provider's endpoint data does not have it.
+    #[serde(default)]
+    pub not_in: Vec<String>,
     /// Operation → IAM action.
     pub operations: BTreeMap<String, String>,
     offset: usize,

@@ -247,6 +247,33 @@ async fn a_region_nobody_answers_in_is_given_up() {
 }
 
 #[tokio::test]
+async fn a_service_that_is_not_in_the_region_is_no_gap() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let nobody = format!("http://{}", listener.local_addr().expect("an address"));
+    drop(listener);
+    let server = Server::start(|_, _| Say::ok(r#"{"Keys":[]}"#)).await;
+    let mut config = config(&server.url);
+    for service in ["KENDRA", "ECS"] {
+        config.endpoints.by_service.insert(service.into(), nobody.clone());
+    }
+    let client = client_of(config);
+    let at = |region: &str| Target::new(ACCOUNT, region);
+    let (kendra, ecs, kms) = ("kendra:ListIndices", "ecs:ListClusters", "kms:ListKeys");
+    // Nobody answered there yet: the region itself may be out of reach.
+    let answer = client.send(&at("eu-north-1"), &call(kendra, json!({}))).await;
+    assert!(matches!(answer, Answer::Disabled { .. }), "{answer:?}");
+    // It should be in this region, and this one should be in that.
+    for (name, region, fact) in [(kendra, "eu-west-1", false), (ecs, "eu-south-1", false), (kendra, "eu-south-1", true)]
+    {
+        client.send(&at(region), &call(kms, json!({}))).await;
+        for _ in 0..2 {
+            let answer = client.send(&at(region), &call(name, json!({}))).await;
+            assert_eq!(answer.unknown(name).is_none(), fact, "{name} in {region}: {answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn silence_is_a_timeout_and_not_for_long() {
     let server = Server::start(|_, _| Say::Nothing).await;
     let start = Instant::now();
