@@ -3,6 +3,7 @@
 //! A plan knows almost everything; the configuration beside it knows where things are written. Both are read and laid
 //! over each other: values come from the plan, places, comments and references from the configuration.
 
+use super::data::{JUDGED, PROVIDERS};
 use super::plan_refs::References;
 use super::world::World;
 use super::{Options, read_root};
@@ -53,6 +54,7 @@ pub fn read_plan(files: &dyn Files, path: &str, options: &Options) -> Reading {
     let references = References { document: &document, addresses: addresses(&document) };
     let mut reader = Reader { document: &document, written, references, root: dir.into(), out: Vec::new() };
     reader.read();
+    reader.providers();
     if reader.out.is_empty() && !reader.recognised() {
         let message =
             "this is neither a plan nor a state: `resource_changes`, `planned_values` or `values` was expected";
@@ -282,11 +284,13 @@ impl Reader<'_> {
             if provider_name.is_empty() { type_.split('_').next().unwrap_or("") } else { provider_name };
         let provider = code.and_then(|c| c.provider.clone()).unwrap_or_else(|| self.provider(provider_name, header));
         let depends = found.item.get("depends_on").and_then(Val::as_list).unwrap_or(&[]);
+        let data = text("mode") == "data";
+        let judged = data && JUDGED.contains(&type_);
         self.out.push(Code {
             address: found.address.as_str().into(),
             dialect: found.dialect,
-            existing: text("mode") == "data",
-            type_: type_.into(),
+            existing: data && !judged,
+            type_: if judged { format!("data.{type_}").into() } else { type_.into() },
             name: name.into(),
             key,
             module,
@@ -316,6 +320,50 @@ impl Reader<'_> {
             here = call.and_then(|c| c.get("module"));
         }
         out.into()
+    }
+
+    /// The provider blocks that are judged: as the configuration beside the plan has them, else by the plan's own copy.
+    fn providers(&mut self) {
+        let blocks = self.document.at("configuration.provider_config").and_then(Val::as_map);
+        for block in blocks.into_iter().flatten().map(|(_, block)| block) {
+            let text = |name: &str| block.get(name).and_then(Val::as_str).unwrap_or("");
+            let (name, alias, module) = (text("name"), text("alias"), text("module_address"));
+            // Providers that nobody wrote are listed too, without expressions.
+            let Some(settings) = block.get("expressions").and_then(Val::as_map) else { continue };
+            if !PROVIDERS.contains(&name) {
+                continue;
+            }
+            let parts = [module, "provider", name, alias];
+            let address = parts.into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join(".");
+            let code = self.written.find(&address);
+            let span = code.map_or(block.span, |c| c.span);
+            let header = code.map_or_else(|| Span { end: block.span.start + 1, ..block.span }, |c| c.header);
+            let constant = |(key, val): (&Arc<str>, &Val)| match val.get("constant_value") {
+                Some(constant) => (key.clone(), constant.clone()),
+                None => (
+                    key.clone(),
+                    Val::unknown(WhyKind::Input, &**key, "the plan names only what it refers to", val.span),
+                ),
+            };
+            let attrs =
+                code.map_or_else(|| Val::map(settings.iter().map(constant).collect(), span), |c| c.attrs.clone());
+            self.out.push(Code {
+                module: self.calls(&address, header),
+                address: address.into(),
+                dialect: Dialect::TerraformPlan,
+                existing: false,
+                type_: format!("provider.{name}").into(),
+                name: if alias.is_empty() { name.into() } else { alias.into() },
+                key: Key::None,
+                root: self.root.clone(),
+                header,
+                span,
+                attrs,
+                provider: None,
+                depends_on: Vec::new(),
+                skips: code.map(|c| c.skips.clone()).unwrap_or_default(),
+            });
+        }
     }
 
     /// The default provider's constant settings, from the plan's own copy of the configuration.

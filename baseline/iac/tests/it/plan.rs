@@ -96,3 +96,28 @@ fn what_is_no_plan_is_told() {
     }
     assert_eq!(read(&[("plan.json", "{}")]).problems.len(), 1);
 }
+
+#[test]
+fn a_plan_shows_providers_and_searches() {
+    let plan = json!({
+        "format_version": "1.2", "terraform_version": "1.9.0", "resource_changes": [],
+        "prior_state": { "values": { "root_module": { "resources": [
+            { "address": "data.aws_ami.a", "mode": "data", "type": "aws_ami", "name": "a", "values": { "owners": null } },
+            { "address": "data.aws_vpc.v", "mode": "data", "type": "aws_vpc", "name": "v", "values": {} },
+        ] } } },
+        "configuration": { "provider_config": {
+            "aws.west": { "name": "aws", "alias": "west", "expressions": {
+                "access_key": { "constant_value": "k" }, "secret_key": { "references": ["var.s"] },
+            } },
+            "google": { "name": "google", "expressions": { "project": { "constant_value": "p" } } },
+        } },
+    });
+    let reading = read(&[("plan.json", &plan.to_string())]);
+    assert_eq!(reading.problems, []);
+    let judged: Vec<(&str, &str)> =
+        reading.resources.iter().filter(|c| !c.existing).map(|c| (&*c.address, &*c.type_)).collect();
+    assert_eq!(judged, [("data.aws_ami.a", "data.aws_ami"), ("provider.aws.west", "provider.aws")]);
+    let provider = &reading.resources[2];
+    assert_eq!(plain(provider.attrs.at("access_key").unwrap()), json!("k"));
+    assert!(provider.attrs.at("secret_key").unwrap().is_unknown());
+}
