@@ -18,7 +18,7 @@ macro_rules! readers {
     )+};
 }
 readers!(
-    "src/entry.rs" entry, "src/framework.rs" framework, "src/kind.rs" kind, "src/pack.rs" pack, "src/page.rs" page,
+    "src/aliases.rs" aliases, "src/entry.rs" entry, "src/framework.rs" framework, "src/kind.rs" kind, "src/pack.rs" pack, "src/page.rs" page,
     "src/path.rs" path, "src/problem.rs" problem, "src/text.rs" text, "src/types.rs" types
 );
 

@@ -196,6 +196,26 @@ pub struct Column(pub Vec<Take>);
 /// One way to find a field.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Take {
+    /// The path.
+    pub path: Path,
+    /// How what stands there is decoded.
+    pub decode: Option<Decode>,
+    /// What few of them have; its members are this one's, too.
+    pub rest: Option<Box<Rest>>,
+}
+
+impl std::ops::Deref for Take {
+    type Target = Rest;
+    fn deref(&self) -> &Rest {
+        static NOTHING: Rest =
+            Rest { from: None, by: None, via: None, when: BTreeMap::new(), equals: None, value: None };
+        self.rest.as_deref().unwrap_or(&NOTHING)
+    }
+}
+
+/// What a way to find a field says beside its path: most say nothing.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Rest {
     /// Another resource type that carries it in code (`aws_sqs_queue_policy`).
     pub from: Option<String>,
     /// That other resource's attribute which refers to this resource.
@@ -204,10 +224,6 @@ pub struct Take {
     pub via: Option<Via>,
     /// Attribute values the other resource must have.
     pub when: BTreeMap<String, String>,
-    /// The path.
-    pub path: Path,
-    /// How what stands there is decoded.
-    pub decode: Option<Decode>,
     /// The field is whether the value equals this.
     pub equals: Option<Value>,
     /// A constant: the mere presence of the resource says so.
@@ -841,15 +857,18 @@ impl Cx<'_> {
         if raw.via.is_some() && (raw.from.is_none() || raw.by.is_none()) {
             self.wrong("fields", format!("`{value}` has a `via` and nothing that refers to it"), "add from and by");
         }
-        Some(Take {
+        let rest = Rest {
             from: raw.from,
             by: raw.by,
             via: raw.via,
             when: raw.when,
-            path: raw.path.map_or_else(Path::default, |p| self.path(&p)),
-            decode: self.decode(raw.decode.as_ref()).or(decode),
             equals: raw.equals.map(|v| from_toml(&v)),
             value: raw.value.map(|v| from_toml(&v)),
+        };
+        Some(Take {
+            path: raw.path.map_or_else(Path::default, |p| self.path(&p)),
+            decode: self.decode(raw.decode.as_ref()).or(decode),
+            rest: (rest != Rest::default()).then(|| Box::new(rest)),
         })
     }
 }

@@ -5,6 +5,7 @@
 //! into values and names every mistake by file and line. It does not compile conditions (`plumb-evaluate` does), does
 //! no IO (the caller passes files in), and embeds the bundled catalog as one constant.
 
+mod aliases;
 mod bundled;
 mod entry;
 mod framework;
@@ -17,13 +18,14 @@ mod problem;
 mod text;
 mod types;
 
+pub use aliases::Aliases;
 pub use entry::File;
 pub use framework::{Confidence, Control, ControlRef, Framework, TopicMap};
 pub use kind::{
-    BatchSpec, CallSpec, Column, Decode, EachSpec, Field, JoinSpec, Key, Kind, Link, ListSpec, Scope, Take,
+    BatchSpec, CallSpec, Column, Decode, EachSpec, Field, JoinSpec, Key, Kind, Link, ListSpec, Rest, Scope, Take,
 };
 pub use load::Catalog;
-pub use page::{Aliases, Block, Condition, Dialect, Example, Expect, Param, Rule, section};
+pub use page::{Block, Condition, Dialect, Example, Expect, Param, Rule, section};
 pub use path::{Path, PathError, Step};
 pub use problem::Problem;
 pub use text::Text;

@@ -159,7 +159,7 @@ impl Catalog {
                 }
             }
             for rule in self.rules.values() {
-                for (scanner, ids) in &rule.aliases {
+                for (scanner, ids) in rule.aliases.iter() {
                     for id in ids {
                         let id_lower = id.to_ascii_lowercase();
                         // Trivy writes its ids with and without what they once began with.

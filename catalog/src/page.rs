@@ -1,13 +1,10 @@
 //! A rule is a page: front matter, prose, conditions and examples in one Markdown file.
 
-use crate::{Problem, kind::from_toml, problem::line_of, text::Text};
+use crate::{Problem, aliases::Aliases, kind::from_toml, problem::line_of, text::Text};
 use plumb_model::{KindId, RuleId, Severity, TopicId, Value};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::{borrow::Cow, collections::BTreeMap};
-
-/// Other scanners' ids for the same check: scanner name (`prowler`, `fsbp`, `checkov`, `trivy`, …) to ids.
-pub type Aliases = BTreeMap<String, Vec<String>>;
 
 /// A rule page, `catalog/aws/sqs/queue/encrypted-at-rest.md`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -284,7 +281,7 @@ impl Rule {
             title: page.title,
             severity,
             topic: TopicId::from(front.topic),
-            aliases: front.aliases,
+            aliases: front.aliases.into(),
             was: front.was.into_iter().map(RuleId::from).collect(),
             params: front
                 .params

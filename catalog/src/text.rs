@@ -11,7 +11,7 @@ pub struct Text(Kept);
 
 #[derive(Clone)]
 enum Kept {
-    Own(String),
+    Own(Box<str>),
     Bundled { at: u32, len: u32 },
 }
 
@@ -38,7 +38,7 @@ impl Deref for Text {
 
 impl From<String> for Text {
     fn from(text: String) -> Self {
-        Self(Kept::Own(text))
+        Self(Kept::Own(text.into()))
     }
 }
 

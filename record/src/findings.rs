@@ -207,6 +207,9 @@ struct Existing {
     unsure: bool,
 }
 
+/// Resource, rule and part.
+type Slot = (String, String, String);
+
 /// Takes the verdicts of one kind in one account and writes what they change. Make it with [`Record::ingest`], hand it
 /// every verdict of the kind (of all outcomes), then [`Ingest::finish`]. Nothing is kept unless `finish` succeeds.
 pub struct Ingest<'r> {
@@ -215,7 +218,7 @@ pub struct Ingest<'r> {
     at: String,
     account: AccountId,
     kind: KindId,
-    existing: BTreeMap<(String, String, String), Existing>,
+    existing: BTreeMap<Slot, Existing>,
     changes: BTreeMap<Change, usize>,
 }
 
@@ -231,6 +234,32 @@ impl Record {
         account: &AccountId,
         kind: &KindId,
     ) -> Result<Ingest<'_>, RecordError> {
+        self.begin_ingest(scan, at, account, kind, None)
+    }
+
+    /// As [`Record::ingest`], for verdicts of these rules alone: what others found is neither touched nor held.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn ingest_of(
+        &self,
+        scan: ScanId,
+        at: Time,
+        account: &AccountId,
+        kind: &KindId,
+        rules: &BTreeSet<RuleId>,
+    ) -> Result<Ingest<'_>, RecordError> {
+        self.begin_ingest(scan, at, account, kind, Some(rules))
+    }
+
+    fn begin_ingest(
+        &self,
+        scan: ScanId,
+        at: Time,
+        account: &AccountId,
+        kind: &KindId,
+        rules: Option<&BTreeSet<RuleId>>,
+    ) -> Result<Ingest<'_>, RecordError> {
         // The record's own connection goes on reading meanwhile; there is one ingest at a time.
         let tx = rusqlite::Transaction::new_unchecked(&self.db, rusqlite::TransactionBehavior::Immediate)
             .doing("beginning a transaction")?;
@@ -241,24 +270,31 @@ impl Record {
                      FROM finding WHERE account = ?1 AND kind = ?2",
                 )
                 .doing("reading findings")?;
-            let rows = statement
-                .query_map(params![account.as_str(), kind.as_str()], |r| {
-                    Ok((
-                        (r.get(0)?, r.get(1)?, r.get(2)?),
-                        Existing {
-                            key: r.get(3)?,
-                            state: r.get(4)?,
-                            severity_now: r.get(5)?,
-                            because: r.get(6)?,
-                            unknown: r.get(7)?,
-                            region: r.get(8)?,
-                            judged: false,
-                            unsure: false,
-                        },
-                    ))
-                })
-                .doing("reading findings")?;
-            rows.collect::<Result<_, _>>().doing("reading findings")?
+            let mut rows = statement.query(params![account.as_str(), kind.as_str()]).doing("reading findings")?;
+            let mut existing = BTreeMap::new();
+            let one = |r: &rusqlite::Row<'_>| -> rusqlite::Result<Option<(Slot, Existing)>> {
+                let rule = r.get_ref(1)?.as_str()?;
+                if rules.is_some_and(|some| !some.contains(rule)) {
+                    return Ok(None);
+                }
+                Ok(Some((
+                    (r.get(0)?, r.get(1)?, r.get(2)?),
+                    Existing {
+                        key: r.get(3)?,
+                        state: r.get(4)?,
+                        severity_now: r.get(5)?,
+                        because: r.get(6)?,
+                        unknown: r.get(7)?,
+                        region: r.get(8)?,
+                        judged: false,
+                        unsure: false,
+                    },
+                )))
+            };
+            while let Some(row) = rows.next().doing("reading findings")? {
+                existing.extend(one(row).doing("reading findings")?);
+            }
+            existing
         };
         Ok(Ingest {
             tx,

@@ -422,9 +422,9 @@ fn settle(
     let account = plumb_model::AccountId::from(facts.id.as_str());
     let in_scope: BTreeSet<RuleId> = rules.iter().filter(|r| part.holds(r)).map(|r| r.id.clone()).collect();
     let unread: BTreeMap<KindId, BTreeSet<String>> = record
-        .units(scan)?
+        .units_of(scan, &facts.id)?
         .into_iter()
-        .filter(|u| u.account == account && u.state != UnitState::Complete)
+        .filter(|u| u.state != UnitState::Complete)
         .fold(BTreeMap::new(), |mut map, u| {
             map.entry(u.kind).or_insert_with(BTreeSet::new).insert(u.region.to_string());
             map
@@ -451,7 +451,7 @@ fn settle(
         part,
         |kind| {
             finish()?;
-            *current.borrow_mut() = Some((kind.clone(), record.ingest(scan, now, &account, kind)?));
+            *current.borrow_mut() = Some((kind.clone(), record.ingest_of(scan, now, &account, kind, &in_scope)?));
             Ok(())
         },
         |verdict, severity| {
@@ -506,13 +506,13 @@ fn settle_elsewhere(
         let resources = resources_of(record, kind, &account, read, true, &|_| true)?;
         let verdicts: Vec<(Verdict, Severity)> =
             rules.iter().flat_map(|rule| native::judge_paths(rule, facts, &resources, ways)).collect();
-        let mut ingest = record.ingest(scan, now, &account, kind_id)?;
+        let in_scope: BTreeSet<RuleId> = rules.iter().map(|r| r.id.clone()).collect();
+        let mut ingest = record.ingest_of(scan, now, &account, kind_id, &in_scope)?;
         for (verdict, severity) in &verdicts {
             if let Some(change) = ingest.verdict(verdict, *severity)? {
                 seen(&Seen { verdict, severity: *severity, change });
             }
         }
-        let in_scope: BTreeSet<RuleId> = rules.iter().map(|r| r.id.clone()).collect();
         for (change, count) in ingest.finish(&in_scope, &BTreeSet::new())? {
             *outcome.changes.entry(change).or_default() += count;
         }

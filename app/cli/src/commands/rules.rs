@@ -133,7 +133,11 @@ pub fn explain(globals: &Globals, word: &str) -> Result<u8, Failure> {
         }
         out::line(format!("{}  ({}, {})\n", rule.id, rule.severity, rule.topic));
         out::line(&rule.body);
-        let aliases: Vec<String> = rule.aliases.iter().map(|(s, ids)| format!("{s}: {}", ids.join(", "))).collect();
+        let aliases: Vec<String> = rule
+            .aliases
+            .iter()
+            .map(|(scanner, ids)| format!("{scanner}: {}", ids.collect::<Vec<_>>().join(", ")))
+            .collect();
         if !aliases.is_empty() {
             out::line(format!("\nAlso known as\n  {}", aliases.join("\n  ")));
         }

@@ -199,8 +199,7 @@ fn situation_under(decision: &Decision, covered: &[&Finding], tallies: &BTreeMap
 fn worst_of(around: &Surroundings<'_>, selector: &Selector) -> (Severity, Tier) {
     let any = |list: &[Pattern], of: &dyn Fn(&Pattern) -> bool| list.is_empty() || list.iter().any(of);
     let rules = around.catalog.rules.values().filter(|rule| {
-        let aliases = || rule.aliases.values().flatten();
-        any(&selector.rules, &|p| p.matches(rule.id.as_str()) || aliases().any(|a| p.matches(a)))
+        any(&selector.rules, &|p| p.matches(rule.id.as_str()) || rule.aliases.ids().any(|id| p.matches(id)))
     });
     let accounts = around.profiles.iter().filter(|(id, _)| any(&selector.accounts, &|p| p.matches(id)));
     (

@@ -294,7 +294,7 @@ impl<'a> Surroundings<'a> {
                 };
                 let sure = named.into_iter().filter(|c| c.confidence > plumb_catalog::Confidence::Low);
                 let controls = sure.map(|c| format!("{}/{}", c.framework, c.control)).collect();
-                (controls, found.map(|r| r.aliases.values().flatten().cloned().collect()).unwrap_or_default())
+                (controls, found.map(|r| r.aliases.ids().map(str::to_owned).collect()).unwrap_or_default())
             })
             .clone()
     }

@@ -215,7 +215,9 @@ impl Job<'_> {
         for take in outer {
             for below in column(inner).into_iter().filter(|t| t.value.is_none() && t.from.is_none()) {
                 let whole: Vec<Step> = take.path.steps().iter().chain(below.path.steps()).cloned().collect();
-                out.push(Take { path: whole.into(), from: take.from.clone(), by: take.by.clone(), ..below });
+                let mut rest = below.rest.as_deref().cloned().unwrap_or_default();
+                (rest.from, rest.by) = (take.from.clone(), take.by.clone());
+                out.push(Take { path: whole.into(), rest: Some(Box::new(rest)), ..below });
             }
         }
         out
