@@ -8,7 +8,7 @@ use plumb_cel::{MapVal, Val};
 use plumb_model::{Map, Reason, Unknown, Value};
 use std::{
     cell::Cell,
-    collections::hash_map::{DefaultHasher, Entry},
+    collections::hash_map::Entry,
     hash::{Hash, Hasher},
     sync::Arc,
 };
@@ -110,7 +110,7 @@ impl World<'_> {
         {
             return read.answer(self, key, args, question);
         }
-        let mut hasher = DefaultHasher::new();
+        let mut hasher = Quick::default();
         hash_map(map, &mut hasher);
         let key = hasher.finish();
         let room = known.len() < MOST_KNOWN;
@@ -212,7 +212,29 @@ fn other_account(principal: &Value) -> Option<String> {
     }
 }
 
-fn hash_map(map: &Map, hasher: &mut DefaultHasher) {
+/// A hash for what is compared anyway before it counts as the same: what collides on purpose is answered anew, no more.
+#[derive(Default)]
+struct Quick(u64);
+
+impl Hasher for Quick {
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let word = chunk.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+            self.write_u64(word);
+        }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        // The multiplier of Knuth's linear congruential generator, as PCG uses it.
+        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(6_364_136_223_846_793_005);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+fn hash_map(map: &Map, hasher: &mut Quick) {
     map.len().hash(hasher);
     for (key, value) in map.iter() {
         key.hash(hasher);
@@ -221,7 +243,7 @@ fn hash_map(map: &Map, hasher: &mut DefaultHasher) {
 }
 
 /// Equal values hash alike; values that are rare in policies need not differ.
-fn hash_value(value: &Value, hasher: &mut DefaultHasher) {
+fn hash_value(value: &Value, hasher: &mut Quick) {
     match value {
         Value::Str(text) => text.hash(hasher),
         Value::Bool(b) => b.hash(hasher),
