@@ -9,7 +9,7 @@ use crate::identity::aws::{
     condition::{Condition, Operator, Order, Quantifier, network},
     context::Context,
     data::{self, Action, Level, actions},
-    document::{ActionPattern, Actions},
+    document::Actions,
     glob::{ResourceText, glob},
     principal::PrincipalEntry,
     tri::Tri,
@@ -236,24 +236,11 @@ pub fn unrestricted(document: &Document, what: Wide) -> Vec<String> {
 
 /// Where in the table actions can stand that any of these elements name: in order, none twice.
 fn spans<'a>(elements: impl Iterator<Item = &'a Actions>, table: &data::Actions) -> Vec<Range<usize>> {
-    let whole = 0..table.len();
     let mut all: Vec<Range<usize>> = Vec::new();
     for element in elements {
-        if element.inverted {
-            all.push(whole.clone());
-            continue;
-        }
-        for (text, pattern) in element.texts.iter().zip(element.patterns()) {
-            all.push(match pattern {
-                ActionPattern::Any => whole.clone(),
-                ActionPattern::Never => continue,
-                ActionPattern::Exact(name) => table.position(name).map_or(0..0, |at| at..at + 1),
-                ActionPattern::Prefix(prefix) => table.with_prefix(prefix),
-                ActionPattern::Glob(_) => {
-                    let lower = text.to_ascii_lowercase();
-                    table.with_prefix(lower.split(['*', '?']).next().unwrap_or_default())
-                }
-            });
+        match element.inverted {
+            true => all.push(0..table.len()),
+            false => all.extend(element.patterns().iter().map(|pattern| pattern.within(table))),
         }
     }
     all.sort_by_key(|span| span.start);

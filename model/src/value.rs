@@ -167,6 +167,7 @@ impl Unknown {
         let what = match self.reason {
             Reason::Denied if !self.permission.is_empty() => format!("needs {}", self.permission),
             Reason::NotComputed => format!("not known before apply: {}", self.call),
+            reason if self.call.is_empty() => reason.name().to_owned(),
             reason => format!("{}: {}", reason.name(), self.call),
         };
         if self.detail.is_empty() { what } else { format!("{what} ({})", self.detail) }

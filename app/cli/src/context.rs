@@ -172,8 +172,11 @@ fn settings(globals: &Globals) -> Result<Option<(PathBuf, String)>, Failure> {
     Ok(Some((path, text)))
 }
 
+/// Parameters of rules, by rule and name.
+type Params = BTreeMap<RuleId, BTreeMap<String, Value>>;
+
 /// Settings from a TOML file: `[params."aws.iam.user.access-key-rotated"]` tables.
-pub fn params(globals: &Globals) -> Result<BTreeMap<RuleId, BTreeMap<String, Value>>, Failure> {
+pub fn params(globals: &Globals) -> Result<Params, Failure> {
     let Some((path, text)) = settings(globals)? else { return Ok(BTreeMap::new()) };
     plumb_run::read_params(&text).map_err(|e| Failure::usage(format!("`{}`: {e}", path.display())))
 }
@@ -210,10 +213,7 @@ pub fn rules_of(
             && (kinds.contains(&rule.kind) || params.contains_key(&rule.id))
     };
     let some = catalog.rules.values().filter(needed).map(|rule| rule.id.clone()).collect();
-    let selection = Selection { rules: Some(some), params, natives: plumb_run::NATIVE };
-    let (rules, problems) = RuleSet::compile(catalog, &selection);
-    warn(globals, &problems);
-    Ok(rules)
+    Ok(compiled(globals, catalog, Some(some), params))
 }
 
 /// Those of them that judge what a provider's interface tells. Kinds without a live column are of code alone.
@@ -240,11 +240,16 @@ pub fn live_rules(
 }
 
 fn compile(globals: &Globals, catalog: &Catalog, wanted: Option<BTreeSet<RuleId>>) -> Result<RuleSet, Failure> {
-    let selection = Selection { rules: wanted, params: params(globals)?, natives: plumb_run::NATIVE };
-    let (rules, problems) = RuleSet::compile(catalog, &selection);
-    warn(globals, &problems);
+    let rules = compiled(globals, catalog, wanted, params(globals)?);
     if rules.is_empty() {
         return Err(Failure::usage("no rule is left to judge by"));
     }
     Ok(rules)
+}
+
+/// Compiles rules, and says what is wrong with them.
+fn compiled(globals: &Globals, catalog: &Catalog, rules: Option<BTreeSet<RuleId>>, params: Params) -> RuleSet {
+    let (rules, problems) = RuleSet::compile(catalog, &Selection { rules, params, natives: plumb_run::NATIVE });
+    warn(globals, &problems);
+    rules
 }

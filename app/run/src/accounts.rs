@@ -155,10 +155,12 @@ fn surroundings(record: &Record, fresh: bool) -> Result<Vec<Reading>, AccountsEr
 
 /// The trust and resource policies on the record, as a source.
 fn policies(record: &Record) -> Result<Option<Reading>, AccountsError> {
-    // In the order of the table's own index, so that nothing is sorted; most documents are told by their text to hold none.
+    // In the order of the table's own index, so that nothing is sorted; most documents are told by their text to hold none,
+    // and none that could not be read.
     let sql = "SELECT account, id, json_extract(doc, CASE kind WHEN 'aws.iam.role' THEN '$.trust' ELSE '$.policy' END) \
                FROM resource WHERE misses = 0 AND (kind = 'aws.iam.role' OR \
-               (id LIKE 'arn:aws%' AND instr(doc, '\"Statement\"') AND json_type(doc, '$.policy') = 'object')) \
+               (id LIKE 'arn:aws%' AND (instr(doc, '\"Statement\"') OR instr(doc, '\"$unknown\"')) \
+               AND json_type(doc, '$.policy') = 'object')) \
                ORDER BY account, kind, id";
     let mapping = Mapping::named("scan");
     let mut reader = PolicyReader::new(&mapping);

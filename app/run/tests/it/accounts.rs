@@ -593,3 +593,37 @@ fn what_other_tools_know_is_joined_to_resources() {
     check("debian-12-amd64-20240211-1654", Some(("debian", "12")));
     check("golden-image-7", None);
 }
+
+#[test]
+fn policies_on_record_are_read_and_one_that_could_not_be_is_said() {
+    let mut record = record();
+    let policy =
+        |who: &str| json!({ "Statement": [{ "Effect": "Allow", "Principal": { "AWS": who }, "Action": "*" }] });
+    let denied = Unknown::new(Reason::Denied, "s3:GetBucketPolicy");
+    let docs = [
+        ("aws.iam.role", "arn:aws:iam::1:role/r", json!({ "trust": policy("555566667777") })),
+        ("aws.s3.bucket", "arn:aws:s3:::known", json!({ "policy": policy("arn:aws:iam::444455556666:root") })),
+        ("aws.s3.bucket", "arn:aws:s3:::none", json!({ "policy": null, "tags": { "Statement": "x" } })),
+    ];
+    let unread = ("aws.s3.bucket", "arn:aws:s3:::unread", json!({ "policy": { "$unknown": denied } }));
+    let stored = |(kind, id, doc): &(&str, &str, Json)| StoredResource {
+        account: ACCOUNT.into(),
+        kind: (*kind).into(),
+        id: (*id).into(),
+        unit: "global".into(),
+        region: "global".into(),
+        name: "x".into(),
+        doc: doc.to_string(),
+        raw: "{}".into(),
+    };
+    let scan = scan(&mut record, now(), "", true, &[]);
+    for (rows, whole) in [(&docs[..], true), (&[unread][..], false)] {
+        record.put_resources(plumb_record::ScanId(scan), &rows.iter().map(stored).collect::<Vec<_>>()).unwrap();
+        let readings = accounts::seen_by_scans(&record, None).unwrap();
+        let trusts = readings.iter().find(|r| r.kind == plumb_discover::SourceKind::CrossAccountRoles).unwrap();
+        assert_eq!(trusts.complete, whole, "{:?}", trusts.problems);
+        for account in ["aws:555566667777", "aws:444455556666"] {
+            assert!(trusts.sightings.iter().any(|s| s.account == Some(key(account))), "{account}");
+        }
+    }
+}

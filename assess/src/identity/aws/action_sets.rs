@@ -34,34 +34,25 @@ impl ActionSets {
         let mut set = Bits::empty(catalogue.len());
         for (text, pattern) in actions.texts.iter().zip(actions.patterns()) {
             match pattern {
-                ActionPattern::Any => set = Bits::full(catalogue.len()),
-                ActionPattern::Never => {}
-                ActionPattern::Exact(name) => {
-                    if let Some(at) = catalogue.position(name) {
-                        set.insert(at);
-                    }
-                }
-                ActionPattern::Prefix(prefix) => set.insert_range(catalogue.with_prefix(prefix)),
                 ActionPattern::Glob(_) => {
                     if !self.memo.contains_key(text) {
-                        let bits = Rc::new(Self::glob(pattern, text));
+                        let bits = Rc::new(Self::glob(pattern));
                         self.memo.insert(text.clone(), bits);
                     }
                     if let Some(bits) = self.memo.get(text) {
                         set.union(bits);
                     }
                 }
+                exactly => set.insert_range(exactly.within(catalogue)),
             }
         }
         if actions.inverted { set.complement() } else { set }
     }
 
-    fn glob(pattern: &ActionPattern, text: &str) -> Bits {
+    fn glob(pattern: &ActionPattern) -> Bits {
         let catalogue = data::actions();
-        let lower = text.to_ascii_lowercase();
-        let fixed = lower.split(['*', '?']).next().unwrap_or_default();
         let mut set = Bits::empty(catalogue.len());
-        for at in catalogue.with_prefix(fixed) {
+        for at in pattern.within(catalogue) {
             if catalogue.get(at).is_some_and(|a| pattern.matches(&a.lower)) {
                 set.insert(at);
             }

@@ -3,11 +3,13 @@
 use super::{
     condition::Condition,
     context::Context,
+    data,
     glob::{Pattern, ResourcePattern, ResourceText, glob},
     principal::Principals,
     tri::Tri,
 };
 use serde_json::Value as Json;
+use std::ops::Range;
 
 /// A policy document in a form that can be evaluated, linted and shown again.
 ///
@@ -129,6 +131,17 @@ impl ActionPattern {
             Self::Prefix(text) => action.starts_with(text.as_ref()),
             Self::Glob(text) => glob(text, action),
             Self::Never => false,
+        }
+    }
+
+    /// Where in the table all actions stand that it can match; all that stand there match unless it is a [`Self::Glob`].
+    pub(crate) fn within(&self, table: &data::Actions) -> Range<usize> {
+        match self {
+            Self::Any => 0..table.len(),
+            Self::Exact(name) => table.position(name).map_or(0..0, |at| at..at + 1),
+            Self::Prefix(prefix) => table.with_prefix(prefix),
+            Self::Glob(text) => table.with_prefix(text.split(['*', '?']).next().unwrap_or_default()),
+            Self::Never => 0..0,
         }
     }
 }

@@ -92,8 +92,8 @@ fn kinds_by_type(catalog: &Catalog) -> HashMap<(Language, String), Vec<&Kind>> {
     by_type
 }
 
-/// The kinds whose resources [`resources`] and [`elsewhere`] may find in code, and perhaps a few more: those that name a type
-/// it uses.
+/// The kinds whose resources [`resources`] and [`elsewhere`] may find in code or in what a patch makes of it, and perhaps a
+/// few more: those that name a type it uses, and those of types that carry fields of these.
 pub fn kinds(catalog: &Catalog, readings: &[Reading]) -> BTreeSet<KindId> {
     let codes = readings.iter().flat_map(|r| &r.resources).filter(|code| !code.existing);
     let used: HashSet<(Language, String)> = codes
@@ -108,8 +108,21 @@ pub fn kinds(catalog: &Catalog, readings: &[Reading]) -> BTreeSet<KindId> {
         let lends = |f: &Field| language.column(f).0.iter().any(|t| t.from.as_deref().is_some_and(is_used));
         language.types(kind).iter().any(|t| is_used(t)) || kind.fields.iter().any(lends)
     };
-    let found = catalog.kinds.values().filter(|kind| languages.iter().any(|language| names(kind, language)));
-    found.map(|kind| kind.id.clone()).collect()
+    let mut found: BTreeSet<KindId> = BTreeSet::new();
+    let mut carriers: HashSet<(Language, String)> = HashSet::new();
+    for kind in catalog.kinds.values() {
+        for language in languages.iter().filter(|language| names(kind, language)) {
+            let takes = kind.fields.iter().flat_map(|f| &language.column(f).0);
+            carriers.extend(takes.filter_map(|t| Some((*language, language.type_key(t.from.as_deref()?)))));
+            found.insert(kind.id.clone());
+        }
+    }
+    let carries = |kind: &Kind, language: &Language| {
+        language.types(kind).iter().any(|t| carriers.contains(&(*language, language.type_key(t))))
+    };
+    let also = catalog.kinds.values().filter(|kind| languages.iter().any(|language| carries(kind, language)));
+    found.extend(also.map(|kind| kind.id.clone()));
+    found
 }
 
 /// The resources of all kinds that the code makes, in the order of the reading.

@@ -206,6 +206,10 @@ fn an_empty_block_is_there() {
 #[test]
 fn kinds_names_every_kind_that_is_found() {
     let catalog = catalog();
+    // What a patch may add to a key is of a kind of its own.
+    let key = MemoryFiles::new([("main.tf", "resource \"google_kms_crypto_key\" \"k\" {}")]);
+    let named = kinds(&catalog, &[terraform::read(&key, &Options::default())]);
+    assert!(named.contains("gcp.kms.key") && named.contains("gcp.kms.grant") && !named.contains("aws.kms.key"));
     let (mut tried, mut found_all) = (0, 0);
     let examples = catalog.rules.values().flat_map(|rule| rule.examples.iter().map(move |e| (rule, e)));
     for (rule, example) in examples.filter(|(_, e)| e.dialect == plumb_catalog::Dialect::Hcl) {
