@@ -37,6 +37,7 @@ pub struct Map(Box<[(Box<str>, Value)]>);
 
 impl Map {
     /// The value under `key`, or none.
+    #[inline]
     pub fn get(&self, key: &str) -> Option<&Value> {
         // Keys of few letters apart cost less to compare for being the same than for their order.
         if self.0.len() <= 12 {
@@ -64,16 +65,19 @@ impl Map {
     }
 
     /// The entries in key order.
+    #[inline]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Value)> + '_ {
         self.0.iter().map(|(k, v)| (k.as_ref(), v))
     }
 
     /// How many entries there are.
+    #[inline]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Whether there is no entry.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -204,16 +208,19 @@ impl Value {
     }
 
     /// The text, if this is text.
+    #[inline]
     pub fn as_str(&self) -> Option<&str> {
         if let Self::Str(s) = self { Some(s) } else { None }
     }
 
     /// The items, if this is a list.
+    #[inline]
     pub fn as_list(&self) -> Option<&[Value]> {
         if let Self::List(l) = self { Some(l) } else { None }
     }
 
     /// The map, if this is one.
+    #[inline]
     pub fn as_map(&self) -> Option<&Map> {
         if let Self::Map(m) = self { Some(m) } else { None }
     }
@@ -229,6 +236,7 @@ impl Value {
     }
 
     /// The member of a map, or none for any other value.
+    #[inline]
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.as_map()?.get(key)
     }

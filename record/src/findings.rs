@@ -207,8 +207,30 @@ struct Existing {
     unsure: bool,
 }
 
-/// Resource, rule and part.
-type Slot = (String, String, String);
+/// What a finding is about, within a kind of an account.
+#[derive(Clone, Copy)]
+struct Slot<'a> {
+    resource: &'a str,
+    rule: &'a str,
+    sub_key: &'a str,
+}
+
+/// The findings of one resource that the record holds, by rule and part; each until a verdict has spoken about it.
+#[derive(Default)]
+struct Held(Vec<(Box<str>, Box<str>, Option<Existing>)>);
+
+impl Held {
+    fn take(&mut self, rule: &str, sub_key: &str) -> Option<Existing> {
+        let at = self.0.binary_search_by(|(r, s, _)| (&**r, &**s).cmp(&(rule, sub_key))).ok()?;
+        self.0.get_mut(at)?.2.take()
+    }
+
+    fn of_rule(&mut self, rule: &str) -> impl Iterator<Item = &mut Existing> {
+        let from = self.0.partition_point(|(r, _, _)| **r < *rule);
+        let own = self.0.iter_mut().skip(from).take_while(move |(r, _, _)| **r == *rule);
+        own.filter_map(|(_, _, old)| old.as_mut())
+    }
+}
 
 /// Takes the verdicts of one kind in one account and writes what they change. Make it with [`Record::ingest`], hand it
 /// every verdict of the kind (of all outcomes), then [`Ingest::finish`]. Nothing is kept unless `finish` succeeds.
@@ -218,7 +240,7 @@ pub struct Ingest<'r> {
     at: String,
     account: AccountId,
     kind: KindId,
-    existing: BTreeMap<Slot, Existing>,
+    existing: BTreeMap<Box<str>, Held>,
     changes: BTreeMap<Change, usize>,
 }
 
@@ -271,28 +293,35 @@ impl Record {
                 )
                 .doing("reading findings")?;
             let mut rows = statement.query(params![account.as_str(), kind.as_str()]).doing("reading findings")?;
-            let mut existing = BTreeMap::new();
-            let one = |r: &rusqlite::Row<'_>| -> rusqlite::Result<Option<(Slot, Existing)>> {
+            let mut existing: BTreeMap<Box<str>, Held> = BTreeMap::new();
+            let mut one = |r: &rusqlite::Row<'_>| -> rusqlite::Result<()> {
                 let rule = r.get_ref(1)?.as_str()?;
                 if rules.is_some_and(|some| !some.contains(rule)) {
-                    return Ok(None);
+                    return Ok(());
                 }
-                Ok(Some((
-                    (r.get(0)?, r.get(1)?, r.get(2)?),
-                    Existing {
-                        key: r.get(3)?,
-                        state: r.get(4)?,
-                        severity_now: r.get(5)?,
-                        because: r.get(6)?,
-                        unknown: r.get(7)?,
-                        region: r.get(8)?,
-                        judged: false,
-                        unsure: false,
-                    },
-                )))
+                let resource = r.get_ref(0)?.as_str()?;
+                let old = Existing {
+                    key: r.get(3)?,
+                    state: r.get(4)?,
+                    severity_now: r.get(5)?,
+                    because: r.get(6)?,
+                    unknown: r.get(7)?,
+                    region: r.get(8)?,
+                    judged: false,
+                    unsure: false,
+                };
+                let held = match existing.get_mut(resource) {
+                    Some(held) => held,
+                    None => existing.entry(resource.into()).or_default(),
+                };
+                held.0.push((rule.into(), r.get_ref(2)?.as_str()?.into(), Some(old)));
+                Ok(())
             };
             while let Some(row) = rows.next().doing("reading findings")? {
-                existing.extend(one(row).doing("reading findings")?);
+                one(row).doing("reading findings")?;
+            }
+            for held in existing.values_mut() {
+                held.0.sort_unstable_by(|a, b| (&a.0, &a.1).cmp(&(&b.0, &b.1)));
             }
             existing
         };
@@ -545,57 +574,48 @@ impl Ingest<'_> {
     /// When SQLite fails.
     pub fn verdict(&mut self, verdict: &Verdict, severity: Severity) -> Result<Option<Change>, RecordError> {
         let mut change = None;
-        let whole_rule = verdict.sub_key.is_empty();
-        let resource = verdict.resource.as_str();
-        let rule = verdict.rule.as_str();
-        let slot = (resource.to_owned(), rule.to_owned(), verdict.sub_key.to_string());
+        let slot = Slot { resource: verdict.resource.as_str(), rule: verdict.rule.as_str(), sub_key: &verdict.sub_key };
         match verdict.outcome {
             Outcome::Fail => {
                 let because = serde_json::to_string(&verdict.because).unwrap_or_else(|_| "[]".into());
-                change = Some(match self.existing.remove(&slot) {
+                change = Some(match self.take(slot) {
                     None => self.open(verdict, severity, &because)?,
-                    Some(old) => self.fails_again(&slot, &old, verdict, severity, &because)?,
+                    Some(old) => self.fails_again(slot, &old, verdict, severity, &because)?,
                 });
-                self.judged(resource, rule);
+                self.judged(slot);
             }
             Outcome::Pass | Outcome::NotApplicable => {
                 let why =
                     if verdict.outcome == Outcome::Pass { "the rule holds" } else { "the rule no longer applies" };
-                if let Some(old) = self.existing.remove(&slot) {
-                    self.passes(&slot, &old, why)?;
+                if let Some(old) = self.take(slot) {
+                    self.passes(slot, &old, why)?;
                 }
-                self.judged(resource, rule);
+                self.judged(slot);
             }
             Outcome::Unknown => {
-                if whole_rule {
+                if slot.sub_key.is_empty() {
                     // Parts that are known all the same have verdicts of their own, before or after this one.
-                    for (_, old) in self.of_rule(resource, rule) {
-                        old.unsure = true;
-                    }
-                } else if let Some(old) = self.existing.remove(&slot) {
-                    self.unknown(&slot, &old)?;
-                    self.judged(resource, rule);
+                    self.of_rule(slot).for_each(|old| old.unsure = true);
+                } else if let Some(old) = self.take(slot) {
+                    self.unknown(slot, &old)?;
+                    self.judged(slot);
                 }
             }
         }
         Ok(change)
     }
 
-    fn of_rule(
-        &mut self,
-        resource: &str,
-        rule: &str,
-    ) -> impl Iterator<Item = (&(String, String, String), &mut Existing)> {
-        let from = (resource.to_owned(), rule.to_owned(), String::new());
-        let (resource, rule) = (from.0.clone(), from.1.clone());
-        self.existing.range_mut(from..).take_while(move |(slot, _)| slot.0 == resource && slot.1 == rule)
+    fn take(&mut self, slot: Slot<'_>) -> Option<Existing> {
+        self.existing.get_mut(slot.resource)?.take(slot.rule, slot.sub_key)
+    }
+
+    fn of_rule(&mut self, slot: Slot<'_>) -> impl Iterator<Item = &mut Existing> {
+        self.existing.get_mut(slot.resource).into_iter().flat_map(move |held| held.of_rule(slot.rule))
     }
 
     /// The rule has spoken about the resource: its other findings there can now be told gone from not looked at.
-    fn judged(&mut self, resource: &str, rule: &str) {
-        for (_, old) in self.of_rule(resource, rule) {
-            old.judged = true;
-        }
+    fn judged(&mut self, slot: Slot<'_>) {
+        self.of_rule(slot).for_each(|old| old.judged = true);
     }
 
     fn count(&mut self, change: Change) {
@@ -645,7 +665,7 @@ impl Ingest<'_> {
 
     fn fails_again(
         &mut self,
-        slot: &(String, String, String),
+        slot: Slot<'_>,
         old: &Existing,
         v: &Verdict,
         severity: Severity,
@@ -673,9 +693,9 @@ impl Ingest<'_> {
                     s.execute(params![
                         self.account.as_str(),
                         self.kind.as_str(),
-                        slot.0,
-                        slot.1,
-                        slot.2,
+                        slot.resource,
+                        slot.rule,
+                        slot.sub_key,
                         because,
                         severity.name(),
                         self.at,
@@ -690,7 +710,7 @@ impl Ingest<'_> {
         Ok(change)
     }
 
-    fn passes(&mut self, slot: &(String, String, String), old: &Existing, why: &str) -> Result<(), RecordError> {
+    fn passes(&mut self, slot: Slot<'_>, old: &Existing, why: &str) -> Result<(), RecordError> {
         if WORKED_ON.contains(&old.state.as_str()) {
             if old.state != "retest-pending" {
                 self.step(&old.key, "observe-pass", &old.state, "retest-pending", why)?;
@@ -706,7 +726,7 @@ impl Ingest<'_> {
         Ok(())
     }
 
-    fn close(&self, slot: &(String, String, String), state: &str) -> Result<(), RecordError> {
+    fn close(&self, slot: Slot<'_>, state: &str) -> Result<(), RecordError> {
         self.write(
             slot,
             &format!(
@@ -716,7 +736,7 @@ impl Ingest<'_> {
         )
     }
 
-    fn unknown(&mut self, slot: &(String, String, String), old: &Existing) -> Result<(), RecordError> {
+    fn unknown(&mut self, slot: Slot<'_>, old: &Existing) -> Result<(), RecordError> {
         if !old.unknown && !CLOSED.contains(&old.state.as_str()) {
             self.write(slot, &format!("unknown_since = '{0}', last_seen = '{0}'", self.at))?;
         }
@@ -724,13 +744,15 @@ impl Ingest<'_> {
     }
 
     /// `set` is made of constants and of instants this crate printed; never of foreign text.
-    fn write(&self, slot: &(String, String, String), set: &str) -> Result<(), RecordError> {
+    fn write(&self, slot: Slot<'_>, set: &str) -> Result<(), RecordError> {
         let sql = format!(
             "UPDATE finding SET {set} WHERE account = ?1 AND kind = ?2 AND resource = ?3 AND rule = ?4 AND sub_key = ?5"
         );
         self.tx
             .prepare_cached(&sql)
-            .and_then(|mut s| s.execute(params![self.account.as_str(), self.kind.as_str(), slot.0, slot.1, slot.2]))
+            .and_then(|mut s| {
+                s.execute(params![self.account.as_str(), self.kind.as_str(), slot.resource, slot.rule, slot.sub_key])
+            })
             .doing("updating a finding")?;
         Ok(())
     }
@@ -745,9 +767,14 @@ impl Ingest<'_> {
         rules: &BTreeSet<RuleId>,
         unread: &BTreeSet<String>,
     ) -> Result<BTreeMap<Change, usize>, RecordError> {
-        let left = std::mem::take(&mut self.existing);
-        for (slot, old) in &left {
-            let in_scope = rules.contains(slot.1.as_str());
+        let held = std::mem::take(&mut self.existing);
+        let left = held.iter().flat_map(|(resource, held)| {
+            held.0
+                .iter()
+                .filter_map(move |(rule, sub_key, old)| Some((Slot { resource, rule, sub_key }, old.as_ref()?)))
+        });
+        for (slot, old) in left {
+            let in_scope = rules.contains(slot.rule);
             if !in_scope || CLOSED.contains(&old.state.as_str()) {
                 continue;
             }
@@ -764,7 +791,8 @@ impl Ingest<'_> {
                 .tx
                 .prepare_cached("SELECT misses FROM resource WHERE account = ?1 AND kind = ?2 AND id = ?3")
                 .and_then(|mut s| {
-                    s.query_row(params![self.account.as_str(), self.kind.as_str(), slot.0], |r| r.get(0)).optional()
+                    s.query_row(params![self.account.as_str(), self.kind.as_str(), slot.resource], |r| r.get(0))
+                        .optional()
                 })
                 .doing("reading a resource")?;
             if misses.is_some_and(|m| m >= 2) {

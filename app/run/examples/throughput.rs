@@ -304,13 +304,13 @@ fn account(catalog: &Catalog, rules: &RuleSet, provider: &str, number: u64, want
         for resource in own {
             totals.resources += 1;
             let mut last = timed.then(Instant::now);
-            judging.judge(resource, Explain::Nothing, |rule, verdict| {
+            judging.judge(resource, Explain::Nothing, |judged| {
                 totals.verdicts += 1;
-                totals.tally[verdict.outcome as usize] += 1;
+                totals.tally[judged.outcome as usize] += 1;
                 if let Some(before) = last {
-                    let slot = match totals.by_rule.get_mut(rule.id.as_str()) {
+                    let slot = match totals.by_rule.get_mut(judged.rule.id.as_str()) {
                         Some(slot) => slot,
-                        None => totals.by_rule.entry(rule.id.to_string()).or_default(),
+                        None => totals.by_rule.entry(judged.rule.id.to_string()).or_default(),
                     };
                     slot.0 += before.elapsed();
                     slot.1 += 1;

@@ -172,15 +172,18 @@ pub fn check(
         let judging = Judging::new(rules, &world, now);
         for one in own {
             let at = declared(reading, one, &sources);
-            judging.judge(&one.resource, explain, |rule, mut verdict| {
+            judging.judge(&one.resource, explain, |judged| {
+                let (severity, mut verdict) = (judged.rule.severity, judged.into_verdict());
                 hide(&mut verdict, one);
                 let skipped = comments.of(one, &verdict).filter(|_| skips).map(Box::new);
-                out.verdicts.push(CodeVerdict { verdict, severity: rule.severity, at: Arc::clone(&at), skipped });
+                out.verdicts.push(CodeVerdict { verdict, severity, at: Arc::clone(&at), skipped });
             });
         }
         for StandIn { mapped: one, fields } in lent.remove(root).into_iter().flatten() {
             let at = declared(reading, one, &sources);
-            judging.judge(&one.resource, explain, |rule, mut verdict| {
+            judging.judge(&one.resource, explain, |judged| {
+                let rule = judged.rule;
+                let mut verdict = judged.into_verdict();
                 // About what stands elsewhere this code is silent; it speaks through the fields it carries.
                 let read = reads
                     .entry(rule.id.clone())

@@ -9,10 +9,10 @@ use crate::{
 };
 use plumb_assess::paths::Outside;
 use plumb_evaluate::{AccountFacts, CompiledRule, Explain, Helpers, Judging, RuleSet, Table, World};
-use plumb_model::{AccountId, KindId, Outcome, ResourceId, Severity, Time, Unknown, Verdict};
+use plumb_model::{AccountId, KindId, Outcome, Region, ResourceId, RuleId, Severity, Time, Unknown, Verdict};
 use plumb_record::{CoverageRow, Record, RecordError, ScanId, Unit, UnitState};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -174,9 +174,9 @@ pub(crate) fn judge_part<E: From<JudgeError> + From<RecordError>>(
         _ => world_of::<E>(record, rules, scan, facts, &units, as_of, &life)?,
     };
     let judging = Judging::new(rules, &world, now);
-    let mut coverage: BTreeMap<(String, String, String), Counts> = BTreeMap::new();
+    let mut coverage: HashMap<(KindId, Region, RuleId), Counts> = HashMap::new();
     let mut counted = |verdict: &Verdict, severity: Severity, failed: &mut Option<E>| {
-        let place = (verdict.kind.to_string(), verdict.region.to_string(), verdict.rule.to_string());
+        let place = (verdict.kind.clone(), verdict.region.clone(), verdict.rule.clone());
         coverage.entry(place).or_default().add(verdict);
         if failed.is_none()
             && let Err(error) = take(verdict, severity)
@@ -228,7 +228,10 @@ pub(crate) fn judge_part<E: From<JudgeError> + From<RecordError>>(
         if !apart {
             stored::each(record, &account, kind_id, scan, as_of, |row| -> Result<(), E> {
                 let resource = resource_of(kind, &account, row)?;
-                judging.judge(&resource, explain, |rule, v| counted(&v, rule.severity, &mut failed));
+                judging.judge(&resource, explain, |judged| {
+                    let severity = judged.rule.severity;
+                    counted(&judged.into_verdict(), severity, &mut failed);
+                });
                 for (verdict, severity) in natives.remove(&resource.id).unwrap_or_default() {
                     counted(&verdict, severity, &mut failed);
                 }
@@ -250,17 +253,18 @@ pub(crate) fn judge_part<E: From<JudgeError> + From<RecordError>>(
     // A place that was read completely and holds nothing is covered too.
     for unit in units.iter().filter(|u| u.state == UnitState::Complete) {
         for rule in rules.of_kind(&unit.kind).iter().filter(|r| part.holds(r)) {
-            coverage.entry((unit.kind.to_string(), unit.region.to_string(), rule.id.to_string())).or_default();
+            coverage.entry((unit.kind.clone(), unit.region.clone(), rule.id.clone())).or_default();
         }
     }
-    let account = facts.id.clone();
+    let mut coverage: Vec<_> = coverage.into_iter().collect();
+    coverage.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
     Ok(coverage
         .into_iter()
         .map(|((kind, region, rule), c)| CoverageRow {
-            account: account.clone(),
-            region,
-            kind,
-            rule,
+            account: facts.id.clone(),
+            region: region.to_string(),
+            kind: kind.to_string(),
+            rule: rule.to_string(),
             pass: c.pass,
             fail: c.fail,
             unknown: c.unknown,
@@ -271,7 +275,7 @@ pub(crate) fn judge_part<E: From<JudgeError> + From<RecordError>>(
 }
 
 /// The verdict about a place that could not be read.
-fn unread(unit: &Unit, rule: plumb_model::RuleId, unknown: &Unknown, name: &str) -> Verdict {
+fn unread(unit: &Unit, rule: RuleId, unknown: &Unknown, name: &str) -> Verdict {
     let id = format!("{}:{}:{}", unit.account, unit.region, unit.kind);
     Verdict {
         rule,

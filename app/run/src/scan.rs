@@ -430,6 +430,7 @@ fn settle(
             map
         });
     let none = BTreeSet::new();
+    let places = format!("{}:", facts.id);
     let current: RefCell<Option<(KindId, Ingest<'_>)>> = RefCell::new(None);
     let changes: RefCell<BTreeMap<Change, usize>> = RefCell::default();
     let finish = || -> Result<(), ScanError> {
@@ -463,8 +464,7 @@ fn settle(
             {
                 *count += 1;
             }
-            let whole_place =
-                verdict.because.is_empty() && verdict.resource.as_str().starts_with(&format!("{}:", facts.id));
+            let whole_place = verdict.because.is_empty() && verdict.resource.as_str().starts_with(&places);
             if whole_place {
                 return Ok(());
             }

@@ -4,123 +4,160 @@ use crate::{
     Policy, PolicyContext, World,
     functions::{document, host},
 };
-use plumb_cel::{MapVal, Val};
+use plumb_cel::{List, MapVal, Val};
 use plumb_model::{Map, Reason, Unknown, Value};
 use std::{
-    cell::Cell,
-    collections::hash_map::Entry,
-    hash::{Hash, Hasher},
+    cell::RefCell,
+    collections::{HashMap, VecDeque},
+    hash::{BuildHasherDefault, Hash, Hasher},
     sync::Arc,
 };
 
-/// A question about a policy that was answered: where the document stands, which question, and its further argument.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Question {
-    document: usize,
-    function: u16,
-    about: String,
+/// What a question is about beside its document: nothing, a name, or names.
+#[derive(Clone, Copy)]
+enum About<'q, 'a> {
+    Nothing,
+    Text(&'q str),
+    Texts(&'q List<'a>),
 }
 
-impl Question {
-    /// The question, when its document stands still somewhere and its other argument is plain.
-    pub(crate) fn of(function: u16, args: &[Val<'_>]) -> Option<(*const Map, Self)> {
-        let Some(Val::Map(MapVal::Doc(map))) = args.first() else { return None };
-        let document: *const Map = *map;
-        let about = match args.get(1) {
-            None => String::new(),
-            Some(Val::Str(text)) => text.to_string(),
-            Some(Val::List(list)) if list.rest().is_none() => {
-                let texts: Option<Vec<String>> = list.iter().map(|v| v.as_str().map(str::to_owned)).collect();
-                texts?.join("\n")
+impl<'q, 'a> About<'q, 'a> {
+    /// None when it cannot be told from another.
+    fn of(arg: Option<&'q Val<'a>>) -> Option<Self> {
+        match arg {
+            None => Some(Self::Nothing),
+            Some(Val::Str(text)) => Some(Self::Text(text)),
+            Some(Val::List(list)) if list.rest().is_none() && list.iter().all(|v| v.as_str().is_some()) => {
+                Some(Self::Texts(list))
             }
-            Some(_) => return None,
-        };
-        Some((document, Self { document: document as usize, function, about }))
+            Some(_) => None,
+        }
+    }
+
+    fn is(self, kept: &Kept) -> bool {
+        match (self, kept) {
+            (Self::Nothing, Kept::Nothing) => true,
+            (Self::Text(text), Kept::Text(kept)) => *text == **kept,
+            (Self::Texts(list), Kept::Texts(kept)) => {
+                list.len() == kept.len() && list.iter().zip(kept).all(|(v, kept)| v.as_str() == Some(kept))
+            }
+            _ => false,
+        }
+    }
+
+    fn keep(self) -> Kept {
+        match self {
+            Self::Nothing => Kept::Nothing,
+            Self::Text(text) => Kept::Text(text.into()),
+            Self::Texts(list) => Kept::Texts(list.iter().filter_map(|v| v.as_str().map(Box::from)).collect()),
+        }
     }
 }
 
-/// Under which number a document that stands still was found among those that were read.
+/// What a question that was answered was about.
+enum Kept {
+    Nothing,
+    Text(Box<str>),
+    Texts(Box<[Box<str>]>),
+}
+
+/// Documents that stand still somewhere, and under which key and serial number of [`Known`] each was found.
 #[derive(Default)]
-pub(crate) struct Found(Cell<Option<(usize, u64)>>);
+pub(crate) struct Found(RefCell<HashMap<*const Map, (u64, u64), Pointers>>);
+
+impl Found {
+    /// Whether a document was found here before.
+    pub fn holds(&self, map: *const Map) -> bool {
+        self.0.borrow().contains_key(&map)
+    }
+
+    pub fn clear(&mut self) {
+        self.0.get_mut().clear();
+    }
+}
+
+type Pointers = BuildHasherDefault<Quick>;
 
 /// A document with what was asked about it.
-pub(crate) struct Read {
+struct Read {
+    serial: u64,
     document: Value,
-    answers: Vec<(u16, String, Val<'static>)>,
+    answers: Vec<(u16, Kept, Val<'static>)>,
 }
 
-impl Read {
-    fn new(document: Value) -> Self {
-        Self { document, answers: Vec::new() }
-    }
-
-    fn is(&self, map: &Map) -> bool {
-        matches!(&self.document, Value::Map(own) if own == map)
-    }
-
-    /// The answer to a question about it, kept for the next who asks.
-    fn answer(&mut self, world: &World<'_>, key: u64, args: &[Val<'_>], question: &Question) -> Option<Val<'static>> {
-        let same = |(function, about, _): &&(u16, String, Val<'static>)| {
-            *function == question.function && *about == question.about
-        };
-        if let Some((_, _, answer)) = self.answers.iter().find(same) {
-            return Some(answer.clone());
-        }
-        let mut last = world.last.borrow_mut();
-        let policy = match last.take() {
-            Some((of, policy)) if of == key => policy,
-            _ => world.helpers.policies.read(&self.document),
-        };
-        let (_, policy) = last.insert((key, policy));
-        let answer = world.answer(question.function, &self.document, policy.as_ref(), args)?;
-        self.answers.push((question.function, question.about.clone(), answer.clone()));
-        Some(answer)
-    }
+/// The documents that were asked about, by content: those of one account are often the same few.
+#[derive(Default)]
+pub(crate) struct Known {
+    documents: HashMap<u64, Read, Pointers>,
+    /// Those asked about last, as the policy engine reads them.
+    recent: VecDeque<(u64, Box<dyn Policy>)>,
+    serials: u64,
 }
 
 /// How many documents are kept by content, so that an account of many different ones does not fill the memory.
 const MOST_KNOWN: usize = 1_024;
+/// How many of them are kept as the policy engine reads them, which takes more room.
+const MOST_READ: usize = 32;
 
-impl World<'_> {
-    /// Answers a question about a policy of this world once.
-    pub(crate) fn call_policy(&self, function: u16, args: &[Val<'_>]) -> Option<Val<'static>> {
-        let Some((_, question)) = Question::of(function, args) else { return self.policy(function, args) };
-        if let Some(answer) = self.answers.borrow().get(&question) {
-            return Some(answer.clone());
-        }
-        let answer = self.by_content(function, args, &question, &Found::default())?;
-        self.answers.borrow_mut().insert(question, answer.clone());
-        Some(answer)
-    }
-
-    /// Answers a question about a policy once for all equal documents: those of one account are often the same few.
-    /// `found` is of whoever asks, for as long as the documents it asks about stand still.
-    pub(crate) fn by_content(
-        &self,
-        function: u16,
-        args: &[Val<'_>],
-        question: &Question,
-        found: &Found,
-    ) -> Option<Val<'static>> {
-        let Some(Val::Map(MapVal::Doc(map))) = args.first() else { return self.policy(function, args) };
-        let mut known = self.known.borrow_mut();
-        if let Some((document, key)) = found.0.get()
-            && document == question.document
-            && let Some(read) = known.get_mut(&key)
-        {
-            return read.answer(self, key, args, question);
-        }
+impl Known {
+    /// The key and serial number of a document; none when another has its key.
+    fn place(&mut self, map: &Map) -> Option<(u64, u64)> {
         let mut hasher = Quick::default();
         hash_map(map, &mut hasher);
         let key = hasher.finish();
-        let room = known.len() < MOST_KNOWN;
-        let read = match known.entry(key) {
-            Entry::Occupied(read) if read.get().is(map) => read.into_mut(),
-            Entry::Vacant(place) if room => place.insert(Read::new(Value::Map((*map).clone()))),
-            _ => return self.policy(function, args),
+        if let Some(read) = self.documents.get(&key) {
+            return matches!(&read.document, Value::Map(own) if own == map).then_some((key, read.serial));
+        }
+        if self.documents.len() >= MOST_KNOWN {
+            self.documents.clear();
+        }
+        self.serials += 1;
+        let (serial, document) = (self.serials, Value::Map(map.clone()));
+        self.documents.insert(key, Read { serial, document, answers: Vec::new() });
+        Some((key, serial))
+    }
+
+    fn read(&mut self, (key, serial): (u64, u64)) -> Option<&mut Read> {
+        self.documents.get_mut(&key).filter(|read| read.serial == serial)
+    }
+}
+
+impl World<'_> {
+    /// Answers a question about a policy once for all equal documents. `found` is of whoever knows for how long the
+    /// documents it asks about stand still.
+    pub(crate) fn ask_policy(&self, function: u16, args: &[Val<'_>], found: &Found) -> Option<Val<'static>> {
+        let (Some(Val::Map(MapVal::Doc(map))), Some(about)) = (args.first(), About::of(args.get(1))) else {
+            return self.policy(function, args);
         };
-        found.0.set(Some((question.document, key)));
-        read.answer(self, key, args, question)
+        let mut known = self.known.borrow_mut();
+        let stands: *const Map = *map;
+        let before = found.0.borrow().get(&stands).copied();
+        let place = match before.filter(|place| known.read(*place).is_some()) {
+            Some(place) => place,
+            None => {
+                let Some(place) = known.place(map) else { return self.policy(function, args) };
+                found.0.borrow_mut().insert(stands, place);
+                place
+            }
+        };
+        let Known { documents, recent, .. } = &mut *known;
+        let read = documents.get_mut(&place.0)?;
+        if let Some((_, _, answer)) = read.answers.iter().find(|(f, kept, _)| *f == function && about.is(kept)) {
+            return Some(answer.clone());
+        }
+        if !recent.iter().any(|(of, _)| *of == read.serial) {
+            recent.truncate(MOST_READ - 1);
+            recent.push_front((read.serial, self.helpers.policies.read(&read.document)));
+        }
+        let (_, policy) = recent.iter().find(|(of, _)| *of == read.serial)?;
+        let answer = self.answer(function, &read.document, policy.as_ref(), args)?;
+        read.answers.push((function, about.keep(), answer.clone()));
+        Some(answer)
+    }
+
+    /// Answers a question about a policy in the tables of this world.
+    pub(crate) fn call_policy(&self, function: u16, args: &[Val<'_>]) -> Option<Val<'static>> {
+        self.ask_policy(function, args, &self.found)
     }
 
     /// Answers a question about a policy.
@@ -218,10 +255,19 @@ struct Quick(u64);
 
 impl Hasher for Quick {
     fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let word = chunk.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
-            self.write_u64(word);
+        let (words, rest) = bytes.as_chunks::<8>();
+        words.iter().for_each(|word| self.write_u64(u64::from_le_bytes(*word)));
+        if !rest.is_empty() {
+            self.write_u64(rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)));
         }
+    }
+
+    fn write_u8(&mut self, byte: u8) {
+        self.write_u64(byte.into());
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        self.write_u64(number as u64);
     }
 
     fn write_u64(&mut self, word: u64) {
@@ -230,7 +276,8 @@ impl Hasher for Quick {
     }
 
     fn finish(&self) -> u64 {
-        self.0
+        // The lowest bits of a product know little of what is multiplied.
+        self.0 ^ self.0 >> 32
     }
 }
 

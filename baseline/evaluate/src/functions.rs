@@ -207,6 +207,10 @@ pub(crate) fn public_cidr(text: &str) -> bool {
         return true;
     }
     let (address, bits) = text.split_once('/').map_or((text, None), |(a, b)| (a, b.parse::<u8>().ok()));
+    // Nearly all ranges are narrower than either family's widest that is not public.
+    if bits.is_none_or(|bits| bits > 16) {
+        return false;
+    }
     match address.parse::<IpAddr>() {
         Ok(IpAddr::V4(v4)) => {
             let bits = bits.unwrap_or(32);

@@ -1,13 +1,8 @@
 //! The world, seen from one resource.
 
-use crate::{
-    Judging, World,
-    asked::{Found, Question},
-    functions::host,
-    table::Table,
-};
+use crate::{Judging, World, asked::Found, functions::host, table::Table};
 use plumb_catalog::{Kind, Link, Scope};
-use plumb_cel::{Host, List, Val};
+use plumb_cel::{Host, List, MapVal, Val};
 use plumb_model::{Reason, Resource, Unknown, Value};
 use std::{
     cell::{OnceCell, RefCell},
@@ -51,15 +46,14 @@ pub(crate) struct Here<'a, 'w> {
     resource: &'a Resource,
     kind: &'a Kind,
     links: RefCell<Vec<(*const Link, Val<'a>)>>,
-    answers: RefCell<HashMap<Question, Val<'static>>>,
-    /// The document of the resource's own that was asked about last.
+    /// The documents of the resource's own that were asked about.
     found: Found,
 }
 
 impl<'a, 'w: 'a> Here<'a, 'w> {
     pub fn new(judging: &'a Judging<'w>, resource: &'a Resource, kind: &'a Kind) -> Self {
-        let (world, links, answers) = (judging.world(), RefCell::default(), RefCell::default());
-        Self { judging, world, resource, kind, links, answers, found: Found::default() }
+        let (world, links) = (judging.world(), RefCell::default());
+        Self { judging, world, resource, kind, links, found: Found::default() }
     }
 
     fn link(&self, name: &str) -> Val<'a> {
@@ -142,20 +136,14 @@ impl<'a, 'w: 'a> Here<'a, 'w> {
         Val::Null
     }
 
-    /// Answers a question about a policy once per document: for as long as the resource is looked at when the document
-    /// is the resource's own, else for as long as the world stands.
+    /// Answers a question about a policy once per document.
     fn policy(&self, function: u16, args: &[Val<'_>]) -> Option<Val<'static>> {
-        let asked = Question::of(function, args).filter(|_| !self.judging.is_plain());
-        let Some((document, question)) = asked else { return self.world.policy(function, args) };
-        if let Some(answer) = self.answers.borrow().get(&question) {
-            return Some(answer.clone());
-        }
-        if !self.resource.fields.iter().any(|field| holds(field, document)) {
-            return self.world.call_policy(function, args);
-        }
-        let answer = self.world.by_content(function, args, &question, &self.found)?;
-        self.answers.borrow_mut().insert(question, answer.clone());
-        Some(answer)
+        let Some(Val::Map(MapVal::Doc(map))) = args.first().filter(|_| !self.judging.is_plain()) else {
+            return self.world.policy(function, args);
+        };
+        // What the resource itself holds stands still for as long as it is looked at, the tables as long as the world.
+        let own = self.found.holds(*map) || self.resource.fields.iter().any(|field| holds(field, *map));
+        if own { self.world.ask_policy(function, args, &self.found) } else { self.world.call_policy(function, args) }
     }
 }
 

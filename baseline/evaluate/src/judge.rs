@@ -29,6 +29,42 @@ impl Explain {
     }
 }
 
+/// What one rule says of a resource, or of one part of it.
+#[derive(Debug)]
+pub struct Judged<'a> {
+    /// The rule.
+    pub rule: &'a CompiledRule,
+    /// The resource.
+    pub resource: &'a Resource,
+    /// Which part of the resource; else empty.
+    pub sub_key: &'a str,
+    /// The judgement.
+    pub outcome: Outcome,
+    /// What was missing; empty unless the outcome is unknown.
+    pub needs: Vec<Arc<Unknown>>,
+    /// The leaves that decided.
+    pub because: Vec<Leaf>,
+}
+
+impl Judged<'_> {
+    /// The same, standing alone.
+    pub fn into_verdict(self) -> Verdict {
+        let Judged { rule, resource, sub_key, outcome, needs, because } = self;
+        Verdict {
+            rule: rule.id.clone(),
+            kind: resource.kind.clone(),
+            account: resource.account.clone(),
+            region: resource.region.clone(),
+            resource: resource.id.clone(),
+            name: Arc::clone(&resource.name),
+            sub_key: if sub_key.is_empty() { Arc::default() } else { sub_key.into() },
+            outcome,
+            needs,
+            because,
+        }
+    }
+}
+
 /// The judgement of many resources of one world at one instant. What is the same for all of them is found out once.
 pub struct Judging<'w> {
     rules: &'w RuleSet,
@@ -52,7 +88,7 @@ impl<'w> Judging<'w> {
 
     /// Judges a resource by every rule of its kind, in rule order, and hands over the verdicts: at least one of each
     /// rule, several when the rule judges parts.
-    pub fn judge(&self, resource: &Resource, explain: Explain, mut take: impl FnMut(&CompiledRule, Verdict)) {
+    pub fn judge(&self, resource: &Resource, explain: Explain, mut take: impl FnMut(Judged<'_>)) {
         let rules = self.rules.of_kind(&resource.kind);
         let Some(first) = rules.first() else { return };
         let here = Here::new(self, resource, &first.kind);
@@ -69,7 +105,7 @@ impl<'w> Judging<'w> {
         let frame = frame.with_host(&here).with_vars(&vars);
         for rule in rules {
             let at = At { resource, world: self.world, explain };
-            rule.judge(&at, &frame, &mut |verdict| take(rule, verdict));
+            rule.judge(&at, &frame, &mut take);
         }
     }
 
@@ -110,7 +146,7 @@ impl RuleSet {
         explain: Explain,
         mut take: impl FnMut(Verdict),
     ) {
-        Judging::new(self, world, now).judge(resource, explain, |_, verdict| take(verdict));
+        Judging::new(self, world, now).judge(resource, explain, |judged| take(judged.into_verdict()));
     }
 }
 
@@ -123,23 +159,23 @@ struct At<'a> {
 
 impl CompiledRule {
     /// Gives at least one verdict; several when the rule judges parts, none when the page is native.
-    fn judge(&self, at: &At<'_>, frame: &Frame<'_>, take: &mut impl FnMut(Verdict)) {
+    fn judge(&self, at: &At<'_>, frame: &Frame<'_>, take: &mut impl FnMut(Judged<'_>)) {
         let Pass::Cel(pass) = &self.pass else { return };
         let At { resource, explain, .. } = *at;
         if let Some(when) = &self.when {
             match when.decide(frame) {
                 Decision::True => {}
                 Decision::False => {
-                    return take(self.verdict(resource, "", Outcome::NotApplicable, Vec::new(), Vec::new()));
+                    return take(self.said(resource, "", Outcome::NotApplicable, Vec::new(), Vec::new()));
                 }
                 Decision::Unknown(needs) => {
                     // If the condition itself holds, it does not matter whether the rule applies.
                     if self.parts.is_none() && pass.decide(frame) == Decision::True {
                         let because = self.leaves(at, pass, frame, explain == Explain::Everything);
-                        return take(self.verdict(resource, "", Outcome::Pass, Vec::new(), because));
+                        return take(self.said(resource, "", Outcome::Pass, Vec::new(), because));
                     }
                     let because = self.leaves(at, when, frame, explain.unknown());
-                    return take(self.verdict(resource, "", Outcome::Unknown, needs, because));
+                    return take(self.said(resource, "", Outcome::Unknown, needs, because));
                 }
                 Decision::Error(error) => return take(self.broken(resource, "", &error.to_string())),
             }
@@ -157,15 +193,15 @@ impl CompiledRule {
         list: &Program,
         key: &Program,
         frame: &Frame<'_>,
-        take: &mut impl FnMut(Verdict),
+        take: &mut impl FnMut(Judged<'_>),
     ) {
         let At { resource, explain, .. } = *at;
         let parts = match list.eval(frame) {
             Val::List(parts) => parts,
-            Val::Null => return take(self.verdict(resource, "", Outcome::NotApplicable, Vec::new(), Vec::new())),
+            Val::Null => return take(self.said(resource, "", Outcome::NotApplicable, Vec::new(), Vec::new())),
             Val::Unknown(unknowns) => {
                 let because = self.leaves(at, list, frame, explain.unknown());
-                return take(self.verdict(resource, "", Outcome::Unknown, unknowns.list(), because));
+                return take(self.said(resource, "", Outcome::Unknown, unknowns.list(), because));
             }
             Val::Error(error) => return take(self.broken(resource, "", &error.to_string())),
             other => {
@@ -173,13 +209,13 @@ impl CompiledRule {
             }
         };
         if let Some(rest) = parts.rest() {
-            take(self.verdict(resource, "", Outcome::Unknown, rest.list(), Vec::new()));
+            take(self.said(resource, "", Outcome::Unknown, rest.list(), Vec::new()));
         } else if parts.is_empty() {
-            take(self.verdict(resource, "", Outcome::NotApplicable, Vec::new(), Vec::new()));
+            take(self.said(resource, "", Outcome::NotApplicable, Vec::new(), Vec::new()));
         }
         for part in parts.iter() {
             if let Val::Unknown(unknowns) = &part {
-                take(self.verdict(resource, "", Outcome::Unknown, unknowns.list(), Vec::new()));
+                take(self.said(resource, "", Outcome::Unknown, unknowns.list(), Vec::new()));
                 continue;
             }
             let mut vars = frame.vars.to_vec();
@@ -198,7 +234,7 @@ impl CompiledRule {
         }
     }
 
-    fn decide(&self, at: &At<'_>, pass: &Program, sub_key: &str, frame: &Frame<'_>, take: &mut impl FnMut(Verdict)) {
+    fn decide(&self, at: &At<'_>, pass: &Program, sub_key: &str, frame: &Frame<'_>, take: &mut impl FnMut(Judged<'_>)) {
         let At { resource, explain, .. } = *at;
         let (outcome, needs) = match pass.decide(frame) {
             Decision::True => (Outcome::Pass, Vec::new()),
@@ -213,7 +249,7 @@ impl CompiledRule {
             Explain::Everything => true,
         };
         let because = self.leaves(at, pass, frame, wanted);
-        take(self.verdict(resource, sub_key, outcome, needs, because));
+        take(self.said(resource, sub_key, outcome, needs, because));
     }
 
     fn leaves(&self, at: &At<'_>, program: &Program, frame: &Frame<'_>, wanted: bool) -> Vec<Leaf> {
@@ -255,20 +291,20 @@ impl CompiledRule {
         Leaf { path: leaf.path, observed: leaf.observed, expected: leaf.expected, source }
     }
 
-    fn broken(&self, resource: &Resource, sub_key: &str, message: &str) -> Verdict {
+    fn broken<'a>(&'a self, resource: &'a Resource, sub_key: &'a str, message: &str) -> Judged<'a> {
         let mut unknown = Unknown::new(Reason::RuleError, self.id.as_str());
         unknown.detail = message.into();
-        self.verdict(resource, sub_key, Outcome::Unknown, vec![Arc::new(unknown)], Vec::new())
+        self.said(resource, sub_key, Outcome::Unknown, vec![Arc::new(unknown)], Vec::new())
     }
 
-    fn verdict(
-        &self,
-        resource: &Resource,
-        sub_key: &str,
+    fn said<'a>(
+        &'a self,
+        resource: &'a Resource,
+        sub_key: &'a str,
         outcome: Outcome,
         mut needs: Vec<Arc<Unknown>>,
         because: Vec<Leaf>,
-    ) -> Verdict {
+    ) -> Judged<'a> {
         for need in &mut needs {
             // What came from a decoder does not know which call it was; the kind does.
             if need.call.is_empty() {
@@ -277,17 +313,6 @@ impl CompiledRule {
                 *need = Arc::new(named);
             }
         }
-        Verdict {
-            rule: self.id.clone(),
-            kind: resource.kind.clone(),
-            account: resource.account.clone(),
-            region: resource.region.clone(),
-            resource: resource.id.clone(),
-            name: Arc::clone(&resource.name),
-            sub_key: if sub_key.is_empty() { Arc::default() } else { sub_key.into() },
-            outcome,
-            needs,
-            because,
-        }
+        Judged { rule: self, resource, sub_key, outcome, needs, because }
     }
 }

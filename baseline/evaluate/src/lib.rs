@@ -18,7 +18,7 @@ mod world;
 
 pub use check::{Checked, ExampleReader, ExampleWorld, check_pages, example_outcome, example_world, outcome_of};
 pub use functions::{EndOfSupport, Helpers, NoHelpers};
-pub use judge::{Explain, Judging};
+pub use judge::{Explain, Judged, Judging};
 pub use policies::{Policies, Policy, PolicyContext};
 pub use ruleset::{CompiledRule, Native, NativeFunction, Needs, RuleSet, Selection};
 pub use secrets::{redacted, secrets_in};

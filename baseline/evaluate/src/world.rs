@@ -1,9 +1,8 @@
 //! What rules may ask about besides the resource at hand.
 
 use crate::{
-    asked::{Question, Read},
+    asked::{Found, Known},
     functions::Helpers,
-    policies::Policy,
     table::Table,
 };
 use plumb_catalog::{Catalog, Kind};
@@ -70,12 +69,10 @@ pub struct World<'h> {
     account: AccountFacts,
     tables: BTreeMap<KindId, Table>,
     pub(crate) helpers: Helpers<'h>,
-    /// What was asked about policies in the tables.
-    pub(crate) answers: RefCell<HashMap<Question, Val<'static>>>,
     /// What was asked about policies, by content.
-    pub(crate) known: RefCell<HashMap<u64, Read>>,
-    /// The document of those that was asked about last, as the policy engine reads it.
-    pub(crate) last: RefCell<Option<(u64, Box<dyn Policy>)>>,
+    pub(crate) known: RefCell<Known>,
+    /// Which of those stand in the tables.
+    pub(crate) found: Found,
     /// Where each resource stands: its kind and row. Made when first asked for.
     places: OnceCell<HashMap<ResourceId, (KindId, u32)>>,
 }
@@ -83,8 +80,8 @@ pub struct World<'h> {
 impl<'h> World<'h> {
     /// An account with no other resources known; [`World::put`] adds them.
     pub fn new(account: AccountFacts, helpers: Helpers<'h>) -> Self {
-        let (answers, known, last) = (RefCell::default(), RefCell::default(), RefCell::default());
-        Self { account, tables: BTreeMap::new(), helpers, answers, known, last, places: OnceCell::new() }
+        let (known, found) = (RefCell::default(), Found::default());
+        Self { account, tables: BTreeMap::new(), helpers, known, found, places: OnceCell::new() }
     }
 
     /// The account.
@@ -97,8 +94,8 @@ impl<'h> World<'h> {
         for path in paths {
             table.index(path);
         }
-        // What was found out before was found in the tables as they were.
-        self.answers.get_mut().clear();
+        // What was found before was found in the tables as they were.
+        self.found.clear();
         self.places.take();
         self.tables.insert(kind, table);
     }

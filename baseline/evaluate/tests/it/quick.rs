@@ -7,9 +7,12 @@ use plumb_evaluate::{
     AccountFacts, EndOfSupport, Explain, Helpers, Judging, Policies, Policy, PolicyContext, RuleSet, Selection, Table,
     World,
 };
-use plumb_model::{Reason, Resource, Time, Unknown, Value, Verdict};
+use plumb_model::{KindId, Outcome, Reason, Resource, Time, Unknown, Value, Verdict};
 use proptest::prelude::*;
-use std::sync::{Arc, LazyLock};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, LazyLock},
+};
 
 /// Answers that depend on the document and the question, and on nothing else.
 struct Told;
@@ -174,7 +177,7 @@ static RULES: LazyLock<(Catalog, RuleSet)> = LazyLock::new(|| {
 
 fn verdicts(judging: &Judging<'_>, resource: &Resource) -> Vec<Verdict> {
     let mut all = Vec::new();
-    judging.judge(resource, Explain::Everything, |_, verdict| all.push(verdict));
+    judging.judge(resource, Explain::Everything, |judged| all.push(judged.into_verdict()));
     all
 }
 
@@ -241,4 +244,26 @@ fn most_lookups_have_an_index() {
     assert!(has("aws.vpc.route-table", "subnet_ids[]"));
     assert!(has("aws.vpc.route-table", "routes[].peering_id"));
     assert!(has("aws.iam.user", "groups[]"));
+}
+
+#[test]
+fn more_documents_than_are_kept_are_judged_as_written_too() {
+    let (catalog, rules) = &*RULES;
+    let kind = &catalog.kinds[&KindId::from("aws.sqs.queue")];
+    let world = World::new(AccountFacts::default(), Helpers { policies: &Told, end_of_support: &Told });
+    let now = Time::from_seconds(1_790_000_000);
+    let (quick, plain) = (Judging::new(rules, &world, now), Judging::new(rules, &world, now).plain());
+    let mut maker = Maker { state: 7, rates: Rates { unknown: 0, odd: 0, gap: 0 } };
+    let mut said = BTreeSet::new();
+    for at in (0..1_200).chain(0..60) {
+        // Each is gone before the next one comes, which may stand where it stood.
+        let mut queue = maker.resource(kind, at);
+        let statement =
+            Value::map([("Sid", Value::str("s".repeat((at % 97) as usize))), ("Id", Value::Int(at as i64))]);
+        queue.fields[kind.slot("policy").unwrap()] = Value::map([("Statement", Value::list([statement]))]);
+        let verdicts = verdicts(&quick, &queue);
+        said.extend(verdicts.iter().filter(|v| v.rule.as_str().ends_with("not-public")).map(|v| v.outcome));
+        assert_eq!(verdicts, self::verdicts(&plain, &queue), "{at}");
+    }
+    assert_eq!(said, BTreeSet::from([Outcome::Pass, Outcome::Fail]));
 }
