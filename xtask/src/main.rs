@@ -7,6 +7,7 @@
 //! cargo xtask governance    derive frameworks and end-of-life dates
 //! cargo xtask venv          make the emulator's Python environment
 //! cargo xtask aws-models    derive clouds/aws/models.bin from the official service models
+//! cargo xtask code-schemas  derive baseline/iac/schemas/ from the providers' own schemas
 //! cargo xtask bench NAME    measure what is promised about speed and size
 //! ```
 
@@ -15,6 +16,7 @@ mod aws_endpoints;
 mod aws_model;
 mod aws_pages;
 mod bench;
+mod code_schemas;
 mod docs;
 mod emulator;
 mod governance;
@@ -46,6 +48,11 @@ const CHORES: &[Chore] = &[
         name: "aws-models",
         about: "derive clouds/aws/models.bin from the official service models [--botocore DATA_DIR]",
         run: aws_model::run,
+    },
+    Chore {
+        name: "code-schemas",
+        about: "derive baseline/iac/schemas/ from the providers' own schemas",
+        run: code_schemas::run,
     },
     Chore { name: "bench", about: "measure speed and size: scan, eval, check, identity, record", run: bench::run },
 ];

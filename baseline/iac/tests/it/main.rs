@@ -3,4 +3,5 @@
 mod compiled;
 mod hostile;
 mod plan;
+mod schemas;
 mod terraform;
