@@ -11,7 +11,7 @@ use plumb_model::Time;
 use plumb_record::Record;
 use serde_json::json;
 
-const COLLECTION: &str = "people";
+pub(super) const COLLECTION: &str = "people";
 
 /// A person as they are kept: who, which roles, which other logins, and the digest of their code.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
