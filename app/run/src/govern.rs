@@ -46,7 +46,7 @@ pub use ledger::{
     entries_of_ledger, entry, ledger_steps, observe, plan_exposure, plans, request_exposure, short,
 };
 pub use life::{Life, each_life, load as load_life};
-pub use people::{Identity, NewPerson, Session, add_person, directory, identify};
+pub use people::{Identity, NewPerson, Session, add_person, directory, identify, log_unidentified};
 pub use picture::{Picture, cadences, controls};
 pub use places::keep_places;
 pub use removal::{Removal, removal, removal_of};

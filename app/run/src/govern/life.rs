@@ -77,6 +77,7 @@ fn facts(around: &Surroundings<'_>, row: &FindingRow, kept: Option<&LaneRow>) ->
     };
     let terms = Terms {
         exploited: pace.exploited,
+        exploited_due: pace.due,
         reachable: row.topic.starts_with("exposure.") || class.as_deref() == Some("internet"),
         regulated: profile.data.iter().any(|d| d.is_regulated()),
         ..Terms::new(pace.lane, profile.tier)

@@ -173,11 +173,11 @@ fn people_move_findings_by_the_rules_and_denied_attempts_are_logged() {
         "in-remediation"
     );
     assert_eq!(step(&mut r, "erin", "orders", "claim-fixed", &[("reference", "pull 7")]).unwrap(), "fixed-claimed");
-    assert!(matches!(step(&mut r, "erin", "orders", "retest-pass", &[]), Err(GovernError::Input(_))));
+    assert!(matches!(step(&mut r, "erin", "orders", "retest-pass", &[]), Err(GovernError::Refused(_))));
     assert_eq!(state(&r, "orders"), "fixed-claimed");
-    assert_eq!(sound(&r), Ok(PEOPLE + 4));
+    assert_eq!(sound(&r), Ok(PEOPLE + 5));
     let log = r.activity(0, 100).unwrap();
-    assert_eq!(log.iter().filter(|(_, line)| line.contains("\"outcome\":\"denied\"")).count(), 1);
+    assert_eq!(log.iter().filter(|(_, line)| line.contains("\"outcome\":\"denied\"")).count(), 2);
     // The next scan looks for itself; its steps continue the life people began.
     scan(&mut r, now().plus_days(1), &[("orders", Outcome::Pass), ("logs", Outcome::Fail), ("site", Outcome::Fail)]);
     assert_eq!(state(&r, "orders"), "fixed");
