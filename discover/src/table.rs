@@ -17,6 +17,8 @@ pub(crate) struct Rows<'a> {
     fields: usize,
     most: usize,
     done: bool,
+    /// Whether the last row ended with the file, not with a line's end.
+    last: bool,
     /// The line the last row began at, counted from 1.
     pub(crate) line: u64,
 }
@@ -44,6 +46,7 @@ impl<'a> Rows<'a> {
             fields: 0,
             most: limits.record_bytes,
             done: false,
+            last: false,
             line: 0,
         }
     }
@@ -72,6 +75,7 @@ impl<'a> Rows<'a> {
                     return Row::Broken(e.to_string());
                 }
             };
+            let over = buf.is_empty();
             let (Some(space), Some(end_space)) = (self.output.get_mut(out..), self.ends.get_mut(ends..)) else {
                 self.done = true;
                 return Row::Broken("row buffer lost".into());
@@ -98,6 +102,7 @@ impl<'a> Rows<'a> {
                 R::Record if too_large => return Row::TooLarge,
                 R::Record => {
                     self.fields = ends;
+                    self.last = over;
                     return Row::Ready;
                 }
                 R::End => {
@@ -106,6 +111,11 @@ impl<'a> Rows<'a> {
                 }
             }
         }
+    }
+
+    /// Whether the file breaks off in this row: no line's end, and fewer fields than the heading has.
+    pub(crate) fn cut_off(&self, width: usize) -> bool {
+        self.last && self.fields < width
     }
 
     /// How many fields the row has.

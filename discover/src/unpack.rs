@@ -13,7 +13,6 @@ pub(crate) enum Shape {
     Gzip,
     Zip,
     Parquet,
-    Utf16,
     Plain,
 }
 
@@ -24,7 +23,6 @@ pub(crate) fn shape(input: &mut dyn BufRead) -> io::Result<Shape> {
         [0x1f, 0x8b, ..] => Shape::Gzip,
         [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Shape::Zip,
         [b'P', b'A', b'R', b'1', ..] => Shape::Parquet,
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Shape::Utf16,
         _ => Shape::Plain,
     })
 }
@@ -71,17 +69,100 @@ impl<R: Read> Read for Guard<R> {
     }
 }
 
+/// Text in UTF-8 without a mark of its encoding, out of UTF-8 or UTF-16 that begins with one, as spreadsheets and shells of
+/// Windows write it. Without a mark it is UTF-8.
+fn unmarked<'a>(mut input: Box<dyn BufRead + 'a>) -> Result<Box<dyn BufRead + 'a>, String> {
+    let (mark, big) = match input.fill_buf().map_err(|e| format!("cannot be read: {e}"))? {
+        [0xef, 0xbb, 0xbf, ..] => (3, None),
+        [0xff, 0xfe, ..] => (2, Some(false)),
+        [0xfe, 0xff, ..] => (2, Some(true)),
+        _ => return Ok(input),
+    };
+    input.consume(mark);
+    Ok(match big {
+        None => input,
+        Some(big) => Box::new(BufReader::with_capacity(
+            64 << 10,
+            Utf16 { input, big, unit: None, high: None, ready: Vec::new(), at: 0 },
+        )),
+    })
+}
+
+/// UTF-16 as UTF-8, piece by piece; what is no text becomes U+FFFD.
+struct Utf16<'a> {
+    input: Box<dyn BufRead + 'a>,
+    /// Whether the more significant byte comes first.
+    big: bool,
+    /// The first byte of a unit.
+    unit: Option<u8>,
+    /// The first unit of a pair.
+    high: Option<u16>,
+    ready: Vec<u8>,
+    at: usize,
+}
+
+impl Utf16<'_> {
+    fn put(&mut self, c: char) {
+        self.ready.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+    }
+
+    fn take(&mut self, unit: u16) {
+        let decoded = match self.high.take() {
+            Some(high) => char::decode_utf16([high, unit]).next(),
+            None if (0xd800..0xdc00).contains(&unit) => {
+                self.high = Some(unit);
+                return;
+            }
+            None => char::decode_utf16([unit]).next(),
+        };
+        self.put(decoded.and_then(Result::ok).unwrap_or(char::REPLACEMENT_CHARACTER));
+    }
+}
+
+impl Read for Utf16<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        while self.at >= self.ready.len() {
+            self.ready.clear();
+            self.at = 0;
+            let bytes = self.input.fill_buf()?.to_vec();
+            if bytes.is_empty() {
+                // Half a unit or half a pair is left at the end.
+                if self.unit.take().is_some() | self.high.take().is_some() {
+                    self.put(char::REPLACEMENT_CHARACTER);
+                    continue;
+                }
+                return Ok(0);
+            }
+            self.input.consume(bytes.len());
+            for byte in bytes {
+                match self.unit.take() {
+                    None => self.unit = Some(byte),
+                    Some(first) if self.big => self.take(u16::from_be_bytes([first, byte])),
+                    Some(first) => self.take(u16::from_le_bytes([first, byte])),
+                }
+            }
+        }
+        let rest = self.ready.get(self.at..).unwrap_or_default();
+        let n = rest.len().min(buf.len());
+        if let (Some(to), Some(from)) = (buf.get_mut(..n), rest.get(..n)) {
+            to.copy_from_slice(from);
+        }
+        self.at += n;
+        Ok(n)
+    }
+}
+
 /// The plain text inside `input`: as it is, out of gzip, or the CSV and JSON members of a ZIP one after another.
 pub(crate) fn open<'a>(input: &'a mut dyn BufRead, limits: &Limits) -> Result<Box<dyn BufRead + 'a>, String> {
     let limits = *limits;
     match shape(input).map_err(|e| format!("cannot be read: {e}"))? {
-        Shape::Plain => Ok(Box::new(BufReader::new(Guard { inner: input, packed: None, unpacked: 0, limits }))),
+        Shape::Plain => unmarked(Box::new(BufReader::new(Guard { inner: input, packed: None, unpacked: 0, limits }))),
         Shape::Gzip => {
             let count = Rc::new(Cell::new(0));
             let packed = BufReader::with_capacity(64 << 10, Counted { inner: input, count: count.clone() });
             let inner = flate2::bufread::MultiGzDecoder::new(packed);
             let guard = Guard { inner, packed: Some(count), unpacked: 0, limits };
-            Ok(Box::new(BufReader::with_capacity(64 << 10, guard)))
+            unmarked(Box::new(BufReader::with_capacity(64 << 10, guard)))
         }
         Shape::Zip => {
             let archive = Zip::read(whole(input, &limits)?)?;
@@ -91,7 +172,10 @@ pub(crate) fn open<'a>(input: &'a mut dyn BufRead, limits: &Limits) -> Result<Bo
             let mut text = Vec::new();
             let mut first = true;
             for entry in archive.entries.iter().filter(|e| is_text(&e.name)) {
-                let part = archive.unpack(entry, &limits)?;
+                let mut part = Vec::new();
+                unmarked(Box::new(Cursor::new(archive.unpack(entry, &limits)?)))?
+                    .read_to_end(&mut part)
+                    .map_err(|e| format!("cannot be read: {e}"))?;
                 // Parts of one export repeat their heading.
                 let part = if first || !entry.name.to_ascii_lowercase().ends_with(".csv") {
                     part.as_slice()
@@ -113,7 +197,6 @@ pub(crate) fn open<'a>(input: &'a mut dyn BufRead, limits: &Limits) -> Result<Bo
             Ok(Box::new(Cursor::new(text)))
         }
         Shape::Parquet => Err("is Parquet, which is not read; choose the CSV form of the export".into()),
-        Shape::Utf16 => Err("is UTF-16; save it as CSV in UTF-8".into()),
     }
 }
 

@@ -107,11 +107,11 @@ pub struct AccountRow {
 }
 
 /// The inventory against the organization's root, the bill and the other sources. `read` says which sources were read at
-/// all: a source nobody read proves nothing.
+/// all: a source nobody read proves nothing. `reasons` are the gaps somebody gave a reason for: account and source.
 pub fn coverage(
     accounts: &[AccountRow],
     read: &BTreeSet<String>,
-    reasons: &BTreeMap<String, String>,
+    reasons: &BTreeSet<(String, String)>,
     directory: &Directory,
     now: Time,
 ) -> View {
@@ -123,8 +123,11 @@ pub fn coverage(
     }
     for a in accounts.iter().filter(|a| !a.closed) {
         let name = &a.account;
-        let explained = reasons.contains_key(name);
-        if read.contains("org-root") && !a.sources.contains("org-root") && !explained {
+        let lacks = |source: &str| {
+            let explained = || reasons.contains(&(name.clone(), source.to_owned()));
+            read.contains(source) && !a.sources.contains(source) && !explained()
+        };
+        if lacks("org-root") {
             let by = a.sources.iter().cloned().collect::<Vec<_>>().join(", ");
             flags.push(flag(
                 "not-in-organization",
@@ -132,10 +135,10 @@ pub fn coverage(
                 format!("known only by {by}; bring it under the root, or record a reason"),
             ));
         }
-        if read.contains("billing") && !a.sources.contains("billing") && !explained {
+        if lacks("billing") {
             flags.push(flag("not-billed", name, "the bill does not know it; find who pays, or record a reason"));
         }
-        if read.contains("landing-zone") && !a.sources.contains("landing-zone") && !explained {
+        if lacks("landing-zone") {
             flags.push(flag(
                 "outside-landing-zone",
                 name,

@@ -54,6 +54,18 @@ pub enum Refusal {
         /// The roles the actor has here.
         has: String,
     },
+    /// Only runs cause this: nobody closes a finding by hand.
+    #[error("`{event}` comes from runs, not from people")]
+    NotByPeople {
+        /// What was tried.
+        event: String,
+    },
+    /// Who acts is nobody who may act at all.
+    #[error("{why}")]
+    Unidentified {
+        /// Why not.
+        why: String,
+    },
     /// The second factor is too old.
     #[error("`{act}` needs a second factor not older than {minutes} minutes; sign in again")]
     SecondFactor {
@@ -130,6 +142,8 @@ impl Refusal {
         match self {
             Self::NotInTable { .. } => "not-in-table",
             Self::NotAllowed { .. } => "not-allowed",
+            Self::NotByPeople { .. } => "not-by-people",
+            Self::Unidentified { .. } => "unidentified",
             Self::SecondFactor { .. } => "second-factor",
             Self::SamePerson { .. } => "same-person",
             Self::OwnResource { .. } => "own-resource",

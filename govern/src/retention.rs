@@ -226,6 +226,11 @@ fn digest_of(ids: &[(Class, String)]) -> String {
 }
 
 impl Disposal {
+    /// Whether the list is the one its digest was made of.
+    pub fn is_whole(&self) -> bool {
+        digest_of(&self.ids) == self.digest
+    }
+
     /// Another person agrees; the caller then deletes exactly these rows and stores the certificate. Holds are asked again:
     /// one may have been placed since the dry run.
     ///

@@ -41,7 +41,9 @@ impl Terms {
             return base;
         }
         let limit = plus(start, if self.reachable { 3 } else { 14 } * DAY);
-        [base, Some(limit), self.exploited_due].into_iter().flatten().min()
+        // A date that had passed before anybody knew cannot be kept; the limit is what is left.
+        let wanted = self.exploited_due.filter(|due| *due > start);
+        [base, Some(limit), wanted].into_iter().flatten().min()
     }
 }
 
@@ -274,6 +276,7 @@ mod tests {
         check(known, "2026-01-01", Some("2026-01-15"));
         check(Terms { reachable: true, ..known }, "2026-01-01", Some("2026-01-04"));
         check(Terms { exploited_due: Some(t("2026-01-03")), ..known }, "2026-01-01", Some("2026-01-03"));
+        check(Terms { exploited_due: Some(t("2021-12-24")), ..known }, "2026-01-01", Some("2026-01-15"));
     }
 
     #[test]

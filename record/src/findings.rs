@@ -461,7 +461,7 @@ impl Record {
         let is_key = id.len() == 64 && id.bytes().all(|b| b.is_ascii_hexdigit());
         let upper = id.to_ascii_uppercase();
         let short = if upper.starts_with("F-") { upper } else { format!("F-{upper}") };
-        let not_an_id = || RecordError::Missing(format!("`{id}` is not a finding id; they look like F-3K2Q9ZJX41"));
+        let not_an_id = || RecordError::Unknown(format!("`{id}` is not a finding id; they look like F-3K2Q9ZJX41"));
         if !is_key && (short.len() < 6 || !short.bytes().skip(2).all(|b| b.is_ascii_alphanumeric())) {
             return Err(not_an_id());
         }
@@ -481,8 +481,8 @@ impl Record {
         let several = rows.len() > 1;
         match rows.into_iter().next() {
             Some(row) if !several => Ok(row),
-            Some(_) => Err(RecordError::Missing(format!("several findings begin with `{id}`; type more of it"))),
-            None => Err(RecordError::Missing(format!("there is no finding `{id}`; `plumb findings` lists them"))),
+            Some(_) => Err(RecordError::Unknown(format!("several findings begin with `{id}`; type more of it"))),
+            None => Err(RecordError::Unknown(format!("there is no finding `{id}`; `plumb findings` lists them"))),
         }
     }
 

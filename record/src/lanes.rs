@@ -12,6 +12,8 @@ pub struct LaneRow {
     pub lane: u8,
     /// Whether the weakness was known to be exploited.
     pub exploited: bool,
+    /// When a catalogue of exploited weaknesses wanted it fixed, if one said.
+    pub due: Option<String>,
     /// Points then, in tenths.
     pub points: i64,
     /// The score policy that weighed it.
@@ -26,13 +28,35 @@ pub(crate) fn prepare(db: &Connection) -> Result<(), RecordError> {
         .query_row("SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'lanes')", [], |r| r.get(0))
         .doing("looking for its tables")?;
     if there {
-        return Ok(());
+        return date(db);
     }
     db.execute_batch(&format!("BEGIN IMMEDIATE; {} COMMIT;", include_str!("lanes.sql")))
         .doing("making its table of lanes")
 }
 
-const COLUMNS: &str = "at, lane, exploited, points, policy, scan";
+/// Makes the column of due dates, which records of earlier builds lack.
+fn date(db: &Connection) -> Result<(), RecordError> {
+    let dated = || {
+        let sql = "SELECT EXISTS (SELECT 1 FROM pragma_table_info('finding_lane') WHERE name = 'due')";
+        db.query_row(sql, [], |r| r.get::<_, bool>(0)).doing("looking for its columns")
+    };
+    if dated()? {
+        return Ok(());
+    }
+    // Somebody else may do so at the same time.
+    db.execute_batch("BEGIN IMMEDIATE").doing("adding a column to its table of lanes")?;
+    let made = dated().and_then(|there| match there {
+        true => Ok(()),
+        false => db
+            .execute_batch("ALTER TABLE finding_lane ADD COLUMN due TEXT")
+            .doing("adding a column to its table of lanes"),
+    });
+    db.execute_batch(if made.is_ok() { "COMMIT" } else { "ROLLBACK" })
+        .doing("adding a column to its table of lanes")?;
+    made
+}
+
+const COLUMNS: &str = "at, lane, exploited, points, policy, scan, due";
 
 fn lane_row(r: &Row<'_>) -> rusqlite::Result<LaneRow> {
     Ok(LaneRow {
@@ -42,6 +66,7 @@ fn lane_row(r: &Row<'_>) -> rusqlite::Result<LaneRow> {
         points: r.get(3)?,
         policy: r.get(4)?,
         scan: r.get(5)?,
+        due: r.get(6)?,
     })
 }
 
@@ -84,10 +109,12 @@ impl Record {
 pub fn put_lane(db: &Connection, key: &str, row: &LaneRow) -> Result<(), RecordError> {
     let key = bytes(key)?;
     db.prepare_cached(
-        "INSERT INTO finding_lane (key, n, at, lane, exploited, points, policy, scan)
-         VALUES (?1, (SELECT coalesce(max(n), 0) + 1 FROM finding_lane WHERE key = ?1), ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO finding_lane (key, n, at, lane, exploited, points, policy, scan, due)
+         VALUES (?1, (SELECT coalesce(max(n), 0) + 1 FROM finding_lane WHERE key = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )
-    .and_then(|mut s| s.execute(params![key, row.at, row.lane, row.exploited, row.points, row.policy, row.scan]))
+    .and_then(|mut s| {
+        s.execute(params![key, row.at, row.lane, row.exploited, row.points, row.policy, row.scan, row.due])
+    })
     .doing("writing a finding's lane")
     .map(|_| ())
 }
@@ -105,6 +132,7 @@ mod tests {
             at: "2026-01-01T00:00:00Z".into(),
             lane,
             exploited: false,
+            due: None,
             points,
             policy: "score/1".into(),
             scan: Some(1),
@@ -114,6 +142,13 @@ mod tests {
         }
         assert_eq!(record.lane(&key).expect("asked"), Some(row(0, 900)));
         assert_eq!(record.lanes(&key).expect("asked"), [row(2, 310), row(0, 900)]);
+        // A record of an earlier build has no due dates.
+        record.db.execute_batch("ALTER TABLE finding_lane DROP COLUMN due").expect("dropped");
+        prepare(&record.db).and_then(|()| prepare(&record.db)).expect("prepared");
+        assert_eq!(record.lane(&key).expect("asked"), Some(row(0, 900)));
+        let due = LaneRow { due: Some("2026-01-22T00:00:00Z".into()), exploited: true, ..row(0, 900) };
+        record.atomically(|db| put_lane(db, &key, &due)).expect("written");
+        assert_eq!(record.lane(&key).expect("asked"), Some(due));
         let seen = record.query("SELECT lane, points FROM lanes ORDER BY points").expect("the view");
         assert_eq!(seen.rows[1][0], "act-now");
         assert!(record.lanes("xy").is_err());

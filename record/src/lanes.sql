@@ -9,6 +9,7 @@ CREATE TABLE IF NOT EXISTS finding_lane (
   points INTEGER NOT NULL,          -- tenths, then
   policy TEXT NOT NULL,             -- the score policy that weighed it
   scan INTEGER,                     -- the scan at whose end it was said
+  due TEXT,                         -- when a catalogue of exploited weaknesses wanted it fixed
   PRIMARY KEY (key, n)
 ) WITHOUT ROWID;
 

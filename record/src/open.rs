@@ -60,9 +60,12 @@ pub enum RecordError {
     /// The user's own query was refused.
     #[error("{0}")]
     Query(String),
-    /// There is no such thing.
+    /// There is no such thing, or not any more.
     #[error("{0}")]
     Missing(String),
+    /// Nothing is called what was asked for.
+    #[error("{0}")]
+    Unknown(String),
 }
 
 /// Names what was being done when SQLite refused.

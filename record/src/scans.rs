@@ -159,13 +159,11 @@ impl Record {
             .optional()
             .doing("reading a scan")?;
         row.ok_or_else(|| {
-            RecordError::Missing(match id {
-                Some(id) => format!(
-                    "there is no scan {}; `plumb query 'SELECT id, started, status FROM scans'` lists them",
-                    id.0
-                ),
-                None => "there is no scan yet; run `plumb scan aws` or `plumb demo` first".into(),
-            })
+            let none = "there is no scan yet; run `plumb scan aws` or `plumb demo` first";
+            let which = |id: ScanId| {
+                format!("there is no scan {}; `plumb query 'SELECT id, started, status FROM scans'` lists them", id.0)
+            };
+            id.map_or_else(|| RecordError::Missing(none.into()), |id| RecordError::Unknown(which(id)))
         })
     }
 

@@ -587,7 +587,8 @@ fn reports_use(details: &str) -> bool {
 /// Plain bytes, or what a gzip file holds, up to a limit.
 fn unpacked(feed: &'static str, bytes: &[u8]) -> Result<Vec<u8>, FeedError> {
     if !bytes.starts_with(&[0x1f, 0x8b]) {
-        return Ok(bytes.to_vec());
+        // Shells of Windows begin a file with the mark of its encoding.
+        return Ok(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).to_vec());
     }
     let mut out = Vec::new();
     let mut gzip = flate2::read::MultiGzDecoder::new(bytes).take(MOST_BYTES + 1);

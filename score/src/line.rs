@@ -54,7 +54,14 @@ pub fn score_line(line: &str, policy: &Policy) -> String {
             Answer { id: line.id, points: s.points, score: s.score, lane: s.lane, contributions: s.contributions };
         serde_json::to_string(&answer).map_err(|e| e.to_string())
     });
-    answer.unwrap_or_else(|error| serde_json::json!({ "error": error }).to_string())
+    answer.unwrap_or_else(|error| {
+        // Whoever asked finds the line again by its id, where it has one.
+        let id = serde_json::from_str::<serde_json::Value>(line).ok().and_then(|l| l.get("id").cloned());
+        match id {
+            Some(id) => serde_json::json!({ "id": id, "error": error }).to_string(),
+            None => serde_json::json!({ "error": error }).to_string(),
+        }
+    })
 }
 
 fn read(line: &str) -> Result<Line, String> {

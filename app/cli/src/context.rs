@@ -7,7 +7,7 @@ use crate::{
 use plumb_catalog::{Catalog, File, Problem};
 use plumb_evaluate::{RuleSet, Selection};
 use plumb_model::{KindId, RuleId, Severity, Time, Value};
-use plumb_record::Record;
+use plumb_record::{Query, Record};
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
@@ -47,6 +47,20 @@ pub fn record(globals: &Globals) -> Result<Record, Failure> {
 /// The record for reading.
 pub fn record_read_only(globals: &Globals) -> Result<Record, Failure> {
     Ok(Record::open_read_only(&db_path(globals)?)?)
+}
+
+/// An account that a filter names has to be one the record knows: of one nobody knows, an empty list would say that there is
+/// nothing in it.
+pub fn known_account(record: &Record, account: Option<&str>) -> Result<(), Failure> {
+    let Some(id) = account else { return Ok(()) };
+    let judged = || record.findings(&Query { account: Some(id.to_owned()), limit: Some(1), ..Query::default() });
+    if record.accounts()?.iter().any(|a| a.id == id)
+        || plumb_run::govern::profiles(record)?.contains_key(id)
+        || !judged()?.is_empty()
+    {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("account `{id}` is not on the record; `plumb accounts list` shows which are")))
 }
 
 /// Every catalog file below a folder.

@@ -43,7 +43,22 @@ impl fmt::Display for Failure {
 
 impl<E: Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self { code: 4, message: error.to_string(), cause: Some(Box::new(error)) }
+        let code = if misnamed(&error) { 2 } else { 4 };
+        Self { code, message: error.to_string(), cause: Some(Box::new(error)) }
+    }
+}
+
+/// Whether something was asked for that nothing on the record is called, or in words that are no such thing: wrong usage.
+pub fn misnamed(error: &(dyn Error + 'static)) -> bool {
+    use plumb_record::RecordError;
+    use plumb_run::{drift::DriftError, govern::GovernError};
+    match (error.downcast_ref(), error.downcast_ref(), error.downcast_ref()) {
+        (Some(DriftError::Record(e)), ..) | (_, Some(GovernError::Record(e)), _) | (.., Some(e)) => {
+            matches!(e, RecordError::Unknown(_))
+        }
+        (Some(DriftError::Govern(e)), ..) => misnamed(e),
+        (Some(DriftError::Input(_)), ..) | (_, Some(GovernError::Input(_)), _) => true,
+        _ => false,
     }
 }
 

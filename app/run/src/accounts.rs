@@ -24,7 +24,7 @@ const ESTATE: (&str, &str) = ("estate", "current");
 const READINGS: (&str, &str) = ("reading", "scan");
 pub(crate) const SETTINGS: (&str, &str) = ("discover", "settings");
 const MAPPINGS: &str = "mapping";
-const MANUAL: &str = "account-record";
+pub(crate) const MANUAL: &str = "account-record";
 const REVIEWS: &str = "account-review";
 
 /// Why the estate could not be read or kept.

@@ -17,7 +17,7 @@ use plumb_record::{Record, ScanId};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
-const BASELINES: &str = "baseline";
+pub(crate) const BASELINES: &str = "baseline";
 const RUNS: &str = "baseline-run";
 /// How the pages as they are called where no baseline is in force.
 pub const CATALOG: &str = "catalog";

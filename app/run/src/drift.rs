@@ -166,6 +166,7 @@ pub fn since(
     let until = |at: Time| {
         scans.iter().rev().find(|s| s.id < later && s.judged_at.parse::<Time>().is_ok_and(|t| t <= at)).map(|s| s.id)
     };
+    record.scan(Some(later))?;
     let taken_at = judged(later).ok_or_else(|| DriftError::Input(format!("scan {} is not finished", later.0)))?;
     let shapes = shapes(catalog);
     let now = Whole::of(&record.units(later)?);

@@ -5,6 +5,7 @@
 //! at all. Refused attempts are logged too.
 
 mod attest;
+mod bound;
 mod evidence;
 mod exceptions;
 mod idle;
@@ -30,6 +31,7 @@ mod whole;
 mod work;
 
 pub use attest::{ATTACH_MOST, NewAttestation, NewFile, agree, attachment, attest, attestations};
+pub use bound::{Astray, astray};
 pub use evidence::{BundleAsk, BundleTo, OSCAL_MOST, Report, report, worst_paths, write_bundle};
 pub use exceptions::{Ask, MuteFormat, Verb, decide, decision, drafts, end_of, import, request, sweep};
 pub use inventory::{Profile, Surroundings, profiles, route_words, routing, set_routing};
@@ -43,8 +45,8 @@ pub use ledger::{
     ExposureAsk, ExposureAskFields, ExposureVerb, LedgerStep, PlanAsk, approve_plan, decide_exposure,
     entries_of_ledger, entry, ledger_steps, observe, plan_exposure, plans, request_exposure, short,
 };
-pub use life::{Life, astray, each_life, load as load_life};
-pub use people::{Identity, NewPerson, Session, add_person, directory, identify};
+pub use life::{Life, each_life, load as load_life};
+pub use people::{Identity, NewPerson, Session, add_person, directory, identify, log_unidentified};
 pub use picture::{Picture, cadences, controls};
 pub use places::keep_places;
 pub use removal::{Removal, removal, removal_of};

@@ -19,7 +19,7 @@ use plumb_score::{
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-const POLICIES: &str = "score-policy";
+pub(crate) const POLICIES: &str = "score-policy";
 const VULNERABILITIES: &str = "vulnerability";
 const LABELS: &str = "data-label";
 const PATTERNS: (&str, &str) = ("data-class", "settings");

@@ -143,6 +143,11 @@ impl Stack {
         self.joins.cves_of(resource).into_iter().map(|cve| (cve, self.joins.cvss.get(cve))).collect()
     }
 
+    /// The earliest date by which the catalogue of exploited weaknesses wants one of the finding's fixed.
+    pub fn wanted_by(&self, finding: &FindingRow) -> Option<Time> {
+        self.joins.cves_of(&finding.resource).into_iter().filter_map(|cve| self.feeds.known_exploited(cve)?.due).min()
+    }
+
     /// The levels the record knows for a finding; everything else stays at its unknown level.
     pub fn signals(&self, finding: &FindingRow, catalog: &Catalog, policy: &Policy) -> Stacked {
         let severity: Severity = finding.severity.parse().unwrap_or(Severity::Medium);

@@ -284,6 +284,10 @@ impl Bill<'_> {
                 Row::End => return,
                 Row::Broken(e) => return gather.lost(rows.line, format!("the file breaks off: {e}")),
                 Row::TooLarge => gather.lost(rows.line, "row is larger than a row may be"),
+                Row::Ready if rows.cut_off(width) => {
+                    gather.rows += 1;
+                    gather.lost(rows.line, "the file breaks off in this row");
+                }
                 Row::Ready if rows.len() <= account || rows.len() > width + 1 => {
                     gather.rows += 1;
                     gather.lost(rows.line, "row has another number of columns than the heading");
@@ -313,11 +317,18 @@ impl Bill<'_> {
 
     fn read_gcp_json(&mut self, input: Box<dyn BufRead + '_>, gather: &mut Gather) {
         let mut problems = Vec::new();
+        // A file of something else has rows as well; one that has none of a bill's members says nothing about accounts.
+        let mut foreign: Option<u64> = None;
         json::records(
             input,
             &self.mapping.limits,
             &mut |number, value| {
                 gather.rows += 1;
+                let known = ["project", "billing_account_id", "cost", "usage_start_time"];
+                if !known.iter().any(|member| value.get(member).is_some()) {
+                    foreign.get_or_insert(number);
+                    return;
+                }
                 let text = |path: &str| json::text(&value, path).unwrap_or_default().as_bytes();
                 let cost = json::at(&value, "cost").map(|c| c.as_str().map_or_else(|| c.to_string(), str::to_owned));
                 let cost = cost.unwrap_or_default();
@@ -338,6 +349,12 @@ impl Bill<'_> {
             },
             &mut |number, problem| problems.push((number, problem)),
         );
+        if let Some(number) = foreign {
+            gather.lost(
+                number,
+                "row is none of a billing export: it has no `project.id`, `billing_account_id` or `cost`",
+            );
+        }
         for (number, problem) in problems {
             gather.lost(number, problem);
         }

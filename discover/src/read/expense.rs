@@ -37,6 +37,10 @@ pub(super) fn read(input: Box<dyn BufRead + '_>, mapping: &Mapping, gather: &mut
             Row::End => return,
             Row::Broken(e) => return gather.lost(rows.line, format!("the file breaks off: {e}")),
             Row::TooLarge => gather.lost(rows.line, "row is larger than a row may be"),
+            Row::Ready if rows.cut_off(headings.len()) => {
+                gather.rows += 1;
+                gather.lost(rows.line, "the file breaks off in this row");
+            }
             Row::Ready => {
                 gather.rows += 1;
                 let text = |place: Option<usize>| -> String {

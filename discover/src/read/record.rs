@@ -37,7 +37,7 @@ fn read_text(input: &mut dyn BufRead, mapping: &Mapping, gather: &mut Gather) {
         return super::each(input, mapping, gather, json_record);
     }
     let mut rows = Rows::sniffed(input, &mapping.limits);
-    let mut places = None;
+    let (mut places, mut width) = (None, 0);
     loop {
         match rows.next() {
             Row::End => break,
@@ -45,11 +45,15 @@ fn read_text(input: &mut dyn BufRead, mapping: &Mapping, gather: &mut Gather) {
             Row::TooLarge => gather.lost(rows.line, "row is larger than a row may be"),
             Row::Ready => match &places {
                 None => match find_columns(&rows.texts(), mapping) {
-                    Some(found) => places = Some(found),
+                    Some(found) => (places, width) = (Some(found), rows.len()),
                     // Titles above the heading are common in sheets made by people.
                     None if rows.line < 20 => {}
                     None => break,
                 },
+                Some(_) if rows.cut_off(width) => {
+                    gather.rows += 1;
+                    gather.lost(rows.line, "the file breaks off in this row");
+                }
                 Some(places) => {
                     gather.rows += 1;
                     let row = cells(places, |i| rows.text(i));

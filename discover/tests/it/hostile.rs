@@ -21,7 +21,6 @@ fn nonsense_is_a_problem_and_never_complete() {
     for kind in K::ALL {
         check(*kind, b"", "");
         check(*kind, b"PAR1....", "Parquet");
-        check(*kind, b"\xff\xfea\0,\0b\0", "UTF-16");
         check(*kind, b"PK\x03\x04 and then nothing", "broken ZIP");
     }
     check(K::AwsCur, b"a,b\n1,2\n", "there is no column `line_item_usage_account_id`");
@@ -40,6 +39,62 @@ fn nonsense_is_a_problem_and_never_complete() {
     check(K::IacState, br#"{"version":3,"modules":[]}"#, "not a Terraform state of version 4");
     check(K::CrossAccountRoles, br#"[{"account":"123456789012","trust_policy":"{"}]"#, "policy is not JSON");
     check(K::Expense, b"a,b\n", "no column for the vendor");
+}
+
+/// Spreadsheets and shells of Windows begin files with a mark, or write UTF-16.
+#[test]
+fn every_encoding_of_every_sample_reads_the_same() {
+    for (kind, name, bytes) in FILES {
+        let Ok(text) = std::str::from_utf8(bytes) else { continue };
+        let text = text.trim_start_matches('\u{feff}');
+        let units = |mark: &[u8], of: fn(u16) -> [u8; 2]| {
+            [mark, &text.encode_utf16().flat_map(of).collect::<Vec<_>>()].concat()
+        };
+        let want = read(*kind, &mut text.as_bytes(), &Mapping::default());
+        for (how, bytes) in [
+            ("a mark", ["\u{feff}", text].concat().into_bytes()),
+            ("little end first", units(b"\xff\xfe", u16::to_le_bytes)),
+            ("big end first", units(b"\xfe\xff", u16::to_be_bytes)),
+        ] {
+            let got = read(*kind, &mut &*bytes, &Mapping::default());
+            assert_eq!((got.sightings, got.complete), (want.sightings.clone(), want.complete), "{kind} {name}: {how}");
+        }
+    }
+    let lone = b"\xff\xfe[\0\x00\xd8]\0x";
+    assert!(!read(SourceKind::OktaLog, &mut &lone[..], &Mapping::default()).complete);
+}
+
+/// A file that was cut off in a row is never complete, whatever columns are left of it.
+#[test]
+fn a_row_that_is_cut_off_is_a_problem() {
+    fn check(kind: SourceKind, heading: &str, row: &str) {
+        for end in 1..row.len() {
+            let cut = row.get(..end).unwrap();
+            if cut.matches(',').count() == row.matches(',').count() {
+                continue;
+            }
+            let reading = read(kind, &mut format!("{heading}\n{row}\n{cut}").as_bytes(), &Mapping::default());
+            assert!(
+                !reading.complete && problems(&reading).contains("breaks off"),
+                "{kind} `{cut}`: {}",
+                problems(&reading)
+            );
+            // With a line's end it is a short row, as spreadsheets write them.
+            let short = read(kind, &mut format!("{heading}\n{row}\n{row}\n").as_bytes(), &Mapping::default());
+            assert!(short.complete, "{kind}");
+        }
+    }
+    use SourceKind as K;
+    check(
+        K::AzureCost,
+        "SubscriptionId,Date,CostInBillingCurrency,BillingCurrencyCode",
+        "6f1c2d3e-0000-4000-8000-00000000000a,11/17/2026,40.5,EUR",
+    );
+    check(K::LandingZone, "Account ID,Environment,Owner", "100000000001,prod,ops@example.com");
+    check(K::Expense, "date,vendor,amount,currency", "2026-10-01,Amazon Web Services,12.50,EUR");
+    let other = br#"[{"Id":"100000000001","Name":"payer"}]"#;
+    let reading = read(K::GcpBilling, &mut &other[..], &Mapping::default());
+    assert!(!reading.complete && problems(&reading).contains("none of a billing export"), "{}", problems(&reading));
 }
 
 #[test]

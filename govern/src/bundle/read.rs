@@ -72,9 +72,11 @@ impl<'a, A: ReadAt + ?Sized> Files<'a, A> {
     fn open(from: &'a A) -> Result<Self, Fault> {
         let wrong = |what: String| fault(FaultKind::Content, "archive", what);
         let archive = Archive::open(from).map_err(|e| wrong(e.to_string()))?;
-        let places: BTreeMap<_, _> = archive.entries.iter().enumerate().map(|(i, e)| (e.name.clone(), i)).collect();
-        if places.len() != archive.entries.len() {
-            return Err(wrong("holds two files of one name".into()));
+        let mut places = BTreeMap::new();
+        for (i, entry) in archive.entries.iter().enumerate() {
+            if places.insert(entry.name.clone(), i).is_some() {
+                return Err(fault(FaultKind::Content, &entry.name, "is there twice"));
+            }
         }
         Ok(Self { archive, places })
     }

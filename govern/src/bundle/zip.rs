@@ -3,6 +3,10 @@
 //! Written by hand because the format's core is small, and an evidence bundle must not depend on the habits of an
 //! archiver: no data descriptors, no comments, and no extra fields but those of ZIP64, which stand where a size, a place
 //! or the number of files outgrows the classic fields, and nowhere else.
+//!
+//! Read are archives of others too, because bundles are unpacked and packed again on their way: times, permissions, extra
+//! fields and folders are theirs. What two readers could understand in two ways is refused: a directory that says otherwise
+//! than the files' own headers, bytes that belong to no file, and an archive that is [`Writer`]'s in parts only.
 
 use crate::log::text;
 use miniz_oxide::{
@@ -400,7 +404,7 @@ impl Entry {
     }
 }
 
-/// An archive as [`Writer`] makes them, read where it lies.
+/// An archive, read where it lies.
 pub struct Archive<'a, A: ReadAt + ?Sized> {
     from: &'a A,
     /// Its files, in their order.
@@ -446,7 +450,7 @@ fn directory<A: ReadAt + ?Sized>(from: &A) -> Result<(u64, Vec<u8>, u64), ZipErr
     // Whatever the end says beside that, it is what this format writes for these three numbers, or it is refused.
     let ending = ending(count, at, size);
     let whole = at.checked_add(size).and_then(|n| n.checked_add(ending.len() as u64));
-    if whole != Some(all) || exactly(from, at + size, ending.len() as u64)? != ending {
+    if whole != Some(all) || !ends_alike(&exactly(from, at + size, ending.len() as u64)?, &ending) {
         return Err(damaged("its directory is not where it says"));
     }
     if size > DIRECTORY {
@@ -455,55 +459,148 @@ fn directory<A: ReadAt + ?Sized>(from: &A) -> Result<(u64, Vec<u8>, u64), ZipErr
     Ok((at, exactly(from, at, size)?, count))
 }
 
-/// The entry at `at` of a directory, where it lies in the archive, and where the next one begins.
-fn entry(bytes: &[u8], at: usize) -> Result<(Entry, u64, usize), ZipError> {
+/// Whether two ends say the same but for the versions of whoever wrote them, which only ZIP64 names.
+fn ends_alike(found: &[u8], ours: &[u8]) -> bool {
+    let versions = if ours.len() > 22 { 12..16 } else { 0..0 };
+    found.len() == ours.len() && found.iter().zip(ours).enumerate().all(|(i, (a, b))| versions.contains(&i) || a == b)
+}
+
+/// An entry of the directory as it was read.
+struct Listed {
+    entry: Entry,
+    place: u64,
+    next: usize,
+    /// General purpose flags.
+    flags: u16,
+    /// Whether [`Writer`] made it, byte for byte.
+    ours: bool,
+}
+
+/// Flags that change how a file is to be read: encryption, patches, strong encryption, masked headers.
+const REFUSED_FLAGS: u16 = 1 | 1 << 5 | 1 << 6 | 1 << 13;
+/// The flag that says sizes and checksum follow the content.
+const FOLLOWED: u16 = 1 << 3;
+
+/// The numbers of a ZIP64 field among `extra`, for those of `numbers` that outgrow theirs.
+fn narrow(extra: &[u8], numbers: [&mut u64; 3]) -> Result<(), ZipError> {
     let malformed = || damaged("a directory entry is malformed");
+    let mut wide: &[u8] = &[];
+    let mut rest = extra;
+    while !rest.is_empty() {
+        let (id, len) = (number(rest, 0, 2)?, number(rest, 2, 2)? as usize);
+        let field = rest.get(4..4 + len).ok_or_else(malformed)?;
+        if id == 1 {
+            wide = field;
+        }
+        rest = rest.get(4 + len..).unwrap_or_default();
+    }
+    for n in numbers {
+        if *n == WIDE {
+            *n = number(wide, 0, 8)?;
+            wide = wide.get(8..).unwrap_or_default();
+        }
+    }
+    Ok(())
+}
+
+/// The entry at `at` of a directory.
+fn entry(bytes: &[u8], at: usize) -> Result<Listed, ZipError> {
+    let malformed = || damaged("a directory entry is malformed");
+    if bytes.get(at..at.saturating_add(4)) != Some(b"PK\x01\x02") {
+        return Err(malformed());
+    }
     let (name_len, extra_len) = (number(bytes, at + 28, 2)? as usize, number(bytes, at + 30, 2)? as usize);
+    let (comment, disk) = (number(bytes, at + 32, 2)?, number(bytes, at + 34, 2)?);
     let (name_at, extra_at) = (at + 46, at + 46 + name_len);
     let name = bytes.get(name_at..extra_at).ok_or_else(malformed)?;
     let name = String::from_utf8(name.to_vec()).map_err(|_| damaged("a name is not UTF-8"))?;
     let (mut size, mut packed, mut place) =
         (number(bytes, at + 24, 4)?, number(bytes, at + 20, 4)?, number(bytes, at + 42, 4)?);
-    let mut field = extra_at + 4;
-    for n in [&mut size, &mut packed, &mut place] {
-        if *n == WIDE {
-            *n = number(bytes, field, 8)?;
-            field += 8;
-        }
-    }
-    let method = u16::try_from(number(bytes, at + 10, 2)?).map_err(|_| malformed())?;
-    let crc = u32::try_from(number(bytes, at + 16, 4)?).map_err(|_| malformed())?;
-    let sums = Sums { size, sha256: String::new(), packed, crc, method };
     let next = extra_at + extra_len;
-    // Whatever the entry says beside that, it is what this format writes for it, or it is refused.
-    if bytes.get(at..next) != Some(&directory_entry(&name, &sums, place)) || !matches!(method, 0 | 8) {
+    narrow(bytes.get(extra_at..next).ok_or_else(malformed)?, [&mut size, &mut packed, &mut place])?;
+    let method = u16::try_from(number(bytes, at + 10, 2)?).map_err(|_| malformed())?;
+    let flags = u16::try_from(number(bytes, at + 8, 2)?).map_err(|_| malformed())?;
+    let crc = u32::try_from(number(bytes, at + 16, 4)?).map_err(|_| malformed())?;
+    if comment != 0 || disk != 0 || flags & REFUSED_FLAGS != 0 || !matches!(method, 0 | 8) {
         return Err(malformed());
     }
-    Ok((Entry { name, sums, body: 0 }, place, next))
+    let sums = Sums { size, sha256: String::new(), packed, crc, method };
+    let ours = bytes.get(at..next) == Some(&directory_entry(&name, &sums, place));
+    Ok(Listed { entry: Entry { name, sums, body: 0 }, place, next, flags, ours })
+}
+
+/// Where a file's content begins and what lies behind it ends, when its own header says what the directory says.
+fn content<A: ReadAt + ?Sized>(from: &A, bytes: &[u8], at: usize, listed: &Listed) -> Result<(u64, u64), ZipError> {
+    let astray = || damaged("a file is not where the directory says");
+    let Entry { name, sums, .. } = &listed.entry;
+    let own = exactly(from, listed.place, 30)?;
+    let (name_len, extra_len) = (number(&own, 26, 2)?, number(&own, 28, 2)?);
+    let tail = exactly(from, listed.place + 30, name_len + extra_len)?;
+    let body = listed.place + 30 + name_len + extra_len;
+    let end = body.checked_add(sums.packed).ok_or_else(|| damaged("a size is impossible"))?;
+    // From the flags to the date both say the same, and so do the names.
+    let heads = own.get(6..14) == bytes.get(at + 8..at + 16);
+    let names = tail.get(..name_len as usize) == Some(name.as_bytes());
+    if own.get(..4) != Some(b"PK\x03\x04") || !heads || !names {
+        return Err(astray());
+    }
+    let (crc, mut packed, mut size) = (number(&own, 14, 4)?, number(&own, 18, 4)?, number(&own, 22, 4)?);
+    if listed.flags & FOLLOWED == 0 {
+        let mut none = 0;
+        narrow(tail.get(name_len as usize..).unwrap_or_default(), [&mut size, &mut packed, &mut none])?;
+        let same = (crc, packed, size) == (u64::from(sums.crc), sums.packed, sums.size);
+        return if same { Ok((body, end)) } else { Err(astray()) };
+    }
+    // Sizes and checksum follow the content: with a mark or without, with four bytes for a size or with eight.
+    let behind = exactly(from, end, 24.min(from.size().unwrap_or(0).saturating_sub(end)))?;
+    for (mark, width) in [(4, 4), (4, 8), (0, 4), (0, 8)] {
+        let said =
+            (number(&behind, mark, 4), number(&behind, mark + 4, width), number(&behind, mark + 4 + width, width));
+        let marked = mark == 0 || behind.get(..4) == Some(b"PK\x07\x08");
+        if let (true, Ok(c), Ok(p), Ok(s)) = (marked, said.0, said.1, said.2)
+            && (c, p, s) == (u64::from(sums.crc), sums.packed, sums.size)
+        {
+            return Ok((body, end + (mark + 4 + 2 * width) as u64));
+        }
+    }
+    Err(astray())
 }
 
 impl<'a, A: ReadAt + ?Sized> Archive<'a, A> {
-    /// Reads the directory, and holds every file's own header against it.
+    /// Reads the directory, and holds every file's own header against it. Folders are passed over.
     ///
     /// # Errors
-    /// The bytes are no archive as [`Writer`] makes them, or there are bytes that belong to no file.
+    /// The bytes are no archive, there are bytes that belong to no file, two headers say two things, or an archive of
+    /// [`Writer`] was changed.
     pub fn open(from: &'a A) -> Result<Self, ZipError> {
         let (start, bytes, count) = directory(from)?;
-        let (mut entries, mut at, mut expected) = (Vec::new(), 0, 0u64);
+        let (mut entries, mut at, mut expected, mut ours) = (Vec::new(), 0, 0u64, 0);
         for _ in 0..count {
-            let (mut found, place, next) = entry(&bytes, at)?;
-            let header = local_header(&found.name, &found.sums);
+            let mut listed = entry(&bytes, at)?;
             // Files lie one after the other from the first byte: nothing can hide between them.
-            if place != expected || exactly(from, place, header.len() as u64)? != header {
+            if listed.place != expected {
                 return Err(damaged("a file is not where the directory says"));
             }
-            found.body = place + header.len() as u64;
-            expected = found.body.checked_add(found.sums.packed).ok_or_else(|| damaged("a size is impossible"))?;
-            at = next;
-            entries.push(found);
+            let end;
+            (listed.entry.body, end) = content(from, &bytes, at, &listed)?;
+            if listed.ours {
+                let header = local_header(&listed.entry.name, &listed.entry.sums);
+                if exactly(from, listed.place, header.len() as u64)? != header {
+                    return Err(damaged("a file is not where the directory says"));
+                }
+                ours += 1;
+            }
+            expected = end;
+            at = listed.next;
+            if !(listed.entry.name.ends_with('/') && listed.entry.sums.size == 0) {
+                entries.push(listed.entry);
+            }
         }
         if expected != start || at != bytes.len() {
             return Err(damaged("there are bytes that belong to no file"));
+        }
+        if ours != 0 && ours != count {
+            return Err(damaged("a directory entry was changed"));
         }
         Ok(Self { from, entries })
     }
@@ -620,8 +717,7 @@ impl<A: ReadAt + ?Sized> Read for Unpacked<'_, A> {
 /// Reads every file of an archive, in its order, into memory.
 ///
 /// # Errors
-/// The bytes are no archive as [`Writer`] makes them, a checksum does not match, there are bytes that belong to no file, or
-/// it is more than a gibibyte.
+/// As for [`Archive::open`]; a checksum does not match, or it is more than a gibibyte.
 pub fn read(archive: &[u8]) -> Result<Vec<(String, Vec<u8>)>, ZipError> {
     let archive = Archive::open(archive)?;
     if archive.entries.iter().map(Entry::size).fold(0, u64::saturating_add) > LARGEST {
@@ -666,12 +762,72 @@ mod tests {
         for i in 0..archive.len() {
             let mut bad = archive.clone();
             bad[i] ^= 1;
-            if let Ok(got) = read(&bad) {
-                assert_ne!(got.iter().map(|f| f.0.as_str()).collect::<Vec<_>>(), want.clone().map(|f| f.0), "byte {i}");
-            }
+            assert!(read(&bad).is_err(), "byte {i}");
         }
         for cut in 0..archive.len() {
             assert!(read(&archive[..cut]).is_err());
+        }
+    }
+
+    /// An archive as other archivers make them: their own time and permissions, an extra field that differs in the two
+    /// headers, a folder, and with `followed` sizes behind the content.
+    fn foreign(files: &[(&str, &[u8])], followed: bool) -> Vec<u8> {
+        let (mut out, mut directory) = (Vec::new(), Vec::new());
+        for (name, content) in files {
+            let packed = miniz_oxide::deflate::compress_to_vec(content, 9);
+            let at = out.len() as u64;
+            let sums = [u64::from(crc32(content)), packed.len() as u64, content.len() as u64];
+            let mut head = Vec::new();
+            put(&mut head, 20, 2);
+            put(&mut head, if followed { 8 } else { 0 }, 2);
+            put(&mut head, 8, 2);
+            put(&mut head, 0x6b21_5c9d, 4);
+            out.extend_from_slice(b"PK\x03\x04");
+            out.extend_from_slice(&head);
+            sums.iter().for_each(|n| put(&mut out, if followed { 0 } else { *n }, 4));
+            put(&mut out, name.len() as u64, 2);
+            put(&mut out, 9, 2);
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(b"UT\x05\x00\x01abcd");
+            out.extend_from_slice(&packed);
+            if followed {
+                out.extend_from_slice(b"PK\x07\x08");
+                sums.iter().for_each(|n| put(&mut out, *n, 4));
+            }
+            directory.extend_from_slice(b"PK\x01\x02\x1e\x03");
+            directory.extend_from_slice(&head);
+            sums.iter().for_each(|n| put(&mut directory, *n, 4));
+            put(&mut directory, name.len() as u64, 2);
+            put(&mut directory, 0, 2 + 2 + 2);
+            put(&mut directory, 1, 2);
+            put(&mut directory, 0o100_755 << 16, 4);
+            put(&mut directory, at, 4);
+            directory.extend_from_slice(name.as_bytes());
+        }
+        let at = out.len() as u64;
+        out.extend_from_slice(&directory);
+        out.extend_from_slice(&ending(files.len() as u64, at, directory.len() as u64));
+        out
+    }
+
+    #[test]
+    fn archives_of_others_are_read_unless_they_say_two_things() {
+        let words = b"words ".repeat(50);
+        for followed in [false, true] {
+            let made = foreign(&[("d/", b""), ("d/a.txt", &words), ("b.txt", b"b")], followed);
+            let want = vec![("d/a.txt".to_owned(), words.clone()), ("b.txt".to_owned(), b"b".to_vec())];
+            assert_eq!(read(&made).unwrap(), want, "{followed}");
+            // Whatever is changed, what is read is what was packed, or nothing is.
+            for i in 0..made.len() {
+                let mut bad = made.clone();
+                bad[i] ^= 1;
+                if let Ok(got) = read(&bad) {
+                    assert_eq!(got, want, "byte {i}");
+                }
+            }
+            let mut hidden = made.clone();
+            hidden.splice(0..0, *b"more");
+            assert!(read(&hidden).is_err());
         }
     }
 

@@ -1,6 +1,7 @@
 //! Events with the facts their guards ask for.
 
 use super::machine::EventKind;
+use crate::Refusal;
 use crate::decision::Brief;
 use crate::ids::{DecisionId, FindingId, HumanId, TeamId, named};
 use plumb_model::{Outcome, Time};
@@ -270,6 +271,28 @@ impl Event {
             Self::ResourceGone { .. } => EventKind::ResourceGone,
             Self::Merge { .. } => EventKind::Merge,
         }
+    }
+
+    /// Why people may not cause this event, where it is one that only runs cause: nobody closes a finding by hand.
+    pub fn not_by_people(name: &str) -> Option<Refusal> {
+        use EventKind as K;
+        let kind: K = name.parse().ok()?;
+        let people = matches!(
+            kind,
+            K::Triage
+                | K::Start
+                | K::ClaimFixed
+                | K::Merge
+                | K::RequestException
+                | K::RequestDeferral
+                | K::RequestFp
+                | K::Approve
+                | K::Reject
+                | K::Withdraw
+                | K::Confirm
+                | K::Revoke
+        );
+        (!people).then(|| Refusal::NotByPeople { event: name.into() })
     }
 
     /// The event a person names on the command line or in a form, with its fields as text: `triage` (`team`, `person`),

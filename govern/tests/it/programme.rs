@@ -351,9 +351,15 @@ fn the_lenses_flag_what_an_auditor_would() {
         ..account("aws:3", &["org-root", "billing"])
     };
     let read: BTreeSet<_> = ["org-root".to_owned(), "billing".to_owned()].into();
-    let view = lens::coverage(&[good, shadow, left], &read, &BTreeMap::new(), &directory(), now());
+    let accounts = [good, shadow, left];
+    let view = lens::coverage(&accounts, &read, &BTreeSet::new(), &directory(), now());
     let flags: Vec<_> = view.flags.iter().map(|f| (f.what.as_str(), f.object.as_str())).collect();
     assert_eq!(flags, [("never-scanned", "aws:3"), ("not-in-organization", "aws:2"), ("ownership-lapsed", "aws:3")]);
+    // A reason excuses the gap it is about, and no other.
+    for (source, left) in [("org-root", 2), ("billing", 3)] {
+        let reasons = BTreeSet::from([("aws:2".to_owned(), source.to_owned())]);
+        assert_eq!(lens::coverage(&accounts, &read, &reasons, &directory(), now()).flags.len(), left, "{source}");
+    }
     let skip = plumb_govern::decision::import::inline_skip("r", "main.tf", 3, "later", "");
     let mut book = BTreeMap::new();
     ledger::observe(&mut book, vec![seen("a")], &here(), &BTreeSet::new(), &[], &policy(), now());

@@ -151,7 +151,7 @@ fn verify(globals: &Globals, trust: &[String]) -> Result<u8, Failure> {
     match govern::verify_log(&record, &trusted)? {
         Ok(verified) => {
             if let Some(astray) = govern::astray(&record)? {
-                return broken(text, &astray, None);
+                return broken(text, &astray.what, astray.entry);
             }
             let r = &verified.report;
             if text {

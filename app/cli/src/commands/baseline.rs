@@ -415,6 +415,7 @@ fn diff(globals: &Globals, from: &str, to: &str) -> Result<u8, Failure> {
 
 fn runs(globals: &Globals, account: Option<&str>, scan: Option<i64>) -> Result<u8, Failure> {
     let record = context::record_read_only(globals)?;
+    context::known_account(&record, account)?;
     let mut rows = baselines::runs(&record).map_err(refused)?;
     rows.retain(|r| account.is_none_or(|a| r.run.account.as_str() == a) && scan.is_none_or(|n| r.scan == n));
     let header = ["scan", "account", "tier", "baseline", "started", "pass", "fail", "unknown", "n/a", "inputs"];

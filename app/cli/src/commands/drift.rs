@@ -141,6 +141,9 @@ pub fn run(globals: &Globals, args: DriftArgs) -> Result<u8, Failure> {
             "there is no kind `{kind}`; they look like aws.s3.bucket, see docs/kinds.md"
         )));
     }
+    for account in &args.accounts {
+        context::known_account(&record, Some(account))?;
+    }
     let narrow = narrow(&record, &args)?;
     let now = context::now();
     let mut compared = match against {

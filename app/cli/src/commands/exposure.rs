@@ -234,6 +234,7 @@ pub fn run(globals: &Globals, args: ExposureArgs) -> Result<u8, Failure> {
             let wanted: Vec<ExposureState> =
                 states.iter().map(|s| s.parse()).collect::<Result<_, _>>().map_err(Failure::usage)?;
             let record = context::record_read_only(globals)?;
+            context::known_account(&record, account.as_deref())?;
             let ledger = govern::entries_of_ledger(&record).map_err(refused)?;
             let limit = expiring.map(|d| context::now().plus_days(d));
             let mut rows: Vec<&Exposure> =

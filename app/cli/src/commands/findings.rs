@@ -6,6 +6,7 @@ use crate::{
     context, out,
     out::Failure,
 };
+use plumb_govern::finding::machine::State;
 use plumb_record::{FindingRow, Query};
 use serde_json::json;
 
@@ -22,6 +23,9 @@ pub fn row(f: &FindingRow) -> serde_json::Value {
 /// The query that filters name.
 pub fn query(globals: &Globals, args: &FindingArgs) -> Result<Query, Failure> {
     let severity = args.rules.severity.as_deref().map(str::parse).transpose().map_err(Failure::usage)?;
+    for state in &args.states {
+        state.parse::<State>().map_err(Failure::usage)?;
+    }
     let named = !(args.rules.checks.is_empty()
         && args.rules.skip_checks.is_empty()
         && args.rules.services.is_empty()
@@ -45,6 +49,7 @@ pub fn query(globals: &Globals, args: &FindingArgs) -> Result<Query, Failure> {
 /// `plumb findings`
 pub fn run(globals: &Globals, args: FindingArgs) -> Result<u8, Failure> {
     let record = context::record_read_only(globals)?;
+    context::known_account(&record, args.account.as_deref())?;
     let rows = record.findings(&query(globals, &args)?)?;
     let json: Vec<serde_json::Value> = rows.iter().map(row).collect();
     let cell = |v: &serde_json::Value, name: &str| v.get(name).and_then(|c| c.as_str()).unwrap_or_default().to_owned();

@@ -88,7 +88,7 @@ pub struct PrincipalArgs {
     /// Days without a sign of life that make a principal dormant
     #[arg(long, value_name = "N", default_value_t = 90)]
     pub dormant_days: i64,
-    /// Only these: user, role, or a class (human, service-user, federated, workload, instance-profile, service-role, service-linked, cross-account, external …)
+    /// Only these: user, role, root, account, or a class (human, service-user, federated, workload, instance-profile, service-role, service-linked, cross-account, external, member-account)
     #[arg(long = "kind", value_name = "KIND", num_args = 1.., value_delimiter = ',')]
     pub kinds: Vec<String>,
     /// Judge ages as of this instant; default the last scan's
@@ -156,13 +156,15 @@ pub fn each_line(path: &Path, mut answer: impl FnMut(&str) -> String) -> Result<
     let input: Box<dyn Read> = if path == Path::new("-") { Box::new(std::io::stdin()) } else { Box::new(open(path)?) };
     let mut input = BufReader::with_capacity(1 << 16, input);
     let mut out = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
-    let mut line = Vec::new();
+    let (mut line, mut first) = (Vec::new(), true);
     loop {
         line.clear();
         if input.read_until(b'\n', &mut line)? == 0 {
             break;
         }
         let text = String::from_utf8_lossy(&line);
+        let text = if first { text.trim_start_matches('\u{feff}') } else { &text };
+        first = false;
         if text.trim().is_empty() {
             continue;
         }
@@ -184,7 +186,10 @@ pub fn open(path: &Path) -> Result<std::fs::File, Failure> {
 
 /// A file's text; a missing one is wrong usage.
 pub fn read_text(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path).map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", path.display())))
+    let text =
+        std::fs::read_to_string(path).map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", path.display())))?;
+    // Some editors and shells begin a file with the mark of its encoding.
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 /// The JSON files below a folder, or the one file, by name.
@@ -232,6 +237,29 @@ fn world(globals: &Globals, policies: Option<&Path>) -> Result<(World, Vec<Strin
     }
 }
 
+/// An action and a resource in the words of IAM, or what would be right; an action nobody knows is asked about all the same,
+/// and said to be unknown.
+fn asked(globals: &Globals, action: &str, resource: &str) -> Result<(), Failure> {
+    let lower = action.to_ascii_lowercase();
+    let whole = match lower.split_once(':') {
+        Some((service, name)) => !service.is_empty() && !name.is_empty() && !lower.contains(char::is_whitespace),
+        None => lower == "*",
+    };
+    if !whole {
+        return Err(Failure::usage(format!("`{action}` is no action: say service:Action, such as s3:GetObject")));
+    }
+    if resource != "*" && !(resource.starts_with("arn:") && resource.splitn(6, ':').count() == 6) {
+        return Err(Failure::usage(format!(
+            "`{resource}` is no resource: say its ARN, such as arn:aws:s3:::bucket/key, or `*`"
+        )));
+    }
+    let known = plumb_assess::identity::aws::data::actions();
+    if !lower.contains(['*', '?']) && known.find(&lower).is_none() {
+        out::note(globals, format!("plumb: `{action}` is not in the catalogue of actions; is it written as IAM does?"));
+    }
+    Ok(())
+}
+
 /// `plumb can`
 pub fn can(globals: &Globals, args: CanArgs) -> Result<u8, Failure> {
     if let Some(batch) = &args.batch {
@@ -241,6 +269,7 @@ pub fn can(globals: &Globals, args: CanArgs) -> Result<u8, Failure> {
     let (Some(who), Some(action), Some(resource)) = (&args.who, &args.action, &args.resource) else {
         return Err(Failure::usage("say who, which action and on what, or --batch FILE"));
     };
+    asked(globals, action, resource)?;
     let mut keys: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for pair in &args.context {
         let Some((key, value)) = pair.split_once('=') else {
@@ -248,7 +277,10 @@ pub fn can(globals: &Globals, args: CanArgs) -> Result<u8, Failure> {
         };
         keys.entry(key.to_owned()).or_default().push(value.to_owned());
     }
-    let (world, gaps) = world(globals, args.policies.as_deref())?;
+    let (world, mut gaps) = world(globals, args.policies.as_deref())?;
+    if world.lacks(who) {
+        gaps.push(format!("`{who}` is not among the principals of its account: nothing is known of its policies"));
+    }
     let context: Vec<(String, Vec<String>)> = keys.into_iter().collect();
     let Some(decision) = world.can(who, action, resource, &context) else {
         return Err(Failure::usage(format!(
@@ -299,6 +331,7 @@ fn reasons(because: &[Because], residual: &[Residual]) {
 
 /// `plumb who-can`
 pub fn who_can(globals: &Globals, args: WhoCanArgs) -> Result<u8, Failure> {
+    asked(globals, &args.action, &args.resource)?;
     let (world, gaps) = world(globals, args.policies.as_deref())?;
     let holders = world.who_can(&args.action, &args.resource);
     if args.explain && out::format(globals) == Format::Text {
@@ -341,11 +374,33 @@ pub fn assess_files(globals: &Globals, args: AssessArgs) -> Result<u8, Failure> 
     Ok(0)
 }
 
+/// What `--kind` may name: types, and classes.
+const KINDS: &[&str] = &[
+    "user",
+    "role",
+    "root",
+    "account",
+    "human",
+    "service-user",
+    "federated",
+    "workload",
+    "instance-profile",
+    "service-role",
+    "service-linked",
+    "cross-account",
+    "external",
+    "member-account",
+];
+
 /// `plumb principals`
 pub fn principals(globals: &Globals, args: PrincipalArgs) -> Result<u8, Failure> {
     let record = context::record_read_only(globals)?;
     if args.abroad {
         return abroad(globals, &record, &args);
+    }
+    context::known_account(&record, args.account.as_deref())?;
+    if let Some(wrong) = args.kinds.iter().find(|k| !KINDS.contains(&k.as_str())) {
+        return Err(Failure::usage(format!("there is no kind of principal `{wrong}`; there is {}", KINDS.join(", "))));
     }
     let mut known = known::identities(&record, None)?;
     if let Some(path) = &args.usage {

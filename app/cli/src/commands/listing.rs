@@ -11,6 +11,7 @@ use serde_json::{Value as Json, json};
 /// `plumb coverage`
 pub fn coverage(globals: &Globals, args: CoverageArgs) -> Result<u8, Failure> {
     let record = context::record_read_only(globals)?;
+    context::known_account(&record, args.account.as_deref())?;
     let account = args.account.map(AccountId::from);
     let mut rows = record.coverage(account.as_ref())?;
     if args.gaps {

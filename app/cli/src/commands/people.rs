@@ -60,14 +60,24 @@ pub fn session(globals: &Globals, record: &Record) -> Result<Session, Failure> {
     let login = login(globals).ok_or_else(|| Failure::usage("say who acts with --actor LOGIN or PLUMB_ACTOR"))?;
     let key = super::audit::key(globals)?;
     let code = std::env::var("PLUMB_CODE").ok();
-    govern::identify(record, &login, code.as_deref(), Some(key), context::now()).map_err(refused)
+    match govern::identify(record, &login, code.as_deref(), Some(key.clone()), context::now()) {
+        Ok(session) => Ok(session),
+        // Every refused attempt is on the log; who acts is asked before anything is written.
+        Err(error) => {
+            let mut record = context::record(globals)?;
+            govern::log_unidentified(&mut record, &login, &error, Some(key), context::now())?;
+            let mut failure = Failure::new(error.to_string());
+            failure.code = 1;
+            Err(failure)
+        }
+    }
 }
 
 /// A refusal as a failure: exit code 1, for the rules have said no; wrong input is 2.
 pub fn refused(error: govern::GovernError) -> Failure {
     let code = match &error {
         govern::GovernError::Refused(_) => 1,
-        govern::GovernError::Input(_) => 2,
+        error if out::misnamed(error) => 2,
         _ => 4,
     };
     let mut failure = Failure::new(error.to_string());

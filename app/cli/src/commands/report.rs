@@ -69,6 +69,19 @@ pub enum Form {
 
 /// `plumb report`
 pub fn run(globals: &Globals, args: ReportArgs) -> Result<u8, Failure> {
+    let ending = args.out.as_ref().and_then(|p| p.extension()).and_then(|e| e.to_str()).unwrap_or_default();
+    let form = match (args.form, ending) {
+        (Some(form), _) => form,
+        (None, "html" | "htm") => Form::Html,
+        (None, "pdf") => Form::Pdf,
+        (None, "" | "md" | "markdown" | "txt") => Form::Md,
+        (None, other) => {
+            let what = format!(
+                "a report is not made as `.{other}`; name the file .md, .html or .pdf, or say --as md|html|pdf"
+            );
+            return Err(Failure::usage(what));
+        }
+    };
     let record = context::record_read_only(globals)?;
     let catalog = context::catalog(globals)?;
     let now = context::now();
@@ -92,12 +105,6 @@ pub fn run(globals: &Globals, args: ReportArgs) -> Result<u8, Failure> {
         _ => Vec::new(),
     };
     let doc = govern::report(&picture, &catalog, &which, &args.organization, from, &key, &paths).map_err(refused)?;
-    let ending = args.out.as_ref().and_then(|p| p.extension()).and_then(|e| e.to_str()).unwrap_or_default();
-    let form = args.form.unwrap_or(match ending {
-        "html" => Form::Html,
-        "pdf" => Form::Pdf,
-        _ => Form::Md,
-    });
     let bytes = match form {
         Form::Md => plumb_report::markdown(&doc).into_bytes(),
         Form::Html => plumb_report::html(&doc).into_bytes(),

@@ -292,6 +292,7 @@ fn list(globals: &Globals, args: &ListArgs) -> Result<(), Failure> {
     let policy = policy_on(&record, args.policy.as_ref())?;
     let catalog = context::catalog(globals)?;
     let stack = stack(&record, &catalog)?;
+    context::known_account(&record, args.account.as_deref())?;
     let query = Query { account: args.account.clone(), ..Query::default() };
     let mut ranked = handover::ranked(&record, &stack, &catalog, &policy, &query, context::now()).map_err(refused)?;
     ranked.retain(|r| args.lanes.is_empty() || args.lanes.contains(&r.score.lane.number()));

@@ -110,7 +110,10 @@ fn transition(globals: &Globals, args: TransitionArgs) -> Result<u8, Failure> {
         let row = record.finding(&args.finding)?;
         let state: machine::State = row.state.parse().map_err(Failure::new)?;
         let events: Vec<&str> = machine::possible(Some(state)).map(machine::EventKind::name).collect();
-        out::line(json!({ "finding": row.id, "state": row.state, "possible": events }));
+        match out::format(globals) {
+            Format::Text => out::line(format!("{} is {}; possible: {}", row.id, row.state, events.join(", "))),
+            _ => out::line(json!({ "finding": row.id, "state": row.state, "possible": events })),
+        }
         return Ok(0);
     }
     let mut record = context::record(globals)?;

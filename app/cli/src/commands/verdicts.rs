@@ -104,6 +104,7 @@ pub fn run(globals: &Globals, args: VerdictArgs) -> Result<u8, Failure> {
     let catalog = context::catalog(globals)?;
     let scan = record.scan(args.scan.map(ScanId))?;
     let account = args.account.as_deref();
+    context::known_account(&record, account)?;
     match out::format(globals) {
         Format::Jsonl | Format::Json => {
             let whole = out::format(globals) == Format::Json;

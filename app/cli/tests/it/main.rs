@@ -15,6 +15,7 @@ mod programme;
 mod selector;
 mod twin;
 mod watch;
+mod wrong;
 
 mod accounts;
 mod handover;

@@ -8,7 +8,12 @@ use std::{
 };
 
 fn folder() -> PathBuf {
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("programme");
+    folder_of("programme")
+}
+
+/// A folder of one test, empty at its beginning.
+pub fn folder_of(name: &str) -> PathBuf {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = std::fs::remove_dir_all(&dir);
     std::fs::create_dir_all(&dir).unwrap();
     dir

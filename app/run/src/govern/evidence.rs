@@ -45,18 +45,23 @@ const QUEUE_SHOWN: usize = 200;
 
 fn accounts(p: &Picture<'_>) -> Accounts {
     let outside = |a: &&plumb_record::AccountRow| a.state != "active";
+    let unlisted = &p.elsewhere.accounts;
+    let ids = p.accounts.iter().map(|a| &a.id).chain(unlisted.iter().map(|a| &a.id));
+    // Those nobody has on a list first: a shadow account is more outside than one that could not be entered.
+    let shadow = unlisted.iter().map(|a| {
+        let known = p.around.profiles.get(&a.id).map(|p| p.sources.iter().cloned().collect::<Vec<_>>().join(", "));
+        let known = known.filter(|k| !k.is_empty()).map_or_else(String::new, |k| format!(", known by {k}"));
+        (format!("{} {}", a.id, a.name).trim_end().to_owned(), format!("{}, never scanned{known}", a.state))
+    });
     Accounts {
-        known: p.accounts.len(),
-        governed: p.accounts.iter().filter(|a| p.around.profiles.get(&a.id).is_some_and(Profile::is_governed)).count(),
+        known: p.accounts.len() + unlisted.len(),
+        governed: ids.filter(|id| p.around.profiles.get(*id).is_some_and(Profile::is_governed)).count(),
         scanned: p.accounts.iter().filter(|a| a.state == "active").count(),
-        outside: p
-            .accounts
-            .iter()
-            .filter(outside)
-            .map(|a| {
+        outside: shadow
+            .chain(p.accounts.iter().filter(outside).map(|a| {
                 let why = if a.reason.is_empty() { a.state.clone() } else { a.reason.clone() };
                 (format!("{} {}", a.id, a.name), why)
-            })
+            }))
             .collect(),
     }
 }
@@ -92,6 +97,16 @@ impl Carried {
 
 fn team_of(f: &Finding) -> &str {
     f.team().map_or("nobody", TeamId::as_str)
+}
+
+/// A report about a team nobody knows would say that it has nothing to do.
+fn team_known(p: &Picture<'_>, name: &str) -> Result<(), GovernError> {
+    if p.knows_team(name) {
+        return Ok(());
+    }
+    Err(GovernError::Input(format!(
+        "no finding, account, person or route has the team `{name}`; `plumb findings sla --by-team` lists teams"
+    )))
 }
 
 fn capital(word: &str) -> String {
@@ -220,11 +235,15 @@ pub fn report(
                 Ok(())
             })?;
             let expiring: Vec<_> = plumb_govern::decision::expiring(&p.decisions, 30, p.now).collect();
+            let sla = sla.finish();
+            if sla.is_empty() {
+                team_known(p, name)?;
+            }
             plumb_report::team_digest(&Digest {
                 team: name,
                 period: &period,
                 made_at: p.now,
-                sla: &sla.finish().into_iter().next().unwrap_or_default(),
+                sla: &sla.into_iter().next().unwrap_or_default(),
                 queue: &queue,
                 expiring: &expiring,
                 pareto: &pareto.finish(),
@@ -233,13 +252,17 @@ pub fn report(
         Report::Trends => super::trends(p, catalog, organization, from)?,
         Report::Layers => super::layers(p, catalog, organization)?,
         Report::Queue(team) => {
-            let mut queue = Queue::new(QUEUE_SHOWN, p.now);
+            let (mut queue, mut any) = (Queue::new(QUEUE_SHOWN, p.now), false);
             p.each(|_, life| {
                 if team.as_deref().is_none_or(|t| team_of(&life.finding) == t) {
                     queue.add(&life.finding);
+                    any = true;
                 }
                 Ok(())
             })?;
+            if let (false, Some(name)) = (any, team) {
+                team_known(p, name)?;
+            }
             plumb_report::engineer_queue(team.as_deref().unwrap_or("everybody"), &queue, p.now)
         }
     })
@@ -351,6 +374,9 @@ pub fn write_bundle<W: Write>(
     let judged = record.coverage(None)?;
     let coverage: Vec<_> = judged.iter().filter(|c| mine(&c.account)).collect();
     let rows = format!("{which}all rows");
+    let mut runs = crate::baselines::runs(record)?;
+    let all_runs = runs.len();
+    runs.retain(|r| mine(r.run.account.as_str()));
     let estate = crate::accounts::current_estate(record, Some(now)).map_err(|e| GovernError::Input(e.to_string()))?;
     let of_estate = inventory(record, estate, &mine, &rows, now)?;
     let mut populations = vec![
@@ -370,6 +396,18 @@ pub fn write_bundle<W: Write>(
         )?,
         Population::of("exposure/ledger", "The public exposure ledger", &ledger, p.ledger.len(), &rows)?,
         Population::all("exposure/plans", "Exposures planned before they were deployed", &super::plans(record)?)?,
+        Population::all(
+            "baseline/baselines",
+            "Standing baselines, every version: rules, parameters, approved values, who wrote, proposed and approved it",
+            &crate::baselines::all(record)?,
+        )?,
+        Population::of(
+            "baseline/runs",
+            "What each account was held against in each scan, with digests of the rules and of what was read",
+            &runs,
+            all_runs,
+            &rows,
+        )?,
         Population::all("controls/attestations", "What people attested", &p.attestations)?,
         Population::all("retention/holds", "Legal holds", &super::holds(record)?)?,
         Population::all(

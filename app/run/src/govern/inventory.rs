@@ -112,6 +112,70 @@ struct ListedAccount {
     sources: BTreeMap<String, serde::de::IgnoredAny>,
 }
 
+/// What sources other than a scan's own list know.
+#[derive(Debug, Clone, Default)]
+pub struct Elsewhere {
+    /// Accounts of ours that no scan has on its list and nobody has closed.
+    pub accounts: Vec<Unlisted>,
+    /// Gaps that somebody gave a reason for: account (`aws:123456789012`) and the source that lacks it.
+    pub explained: BTreeSet<(String, String)>,
+}
+
+/// An account that a bill, a sign-in, a role or a person knows, and no scan has on its list.
+#[derive(Debug, Clone)]
+pub struct Unlisted {
+    /// Provider and number: `aws:123456789012`.
+    pub key: String,
+    /// The provider's number.
+    pub id: String,
+    /// Its name, where a source has one.
+    pub name: String,
+    /// `shadow`, `candidate`, …
+    pub state: String,
+}
+
+/// Reads what sources other than a scan's own list know; `listed` are the accounts on that list.
+///
+/// # Errors
+/// The record fails.
+pub fn elsewhere(record: &Record, listed: &BTreeSet<&str>) -> Result<Elsewhere, GovernError> {
+    #[derive(serde::Deserialize)]
+    struct Account {
+        native_id: String,
+        state: String,
+        #[serde(default)]
+        third_party: Option<String>,
+        #[serde(default)]
+        facts: Json,
+    }
+    #[derive(serde::Deserialize)]
+    struct Reason {
+        account: String,
+        missing_in: String,
+    }
+    #[derive(serde::Deserialize)]
+    struct Estate {
+        #[serde(default)]
+        accounts: BTreeMap<String, Account>,
+        #[serde(default)]
+        gap_reasons: Vec<Reason>,
+    }
+    let Some((_, text)) = record.document_text("estate", "current")? else { return Ok(Elsewhere::default()) };
+    let estate: Estate = serde_json::from_str(&text)?;
+    let ours = |a: &Account| {
+        a.third_party.is_none()
+            && a.state != "closed"
+            && a.state != "suspended"
+            && !listed.contains(a.native_id.as_str())
+    };
+    let name = |a: &Account| a.facts.get("name").and_then(Json::as_str).unwrap_or_default().to_owned();
+    let accounts = estate.accounts.into_iter().filter(|(_, a)| ours(a));
+    Ok(Elsewhere {
+        accounts: accounts.map(|(key, a)| Unlisted { key, name: name(&a), id: a.native_id, state: a.state }).collect(),
+        explained: estate.gap_reasons.into_iter().map(|r| (r.account, r.missing_in)).collect(),
+    })
+}
+
 /// What is known about every account, by the provider's own id: the reconciled estate, and over it what people said.
 ///
 /// # Errors

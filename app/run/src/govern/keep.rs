@@ -18,9 +18,9 @@ use plumb_record::{Disposable, Record, RecordError, dispose};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-const POLICY: (&str, &str) = ("policy", "retention");
-const HOLDS: &str = "hold";
-const DISPOSALS: &str = "disposal";
+pub(super) const POLICY: (&str, &str) = ("policy", "retention");
+pub(super) const HOLDS: &str = "hold";
+pub(super) const DISPOSALS: &str = "disposal";
 const CERTIFICATES: &str = "certificate";
 
 /// How long everything is kept: what the record says, else the defaults.

@@ -19,22 +19,30 @@ use std::collections::BTreeMap;
 pub(super) struct Pace {
     pub(super) lane: Lane,
     pub(super) exploited: bool,
+    /// When a catalogue of exploited weaknesses wants it fixed.
+    pub(super) due: Option<Time>,
 }
 
 impl Pace {
     /// As a score said.
     pub(super) fn of(kept: &LaneRow) -> Self {
-        Self { lane: Lane::from_number(kept.lane), exploited: kept.exploited }
+        let due = kept.due.as_deref().and_then(|d| d.parse().ok());
+        Self { lane: Lane::from_number(kept.lane), exploited: kept.exploited, due }
     }
 
     /// Where no score is known.
     pub(super) fn plain(lane: Lane) -> Self {
-        Self { lane, exploited: false }
+        Self { lane, exploited: false, due: None }
     }
 
     /// `terms` at the pace a score said, if one did.
     pub(super) fn terms(kept: Option<&LaneRow>, terms: Terms) -> Terms {
-        kept.map(Self::of).map_or(terms, |p| Terms { lane: p.lane, exploited: p.exploited, ..terms })
+        kept.map(Self::of).map_or(terms, |p| Terms {
+            lane: p.lane,
+            exploited: p.exploited,
+            exploited_due: p.due,
+            ..terms
+        })
     }
 }
 
@@ -65,7 +73,9 @@ pub struct LaneChange {
 fn words(kept: &LaneRow) -> String {
     let known = if kept.exploited { ", known to be exploited" } else { "" };
     let day = kept.at.get(..10).unwrap_or(&kept.at);
-    format!("score {} under {} of {day}{known}", plumb_report::points(kept.points), kept.policy)
+    let due =
+        kept.due.as_deref().and_then(|d| d.get(..10)).map_or_else(String::new, |d| format!(", wanted fixed by {d}"));
+    format!("score {} under {} of {day}{known}{due}", plumb_report::points(kept.points), kept.policy)
 }
 
 impl Timing {
@@ -119,18 +129,18 @@ const AT_ONCE: usize = 20_000;
 /// How many findings one log entry names.
 const NAMED: usize = 1_000;
 
-/// A lane and whether the weakness is known to be exploited, in words.
-fn shown(lane: u8, exploited: bool) -> String {
-    let known = if exploited { ", known to be exploited" } else { "" };
-    format!("{}{known}", Lane::from_number(lane))
+/// A lane, whether the weakness is known to be exploited and by when it is wanted fixed, in words.
+fn shown(pace: &Pace) -> String {
+    let known = if pace.exploited { ", known to be exploited" } else { "" };
+    let due = pace.due.map_or_else(String::new, |d| format!(", wanted fixed by {}", d.date()));
+    format!("{}{known}{due}", pace.lane)
 }
 
 /// What a finding's score says that is new; small, because the first scan of a large account says it of every finding.
 struct Said {
     key: [u8; 32],
-    before: Option<(u8, bool)>,
-    lane: u8,
-    exploited: bool,
+    before: Option<Pace>,
+    now: Pace,
     points: u32,
 }
 
@@ -150,13 +160,14 @@ fn keep(
     let mut moved: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
     for s in said {
         let key = FindingKey::from_bytes(s.key).hex();
-        if let Some((lane, exploited)) = s.before {
-            moved.entry((shown(lane, exploited), shown(s.lane, s.exploited))).or_default().push(key.clone());
+        if let Some(before) = &s.before {
+            moved.entry((shown(before), shown(&s.now))).or_default().push(key.clone());
         }
         let row = LaneRow {
             at: session.now.to_string(),
-            lane: s.lane,
-            exploited: s.exploited,
+            lane: s.now.lane.number(),
+            exploited: s.now.exploited,
+            due: s.now.due.map(|d| d.to_string()),
             points: s.points.into(),
             policy: policy.into(),
             scan,
@@ -212,11 +223,13 @@ pub fn keep_scores(
             done.looked += 1;
             let (signals, _) = stack.signals(&finding, catalog, &policy);
             let scored = plumb_score::score(&signals, &policy);
-            let (lane, exploited) = (scored.lane.number(), signals.exploitation >= Exploitation::Kev);
-            let before = record.lane(&finding.key)?.map(|known| (known.lane, known.exploited));
-            if before != Some((lane, exploited)) {
+            let exploited = signals.exploitation >= Exploitation::Kev;
+            let due = if exploited { stack.wanted_by(&finding) } else { None };
+            let now = Pace { lane: Lane::from_number(scored.lane.number()), exploited, due };
+            let before = record.lane(&finding.key)?.map(|known| Pace::of(&known));
+            if before != Some(now) {
                 *(if before.is_some() { &mut done.moved } else { &mut done.first }) += 1;
-                said.push(Said { key: bytes(&finding.key)?, before, lane, exploited, points: scored.points });
+                said.push(Said { key: bytes(&finding.key)?, before, now, points: scored.points });
             }
             if let Some(levels) = &mut gathered {
                 levels.say(signals, finding.id);

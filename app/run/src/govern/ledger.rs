@@ -287,7 +287,7 @@ fn note(
     let new = serde_json::to_value(after)?;
     let what = json!({
         "from": before.map(|b| b.state.name()), "to": after.state.name(), "reach": after.seen.reach.name(),
-        "account": after.seen.account, "reason": after.reason, "note": said,
+        "account": after.seen.account, "reason": after.reason, "note": said, "settled": super::bound::settled(&new),
     });
     let event = log::Event::done(&session.actor, verb, ("exposure", &after.id), what, session.now);
     change.events.push(session.mark(event.with_states(old.as_ref(), Some(&new))));

@@ -77,6 +77,7 @@ fn facts(around: &Surroundings<'_>, row: &FindingRow, kept: Option<&LaneRow>) ->
     };
     let terms = Terms {
         exploited: pace.exploited,
+        exploited_due: pace.due,
         reachable: row.topic.starts_with("exposure.") || class.as_deref() == Some("internet"),
         regulated: profile.data.iter().any(|d| d.is_regulated()),
         ..Terms::new(pace.lane, profile.tier)
@@ -291,7 +292,13 @@ pub fn each_life(
 ///
 /// # Errors
 /// The record fails.
-pub fn astray(record: &Record) -> Result<Option<String>, GovernError> {
+pub(super) fn astray(record: &Record) -> Result<Option<String>, GovernError> {
+    let orphan = record.query(
+        "SELECT lower(hex(t.key)) FROM transition t WHERE NOT EXISTS (SELECT 1 FROM finding f WHERE f.key = t.key) LIMIT 1",
+    )?;
+    if let Some(key) = orphan.rows.first().and_then(|row| row.first()).and_then(|v| v.as_str()) {
+        return Ok(Some(format!("finding {key} is gone, but its steps are there: nobody disposed of it")));
+    }
     let table = record.query(
         "SELECT f.short, f.state, t.to_state FROM finding f JOIN transition t
          ON t.id = (SELECT max(id) FROM transition WHERE key = f.key) WHERE f.state <> t.to_state LIMIT 1",

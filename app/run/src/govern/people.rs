@@ -4,14 +4,14 @@ use super::{Change, GovernError, commit, seal};
 use plumb_govern::{
     Refusal,
     log::{self, SealKey},
-    people::{Act, Actor, Credential, Directory, Grant, Person, Place, Role, Scope, may},
+    people::{Act, Actor, ActorKind, Credential, Directory, Grant, Person, Place, Role, Scope, may},
     policy::Policy,
 };
 use plumb_model::Time;
 use plumb_record::Record;
 use serde_json::json;
 
-const COLLECTION: &str = "people";
+pub(super) const COLLECTION: &str = "people";
 
 /// A person as they are kept: who, which roles, which other logins, and the digest of their code.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
@@ -113,6 +113,23 @@ pub fn identify(
     };
     let actor = directory.actor(&Credential { login, token: false, mfa_at }, &Place::default())?;
     Ok(Session { actor, policy: Policy::default(), now, key, session: session.into(), request: String::new() })
+}
+
+/// Puts on the log that somebody acted who may not act at all: nobody has the login, the person has left, the code is wrong.
+///
+/// # Errors
+/// The record fails.
+pub fn log_unidentified(
+    record: &mut Record,
+    login: &str,
+    why: &GovernError,
+    key: Option<SealKey>,
+    now: Time,
+) -> Result<(), GovernError> {
+    let refusal = Refusal::Unidentified { why: why.to_string() };
+    let actor = Actor { id: login.to_owned(), kind: ActorKind::Person, ..Actor::system("sign-in") };
+    let session = Session { actor, session: "cli/refused".into(), ..Session::system("sign-in", key, now) };
+    super::log_denied(record, &session, "session.begin", ("person", login), &refusal)
 }
 
 /// Somebody to be added, or given more roles.

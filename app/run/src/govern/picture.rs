@@ -51,6 +51,8 @@ pub struct Picture<'r> {
     pub campaigns: Vec<Campaign>,
     /// Accounts.
     pub accounts: Vec<AccountRow>,
+    /// What other sources know beside them.
+    pub elsewhere: super::inventory::Elsewhere,
     /// What people attested.
     pub attestations: Vec<Attestation>,
     /// What was judged.
@@ -78,6 +80,7 @@ impl<'r> Picture<'r> {
         let around = Surroundings::read(record, catalog, &plumb_govern::policy::Policy::default())?;
         let ledger: Vec<Exposure> = collection(record, LEDGER)?;
         let accounts = record.accounts()?;
+        let elsewhere = super::inventory::elsewhere(record, &accounts.iter().map(|a| a.id.as_str()).collect())?;
         let (done, begun) = kept(record, now)?;
         let cadence = standing(&accounts, &around.profiles, &done, begun, now);
         let counted = |(rule, state, severity, n): (String, String, String, i64)| {
@@ -92,6 +95,7 @@ impl<'r> Picture<'r> {
             ledger: ledger.into_iter().map(|e| (e.id.clone(), e)).collect(),
             campaigns: collection(record, CAMPAIGNS)?,
             accounts,
+            elsewhere,
             attestations: collection(record, ATTESTATIONS)?,
             judged: Judged::read(record)?,
             begun,
@@ -101,6 +105,14 @@ impl<'r> Picture<'r> {
             tallied: OnceCell::new(),
             _moment: moment,
         })
+    }
+
+    /// Whether anybody knows a team of this name: accounts, people, or the rules that route findings.
+    pub fn knows_team(&self, name: &str) -> bool {
+        name == "nobody"
+            || self.around.profiles.values().any(|p| p.team.as_deref() == Some(name))
+            || self.around.directory.people().any(|p| p.teams.iter().any(|t| t.as_str() == name))
+            || self.around.routing.iter().any(|r| r.team.as_ref().is_some_and(|t| t.as_str() == name))
     }
 
     /// How many findings stand how: rule, state, severity, count.
@@ -190,6 +202,13 @@ impl<'r> Picture<'r> {
                 format!("nothing in it was judged: {why}"),
             ));
         }
+        for a in &self.elsewhere.accounts {
+            out.push(limit(
+                "unscanned-account",
+                format!("{} {}", a.id, a.name).trim_end().to_owned(),
+                format!("nothing in it was judged: {}, and no scan has it on its list", a.state),
+            ));
+        }
         for (reason, count) in self.gaps() {
             out.push(limit(
                 "unknown-results",
@@ -222,7 +241,7 @@ impl<'r> Picture<'r> {
             a.doc.pointer("/target/organization").and_then(|o| o.as_str()).is_some_and(|o| !o.is_empty())
         };
         let none = Profile::default();
-        let profile = |a: &AccountRow| self.around.profiles.get(&a.id).unwrap_or(&none);
+        let profile = |id: &str| self.around.profiles.get(id).unwrap_or(&none);
         let person = |owner: &String| {
             self.around
                 .directory
@@ -230,36 +249,36 @@ impl<'r> Picture<'r> {
                 .cloned()
                 .unwrap_or_else(|| plumb_govern::ids::HumanId::from(owner.as_str()))
         };
-        let rows: Vec<lens::AccountRow> = self
-            .accounts
-            .iter()
-            .map(|a| lens::AccountRow {
-                account: format!("{}:{}", a.provider, a.id),
-                name: a.name.clone(),
-                sources: {
-                    let mut known = profile(a).sources.clone();
-                    if of_org(a) {
-                        known.insert("org-root".into());
-                    }
-                    known
-                },
-                owner: profile(a).owner.as_ref().map(person),
-                team: profile(a).team.as_deref().map(Into::into),
-                purpose: profile(a).purpose.clone(),
-                tier: profile(a).tier,
-                data: profile(a).data.clone(),
-                scan: match a.state.as_str() {
-                    "active" if self.judged.accounts.get(&a.id).is_some_and(|sum| sum.unknown > 0) => {
-                        ScanState::Partial
-                    }
-                    "active" => ScanState::Ok,
-                    "unreachable" => ScanState::Blocked,
-                    _ => ScanState::Never,
-                },
-                reviewed_at: profile(a).reviewed_at,
-                closed: matches!(a.state.as_str(), "closed" | "suspended"),
-            })
-            .collect();
+        let row = |account: String, id: &str, name: &str, scan: ScanState| lens::AccountRow {
+            account,
+            name: name.to_owned(),
+            sources: profile(id).sources.clone(),
+            owner: profile(id).owner.as_ref().map(person),
+            team: profile(id).team.as_deref().map(Into::into),
+            purpose: profile(id).purpose.clone(),
+            tier: profile(id).tier,
+            data: profile(id).data.clone(),
+            scan,
+            reviewed_at: profile(id).reviewed_at,
+            closed: false,
+        };
+        let scan = |a: &AccountRow| match a.state.as_str() {
+            "active" if self.judged.accounts.get(&a.id).is_some_and(|sum| sum.unknown > 0) => ScanState::Partial,
+            "active" => ScanState::Ok,
+            "unreachable" => ScanState::Blocked,
+            _ => ScanState::Never,
+        };
+        let listed = self.accounts.iter().map(|a| {
+            let mut row = row(format!("{}:{}", a.provider, a.id), &a.id, &a.name, scan(a));
+            if of_org(a) {
+                row.sources.insert("org-root".into());
+            }
+            row.closed = matches!(a.state.as_str(), "closed" | "suspended");
+            row
+        });
+        // What only bills, sign-ins, roles or people know is what this lens is for.
+        let unlisted = self.elsewhere.accounts.iter().map(|a| row(a.key.clone(), &a.id, &a.name, ScanState::Never));
+        let rows: Vec<lens::AccountRow> = listed.chain(unlisted).collect();
         let mut read: BTreeSet<String> =
             self.around.profiles.values().flat_map(|p| p.sources.iter().cloned()).collect();
         if self.accounts.iter().any(of_org) {
@@ -275,7 +294,7 @@ impl<'r> Picture<'r> {
             cadence: &self.cadence,
         };
         Ok(vec![
-            lens::coverage(&rows, &read, &BTreeMap::new(), &self.around.directory, self.now),
+            lens::coverage(&rows, &read, &self.elsewhere.explained, &self.around.directory, self.now),
             lens::durability(&decisions, &self.around.directory, &self.around.policy, self.now),
             lens::alignment(alignments),
         ])

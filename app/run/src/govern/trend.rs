@@ -98,7 +98,7 @@ pub fn layers(p: &Picture<'_>, catalog: &Catalog, organization: &str) -> Result<
     };
     let wide = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
     let open = |a: &&plumb_record::AccountRow| !matches!(a.state.as_str(), "closed" | "suspended");
-    let known = p.accounts.iter().filter(open).count();
+    let known = p.accounts.iter().filter(open).count() + p.elsewhere.accounts.len();
     let scanned = p.accounts.iter().filter(open).filter(|a| a.state == "active").count();
     let governed = p.accounts.iter().filter(open).filter(|a| p.profile(&a.id).is_governed()).count();
     let sources: std::collections::BTreeSet<&String> =

@@ -409,6 +409,10 @@ pub fn transition(
     fields: &BTreeMap<String, String>,
 ) -> Result<Life, GovernError> {
     let row = record.finding(id)?;
+    if let Some(refusal) = plumb_govern::finding::Event::not_by_people(event) {
+        log_denied(record, session, &format!("finding.{event}"), ("finding", &row.key), &refusal)?;
+        return Err(refusal.into());
+    }
     let event = event_by_hand(record, &row, event, reason, fields)?;
     let life = load_life(record, catalog, &row, &session.policy)?;
     let name = format!("finding.{}", event.kind().name());

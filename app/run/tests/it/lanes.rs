@@ -104,6 +104,39 @@ fn what_went_by_its_severity_changes_only_from_the_first_score_on_and_work_goes_
     assert!(sound(&r).is_ok());
 }
 
+/// G14: what CISA wants fixed by a day is due by that day, and says so.
+#[test]
+fn a_clock_keeps_the_date_of_the_catalogue_of_exploited_weaknesses() {
+    let mut r = world();
+    let start = now().plus_days(-1);
+    let catalogue = |day: i64| {
+        let due = now().plus_days(day).date();
+        serde_json::json!({ "catalogVersion": format!("2026.12.{:02}", day + 1), "dateReleased": "2026-12-01T00:00:00Z",
+            "vulnerabilities": [{ "cveID": "CVE-2026-0001", "vendorProject": "V", "product": "P", "dateAdded": "2026-01-01",
+                "dueDate": due, "knownRansomwareCampaignUse": "Unknown" }] })
+        .to_string()
+    };
+    let take = |r: &mut Record, day: i64| {
+        let bytes = catalogue(day).into_bytes();
+        plumb_run::feeds::import_feed(r, plumb_run::feeds::FeedFile::Kev, "kev.json", bytes, now()).unwrap();
+    };
+    let flaws = "resource,cve\narn:aws:s3:::orders,CVE-2026-0001\n";
+    plumb_run::scores::import_vulnerabilities(&mut r, flaws.as_bytes(), now()).unwrap();
+    // Everybody can reach it: without the date it would be due three days after it was found.
+    take(&mut r, 1);
+    assert_eq!(keep(&mut r, 1, now()), (3, 0));
+    let wanted = now().plus_days(1).date();
+    let found = life(&r);
+    assert_eq!(found.finding.clock().due(now()).unwrap().date(), wanted);
+    assert!(found.timing.by.contains(&format!("wanted fixed by {wanted}")), "{}", found.timing.by);
+    assert_eq!(r.lane(&id("orders")).unwrap().unwrap().due.unwrap().get(..10), Some(wanted.as_str()));
+    // Where a newer edition gives a later date, the limit stands.
+    take(&mut r, 9);
+    keep(&mut r, 2, now().plus_days(1));
+    assert!(life(&r).finding.clock().due(now()).unwrap() <= start.plus_days(3));
+    assert!(sound(&r).is_ok() && govern::astray(&r).unwrap().is_none());
+}
+
 #[test]
 fn lanes_and_principals_leave_and_come_back_with_the_record() {
     let dir = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("lanes");

@@ -173,11 +173,11 @@ fn people_move_findings_by_the_rules_and_denied_attempts_are_logged() {
         "in-remediation"
     );
     assert_eq!(step(&mut r, "erin", "orders", "claim-fixed", &[("reference", "pull 7")]).unwrap(), "fixed-claimed");
-    assert!(matches!(step(&mut r, "erin", "orders", "retest-pass", &[]), Err(GovernError::Input(_))));
+    assert!(matches!(step(&mut r, "erin", "orders", "retest-pass", &[]), Err(GovernError::Refused(_))));
     assert_eq!(state(&r, "orders"), "fixed-claimed");
-    assert_eq!(sound(&r), Ok(PEOPLE + 4));
+    assert_eq!(sound(&r), Ok(PEOPLE + 5));
     let log = r.activity(0, 100).unwrap();
-    assert_eq!(log.iter().filter(|(_, line)| line.contains("\"outcome\":\"denied\"")).count(), 1);
+    assert_eq!(log.iter().filter(|(_, line)| line.contains("\"outcome\":\"denied\"")).count(), 2);
     // The next scan looks for itself; its steps continue the life people began.
     scan(&mut r, now().plus_days(1), &[("orders", Outcome::Pass), ("logs", Outcome::Fail), ("site", Outcome::Fail)]);
     assert_eq!(state(&r, "orders"), "fixed");
@@ -216,7 +216,62 @@ fn every_kind_of_tampering_is_named() {
     let mut r = world();
     assert_eq!(govern::astray(&r).unwrap(), None);
     sql(&mut r, "UPDATE finding SET state = 'accepted' WHERE resource LIKE '%orders'");
-    assert!(govern::astray(&r).unwrap().unwrap().contains("says accepted"));
+    assert!(govern::astray(&r).unwrap().unwrap().what.contains("says accepted"));
+}
+
+/// Group 7: rows changed by SQL outside the product are named, and the entry they contradict.
+#[test]
+fn what_was_changed_behind_the_log_is_named() {
+    let world = || {
+        let mut r = world();
+        step(&mut r, "erin", "logs", "triage", &[("team", "shop")]).unwrap();
+        let erin = session(&r, "erin", now());
+        govern::request(&mut r, &catalog(), &erin, &ask("orders")).unwrap();
+        let adam = session(&r, "adam", now());
+        govern::decide(&mut r, &catalog(), &adam, "EX-2026-000001", govern::Verb::Approve, "fine for a month").unwrap();
+        assert_eq!(govern::astray(&r).unwrap(), None);
+        r
+    };
+    let cases = [
+        (
+            "UPDATE document SET doc = replace(doc, 'engineer', 'approver') WHERE collection = 'people' AND id = 'erin'",
+            "person erin was changed",
+            true,
+        ),
+        (
+            "UPDATE document SET doc = replace(doc, 'business-need', 'technical-limit') WHERE collection = 'decision'",
+            "decision EX-2026-000001 was changed",
+            true,
+        ),
+        ("DELETE FROM document WHERE collection = 'decision'", "decision EX-2026-000001 is gone", true),
+        (
+            "INSERT INTO document SELECT collection, 'mallory', version, doc FROM document WHERE collection = 'people' AND id = 'adam'",
+            "person mallory is on record",
+            false,
+        ),
+        (
+            "UPDATE document SET doc = replace(doc, '\"team\":\"shop\"', '\"team\":\"blog\"') WHERE collection = 'life'",
+            "was changed outside",
+            true,
+        ),
+        ("UPDATE transition SET actor = 'mallory' WHERE event = 'triage'", "by mallory", false),
+        ("UPDATE transition SET at = '2020-01-01T00:00:00Z' WHERE event = 'approve'", "at 2020-01-01T00:00:00Z", false),
+        ("DELETE FROM transition WHERE event = 'request-exception'", "lacks the step `request-exception`", true),
+        ("DELETE FROM finding WHERE resource LIKE '%logs'", "its steps are there", false),
+        (
+            "DELETE FROM finding WHERE resource LIKE '%logs'; DELETE FROM transition WHERE key NOT IN (SELECT key FROM finding)",
+            "lacks the step `triage`",
+            true,
+        ),
+    ];
+    for (statement, says, entry) in cases {
+        let mut r = world();
+        statement.split("; ").for_each(|s| sql(&mut r, s));
+        assert!(sound(&r).is_ok(), "the log itself is whole: {statement}");
+        let found = govern::astray(&r).unwrap().unwrap_or_else(|| panic!("not found: {statement}"));
+        assert!(found.what.contains(says), "{statement}: {found}");
+        assert_eq!(found.entry.is_some(), entry, "{statement}: {found}");
+    }
 }
 
 #[test]

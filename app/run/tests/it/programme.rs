@@ -43,6 +43,10 @@ fn with_entry(record: &mut Record) -> String {
     plumb_govern::ledger::observe(&mut book, vec![seen("site")], &complete, &BTreeSet::new(), &[], &policy, now());
     let entry: Exposure = book.into_values().next().unwrap();
     let mut change = govern::Change::default();
+    let (by, doc) = (plumb_govern::people::Actor::system("ledger"), serde_json::to_value(&entry).unwrap());
+    let what = serde_json::json!({ "to": "detected" });
+    let event = plumb_govern::log::Event::done(&by, "exposure.detect", ("exposure", &entry.id), what, now());
+    change.events.push(event.with_states(None, Some(&doc)));
     change.put("exposure", &entry.id, 0, &entry).unwrap();
     govern::commit(record, Some(&seal().key), &change, now()).unwrap();
     entry.id

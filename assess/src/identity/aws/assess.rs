@@ -34,6 +34,22 @@ impl Organization {
         let wrong = |what: String| AssessError::Organization(what);
         let json: Json = serde_json::from_str(json).map_err(|e| wrong(format!("it is not JSON: {e}")))?;
         let Json::Object(top) = &json else { return Err(wrong("it must be a JSON object".into())) };
+        let members = [
+            "scps",
+            "serviceControlPolicies",
+            "rcps",
+            "resourceControlPolicies",
+            "management_account",
+            "managementAccount",
+            "organization_id",
+            "organizationId",
+            "org_id",
+            "accounts",
+        ];
+        if let (Some(other), false) = (top.keys().next(), top.keys().any(|key| members.contains(&key.as_str()))) {
+            let what = "scps, rcps, management_account, organization_id or accounts";
+            return Err(wrong(format!("it must hold {what}; found `{other}`")));
+        }
         let find = |names: &[&str]| names.iter().find_map(|n| top.get(*n)).filter(|v| !v.is_null());
         let mut unread = false;
         let scps = levels(find(&["scps", "serviceControlPolicies"]), "scp", &mut unread).map_err(wrong)?;

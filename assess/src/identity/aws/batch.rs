@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// `grants`; `principal_tags`, `resource_tags` and `request_tags` stand for their condition keys. A policy is a document, its JSON text, or `{name, policy}`. A context value of `null` means the key's
 /// value is not known; a policy layer given as `{"unknown": …}` could not be read.
 ///
-/// The answer is `{id, decision, because, residual}`, or `{id, error}` for a line that cannot be understood.
+/// The answer is `{id, decision, because, residual}`, with `notes` where something in the line was passed over, or `{id, error}` for a line that cannot be understood.
 pub fn can_line(line: &str) -> String {
     let parsed: Json = match serde_json::from_str(line) {
         Ok(json) => json,
@@ -24,14 +24,18 @@ pub fn can_line(line: &str) -> String {
     };
     let id = parsed.get("id").cloned().unwrap_or(Json::Null);
     match answer(&parsed) {
-        Ok((decision, because, residual)) => {
-            json!({"id": id, "decision": decision, "because": because, "residual": residual}).to_string()
+        Ok((decision, because, residual, notes)) => {
+            let mut said = json!({"id": id, "decision": decision, "because": because, "residual": residual});
+            if let (false, Some(members)) = (notes.is_empty(), said.as_object_mut()) {
+                members.insert("notes".into(), json!(notes));
+            }
+            said.to_string()
         }
         Err(error) => json!({"id": id, "error": error}).to_string(),
     }
 }
 
-type Answer = (&'static str, Json, Json);
+type Answer = (&'static str, Json, Json, Vec<String>);
 
 /// Looks a member up under any of its spellings, case and underscores aside.
 fn member<'a>(object: &'a Map<String, Json>, names: &[&str]) -> Option<&'a Json> {
@@ -109,6 +113,19 @@ fn answer(line: &Json) -> Result<Answer, String> {
     }
     let grants = grants(member(top, &["grants", "kms_grants"]));
 
+    let mut notes = Vec::new();
+    if member(request, &["principal", "caller"]).is_none() {
+        notes.push("no principal is named: it is taken as anonymous".to_owned());
+    }
+    let sets = [&identity, &boundary, &session, &endpoint].into_iter().flatten().flatten();
+    let of_levels = scps.iter().chain(&rcps).flat_map(|level| &level.policies);
+    for policy in sets.chain(of_levels).chain(&resource_policy) {
+        notes.extend(policy.document.problems.iter().map(|p| match p.statement {
+            Some(at) => format!("{} statement {at}: {}", policy.name, p.what),
+            None => format!("{}: {}", policy.name, p.what),
+        }));
+    }
+
     let request = Request::new(caller, action, resource, account, context);
     let decision = decide(
         &request,
@@ -125,7 +142,7 @@ fn answer(line: &Json) -> Result<Answer, String> {
         },
     );
     let residual = if decision.residual.is_empty() { Json::Null } else { json!(decision.residual) };
-    Ok((decision.outcome.name(), json!(decision.because), residual))
+    Ok((decision.outcome.name(), json!(decision.because), residual, notes))
 }
 
 fn caller(json: Option<&Json>) -> Result<Caller, String> {
@@ -237,11 +254,13 @@ fn policy(json: &Json, place: impl Fn() -> String) -> Result<Policy, String> {
 /// Several resource policies as one.
 fn join(policies: &[Arc<Policy>]) -> Policy {
     let mut statements = Vec::new();
+    let mut problems = Vec::new();
     for policy in policies {
         statements.extend(policy.document.statements.iter().cloned());
+        problems.extend(policy.document.problems.iter().cloned());
     }
     let version = policies.first().map(|p| p.document.version.clone()).unwrap_or_default();
-    Policy::new("resource", Document { version, statements: statements.into(), problems: Vec::new() })
+    Policy::new("resource", Document { version, statements: statements.into(), problems })
 }
 
 /// Organization policies by level: `[{orgIdentifier, policies}]`, or plain policies as one level.

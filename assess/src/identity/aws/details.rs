@@ -223,6 +223,9 @@ impl Details {
             Json::Array(pages) => pages,
             one => std::slice::from_ref(one),
         };
+        if pages.is_empty() {
+            return Err(DetailsError::Shape("[]".into()));
+        }
         let lists = ["UserDetailList", "GroupDetailList", "RoleDetailList", "Policies"];
         for page in pages {
             if !lists.iter().any(|name| page.get(name).is_some()) {

@@ -195,7 +195,13 @@ impl World {
         context: &[(String, Vec<String>)],
     ) -> Option<Decision> {
         let caller = Caller::parse(principal)?;
-        let known = match caller.kind {
+        let known = self.known(&caller);
+        Some(self.decide(caller, known, action, resource, context, false))
+    }
+
+    /// The principal a caller is, or whose session it is.
+    fn known(&self, caller: &Caller) -> Option<&Principal> {
+        match caller.kind {
             CallerKind::User | CallerKind::Role => self.details.principal(&caller.arn),
             CallerKind::Session => self
                 .details
@@ -203,8 +209,16 @@ impl World {
                 .iter()
                 .find(|p| p.kind == Kind::Role && p.account == caller.account && p.name == caller.name()),
             _ => None,
-        };
-        Some(self.decide(caller, known, action, resource, context, false))
+        }
+    }
+
+    /// Whether this is a user, a role or a session of an account that was read, and not among its principals.
+    pub fn lacks(&self, principal: &str) -> bool {
+        Caller::parse(principal).is_some_and(|caller| {
+            matches!(caller.kind, CallerKind::User | CallerKind::Role | CallerKind::Session)
+                && self.accounts.contains(&caller.account)
+                && self.known(&caller).is_none()
+        })
     }
 
     /// With `certain`, a resource of which nobody says whose it is gives nothing for certain.

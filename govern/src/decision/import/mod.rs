@@ -159,7 +159,7 @@ pub fn checkov(document: &Json) -> Result<Vec<Draft>, ImportError> {
 /// Reads a `.trivyignore`: one id a line, an end as `exp:2027-01-31`, the comment above as the reason.
 ///
 /// # Errors
-/// An end is not a date.
+/// An end is not a date, or a line is no id.
 pub fn trivyignore(text: &str) -> Result<Vec<Draft>, ImportError> {
     let mut out = Vec::new();
     let mut comment = String::new();
@@ -176,6 +176,12 @@ pub fn trivyignore(text: &str) -> Result<Vec<Draft>, ImportError> {
             continue;
         };
         let place = format!(".trivyignore:{}", n + 1);
+        if !id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:*/".contains(&b)) {
+            return Err(wrong(
+                "trivy",
+                format!("{place}: `{id}` is no id; one a line is, and `exp:2027-01-31` behind it"),
+            ));
+        }
         let why = format!("{comment} {}", tail.trim());
         comment.clear();
         let mut d = draft("trivy", place.clone(), Selector::rule(id), &why);
@@ -183,6 +189,8 @@ pub fn trivyignore(text: &str) -> Result<Vec<Draft>, ImportError> {
             if let Some(date) = word.strip_prefix("exp:") {
                 let end: Time = date.parse().map_err(|e| wrong("trivy", format!("{place}: {e}")))?;
                 d.expires_at = Some(end);
+            } else if !word.contains(':') {
+                return Err(wrong("trivy", format!("{place}: `{word}` is not `exp:` with a date; one id a line is")));
             }
         }
         out.push(d);
@@ -293,7 +301,9 @@ Mutelist:
         assert_eq!(drafts[0].expires_at, Some("2027-03-31".parse().unwrap()));
         assert_eq!(drafts[0].justification, "vendor fixes in March");
         assert_eq!((drafts[1].expires_at, drafts[1].justification.as_str()), (None, "later"));
-        assert!(trivyignore("X exp:soon").unwrap_err().to_string().contains(".trivyignore:1"));
+        for wrong in ["X exp:soon", "some words", "{\"x\": 1}", "\u{1}\u{2}"] {
+            assert!(trivyignore(wrong).unwrap_err().to_string().contains(".trivyignore:1"), "{wrong}");
+        }
     }
 
     #[test]

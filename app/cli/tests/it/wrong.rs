@@ -1,0 +1,87 @@
+//! What is asked in the wrong words is said to be wrong: an empty answer would say that there is nothing.
+
+use crate::programme::{folder_of, lines, text};
+
+#[test]
+fn what_nobody_knows_is_wrong_usage_and_no_empty_list() {
+    let dir = folder_of("wrong");
+    text(&dir, &["demo", "--quiet"], 0);
+    let no_account = "account `999999999999` is not on the record";
+    let cases: &[(&[&str], &str)] = &[
+        (&["findings", "--account", "999999999999"], no_account),
+        (&["verdicts", "--account", "999999999999"], no_account),
+        (&["coverage", "--account", "999999999999"], no_account),
+        (&["principals", "--account", "999999999999"], no_account),
+        (&["exposure", "list", "--account", "999999999999"], no_account),
+        (&["score", "list", "--account", "999999999999"], no_account),
+        (&["baseline", "runs", "--account", "999999999999"], no_account),
+        (&["drift", "--account", "999999999999"], no_account),
+        (&["findings", "--state", "closed"], "closed"),
+        (&["principals", "--kind", "robot"], "no kind of principal `robot`"),
+        (&["who-can", "GetObject", "*"], "`GetObject` is no action"),
+        (&["who-can", "s3:GetObject", "bucket"], "`bucket` is no resource"),
+        (&["can", "arn:aws:iam::100085771961:user/alice", "s3 GetObject", "*"], "is no action"),
+        (&["why", "F-XXXXXXXX"], "there is no finding"),
+        (&["why", "F-!"], "is not a finding id"),
+        (&["verdicts", "--scan", "99"], "there is no scan 99"),
+        (&["drift", "--scan", "99"], "there is no scan 99"),
+        (&["report", "team", "--team", "nosuch"], "the team `nosuch`"),
+        (&["report", "queue", "--team", "nosuch"], "the team `nosuch`"),
+        (&["report", "leadership", "--out", "read.docx"], "not made as `.docx`"),
+    ];
+    for (args, says) in cases {
+        let said = text(&dir, args, 2);
+        assert!(said.contains(says), "{args:?}: {said}");
+    }
+    // What is there is found, and a principal nobody knows is said to be unknown.
+    assert!(!lines(&dir, &["findings", "--account", "555566667777"], 0).is_empty());
+    assert!(text(&dir, &["who-can", "s3:GetObjct", "*"], 0).contains("not in the catalogue of actions"));
+    let nobody = ["can", "arn:aws:iam::100085771961:user/nobody", "s3:GetObject", "arn:aws:s3:::b", "--format", "json"];
+    assert!(text(&dir, &nobody, 1).contains("is not among the principals of its account"));
+}
+
+/// R6: every refused attempt is an entry of the log, also of those who may not act at all.
+#[test]
+fn attempts_of_strangers_and_by_hand_are_logged() {
+    let dir = folder_of("strangers");
+    text(&dir, &["demo", "--quiet"], 0);
+    text(&dir, &["people", "add", "ada", "--role", "admin"], 0);
+    text(&dir, &["people", "add", "erin", "--role", "engineer", "--actor", "ada"], 0);
+    text(&dir, &["people", "add", "gone", "--role", "approver", "--left", "--actor", "ada"], 0);
+    let id = lines(&dir, &["findings", "--limit", "1"], 0)[0]["id"].as_str().unwrap().to_owned();
+    let cases = [
+        ("nobody", "triage", "belongs to nobody"),
+        ("gone", "triage", "not active"),
+        ("erin", "retest-pass", "comes from runs"),
+    ];
+    for (who, event, says) in cases {
+        let said = text(&dir, &["findings", "transition", &id, event, "--actor", who], 1);
+        assert!(said.contains(says), "{said}");
+    }
+    let denied = lines(&dir, &["audit", "log", "--denied"], 0);
+    let who: Vec<_> = denied.iter().map(|e| (e["actor"].as_str().unwrap(), e["action"].as_str().unwrap())).collect();
+    assert_eq!(who, [("nobody", "session.begin"), ("gone", "session.begin"), ("erin", "finding.retest-pass")]);
+    text(&dir, &["audit", "verify"], 0);
+}
+
+/// The account that only a role names is on every page that speaks of all accounts.
+#[test]
+fn accounts_no_scan_lists_are_in_reports_and_bundles() {
+    let dir = folder_of("unlisted");
+    text(&dir, &["demo", "--quiet"], 0);
+    let read = text(&dir, &["report", "leadership"], 0);
+    assert!(read.contains("1 accounts not scanned") && read.contains("of 4 known accounts"), "{read}");
+    assert!(read.contains("555566667777: shadow, never scanned, known by cross-account-role"), "{read}");
+    let lens = text(&dir, &["report", "coverage"], 0);
+    assert!(lens.contains("not in organization") && lens.contains("aws:555566667777"), "{lens}");
+    text(&dir, &["evidence", "bundle", "--out", "e.zip"], 0);
+    text(&dir, &["verify", "e.zip"], 0);
+    // What every account was held against is in the bundle too (O11, O14).
+    let archive = std::fs::read(dir.join("e.zip")).unwrap();
+    let files: std::collections::BTreeMap<_, _> =
+        plumb_govern::bundle::zip::read(&archive).unwrap().into_iter().collect();
+    let runs = String::from_utf8_lossy(&files["baseline/runs.jsonl"]);
+    assert_eq!(runs.lines().count(), 3, "{runs}");
+    assert!(runs.lines().all(|l| l.contains("\"inputs_digest\":\"")), "{runs}");
+    assert!(files.contains_key("baseline/baselines.csv"));
+}
