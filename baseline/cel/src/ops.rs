@@ -2,7 +2,7 @@
 
 use crate::{Context, EvalError, List, MapVal, Val, ast::BinaryOp};
 use plumb_model::Time;
-use std::cmp::Ordering;
+use std::{borrow::Borrow, cmp::Ordering};
 
 /// A value as a message shows it.
 pub(crate) fn show(value: &Val<'_>) -> String {
@@ -148,8 +148,7 @@ pub(crate) fn contains<'a>(value: &Val<'a>, container: &Val<'a>, cx: &mut Contex
         Val::List(List::Slice(items)) => contains_any(value, items.iter(), cx),
         Val::List(List::Vals(items)) => contains_any(value, items.iter(), cx),
         Val::List(list) => {
-            let items: Vec<Val<'a>> = list.iter().collect();
-            let found = contains_any(value, items.iter(), cx);
+            let found = contains_any(value, list.iter(), cx);
             match (list.rest(), found) {
                 (None, found) | (Some(_), found @ Val::Bool(true)) => found,
                 (Some(rest), Val::Unknown(before)) => Val::Unknown(before.merge(rest.clone())),
@@ -167,13 +166,13 @@ pub(crate) fn contains<'a>(value: &Val<'a>, container: &Val<'a>, cx: &mut Contex
 }
 
 /// True as soon as one is equal; else unknown or an error when one may be.
-fn contains_any<'a: 'i, 'i>(value: &Val<'a>, items: impl Iterator<Item = &'i Val<'a>>, cx: &mut Context) -> Val<'a> {
+fn contains_any<'a>(value: &Val<'a>, items: impl Iterator<Item = impl Borrow<Val<'a>>>, cx: &mut Context) -> Val<'a> {
     let mut result = Val::Bool(false);
     for item in items {
         if !cx.charge(1) {
             return EvalError::Limit("too many steps").into();
         }
-        match (equal(value, item, cx), &result) {
+        match (equal(value, item.borrow(), cx), &result) {
             (Val::Bool(true), _) => return Val::Bool(true),
             (Val::Bool(false), _) => {}
             (Val::Unknown(new), Val::Unknown(before)) => result = Val::Unknown(before.clone().merge(new)),
