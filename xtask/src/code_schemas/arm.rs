@@ -7,7 +7,7 @@ use super::node::{DEPTH, Node};
 use crate::Done;
 use regex::Regex;
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::Path,
 };
@@ -50,7 +50,7 @@ pub fn types(package: &Path, wanted: &BTreeMap<String, String>, into: &mut BTree
         if made.is_empty() {
             continue;
         }
-        let mut models = HashMap::new();
+        let mut models = BTreeMap::new();
         for text in texts(&folder.join("models"), "_models")? {
             reader.models(&text, &mut models);
         }
@@ -132,7 +132,7 @@ impl Reader {
         found
     }
 
-    fn models(&self, text: &str, models: &mut HashMap<String, Model>) {
+    fn models(&self, text: &str, models: &mut BTreeMap<String, Model>) {
         for chunk in text.split("\nclass ").skip(1) {
             let Some((name, rest)) = chunk.split_once('(') else { continue };
             let bases = rest.split(')').next().unwrap_or_default().split(',').map(str::trim);
@@ -167,13 +167,13 @@ impl Reader {
 }
 
 struct Library {
-    models: HashMap<String, Model>,
-    extended: HashMap<String, Vec<String>>,
+    models: BTreeMap<String, Model>,
+    extended: BTreeMap<String, Vec<String>>,
 }
 
 impl Library {
-    fn new(models: HashMap<String, Model>) -> Self {
-        let mut extended: HashMap<String, Vec<String>> = HashMap::new();
+    fn new(models: BTreeMap<String, Model>) -> Self {
+        let mut extended: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (name, model) in &models {
             for base in &model.bases {
                 extended.entry(base.clone()).or_default().push(name.clone());

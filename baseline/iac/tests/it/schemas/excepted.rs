@@ -9,10 +9,6 @@ pub const NAMES: &[(&str, &str)] = &[
     ("aws.rds.cluster multi_az cloudformation MultiAZ", "never written: null in code, where the members tell"),
     ("aws.rds.cluster multi_az terraform multi_az", "never written: null in code, where the members tell"),
     (
-        "aws.wafv2.web-acl rules.left_out terraform statement[0].managed_rule_group_statement[0].rule_action_override[].name",
-        "statements nest in each other, so newer bindings leave them open",
-    ),
-    (
         "azure.aks.cluster authorized_ranges arm properties.apiServerAuthorizedIPRanges",
         "where API versions before 2020 had it",
     ),

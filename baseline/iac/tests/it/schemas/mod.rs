@@ -1,4 +1,4 @@
-//! Truth from outside: every name that a kind or an example gives to something in code is in the provider's own schema.
+//! Truth from outside: every name that a kind, an example or a fix gives to something in code is in the provider's own schema.
 //!
 //! A name that is not is a field that is never there, hence a wrong verdict. The tables are derived by
 //! `cargo xtask code-schemas`; `schemas/README.md` says from what.
@@ -6,7 +6,7 @@
 mod excepted;
 mod table;
 
-use plumb_catalog::{Catalog, Column, Decode, Dialect, Field, Kind, Path, Step, Take, Type};
+use plumb_catalog::{Catalog, Column, Decode, Dialect, Field, Kind, Path, Rule, Step, Take, Type};
 use plumb_iac::{Code, Data, MemoryFiles, Reading, Val, templates, terraform};
 use std::collections::{BTreeMap, BTreeSet};
 use table::{At, Node, Schemas};
@@ -393,15 +393,32 @@ impl Written<'_> {
     }
 }
 
+/// What a page shows in code: its examples, and how to fix.
+fn shown(rule: &Rule) -> Vec<(Dialect, String, String)> {
+    let examples = rule.examples.iter().map(|e| (e.dialect, e.title.to_string(), e.text.to_string()));
+    let mut shown: Vec<_> = examples.collect();
+    for fence in rule.section("How to fix").split("```").filter_map(|fence| fence.split_once('\n')) {
+        let dialect = match fence.0.trim() {
+            "hcl fix" => Dialect::Hcl,
+            "cloudformation fix" => Dialect::CloudFormation,
+            "arm fix" => Dialect::Arm,
+            "bicep fix" => Dialect::Bicep,
+            _ => continue,
+        };
+        shown.push((dialect, "fix".into(), fence.1.to_owned()));
+    }
+    shown
+}
+
 #[test]
-fn examples_write_what_the_schemas_have() {
+fn examples_and_fixes_write_what_the_schemas_have() {
     let (catalog, languages) = (catalog(), languages());
     let mut found = Found::default();
-    let mut seen = 0;
+    let (mut seen, mut fixes) = (0, 0);
     for rule in catalog.rules.values() {
-        for example in &rule.examples {
-            let Some(reading) = read(example.dialect, &example.text.to_string()) else { continue };
-            let language = match example.dialect {
+        for (dialect, title, text) in shown(rule) {
+            let Some(reading) = read(dialect, &text) else { continue };
+            let language = match dialect {
                 Dialect::Hcl => &languages[0],
                 Dialect::CloudFormation => &languages[1],
                 _ => &languages[2],
@@ -413,15 +430,13 @@ fn examples_write_what_the_schemas_have() {
                     None => written.wrong.push(NO_TYPE.into()),
                 }
                 seen += 1;
+                fixes += usize::from(title == "fix");
                 for wrong in written.wrong {
-                    found.add(
-                        format!("{} {} {}", rule.id, language.name, code.type_),
-                        format!("{wrong} ({})", example.title),
-                    );
+                    found.add(format!("{} {} {}", rule.id, language.name, code.type_), format!("{wrong} ({title})"));
                 }
             }
         }
     }
-    assert!(seen > 5_000, "{seen}");
+    assert!(seen > 5_000 && fixes > 900, "{seen} resources, {fixes} of them in fixes");
     found.check(excepted::EXAMPLES);
 }
