@@ -24,6 +24,7 @@ os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
 import logging  # noqa: E402
 from moto.backends import get_backend  # noqa: E402
 from moto.iam import models as iam_models  # noqa: E402
+from moto.rds import models as rds_models  # noqa: E402
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app  # noqa: E402
 from werkzeug.serving import run_simple  # noqa: E402
 
@@ -33,6 +34,11 @@ from faults import Faults  # noqa: E402
 KEPT = {"AdministratorAccess", "PowerUserAccess", "IAMFullAccess", "SecurityAudit", "ViewOnlyAccess", "AWSSupportAccess", "AWSCloudShellFullAccess",
         "AmazonS3FullAccess", "AmazonS3ReadOnlyAccess", "AmazonEC2ReadOnlyAccess", "AmazonSSMManagedInstanceCore", "AWSLambdaBasicExecutionRole"}
 iam_models.aws_managed_policies_data = json.dumps({name: policy for name, policy in json.loads(iam_models.aws_managed_policies_data).items() if name in KEPT})
+
+# moto keeps clusters of DocumentDB like those of other engines, but does not make them.
+engines = rds_models.ClusterEngine.list_cluster_engines()
+rds_models.ClusterEngine.list_cluster_engines = classmethod(lambda _: [*engines, "docdb"])
+rds_models.DBCluster.default_allocated_storage = staticmethod(lambda engine, storage_type: 1)
 
 # REST reads that may be denied or answered here: (signing name, method, path pattern, query key) -> operation.
 REST = [
