@@ -77,7 +77,6 @@ UNTOUCHED = dict([
     none("cloudtrail", "ListEventDataStores", "EventDataStores"),
     none("codeartifact", "ListDomains", "domains"),
     none("codecommit", "ListRepositories", "repositories"),
-    none("elasticmapreduce", "ListSecurityConfigurations", "SecurityConfigurations"),
     none("globalaccelerator", "ListAccelerators", "Accelerators"),
     none("imagebuilder", "ListComponents", "componentVersionList"),
     none("kendra", "ListIndices", "IndexConfigurationSummaryItems"),
@@ -159,6 +158,15 @@ def refusal(service, op):
     return "400 Bad Request", "application/x-amz-json-1.1", json.dumps({"__type": "AccessDeniedException", "message": message})
 
 
+def with_arns(data, account, region):
+    """Parameters as AWS lists them: with their ARN, and without what they hold."""
+    page = json.loads(data)
+    for row in page.get("Parameters", []):
+        row.pop("Value", None)
+        row["ARN"] = f"arn:aws:ssm:{region}:{account}:parameter/{row['Name'].lstrip('/')}"
+    return json.dumps(page)
+
+
 def region_list():
     items = "".join(f"<item><regionName>{r}</regionName><regionEndpoint>ec2.{r}.amazonaws.com</regionEndpoint><optInStatus>opt-in-not-required</optInStatus></item>" for r in regions)
     return f'<DescribeRegionsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>0</requestId><regionInfo>{items}</regionInfo></DescribeRegionsResponse>'
@@ -197,6 +205,9 @@ def wrap(inner):
             answer = made(*refusal(service, op))
         elif (service, op) == ("cloudtrail", "LookupEvents"):
             answer = made("200 OK", "application/x-amz-json-1.1", json.dumps(told(account, region, json.loads(body or b"{}"))))
+        elif (service, op) == ("elasticmapreduce", "ListSecurityConfigurations"):
+            names = get_backend("emr")[account][region].security_configurations
+            answer = made("200 OK", "application/x-amz-json-1.1", json.dumps({"SecurityConfigurations": [{"Name": name} for name in names]}))
         elif (service, op) in UNTOUCHED:
             answer = made("200 OK", *UNTOUCHED[service, op])
         elif service == "ec2" and op == "DescribeRegions" and regions:
@@ -205,6 +216,8 @@ def wrap(inner):
             head = []
             data = b"".join(inner(environ, lambda status, headers, _=None: head.extend((status, headers))))
             answer = head[0], head[1], data
+            if (service, op) == ("ssm", "DescribeParameters"):
+                answer = made(head[0], "application/x-amz-json-1.1", with_arns(data, account, region))
         # What starts something says `STARTED` the first time only.
         if freezing.is_set() and not (op and not READS.match(op)):
             frozen[key] = answer
