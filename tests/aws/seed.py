@@ -324,6 +324,30 @@ def remainders(a):
         return f"cluster-snapshot:{name}-copy"
 
     two("aws.rds.snapshot", "encrypted not-public", lambda: database(False), lambda: database(True), "snapshots of databases")
+    logging = [{"ParameterName": "log_statement", "ParameterValue": "ddl", "ApplyMethod": "immediate"}, {"ParameterName": "log_min_duration_statement", "ParameterValue": "1000", "ApplyMethod": "immediate"}]
+
+    def telling(tells):
+        more = {}
+        if tells:
+            rds.create_db_parameter_group(DBParameterGroupName="telling", DBParameterGroupFamily="postgres16", Description="logs")
+            rds.modify_db_parameter_group(DBParameterGroupName="telling", Parameters=logging)
+            more = {"DBParameterGroupName": "telling"}
+        name = "told" if tells else "untold"
+        rds.create_db_instance(DBInstanceIdentifier=name, DBInstanceClass="db.t4g.micro", Engine="postgres", MasterUsername="keeper", MasterUserPassword="not-a-secret", AllocatedStorage=20, PubliclyAccessible=False, **more)
+        return f"db:{name}"
+
+    def all_telling(tells):
+        more = {}
+        if tells:
+            rds.create_db_cluster_parameter_group(DBClusterParameterGroupName="telling", DBParameterGroupFamily="aurora-postgresql16", Description="logs")
+            rds.modify_db_cluster_parameter_group(DBClusterParameterGroupName="telling", Parameters=logging)
+            more = {"DBClusterParameterGroupName": "telling"}
+        name = "told" if tells else "untold"
+        rds.create_db_cluster(DBClusterIdentifier=name, Engine="aurora-postgresql", MasterUsername="keeper", MasterUserPassword="not-a-secret", **(more or {"DBClusterParameterGroupName": "default.aurora-postgresql16"}))
+        return f"cluster:{name}"
+
+    two("aws.rds.instance", "postgres-query-logging", lambda: telling(True), lambda: telling(False), "what instances log")
+    two("aws.rds.cluster", "postgres-query-logging", lambda: all_telling(True), lambda: all_telling(False), "what clusters log")
     two("aws.rds.cluster-snapshot", "encrypted not-public", lambda: cluster(False), lambda: cluster(True), "snapshots of clusters")
 
     def graph(name, public):
