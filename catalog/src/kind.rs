@@ -39,6 +39,8 @@ pub struct Kind {
     pub cloudformation: Vec<String>,
     /// ARM types (also what Bicep lowers to).
     pub arm: Vec<String>,
+    /// Attributes of a code resource that say what it will be called, before those that usually do.
+    pub code_names: Vec<String>,
     /// Conditions a code resource must meet to be of this kind (`{ kind = "FunctionApp" }`).
     pub code_when: BTreeMap<String, String>,
     /// The fields, in file order; a rule's compiled form refers to their positions.
@@ -114,9 +116,9 @@ pub struct ListSpec {
     /// Error codes (or `Code:part of the message`) that mean there is nothing; not an error.
     pub absent: Vec<String>,
     /// Items of which all of this is true are left out (`{ Arn = "arn:aws:iam::aws:*", AttachmentCount = 0 }`: managed
-    /// policies nobody uses). A text ending in `*` matches by its beginning.
+    /// policies nobody uses). A text ending in `*` matches by its beginning, a list by any of its values.
     pub unless: Vec<(Path, Value)>,
-    /// Only items of which all of this is true are taken, texts compared as in `unless` (`{ Engine = "docdb" }`: what
+    /// Only items of which all of this is true are taken, texts and lists compared as in `unless` (`{ Engine = "docdb" }`: what
     /// one call lists of several services).
     pub only: Vec<(Path, Value)>,
     /// At most this many items are taken; reaching it makes the read incomplete, and says so.
@@ -263,6 +265,8 @@ pub enum Decode {
     Count,
     /// Lower case.
     Lower,
+    /// A host's name without the dot that ends it.
+    Host,
     /// Turns true into false and back.
     Not,
     /// The last part of an ARN or path, after `/` or `:`.
@@ -277,7 +281,7 @@ pub enum Decode {
 
 impl Decode {
     /// Every decoder with its name in kind files.
-    pub const ALL: [(&'static str, Self); 15] = [
+    pub const ALL: [(&'static str, Self); 16] = [
         ("json", Self::Json),
         ("url-json", Self::UrlJson),
         ("tags", Self::Tags),
@@ -288,6 +292,7 @@ impl Decode {
         ("exists", Self::Exists),
         ("count", Self::Count),
         ("lower", Self::Lower),
+        ("host", Self::Host),
         ("not", Self::Not),
         ("last-part", Self::LastPart),
         ("arn-account", Self::ArnAccount),
@@ -550,6 +555,8 @@ struct RawCode {
     #[serde(default)]
     arm: Vec<String>,
     #[serde(default)]
+    names: Vec<String>,
+    #[serde(default)]
     when: BTreeMap<String, String>,
 }
 
@@ -694,6 +701,7 @@ impl Cx<'_> {
             terraform: raw.code.terraform,
             cloudformation: raw.code.cloudformation,
             arm: raw.code.arm,
+            code_names: raw.code.names,
             code_when: raw.code.when,
             fields,
             links: raw

@@ -276,6 +276,152 @@ def platforms(a):
         plant("PASS" if tls else "FAIL", a, "aws.appsync.cache", f"{api['arn']}/ApiCaches", "aws.appsync.graphql-api.cache-tls", "TLS to the cache")
 
 
+def remainders(a):
+    """What templates cannot say, or only in part: copies, shares, parameters, names."""
+    role, region = f"arn:aws:iam::{a}:role/uses-scoped", HOME
+    key = client(a, "kms").create_key(Description="remainders")["KeyMetadata"]["Arn"]
+    ec2, rds, redshift = client(a, "ec2"), client(a, "rds"), client(a, "redshift")
+
+    def two(kind, rules, good, bad, what):
+        """Plants both; what makes one answers what its id ends in."""
+        for expect, make in (("PASS", good), ("FAIL", bad)):
+            ends = make()
+            for rule in rules.split():
+                plant(expect, a, kind, ends, f"{kind}.{rule}", what)
+
+    def snapshot(public):
+        volume = ec2.create_volume(AvailabilityZone=f"{HOME}a", Size=8, Encrypted=not public)["VolumeId"]
+        made = ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
+        if public:
+            ec2.modify_snapshot_attribute(SnapshotId=made, Attribute="createVolumePermission", OperationType="add", GroupNames=["all"])
+        return made
+
+    def image(public):
+        instance = ec2.run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
+        made = ec2.create_image(InstanceId=instance, Name=f"image-{public}")["ImageId"]
+        ec2.terminate_instances(InstanceIds=[instance])
+        if public:
+            ec2.modify_image_attribute(ImageId=made, Attribute="launchPermission", OperationType="add", UserGroups=["all"])
+        return made
+
+    two("aws.ec2.ebs-snapshot", "encrypted not-public", lambda: snapshot(False), lambda: snapshot(True), "snapshots of volumes")
+    two("aws.ec2.image", "not-public", lambda: image(False), lambda: image(True), "images")
+
+    def database(public):
+        name = "vault-open" if public else "vault"
+        rds.create_db_instance(DBInstanceIdentifier=name, DBInstanceClass="db.t4g.micro", Engine="postgres", MasterUsername="keeper", MasterUserPassword="not-a-secret", AllocatedStorage=20, StorageEncrypted=not public, PubliclyAccessible=False)
+        rds.create_db_snapshot(DBInstanceIdentifier=name, DBSnapshotIdentifier=f"{name}-copy")
+        if public:
+            rds.modify_db_snapshot_attribute(DBSnapshotIdentifier=f"{name}-copy", AttributeName="restore", ValuesToAdd=["all"])
+        return f"snapshot:{name}-copy"
+
+    def cluster(public):
+        name = "ledger-open" if public else "ledger"
+        rds.create_db_cluster(DBClusterIdentifier=name, Engine="aurora-mysql", MasterUsername="keeper", MasterUserPassword="not-a-secret", StorageEncrypted=not public)
+        rds.create_db_cluster_snapshot(DBClusterIdentifier=name, DBClusterSnapshotIdentifier=f"{name}-copy")
+        if public:
+            rds.modify_db_cluster_snapshot_attribute(DBClusterSnapshotIdentifier=f"{name}-copy", AttributeName="restore", ValuesToAdd=["all"])
+        return f"cluster-snapshot:{name}-copy"
+
+    two("aws.rds.snapshot", "encrypted not-public", lambda: database(False), lambda: database(True), "snapshots of databases")
+    logging = [{"ParameterName": "log_statement", "ParameterValue": "ddl", "ApplyMethod": "immediate"}, {"ParameterName": "log_min_duration_statement", "ParameterValue": "1000", "ApplyMethod": "immediate"}]
+
+    def telling(tells):
+        more = {}
+        if tells:
+            rds.create_db_parameter_group(DBParameterGroupName="telling", DBParameterGroupFamily="postgres16", Description="logs")
+            rds.modify_db_parameter_group(DBParameterGroupName="telling", Parameters=logging)
+            more = {"DBParameterGroupName": "telling"}
+        name = "told" if tells else "untold"
+        rds.create_db_instance(DBInstanceIdentifier=name, DBInstanceClass="db.t4g.micro", Engine="postgres", MasterUsername="keeper", MasterUserPassword="not-a-secret", AllocatedStorage=20, PubliclyAccessible=False, **more)
+        return f"db:{name}"
+
+    def all_telling(tells):
+        more = {}
+        if tells:
+            rds.create_db_cluster_parameter_group(DBClusterParameterGroupName="telling", DBParameterGroupFamily="aurora-postgresql16", Description="logs")
+            rds.modify_db_cluster_parameter_group(DBClusterParameterGroupName="telling", Parameters=logging)
+            more = {"DBClusterParameterGroupName": "telling"}
+        name = "told" if tells else "untold"
+        rds.create_db_cluster(DBClusterIdentifier=name, Engine="aurora-postgresql", MasterUsername="keeper", MasterUserPassword="not-a-secret", **(more or {"DBClusterParameterGroupName": "default.aurora-postgresql16"}))
+        return f"cluster:{name}"
+
+    two("aws.rds.instance", "postgres-query-logging", lambda: telling(True), lambda: telling(False), "what instances log")
+    two("aws.rds.cluster", "postgres-query-logging", lambda: all_telling(True), lambda: all_telling(False), "what clusters log")
+    two("aws.rds.cluster-snapshot", "encrypted not-public", lambda: cluster(False), lambda: cluster(True), "snapshots of clusters")
+
+    def graph(name, public):
+        rds.create_db_instance(DBInstanceIdentifier=name, DBInstanceClass="db.r6g.large", Engine="neptune", AllocatedStorage=1, PubliclyAccessible=public)
+        return f"db:{name}"
+
+    two("aws.neptune.instance", "not-public", lambda: graph("graph", False), lambda: graph("graph-open", True), "instances of Neptune")
+    grant = lambda name, **more: redshift.create_snapshot_copy_grant(SnapshotCopyGrantName=name, **more) and f"snapshotcopygrant:{name}"
+    two("aws.redshift.snapshot-copy-grant", "encrypted-cmk", lambda: grant("copies", KmsKeyId=key), lambda: grant("copies-plain"), "keys of copied snapshots")
+    ssm = client(a, "ssm")
+    parameter = lambda name, **more: ssm.put_parameter(Name=name, Value="blue", **more) and f"parameter{name}"
+    two("aws.ssm.parameter", "secure", lambda: parameter("/app/colour", Type="SecureString", KeyId=key), lambda: parameter("/app/plain", Type="String"), "parameters")
+
+    def document(name, public):
+        content = {"schemaVersion": "2.2", "description": "d", "mainSteps": [{"action": "aws:runShellScript", "name": "a", "inputs": {"runCommand": ["date"]}}]}
+        ssm.create_document(Name=name, Content=json.dumps(content), DocumentType="Command")
+        if public:
+            ssm.modify_document_permission(Name=name, PermissionType="Share", AccountIdsToAdd=["all"])
+        return f"document/{name}"
+
+    two("aws.ssm.document", "not-public", lambda: document("restart", False), lambda: document("restart-open", True), "scripts for machines")
+    balancer = client(a, "elbv2")
+    vpc = ec2.create_vpc(CidrBlock="10.11.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.11.1.0/24", AvailabilityZone=f"{HOME}a")["Subnet"]["SubnetId"]
+    front = balancer.create_load_balancer(Name="offer", Type="network", Scheme="internal", Subnets=[subnet])["LoadBalancers"][0]["LoadBalancerArn"]
+
+    def offer(everyone):
+        made = ec2.create_vpc_endpoint_service_configuration(AcceptanceRequired=not everyone, NetworkLoadBalancerArns=[front])["ServiceConfiguration"]["ServiceId"]
+        ec2.modify_vpc_endpoint_service_permissions(ServiceId=made, AddAllowedPrincipals=["*" if everyone else f"arn:aws:iam::{a}:root"])
+        return made
+
+    two("aws.vpc.endpoint-service", "manual-acceptance trusted-principals", lambda: offer(False), lambda: offer(True), "services offered to other networks")
+
+    def peering(whole):
+        block = "10.12.0.0/16" if whole else "10.13.0.0/16"
+        other = ec2.create_vpc(CidrBlock=block)["Vpc"]["VpcId"]
+        made = ec2.create_vpc_peering_connection(VpcId=vpc, PeerVpcId=other)["VpcPeeringConnection"]["VpcPeeringConnectionId"]
+        ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=made)
+        table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+        ec2.create_route(RouteTableId=table, DestinationCidrBlock=block if whole else "10.13.7.0/24", VpcPeeringConnectionId=made)
+        return made
+
+    two("aws.vpc.peering", "least-access-routes", lambda: peering(False), lambda: peering(True), "routes into peers")
+    memory = client(a, "memorydb")
+    copy = lambda name, **more: memory.create_snapshot(ClusterName="sessions", SnapshotName=name, **more) and f"snapshot/{name}"
+    two("aws.memorydb.snapshot", "encrypted-cmk", lambda: copy("sealed", KmsKeyId=key), lambda: copy("plain"), "snapshots of MemoryDB")
+    recognise = client(a, "comprehend")
+
+    def recogniser(name, **more):
+        data = {"EntityTypes": [{"Type": "ORDER"}], "Documents": {"S3Uri": "s3://nw-results/d"}, "Annotations": {"S3Uri": "s3://nw-results/a"}}
+        return recognise.create_entity_recognizer(RecognizerName=name, DataAccessRoleArn=role, InputDataConfig=data, LanguageCode="en", **more)["EntityRecognizerArn"]
+
+    two("aws.comprehend.entity-recognizer", "encrypted-cmk volume-cmk", lambda: recogniser("orders", ModelKmsKeyId=key, VolumeKmsKeyId=key), lambda: recogniser("orders-plain"), "keys of models")
+    dynamo = client(a, "dynamodb")
+
+    def table(name, scaled):
+        dynamo.create_table(TableName=name, AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}], KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}], ProvisionedThroughput={"ReadCapacityUnits": 1, "WriteCapacityUnits": 1})
+        if scaled:
+            client(a, "application-autoscaling").register_scalable_target(ServiceNamespace="dynamodb", ResourceId=f"table/{name}", ScalableDimension="dynamodb:table:ReadCapacityUnits", MinCapacity=1, MaxCapacity=5, RoleARN=role)
+        return f"table/{name}"
+
+    two("aws.dynamodb.table", "autoscaling", lambda: table("carts", True), lambda: table("carts-fixed", False), "tables that grow")
+    hadoop = client(a, "emr")
+    sealed = {"EncryptionConfiguration": {"EnableInTransitEncryption": True, "EnableAtRestEncryption": True,
+        "InTransitEncryptionConfiguration": {"TLSCertificateConfiguration": {"CertificateProviderType": "PEM", "S3Object": "s3://nw-results/pem"}},
+        "AtRestEncryptionConfiguration": {"S3EncryptionConfiguration": {"EncryptionMode": "SSE-KMS", "AwsKmsKey": key},
+            "LocalDiskEncryptionConfiguration": {"EncryptionKeyProviderType": "AwsKms", "AwsKmsKey": key, "EnableEbsEncryption": True}}}}
+    settings = lambda name, what: hadoop.create_security_configuration(Name=name, SecurityConfiguration=json.dumps(what)) and f"security-configuration/{name}"
+    two("aws.emr.security-configuration", "ebs-volumes encrypted-at-rest encrypted-in-transit local-disks s3-kms", lambda: settings("sealed", sealed),
+        lambda: settings("open", {"EncryptionConfiguration": {"EnableInTransitEncryption": False, "EnableAtRestEncryption": False}}), "security configurations")
+    stack = lambda name, **more: client(a, "cloudformation").create_stack(StackName=name, TemplateBody=json.dumps({"Resources": {"q": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": f"of-{name}"}}}}), **more)["StackId"]
+    two("aws.cloudformation.stack", "notifications", lambda: stack("told", NotificationARNs=[f"arn:aws:sns:{region}:{a}:jobs"]), lambda: stack("untold"), "who hears of stacks")
+
+
 post("/moto-api/seed?a=7", {})  # the same ids every time
 management, members, keys = organisation()
 for n, account in enumerate([management, *members]):
@@ -287,6 +433,7 @@ for n, account in enumerate([management, *members]):
         services(account, region, good=n == 0)
 attack_path(members[0])
 platforms(members[0])
+remainders(members[0])
 # What the sandbox refuses to show: nothing may be said about it, least of all that it is fine.
 sandbox = members[-1]
 for service, op, kind, rule in (("s3", "GetBucketPolicy", "aws.s3.bucket", "aws.s3.bucket.tls-required"), ("kms", "GetKeyRotationStatus", "aws.kms.key", "aws.kms.key.rotation")):

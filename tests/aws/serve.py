@@ -24,6 +24,7 @@ os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
 import logging  # noqa: E402
 from moto.backends import get_backend  # noqa: E402
 from moto.iam import models as iam_models  # noqa: E402
+from moto.rds import models as rds_models  # noqa: E402
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app  # noqa: E402
 from werkzeug.serving import run_simple  # noqa: E402
 
@@ -33,6 +34,11 @@ from faults import Faults  # noqa: E402
 KEPT = {"AdministratorAccess", "PowerUserAccess", "IAMFullAccess", "SecurityAudit", "ViewOnlyAccess", "AWSSupportAccess", "AWSCloudShellFullAccess",
         "AmazonS3FullAccess", "AmazonS3ReadOnlyAccess", "AmazonEC2ReadOnlyAccess", "AmazonSSMManagedInstanceCore", "AWSLambdaBasicExecutionRole"}
 iam_models.aws_managed_policies_data = json.dumps({name: policy for name, policy in json.loads(iam_models.aws_managed_policies_data).items() if name in KEPT})
+
+# moto keeps clusters of DocumentDB like those of other engines, but does not make them.
+engines = rds_models.ClusterEngine.list_cluster_engines()
+rds_models.ClusterEngine.list_cluster_engines = classmethod(lambda _: [*engines, "docdb"])
+rds_models.DBCluster.default_allocated_storage = staticmethod(lambda engine, storage_type: 1)
 
 # REST reads that may be denied or answered here: (signing name, method, path pattern, query key) -> operation.
 REST = [
@@ -71,7 +77,6 @@ UNTOUCHED = dict([
     none("cloudtrail", "ListEventDataStores", "EventDataStores"),
     none("codeartifact", "ListDomains", "domains"),
     none("codecommit", "ListRepositories", "repositories"),
-    none("elasticmapreduce", "ListSecurityConfigurations", "SecurityConfigurations"),
     none("globalaccelerator", "ListAccelerators", "Accelerators"),
     none("imagebuilder", "ListComponents", "componentVersionList"),
     none("kendra", "ListIndices", "IndexConfigurationSummaryItems"),
@@ -153,6 +158,15 @@ def refusal(service, op):
     return "400 Bad Request", "application/x-amz-json-1.1", json.dumps({"__type": "AccessDeniedException", "message": message})
 
 
+def with_arns(data, account, region):
+    """Parameters as AWS lists them: with their ARN, and without what they hold."""
+    page = json.loads(data)
+    for row in page.get("Parameters", []):
+        row.pop("Value", None)
+        row["ARN"] = f"arn:aws:ssm:{region}:{account}:parameter/{row['Name'].lstrip('/')}"
+    return json.dumps(page)
+
+
 def region_list():
     items = "".join(f"<item><regionName>{r}</regionName><regionEndpoint>ec2.{r}.amazonaws.com</regionEndpoint><optInStatus>opt-in-not-required</optInStatus></item>" for r in regions)
     return f'<DescribeRegionsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>0</requestId><regionInfo>{items}</regionInfo></DescribeRegionsResponse>'
@@ -191,6 +205,9 @@ def wrap(inner):
             answer = made(*refusal(service, op))
         elif (service, op) == ("cloudtrail", "LookupEvents"):
             answer = made("200 OK", "application/x-amz-json-1.1", json.dumps(told(account, region, json.loads(body or b"{}"))))
+        elif (service, op) == ("elasticmapreduce", "ListSecurityConfigurations"):
+            names = get_backend("emr")[account][region].security_configurations
+            answer = made("200 OK", "application/x-amz-json-1.1", json.dumps({"SecurityConfigurations": [{"Name": name} for name in names]}))
         elif (service, op) in UNTOUCHED:
             answer = made("200 OK", *UNTOUCHED[service, op])
         elif service == "ec2" and op == "DescribeRegions" and regions:
@@ -199,6 +216,8 @@ def wrap(inner):
             head = []
             data = b"".join(inner(environ, lambda status, headers, _=None: head.extend((status, headers))))
             answer = head[0], head[1], data
+            if (service, op) == ("ssm", "DescribeParameters"):
+                answer = made(head[0], "application/x-amz-json-1.1", with_arns(data, account, region))
         # What starts something says `STARTED` the first time only.
         if freezing.is_set() and not (op and not READS.match(op)):
             frozen[key] = answer

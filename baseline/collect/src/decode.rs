@@ -97,6 +97,7 @@ fn convert(how: Decode, value: &Value) -> Result<Value, DecodeError> {
             Some(text) => Value::from(text.to_lowercase()),
             None => value.clone(),
         },
+        Decode::Host => each_text(value, |t| t.strip_suffix('.').unwrap_or(t).to_owned()),
         Decode::LastPart => each_text(value, |t| t.rsplit(['/', ':']).next().unwrap_or(t).to_owned()),
         Decode::ArnAccount => each_text(value, |t| t.split(':').nth(4).unwrap_or_default().to_owned()),
         Decode::Epoch => match value {
@@ -219,6 +220,8 @@ mod tests {
         check("count", json!([1, 2]), json!(2));
         check("not", json!("true"), json!(false));
         check("last-part", json!("arn:aws:iam::1:role/x/app"), json!("app"));
+        check("host", json!("example.com."), json!("example.com"));
+        check("host", json!("example.com"), json!("example.com"));
         check("arn-account", json!(["arn:aws:iam::123456789012:root"]), json!(["123456789012"]));
         check("csv", json!("a, b,"), json!(["a", "b"]));
         check("epoch", json!(0), json!({"$time": "1970-01-01T00:00:00Z"}));

@@ -162,7 +162,7 @@ title = "Cluster"
 scope = "region"
 id = "{Name}"
 [read]
-list = { call = "rds:DescribeGlobalClusters", items = "C[]", only = { Engine = "aurora*", Live = true }, unless = { Name = "default.*" } }
+list = { call = "rds:DescribeGlobalClusters", items = "C[]", only = { Engine = "aurora*", Live = true }, unless = { Name = ["default.*", "own"] } }
 [fields.tls]
 type = "bool"
 default = true
@@ -200,7 +200,7 @@ live = ["Auth.Open", { path = "Auth.Iam", value = false }, { value = { "$unknown
         let row = |name: &str, engine: &str, live: bool| json!({"Name": name, "Engine": engine, "Live": live});
         let page = Value::from_json(&json!({"C": [
             row("a", "aurora-mysql", true), row("b", "docdb", true), row("c", "aurora-mysql", false),
-            row("default.d", "aurora", true), row("e", "aurora", true), {"Name": "f", "Live": true},
+            row("default.d", "aurora", true), row("own", "aurora", true), row("e", "aurora", true), {"Name": "f", "Live": true},
         ]}));
         let taken = page_items(kind().list.as_ref().unwrap(), &page);
         let names: Vec<_> = taken.iter().filter_map(|item| item.get("Name")?.as_str()).collect();

@@ -83,10 +83,8 @@ pub fn page_items(list: &ListSpec, page: &Value) -> Vec<Value> {
         one => vec![one],
     };
     let holds = |item: &Value, (path, want): &(Path, Value)| match (path.find(item), want) {
-        (Value::Str(got), Value::Str(want)) => {
-            want.strip_suffix('*').map_or(got == *want, |begin| got.starts_with(begin))
-        }
-        (got, want) => got == *want,
+        (got, Value::List(wanted)) => wanted.iter().any(|want| alike(&got, want)),
+        (got, want) => alike(&got, want),
     };
     let taken = |item: &Value| {
         let left_out = !list.unless.is_empty() && list.unless.iter().all(|condition| holds(item, condition));
@@ -100,6 +98,16 @@ pub fn page_items(list: &ListSpec, page: &Value) -> Vec<Value> {
             _ => item,
         })
         .collect()
+}
+
+/// Whether an item's value is the wanted one; a wanted text that ends in `*` tells how it begins.
+fn alike(got: &Value, want: &Value) -> bool {
+    match (got, want) {
+        (Value::Str(got), Value::Str(want)) => {
+            want.strip_suffix('*').map_or(got == want, |begin| got.starts_with(begin))
+        }
+        (got, want) => got == want,
+    }
 }
 
 impl Item {

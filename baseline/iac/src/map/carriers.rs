@@ -2,6 +2,7 @@
 
 use crate::resource::{Code, Key, Reading};
 use crate::value::{Data, Part, Step, Val};
+use plumb_catalog::Kind;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -142,10 +143,12 @@ pub(crate) fn names<'a>(code: &'a Code, by: &str) -> Vec<&'a str> {
     found
 }
 
-/// The everyday name: the first naming attribute that is known, else the address.
-pub(crate) fn name_of(code: &Code) -> Arc<str> {
+/// The everyday name, as an account calls it: the first naming attribute that is known, else the address. The kind's own
+/// come first: a database has a `name` too, which is not what the instance is called.
+pub(crate) fn name_of(kind: &Kind, code: &Code) -> Arc<str> {
     let last = code.type_.rsplit("::").next().unwrap_or_default();
     let own = [format!("{last}Name"), format!("{last}Identifier")];
-    let known = own.iter().map(String::as_str).chain(NAMES).find_map(|n| code.attrs.get(n).and_then(Val::as_str));
-    known.filter(|n| !n.is_empty()).map_or_else(|| code.address.clone(), Arc::from)
+    let all = kind.code_names.iter().chain(&own).map(String::as_str).chain(NAMES);
+    let known = all.into_iter().find_map(|n| code.attrs.at(n).and_then(Val::as_str).filter(|text| !text.is_empty()));
+    known.map_or_else(|| code.address.clone(), Arc::from)
 }

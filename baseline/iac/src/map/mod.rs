@@ -233,7 +233,7 @@ impl Mapper<'_> {
                 account: "code".into(),
                 region: Region::from("code"),
                 id: (&*self.code.address).into(),
-                name: carriers::name_of(self.code),
+                name: carriers::name_of(self.kind, self.code),
                 fields,
                 sources,
             },

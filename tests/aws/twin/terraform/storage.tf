@@ -1,4 +1,4 @@
-# The same as stack.yaml, in Terraform.
+# The same as storage.yaml, in Terraform.
 resource "aws_s3_bucket" "good" {
   bucket = "nw-twin-good"
 }
@@ -46,17 +46,17 @@ resource "aws_s3_bucket_policy" "bad" {
   })
 }
 
-resource "aws_sqs_queue" "good" {
+resource "aws_sqs_queue" "queue_good" {
   name                    = "nw-twin-queue-good"
   sqs_managed_sse_enabled = true
 }
 
-resource "aws_sqs_queue" "bad" {
+resource "aws_sqs_queue" "queue_bad" {
   name                    = "nw-twin-queue-bad"
   sqs_managed_sse_enabled = false
 }
 
-resource "aws_dynamodb_table" "good" {
+resource "aws_dynamodb_table" "table_good" {
   name                        = "nw-twin-table-good"
   billing_mode                = "PAY_PER_REQUEST"
   hash_key                    = "id"
@@ -69,11 +69,12 @@ resource "aws_dynamodb_table" "good" {
     enabled = true
   }
   server_side_encryption {
-    enabled = true
+    enabled     = true
+    kms_key_arn = local.key
   }
 }
 
-resource "aws_dynamodb_table" "bad" {
+resource "aws_dynamodb_table" "table_bad" {
   name         = "nw-twin-table-bad"
   billing_mode = "PAY_PER_REQUEST"
   hash_key     = "id"
@@ -83,7 +84,7 @@ resource "aws_dynamodb_table" "bad" {
   }
 }
 
-resource "aws_ecr_repository" "good" {
+resource "aws_ecr_repository" "images_good" {
   name                 = "nw-twin-images-good"
   image_tag_mutability = "IMMUTABLE"
   image_scanning_configuration {
@@ -91,17 +92,17 @@ resource "aws_ecr_repository" "good" {
   }
 }
 
-resource "aws_ecr_repository" "bad" {
+resource "aws_ecr_repository" "images_bad" {
   name                 = "nw-twin-images-bad"
   image_tag_mutability = "MUTABLE"
 }
 
-resource "aws_cloudwatch_log_group" "good" {
+resource "aws_cloudwatch_log_group" "logs_good" {
   name              = "nw-twin-logs-good"
   retention_in_days = 400
 }
 
-resource "aws_cloudwatch_log_group" "bad" {
+resource "aws_cloudwatch_log_group" "logs_bad" {
   name = "nw-twin-logs-bad"
 }
 
@@ -109,7 +110,7 @@ resource "aws_sns_topic" "topic" {
   name = "nw-twin-topic"
 }
 
-resource "aws_kinesis_stream" "bad" {
+resource "aws_kinesis_stream" "stream_bad" {
   name        = "nw-twin-stream"
   shard_count = 1
 }
@@ -120,4 +121,18 @@ resource "aws_iam_role" "role" {
     Version   = "2012-10-17"
     Statement = [{ Effect = "Allow", Principal = { AWS = "*" }, Action = "sts:AssumeRole" }]
   })
+}
+
+resource "aws_iam_role" "worker" {
+  name = "nw-twin-worker"
+  assume_role_policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [{ Effect = "Allow", Principal = { Service = "codepipeline.amazonaws.com" }, Action = "sts:AssumeRole" }]
+  })
+}
+
+locals {
+  key    = "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-4333-8444-555555555555"
+  role   = "arn:aws:iam::123456789012:role/nw-twin-role"
+  worker = "arn:aws:iam::123456789012:role/nw-twin-worker"
 }
