@@ -40,6 +40,24 @@ fn what_nobody_knows_is_wrong_usage_and_no_empty_list() {
     assert!(text(&dir, &nobody, 1).contains("is not among the principals of its account"));
 }
 
+/// What was asked for and could not be written is a failure; a device or a folder is no place for an archive.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_cannot_be_written_is_said() {
+    let dir = folder_of("unwritable");
+    text(&dir, &["demo", "--quiet"], 0);
+    for args in [&["report", "leadership"][..], &["findings"], &["report", "leadership", "--as", "pdf"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_plumb"));
+        let done = command.args(args).env("PLUMB_DB", dir.join("record.db")).stdout(full).output().unwrap();
+        assert_eq!(done.status.code(), Some(4), "{args:?}");
+        assert!(String::from_utf8_lossy(&done.stderr).contains("cannot write to standard output"), "{args:?}");
+    }
+    std::fs::create_dir(dir.join("folder")).unwrap();
+    assert!(text(&dir, &["evidence", "bundle", "--out", "folder"], 2).contains("is no file"));
+    assert!(text(&dir, &["evidence", "bundle", "--out", "nowhere/e.zip"], 4).contains("cannot write"));
+}
+
 /// R6: every refused attempt is an entry of the log, also of those who may not act at all.
 #[test]
 fn attempts_of_strangers_and_by_hand_are_logged() {
@@ -62,6 +80,26 @@ fn attempts_of_strangers_and_by_hand_are_logged() {
     let who: Vec<_> = denied.iter().map(|e| (e["actor"].as_str().unwrap(), e["action"].as_str().unwrap())).collect();
     assert_eq!(who, [("nobody", "session.begin"), ("gone", "session.begin"), ("erin", "finding.retest-pass")]);
     text(&dir, &["audit", "verify"], 0);
+}
+
+/// W01: what reports sum up is what scores say, finding by finding.
+#[test]
+fn the_risk_of_reports_is_the_sum_of_scores() {
+    let dir = folder_of("risk");
+    text(&dir, &["demo", "--quiet"], 0);
+    let scores: Vec<i64> = lines(&dir, &["score", "list"], 0).iter().map(|l| l["score"].as_i64().unwrap()).collect();
+    let lanes = lines(&dir, &["query", "SELECT count(*) AS n, sum(min(points, 1000)) AS points FROM lanes"], 0);
+    let (open, sum) = (lanes[0]["n"].as_i64().unwrap(), lanes[0]["points"].as_i64().unwrap());
+    assert!(open > 1_000 && (open, sum) == (i64::try_from(scores.len()).unwrap(), scores.iter().sum()), "{lanes:?}");
+    let teams = lines(&dir, &["findings", "sla", "--by-team"], 0);
+    assert_eq!(teams.iter().map(|t| t["points"].as_i64().unwrap()).sum::<i64>(), sum);
+    let patterns = lines(&dir, &["findings", "burned"], 0);
+    assert_eq!(patterns[0]["after"].as_i64(), Some(sum));
+    // The first of the queue has the score that explains it.
+    let first = &lines(&dir, &["score", "list", "--limit", "1"], 0)[0];
+    let shown = format!("{:.1}", first["score"].as_f64().unwrap() / 10.0);
+    let queue = text(&dir, &["report", "queue"], 0);
+    assert!(queue.lines().any(|l| l.contains(&shown) && l.contains("act-now")), "{shown}\n{}", &queue[..600]);
 }
 
 /// The account that only a role names is on every page that speaks of all accounts.
