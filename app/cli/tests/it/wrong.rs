@@ -27,6 +27,9 @@ fn what_nobody_knows_is_wrong_usage_and_no_empty_list() {
         (&["drift", "--scan", "99"], "there is no scan 99"),
         (&["report", "team", "--team", "nosuch"], "the team `nosuch`"),
         (&["report", "queue", "--team", "nosuch"], "the team `nosuch`"),
+        (&["findings", "sla", "--team", "nosuch"], "the team `nosuch`"),
+        (&["findings", "sla", "--by-team", "--team", "nosuch"], "the team `nosuch`"),
+        (&["findings", "patterns", "--team", "nosuch"], "the team `nosuch`"),
         (&["report", "leadership", "--out", "read.docx"], "not made as `.docx`"),
     ];
     for (args, says) in cases {
@@ -56,6 +59,47 @@ fn what_cannot_be_written_is_said() {
     std::fs::create_dir(dir.join("folder")).unwrap();
     assert!(text(&dir, &["evidence", "bundle", "--out", "folder"], 2).contains("is no file"));
     assert!(text(&dir, &["evidence", "bundle", "--out", "nowhere/e.zip"], 4).contains("cannot write"));
+}
+
+/// Before anything was looked at nothing is said to be there or not.
+#[test]
+fn an_empty_record_says_that_nothing_was_looked_at() {
+    let dir = folder_of("empty");
+    text(&dir, &["people", "add", "ada", "--role", "admin"], 0);
+    for args in
+        [&["principals"][..], &["paths"], &["exposed"], &["drift"], &["verdicts"], &["who-can", "s3:GetObject", "*"]]
+    {
+        let said = text(&dir, args, 4);
+        assert!(said.contains("there is no") || said.contains("there are no"), "{args:?}: {said}");
+    }
+    let read = text(&dir, &["report", "leadership"], 0);
+    assert!(read.contains("0 of 0 known accounts") && read.contains("not measured"), "{read}");
+    assert!(!read.contains("first measured") && !read.contains("first looked at"), "{read}");
+}
+
+/// What is passed over in authorization details is said, and a list that is none is refused.
+#[test]
+fn what_is_passed_over_in_details_is_said() {
+    let dir = folder_of("details");
+    let write = |name: &str, text: &str| std::fs::write(dir.join(name), text).unwrap();
+    write(
+        "odd.json",
+        r#"{"UserDetailList":[{"UserName":"no-arn"},{"UserName":"ann","Arn":"arn:aws:iam::111122223333:user/ann",
+        "UserPolicyList":[{"PolicyName":"p","PolicyDocument":{"Statement":[{"Effect":"allow","Action":"*","Resource":"*"}]}}]}]}"#,
+    );
+    let said = text(&dir, &["assess", "--authorization-details", "odd.json"], 0);
+    assert!(
+        said.contains("`` is not the ARN of a principal") && said.contains("must be \"Allow\" or \"Deny\""),
+        "{said}"
+    );
+    write("none.json", r#"{"UserDetailList":{},"RoleDetailList":[]}"#);
+    assert!(
+        text(&dir, &["assess", "--authorization-details", "none.json"], 2)
+            .contains("a `UserDetailList` that is no list")
+    );
+    write("org.json", r#"{"scp":[]}"#);
+    let said = text(&dir, &["assess", "--authorization-details", "odd.json", "--org", "org.json"], 2);
+    assert!(said.contains("found `scp`"), "{said}");
 }
 
 /// R6: every refused attempt is an entry of the log, also of those who may not act at all.
