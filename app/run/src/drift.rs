@@ -160,7 +160,7 @@ pub fn since(
     announced: &[Announcement],
 ) -> Result<Compared, DriftError> {
     let scans = scans(record)?;
-    let none = || DriftError::Input("there is no finished scan yet; run `plumb scan aws` first".into());
+    let none = || RecordError::Missing("there is no finished scan yet; run `plumb scan aws` first".into());
     let later = later.or_else(|| scans.last().map(|s| s.id)).ok_or_else(none)?;
     let judged = |id: ScanId| scans.iter().find(|s| s.id == id).and_then(|s| s.judged_at.parse::<Time>().ok());
     let until = |at: Time| {

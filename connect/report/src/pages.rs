@@ -179,11 +179,15 @@ pub fn leadership(l: &Leadership<'_>) -> Doc {
             format!("{moved} since the period began")
         }
     };
+    // Nothing was looked at: a zero would be a claim.
+    let unlooked = l.coverage.judged == 0 && l.coverage.unknown == 0 && open == 0 && r.before == 0 && r.after == 0;
+    let carried = if unlooked { "not measured".to_owned() } else { points(r.after) };
+    let because = if unlooked { "no scan has read anything yet".to_owned() } else { since(signed_points(delta)) };
     let mut blocks = vec![Block::Figures(vec![
         figure(
             "Risk carried",
-            points(r.after),
-            since(signed_points(delta)),
+            carried,
+            because,
             match delta {
                 0 => Tone::Plain,
                 d if d > 0 => Tone::Bad,
@@ -199,23 +203,30 @@ pub fn leadership(l: &Leadership<'_>) -> Doc {
             if l.coverage.unknown > 0 || unscanned > 0 { Tone::Warn } else { Tone::Plain },
         ),
     ])];
-    let mut charts = vec![Block::Steps {
-        title: "What moved the risk".into(),
-        bars: vec![
-            bar("before", r.before, points(r.before), Tone::Plain),
-            bar("arrived", r.arrived, signed_points(r.arrived), Tone::Bad),
-            bar("burned", -r.burned, signed_points(-r.burned), Tone::Good),
-            bar("gone", -r.vanished, signed_points(-r.vanished), Tone::Good),
-            bar("decided", -r.decided, signed_points(-r.decided), Tone::Warn),
-            bar("now", r.after, points(r.after), Tone::Plain),
-        ],
-    }];
-    if l.history.len() > 1 {
+    let mut charts = Vec::new();
+    if !unlooked {
+        charts.push(Block::Steps {
+            title: "What moved the risk".into(),
+            bars: vec![
+                bar("before", r.before, points(r.before), Tone::Plain),
+                bar("arrived", r.arrived, signed_points(r.arrived), Tone::Bad),
+                bar("burned", -r.burned, signed_points(-r.burned), Tone::Good),
+                bar("gone", -r.vanished, signed_points(-r.vanished), Tone::Good),
+                bar("decided", -r.decided, signed_points(-r.decided), Tone::Warn),
+                bar("now", r.after, points(r.after), Tone::Plain),
+            ],
+        });
+    }
+    if l.history.len() > 1 && !unlooked {
         charts.push(Block::Line { title: "Risk carried over time".into(), points: l.history.to_vec() });
     }
-    blocks.push(Block::Charts(charts));
+    if !charts.is_empty() {
+        blocks.push(Block::Charts(charts));
+    }
     blocks.push(heading("The worst ways in"));
-    if l.paths.is_empty() {
+    if unlooked {
+        blocks.push(Block::Text("Nobody has looked for ways in yet.".into()));
+    } else if l.paths.is_empty() {
         blocks.push(Block::Text(
             "No path from the internet to something that matters was found in what could be looked at.".into(),
         ));
@@ -235,10 +246,12 @@ pub fn leadership(l: &Leadership<'_>) -> Doc {
         1 => ", 1 of them with no compensating control that holds".into(),
         many => format!(", {many} of them with no compensating control that holds"),
     };
-    blocks.push(Block::Text(format!(
+    let exposure = format!(
         "{} resources can be reached from outside, {moved}. {} are approved{bare}, {} have no approval, {} are older than a year.",
         n.after, n.approved, n.open, n.older_than_a_year
-    )));
+    );
+    let unseen = "Nobody has looked at what can be reached from outside yet.";
+    blocks.push(Block::Text(if unlooked && n.after == 0 { unseen.into() } else { exposure }));
     blocks.push(heading("Teams against their due dates"));
     let team = |t: &TeamSla| {
         vec![

@@ -145,6 +145,11 @@ fn write(
     path: &Path,
 ) -> Result<(u64, Manifest), Failure> {
     let wrong = |e: std::io::Error| Failure::new(format!("cannot write `{}`: {e}", path.display()));
+    // It takes the place of a file when it is whole; of a folder or a device it must not.
+    if path.metadata().is_ok_and(|m| !m.is_file()) {
+        let what = format!("`{}` is no file; name the archive to be made, such as evidence.zip", path.display());
+        return Err(Failure::usage(what));
+    }
     let beside = |ending: String| {
         let mut name = path.as_os_str().to_owned();
         name.push(ending);

@@ -225,7 +225,8 @@ fn world(globals: &Globals, policies: Option<&Path>) -> Result<(World, Vec<Strin
             }
             let world = World::from_files(files.iter().map(|(n, t)| (n.as_str(), t.as_str())))
                 .map_err(|e| Failure::usage(e.to_string()))?;
-            Ok((world, Vec::new()))
+            let gaps = passed_over(&world.details.problems);
+            Ok((world, gaps))
         }
         None => {
             let known = known::identities(&context::record_read_only(globals)?, None)?;
@@ -258,6 +259,16 @@ fn asked(globals: &Globals, action: &str, resource: &str) -> Result<(), Failure>
         out::note(globals, format!("plumb: `{action}` is not in the catalogue of actions; is it written as IAM does?"));
     }
     Ok(())
+}
+
+/// What of the details was passed over, the first of it: statements that are none, principals without an ARN.
+fn passed_over(problems: &[String]) -> Vec<String> {
+    const SHOWN: usize = 20;
+    let mut out: Vec<String> = problems.iter().take(SHOWN).cloned().collect();
+    if problems.len() > SHOWN {
+        out.push(format!("{} more places were passed over", problems.len() - SHOWN));
+    }
+    out
 }
 
 /// `plumb can`
@@ -356,6 +367,7 @@ pub fn assess_files(globals: &Globals, args: AssessArgs) -> Result<u8, Failure> 
     let (resources, org) = (read(&args.resources)?, read(&args.org)?);
     let assessed = Assessed::new(&details, resources.as_deref(), org.as_deref());
     let assessed = assessed.map_err(|e| Failure::usage(e.to_string()))?;
+    passed_over(&assessed.details.problems).iter().for_each(|p| out::note(globals, format!("plumb: {p}")));
     out::rows(globals, &assessed.rows(), &["from", "is", "method", "to"], |row| match row {
         Row::Principal(p) => {
             let standing = match (p.admin, p.can_become_admin) {
@@ -403,6 +415,9 @@ pub fn principals(globals: &Globals, args: PrincipalArgs) -> Result<u8, Failure>
         return Err(Failure::usage(format!("there is no kind of principal `{wrong}`; there is {}", KINDS.join(", "))));
     }
     let mut known = known::identities(&record, None)?;
+    if known.world.details.principals.is_empty() {
+        return Err(Failure::new("there are no identities on the record; scan first"));
+    }
     if let Some(path) = &args.usage {
         known.activity.usage = usage(path)?;
     }

@@ -5,7 +5,7 @@ use crate::{args::Globals, context, out, out::Failure};
 use clap::{Args, ValueEnum};
 use plumb_govern::lens::Lens;
 use plumb_run::govern::{self, Picture, Report};
-use std::{io::Write, path::PathBuf};
+use std::path::PathBuf;
 
 /// `plumb report`
 #[derive(Debug, Args)]
@@ -117,8 +117,7 @@ pub fn run(globals: &Globals, args: ReportArgs) -> Result<u8, Failure> {
             out::note(globals, format!("wrote {} bytes to {}", bytes.len(), path.display()));
         }
         None => {
-            // A closed pipe ends the program quietly.
-            let _ = std::io::stdout().lock().write_all(&bytes);
+            out::stream(|to| to.write_all(&bytes));
         }
     }
     Ok(0)

@@ -206,13 +206,27 @@ fn short_id(f: &Finding) -> String {
     <[u8; 32]>::try_from(key).map_or_else(|_| f.id.to_string(), |b| plumb_model::FindingKey::from_bytes(b).short())
 }
 
+/// A list about a team nobody knows would say that it has nothing to do.
+fn unknown_team(team: Option<&str>) -> Failure {
+    let team = team.unwrap_or_default();
+    Failure::usage(format!(
+        "no finding, account, person or route has the team `{team}`; `plumb findings sla --by-team` lists teams"
+    ))
+}
+
 /// `plumb findings sla`
 pub fn sla(globals: &Globals, args: SlaArgs) -> Result<u8, Failure> {
     let record = context::record_read_only(globals)?;
     let catalog = context::catalog(globals)?;
     let now = context::now();
     let picture = Picture::read(&record, &catalog, now).map_err(refused)?;
-    let of = |f: &Finding| args.team.as_deref().is_none_or(|t| f.team().map_or("nobody", TeamId::as_str) == t);
+    let seen = std::cell::Cell::new(args.team.as_deref().is_none_or(|t| picture.knows_team(t)));
+    let of = |f: &Finding| {
+        let mine = args.team.as_deref().is_none_or(|t| f.team().map_or("nobody", TeamId::as_str) == t);
+        seen.set(seen.get() || mine);
+        mine
+    };
+    let known = || if seen.get() { Ok(()) } else { Err(unknown_team(args.team.as_deref())) };
     if args.by_team {
         let from = evidence::begin(args.from.as_deref(), now)?;
         let mut tally = TeamTally::new(from, just_after(now));
@@ -224,6 +238,7 @@ pub fn sla(globals: &Globals, args: SlaArgs) -> Result<u8, Failure> {
                 Ok(())
             })
             .map_err(refused)?;
+        known()?;
         let rows = tally.finish();
         let head = ["team", "open", "past due", "due in 7 d", "closed", "in time", "points", "burned"];
         out::rows(globals, &rows, &head, |t| {
@@ -249,6 +264,7 @@ pub fn sla(globals: &Globals, args: SlaArgs) -> Result<u8, Failure> {
             Ok(())
         })
         .map_err(refused)?;
+    known()?;
     let rows: Vec<Json> = queue
         .first()
         .map(|f| {
@@ -307,6 +323,9 @@ pub fn patterns(globals: &Globals, args: PatternArgs) -> Result<u8, Failure> {
             Ok(())
         })
         .map_err(refused)?;
+    if let Some(team) = args.team.as_deref().filter(|t| teams.is_empty() && !picture.knows_team(t)) {
+        return Err(unknown_team(Some(team)));
+    }
     let hint = |name: &str| -> String {
         let Some(rule) = catalog.rules.get(name) else { return String::new() };
         let fix = rule.section("How to fix");

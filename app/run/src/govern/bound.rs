@@ -11,6 +11,7 @@ use plumb_govern::{
     log::{Outcome, digest},
     retention::Disposal,
 };
+use plumb_model::FindingKey;
 use plumb_record::Record;
 use serde_json::Value as Json;
 use std::{
@@ -77,6 +78,8 @@ struct Change {
     digest: Option<Json>,
     /// Of a ledger entry: what of it changes by entries of the log alone.
     settled: Option<String>,
+    /// The state afterwards.
+    to: Option<String>,
     /// There for steps of findings.
     inputs: Option<serde::de::IgnoredAny>,
 }
@@ -131,12 +134,21 @@ impl Log {
         }
         let digest = match (*kind, said.change.settled) {
             ("exposure", Some(settled)) => settled,
-            // Entries of versions that did not say what of it is settled.
-            ("exposure", None) => String::new(),
+            // Entries of versions that did not say what of it is settled say its state.
+            ("exposure", None) => said.change.to.unwrap_or_default(),
             _ => said.after.into_owned(),
         };
         self.objects.insert((kind, id), (seq, digest));
     }
+}
+
+/// A finding as people name it.
+fn named(key: &str) -> String {
+    super::lanes::bytes(key).map_or_else(|_| key.to_owned(), |bytes| FindingKey::from_bytes(bytes).short())
+}
+
+fn shown(kind: &str, id: &str) -> String {
+    if kind == "finding" { named(id) } else { id.to_owned() }
 }
 
 /// The digest of what of an entry of the ledger changes by entries of the log alone: what a scan saw of it does not count.
@@ -200,6 +212,7 @@ fn objects(record: &Record, log: &Log, gone: &HashSet<String>) -> Result<Option<
         let collection = KEPT.iter().find(|(k, _)| k == kind).map_or(*kind, |(_, c)| *c);
         let Some((_, doc)) = record.document(collection, id)? else {
             if !gone.contains(id) {
+                let id = shown(kind, id);
                 found(
                     *seq,
                     format!("{kind} {id} is gone, and nobody disposed of it; entry {seq} of the log left it there"),
@@ -209,11 +222,12 @@ fn objects(record: &Record, log: &Log, gone: &HashSet<String>) -> Result<Option<
         };
         let now = match *kind {
             "finding" => digest(doc.get("finding").unwrap_or(&Json::Null)),
-            "exposure" if logged.is_empty() => continue,
-            "exposure" => settled(&doc),
+            "exposure" if logged.len() == 64 => settled(&doc),
+            "exposure" => doc.get("state").and_then(Json::as_str).unwrap_or_default().to_owned(),
             _ => digest(&doc),
         };
         if now != *logged {
+            let id = shown(kind, id);
             found(
                 *seq,
                 format!("{kind} {id} was changed outside the product: entry {seq} of the log left it otherwise"),
@@ -261,12 +275,13 @@ fn steps(record: &Record, log: &mut Log, gone: &HashSet<String>) -> Result<Optio
         Ok(())
     })?;
     if let Some((key, event, at, actor)) = odd {
+        let key = named(&key);
         let what = format!("finding {key} has a step `{event}` by {actor} at {at} that is not on the log");
         return Ok(Some(Astray { entry: None, what }));
     }
     let lost = log.steps.iter().filter(|((key, ..), (_, n))| *n > 0 && !gone.contains(key));
     Ok(lost.min_by_key(|(_, (seq, _))| *seq).map(|((key, event, ..), (seq, _))| Astray {
         entry: Some(*seq),
-        what: format!("finding {key} lacks the step `{event}` that entry {seq} of the log says it took"),
+        what: format!("finding {} lacks the step `{event}` that entry {seq} of the log says it took", named(key)),
     }))
 }

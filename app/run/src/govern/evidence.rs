@@ -194,7 +194,7 @@ pub fn report(
                 teams: &teams.finish(),
                 accounts: &accounts(p),
                 cadences: &p.cadence,
-                register: &p.register(),
+                register: &p.register()?,
                 coverage: &coverage,
                 pareto: &pareto.finish(),
             })

@@ -160,7 +160,7 @@ fn keep(
     let mut moved: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
     for s in said {
         let key = FindingKey::from_bytes(s.key).hex();
-        if let Some(before) = &s.before {
+        if let Some(before) = s.before.as_ref().filter(|before| **before != s.now) {
             moved.entry((shown(before), shown(&s.now))).or_default().push(key.clone());
         }
         let row = LaneRow {
@@ -190,7 +190,7 @@ fn keep(
     commit(record, session.key.as_ref(), &change, session.now)
 }
 
-fn bytes(key: &str) -> Result<[u8; 32], GovernError> {
+pub(super) fn bytes(key: &str) -> Result<[u8; 32], GovernError> {
     let byte = |i: usize| key.get(i..i + 2).and_then(|two| u8::from_str_radix(two, 16).ok());
     let all: Option<Vec<u8>> = (0..key.len()).step_by(2).map(byte).collect();
     all.and_then(|b| b.try_into().ok()).ok_or_else(|| GovernError::Diverged(format!("`{key}` is no finding's key")))
@@ -226,9 +226,13 @@ pub fn keep_scores(
             let exploited = signals.exploitation >= Exploitation::Kev;
             let due = if exploited { stack.wanted_by(&finding) } else { None };
             let now = Pace { lane: Lane::from_number(scored.lane.number()), exploited, due };
-            let before = record.lane(&finding.key)?.map(|known| Pace::of(&known));
-            if before != Some(now) {
-                *(if before.is_some() { &mut done.moved } else { &mut done.first }) += 1;
+            let known = record.lane(&finding.key)?;
+            let before = known.as_ref().map(Pace::of);
+            // A score that moved within its lane is kept as well: sums of risk are made of these.
+            if before != Some(now) || known.is_some_and(|known| known.points != i64::from(scored.points)) {
+                if before != Some(now) {
+                    *(if before.is_some() { &mut done.moved } else { &mut done.first }) += 1;
+                }
                 said.push(Said { key: bytes(&finding.key)?, before, now, points: scored.points });
             }
             if let Some(levels) = &mut gathered {

@@ -53,7 +53,10 @@ pub(super) fn lane_of(severity: Severity) -> Lane {
     }
 }
 
-/// Points of a finding of this severity, in tenths.
+/// A score is shown out of 100: in tenths, what counts of a finding's points at most.
+pub(super) const MOST_POINTS: i64 = 1_000;
+
+/// Points of a finding of this severity whose score is not known yet, in tenths.
 pub(super) fn points(severity: Severity) -> i64 {
     plumb_score::score(&plumb_score::Signals::of(severity), &plumb_score::Policy::default()).points.into()
 }
@@ -91,7 +94,7 @@ fn facts(around: &Surroundings<'_>, row: &FindingRow, kept: Option<&LaneRow>) ->
         title: row.title.clone(),
         why,
         severity,
-        points: points(severity),
+        points: kept.map_or_else(|| points(severity), |kept| kept.points.min(MOST_POINTS)),
         terms,
         data: profile.data,
         team: routed.team,
@@ -157,7 +160,8 @@ fn assemble(
 ) -> Result<Life, GovernError> {
     let policy = &around.policy;
     let plain = facts(around, row, None)?;
-    let facts = Facts { terms: Pace::terms(lanes.last(), plain.terms), ..plain.clone() };
+    let scored = lanes.last().map_or(plain.points, |kept| kept.points.min(MOST_POINTS));
+    let facts = Facts { terms: Pace::terms(lanes.last(), plain.terms), points: scored, ..plain.clone() };
     let wrong = |what: String| GovernError::Diverged(format!("{}: {what}", row.id));
     let mut life = match doc {
         Some(doc) => serde_json::from_value::<Life>(doc)?,
@@ -297,6 +301,8 @@ pub(super) fn astray(record: &Record) -> Result<Option<String>, GovernError> {
         "SELECT lower(hex(t.key)) FROM transition t WHERE NOT EXISTS (SELECT 1 FROM finding f WHERE f.key = t.key) LIMIT 1",
     )?;
     if let Some(key) = orphan.rows.first().and_then(|row| row.first()).and_then(|v| v.as_str()) {
+        let key = super::lanes::bytes(key)
+            .map_or_else(|_| key.to_owned(), |b| plumb_model::FindingKey::from_bytes(b).short());
         return Ok(Some(format!("finding {key} is gone, but its steps are there: nobody disposed of it")));
     }
     let table = record.query(

@@ -66,8 +66,18 @@ pub struct Picture<'r> {
     // Asked once a framework, the same for all of them.
     named: OnceCell<Named>,
     tallied: OnceCell<BTreeMap<RuleId, Tally>>,
+    carried: OnceCell<Vec<Carried>>,
     // What is read later is of the same moment.
     _moment: Moment<'r>,
+}
+
+/// What is not closed of one cloud in one state.
+#[derive(Debug)]
+pub(super) struct Carried {
+    pub(super) state: State,
+    pub(super) cloud: String,
+    pub(super) n: i64,
+    pub(super) points: i64,
 }
 
 impl<'r> Picture<'r> {
@@ -103,6 +113,7 @@ impl<'r> Picture<'r> {
             standing: record.standing()?.into_iter().map(counted).collect::<Result<_, GovernError>>()?,
             named: OnceCell::new(),
             tallied: OnceCell::new(),
+            carried: OnceCell::new(),
             _moment: moment,
         })
     }
@@ -115,11 +126,6 @@ impl<'r> Picture<'r> {
             || self.around.routing.iter().any(|r| r.team.as_ref().is_some_and(|t| t.as_str() == name))
     }
 
-    /// How many findings stand how: rule, state, severity, count.
-    pub(super) fn standing(&self) -> &[(RuleId, State, Severity, i64)] {
-        &self.standing
-    }
-
     /// Goes over every finding once, closed ones too, with every step of it.
     ///
     /// # Errors
@@ -128,15 +134,47 @@ impl<'r> Picture<'r> {
         each_life(&self.around, take)
     }
 
+    /// What is not closed, by state and the first word of its rule: how many, and the sum of their scores as they were last
+    /// kept; where none was, of their severities.
+    pub(super) fn carried(&self) -> Result<&[Carried], GovernError> {
+        if let Some(known) = self.carried.get() {
+            return Ok(known);
+        }
+        let sql = format!(
+            "SELECT f.state, substr(f.rule, 1, instr(f.rule, '.') - 1), f.severity_now, count(*), count(l.points),
+                    coalesce(sum(min(l.points, {})), 0)
+             FROM finding f LEFT JOIN finding_lane l
+               ON l.key = f.key AND l.n = (SELECT max(m.n) FROM finding_lane m WHERE m.key = f.key)
+             WHERE f.state NOT IN ('fixed', 'resource-gone', 'superseded') GROUP BY 1, 2, 3",
+            super::life::MOST_POINTS
+        );
+        let mut out = Vec::new();
+        self.around.record.each_answer::<GovernError>(&sql, &[], |row| {
+            let text = |i: usize| row.get(i).and_then(|v| v.as_str()).unwrap_or_default();
+            let number = |i: usize| row.get(i).and_then(serde_json::Value::as_i64).unwrap_or_default();
+            let severity: Severity = text(2).parse().map_err(GovernError::Diverged)?;
+            let (n, scored) = (number(3), number(4));
+            let points = number(5) + super::life::points(severity) * (n - scored);
+            out.push(Carried { state: super::work::state(text(0))?, cloud: text(1).to_owned(), n, points });
+            Ok(())
+        })?;
+        Ok(self.carried.get_or_init(|| out))
+    }
+
     /// Points of what is open.
-    pub fn open_points(&self) -> i64 {
-        let open = self.standing.iter().filter(|(_, state, ..)| !state.is_final());
-        open.map(|(_, _, severity, n)| super::life::points(*severity) * n).sum()
+    ///
+    /// # Errors
+    /// The record fails.
+    pub fn open_points(&self) -> Result<i64, GovernError> {
+        Ok(self.carried()?.iter().map(|c| c.points).sum())
     }
 
     /// The register's view.
-    pub fn register(&self) -> Register {
-        register(&self.decisions, &self.around.directory, self.open_points(), self.now)
+    ///
+    /// # Errors
+    /// The record fails.
+    pub fn register(&self) -> Result<Register, GovernError> {
+        Ok(register(&self.decisions, &self.around.directory, self.open_points()?, self.now))
     }
 
     /// What the rules say in scope: coverage, with failures under a decision apart.

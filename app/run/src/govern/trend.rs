@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 const TRENDS: &str = "trend";
 
 /// The posture at this moment.
-fn posture(p: &Picture<'_>, catalog: &Catalog) -> Trend {
+fn posture(p: &Picture<'_>, catalog: &Catalog) -> Result<Trend, GovernError> {
     let provider: BTreeMap<&str, &str> = p.accounts.iter().map(|a| (a.id.as_str(), a.provider.as_str())).collect();
     let mut clouds: BTreeMap<String, CloudPosture> = BTreeMap::new();
     for a in &p.accounts {
@@ -28,7 +28,7 @@ fn posture(p: &Picture<'_>, catalog: &Catalog) -> Trend {
         cloud.fail += sum.fail;
         cloud.unknown += sum.unknown;
     }
-    for (cloud, (open, points)) in p.open_by_cloud() {
+    for (cloud, (open, points)) in p.open_by_cloud()? {
         let cloud = clouds.entry(cloud).or_default();
         (cloud.open, cloud.points) = (open, points);
     }
@@ -53,7 +53,7 @@ fn posture(p: &Picture<'_>, catalog: &Catalog) -> Trend {
             },
         );
     }
-    Trend { v: 1, at: p.now, clouds, frameworks }
+    Ok(Trend { v: 1, at: p.now, clouds, frameworks })
 }
 
 /// Keeps the posture after a scan; a later scan of the same day takes its place.
@@ -61,7 +61,7 @@ fn posture(p: &Picture<'_>, catalog: &Catalog) -> Trend {
 /// # Errors
 /// The record fails.
 pub fn keep_trend(record: &mut Record, catalog: &Catalog, now: Time) -> Result<(), GovernError> {
-    let trend = posture(&Picture::read(record, catalog, now)?, catalog);
+    let trend = posture(&Picture::read(record, catalog, now)?, catalog)?;
     let id = now.date();
     let version = record.document(TRENDS, &id)?.map_or(0, |(version, _)| version);
     record.put_document(TRENDS, &id, version, &serde_json::to_value(&trend)?)?;
@@ -76,7 +76,7 @@ pub fn trends(p: &Picture<'_>, catalog: &Catalog, organization: &str, from: Time
     let kept: Vec<Trend> = super::picture::collection(p.around.record, TRENDS)?;
     let mut days: Vec<Trend> = kept.into_iter().filter(|t| t.at >= from && t.at.date() != p.now.date()).collect();
     days.sort_by_key(|t| t.at);
-    days.push(posture(p, catalog));
+    days.push(posture(p, catalog)?);
     Ok(trend_report(organization, &days))
 }
 
@@ -90,7 +90,7 @@ pub fn layers(p: &Picture<'_>, catalog: &Catalog, organization: &str) -> Result<
         let table = p.around.record.query(sql)?;
         Ok(table.rows.first().and_then(|r| r.first()).and_then(serde_json::Value::as_i64).unwrap_or(0))
     };
-    let now = posture(p, catalog);
+    let now = posture(p, catalog)?;
     let sum = |f: &dyn Fn(&CloudPosture) -> u64| -> u64 { now.clouds.values().map(f).sum() };
     let (judged, unknown) = (sum(&|c| c.pass + c.fail), sum(&|c| c.unknown));
     let share = |part: u64, whole: u64| {
@@ -113,7 +113,7 @@ pub fn layers(p: &Picture<'_>, catalog: &Catalog, organization: &str) -> Result<
     let unsure = one("SELECT count(*) FROM exposures WHERE class = 'unknown'")?;
     let ways = one("SELECT count(*) FROM paths WHERE gone IS NULL")?;
     let approved = p.ledger.values().filter(|e| e.state == plumb_govern::ledger::ExposureState::Approved).count();
-    let register = p.register();
+    let register = p.register()?;
     let in_force = p.decisions.iter().filter(|d| d.holds(p.now)).count();
     let overdue = p.cadence.iter().filter(|d| d.overdue).count();
     let (open_findings, owned) = {
@@ -187,7 +187,10 @@ pub fn layers(p: &Picture<'_>, catalog: &Catalog, organization: &str) -> Result<
         layer(
             "Score",
             "What comes first?",
-            vec![("Open findings", open_findings.to_string()), ("Risk carried", plumb_report::points(p.open_points()))],
+            vec![
+                ("Open findings", open_findings.to_string()),
+                ("Risk carried", plumb_report::points(p.open_points()?)),
+            ],
             vec![(
                 p.around.profiles.values().any(|x| x.data.is_empty()),
                 "where the data class of an account is not on record its findings are scored as unknown data".into(),
@@ -232,17 +235,13 @@ impl Picture<'_> {
     }
 
     /// Open findings and their points by cloud, as the rule's id begins; the programme's own under `governance`.
-    fn open_by_cloud(&self) -> BTreeMap<String, (u64, i64)> {
+    fn open_by_cloud(&self) -> Result<BTreeMap<String, (u64, i64)>, GovernError> {
         let mut out: BTreeMap<String, (u64, i64)> = BTreeMap::new();
-        for (rule, state, severity, n) in self.standing() {
-            if !state.is_open() {
-                continue;
-            }
-            let cloud = rule.as_str().split('.').next().unwrap_or_default();
-            let slot = out.entry(cloud.to_owned()).or_default();
-            slot.0 += u64::try_from(*n).unwrap_or(0);
-            slot.1 += super::life::points(*severity) * n;
+        for carried in self.carried()?.iter().filter(|c| c.state.is_open()) {
+            let slot = out.entry(carried.cloud.clone()).or_default();
+            slot.0 += u64::try_from(carried.n).unwrap_or(0);
+            slot.1 += carried.points;
         }
-        out
+        Ok(out)
     }
 }

@@ -232,6 +232,10 @@ impl Details {
                 let found: String = page.to_string().chars().take(60).collect();
                 return Err(DetailsError::Shape(found));
             }
+            // A list that is none would be an account without principals.
+            if let Some(name) = lists.iter().find(|n| page.get(**n).is_some_and(|l| !l.is_array() && !l.is_null())) {
+                return Err(DetailsError::Shape(format!("a `{name}` that is no list")));
+            }
         }
         // Policies and groups first: users and roles refer to them, across pages too.
         let mut reader = DetailsReader::default();
