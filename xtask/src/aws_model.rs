@@ -97,7 +97,8 @@ fn install() -> Done<PathBuf> {
         .ok_or_else(|| format!("no botocore/data below {}", venv.display()))
 }
 
-fn command(command: &mut Command) -> Done {
+/// Runs a command to its end; anything but success is an error that names it.
+pub fn command(command: &mut Command) -> Done {
     let status = command.status().map_err(|e| format!("cannot run {command:?}: {e}"))?;
     if status.success() { Ok(()) } else { Err(format!("{command:?}: {status}")) }
 }

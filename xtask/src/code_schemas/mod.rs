@@ -9,7 +9,7 @@ mod cloudformation;
 mod node;
 mod terraform;
 
-use crate::{Done, root};
+use crate::{Done, aws_model::command, root};
 use node::Node;
 use regex::Regex;
 use std::{
@@ -260,11 +260,6 @@ impl Shelf {
         }
         Ok(lib)
     }
-}
-
-fn command(command: &mut Command) -> Done {
-    let status = command.status().map_err(|e| format!("cannot run {command:?}: {e}"))?;
-    if status.success() { Ok(()) } else { Err(format!("{command:?}: {status}")) }
 }
 
 /// The page that says where the tables come from.
