@@ -100,6 +100,17 @@ fn what_is_passed_over_in_details_is_said() {
     write("org.json", r#"{"scp":[]}"#);
     let said = text(&dir, &["assess", "--authorization-details", "odd.json", "--org", "org.json"], 2);
     assert!(said.contains("found `scp`"), "{said}");
+    // The same of lines: what was passed over stands beside the decision, and a refused line has its id; a mark is no text.
+    let ask = r#"{"id":7,"request":{"principal":"arn:aws:iam::111122223333:user/ann","action":"s3:GetObject","resource":"arn:aws:s3:::b/k"},
+        "identity":[{"Statement":[{"Effect":"allow","Action":"*","Resource":"*"}]}]}"#;
+    write("lines.jsonl", &format!("\u{feff}{}\n", ask.replace('\n', " ")));
+    let answer = &lines(&dir, &["can", "--batch", "lines.jsonl"], 0)[0];
+    assert_eq!((&answer["id"], &answer["decision"]), (&7.into(), &"ImplicitlyDenied".into()));
+    assert!(answer["notes"][0].as_str().unwrap().contains("identity[0] statement 0"), "{answer}");
+    write("scores.jsonl", "\u{feff}{\"id\":9,\"sev\":\"worst\"}\n");
+    let answer = &lines(&dir, &["score", "--batch", "scores.jsonl"], 0)[0];
+    assert_eq!(answer["id"], 9);
+    assert!(answer["error"].as_str().unwrap().contains("unknown severity level `worst`"), "{answer}");
 }
 
 /// R6: every refused attempt is an entry of the log, also of those who may not act at all.
