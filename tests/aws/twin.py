@@ -136,8 +136,8 @@ def table(p):
 
 def stage(p):
     c, ids = client("apigateway"), {"restApiId": p["RestApiId"], "stageName": p["StageName"]}
-    call("apigateway", "create_stage", without(p, "AccessLogSetting", "MethodSettings", "ClientCertificateId"))
-    patches = [("/accessLogSettings/destinationArn", p.get("AccessLogSetting", {}).get("DestinationArn")), ("/clientCertificateId", p.get("ClientCertificateId"))]
+    call("apigateway", "create_stage", without(p, "AccessLogSetting", "MethodSettings"))
+    patches = [("/accessLogSettings/destinationArn", p.get("AccessLogSetting", {}).get("DestinationArn"))]
     names = {"LoggingLevel": "logging/loglevel", "DataTraceEnabled": "logging/dataTrace", "CachingEnabled": "caching/enabled",
              "CacheDataEncrypted": "caching/dataEncrypted", "MetricsEnabled": "metrics/enabled"}
     for method in p.get("MethodSettings", []):
@@ -173,7 +173,6 @@ def file_system(p):
 
 def kubernetes(p):
     logs = p.get("Logging", {}).get("ClusterLogging", {}).get("EnabledTypes", [])
-    # What EKS answers of a cluster that says nothing: both kinds of access, the endpoint public.
     p = without(p, "Logging")
     types = [t["Type"] for t in logs]
     more = {"logging": {"clusterLogging": [{"types": types, "enabled": True}]}} if types else {}
@@ -212,13 +211,6 @@ def parameters(service, create, modify, name_key, family_key):
     return make
 
 
-def attach_policy(p):
-    arn = call("iam", "create_policy", {"PolicyName": p["ManagedPolicyName"], "PolicyDocument": p["PolicyDocument"]})["Policy"]["Arn"]
-    for name in p.get("Groups", []):
-        client("iam").attach_group_policy(GroupName=name, PolicyArn=arn)
-    return arn, {}
-
-
 def iam_group(p):
     client("iam").create_group(GroupName=p["GroupName"])
     for arn in p.get("ManagedPolicyArns", []):
@@ -233,16 +225,6 @@ def trail(p):
     if p["IsLogging"]:
         client("cloudtrail").start_logging(Name=p["TrailName"])
     return p["TrailName"], answer
-
-
-def topic_policy(p):
-    for topic in p["Topics"]:
-        client("sns").set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=json.dumps(p["PolicyDocument"]))
-    return "", {}
-
-
-def vpc_logs(p):
-    return p["ResourceId"], call("ec2", "create_flow_logs", renamed(p, ResourceId="ResourceIds") | {"ResourceIds": [p["ResourceId"]]})
 
 
 def security_group(p):
@@ -260,18 +242,6 @@ def distribution(p):
         config["Logging"] = config["Logging"] | {"Enabled": True}
     answer = call("cloudfront", "create_distribution", {"DistributionConfig": config})
     return answer["Distribution"]["Id"], answer
-
-
-def alarm(p):
-    call("cloudwatch", "put_metric_alarm", p)
-    return p["AlarmName"], {}
-
-
-def key(p):
-    answer = call("kms", "create_key", without(p, "EnableKeyRotation", "KeyPolicy"), Policy=json.dumps(p["KeyPolicy"]))
-    if p.get("EnableKeyRotation"):
-        client("kms").enable_key_rotation(KeyId=answer["KeyMetadata"]["KeyId"])
-    return answer["KeyMetadata"]["KeyId"], answer
 
 
 def lambda_function(p):
@@ -311,7 +281,7 @@ MAKE = {
         without(p, "CertificateTransparencyLoggingPreference") | {"Options": {"CertificateTransparencyLoggingPreference": p["CertificateTransparencyLoggingPreference"]}}),
     "AWS::CloudFront::Distribution": distribution,
     "AWS::CloudTrail::Trail": trail,
-    "AWS::CloudWatch::Alarm": alarm,
+    "AWS::CloudWatch::Alarm": simple("cloudwatch", "put_metric_alarm", "AlarmName"),
     "AWS::CodeBuild::Project": simple("codebuild", "create_project", "Name"),
     "AWS::CodePipeline::Pipeline": lambda p: (p["Name"], call("codepipeline", "create_pipeline", {"pipeline": p})),
     "AWS::Cognito::IdentityPool": simple("cognito-identity", "create_identity_pool", "IdentityPoolId"),
@@ -324,15 +294,12 @@ MAKE = {
     "AWS::DocDB::DBClusterParameterGroup": parameters("docdb", "create_db_cluster_parameter_group", "modify_db_cluster_parameter_group", "DBClusterParameterGroupName", "DBParameterGroupFamily"),
     "AWS::DynamoDB::Table": table,
     "AWS::EC2::EIP": simple("ec2", "allocate_address", "AllocationId"),
-    "AWS::EC2::FlowLog": vpc_logs,
     "AWS::EC2::LaunchTemplate": simple("ec2", "create_launch_template", "LaunchTemplate.LaunchTemplateId"),
     "AWS::EC2::SecurityGroup": security_group,
     "AWS::EC2::Subnet": simple("ec2", "create_subnet", "Subnet.SubnetId"),
     "AWS::EC2::TransitGateway": lambda p: simple("ec2", "create_transit_gateway", "TransitGateway.TransitGatewayId")({"Options": p}),
     "AWS::EC2::VPC": simple("ec2", "create_vpc", "Vpc.VpcId"),
     "AWS::EC2::VPCEndpoint": simple("ec2", "create_vpc_endpoint", "VpcEndpoint.VpcEndpointId"),
-    "AWS::EC2::VPCEndpointService": simple("ec2", "create_vpc_endpoint_service_configuration", "ServiceConfiguration.ServiceId"),
-    "AWS::EC2::VPCEndpointServicePermissions": lambda p: ("", client("ec2").modify_vpc_endpoint_service_permissions(ServiceId=p["ServiceId"], AddAllowedPrincipals=p["AllowedPrincipals"])),
     "AWS::EC2::Volume": simple("ec2", "create_volume", "VolumeId"),
     "AWS::ECR::Repository": simple("ecr", "create_repository", "RepositoryName"),
     "AWS::ECS::Cluster": simple("ecs", "create_cluster", "ClusterName", ClusterSettings="settings"),
@@ -355,9 +322,7 @@ MAKE = {
     "AWS::Glue::Job": simple("glue", "create_job", "Name"),
     "AWS::Glue::SecurityConfiguration": simple("glue", "create_security_configuration", "Name", S3Encryptions="S3Encryption"),
     "AWS::IAM::Group": iam_group,
-    "AWS::IAM::ManagedPolicy": attach_policy,
     "AWS::IAM::Role": simple("iam", "create_role", "RoleName"),
-    "AWS::KMS::Key": key,
     "AWS::Kinesis::Stream": stream,
     "AWS::KinesisFirehose::DeliveryStream": then(
         simple("firehose", "create_delivery_stream", "DeliveryStreamName"),
@@ -378,9 +343,7 @@ MAKE = {
     "AWS::RAM::ResourceShare": simple("ram", "create_resource_share", "resourceShare.resourceShareArn"),
     "AWS::RDS::DBCluster": simple("rds", "create_db_cluster", "DBClusterIdentifier"),
     "AWS::RDS::DBInstance": simple("rds", "create_db_instance", "DBInstanceIdentifier"),
-    "AWS::RDS::DBParameterGroup": parameters("rds", "create_db_parameter_group", "modify_db_parameter_group", "DBParameterGroupName", "DBParameterGroupFamily"),
     "AWS::RDS::DBProxy": simple("rds", "create_db_proxy", "DBProxyName"),
-    "AWS::RDS::EventSubscription": simple("rds", "create_event_subscription", "SubscriptionName"),
     "AWS::RDS::GlobalCluster": simple("rds", "create_global_cluster", "GlobalClusterIdentifier"),
     "AWS::Redshift::Cluster": then(
         simple("redshift", "create_cluster", "ClusterIdentifier"),
@@ -393,7 +356,6 @@ MAKE = {
     "AWS::SES::ConfigurationSet": lambda p: (p["Name"], call("sesv2", "create_configuration_set", renamed(p, Name="ConfigurationSetName"))),
     "AWS::SNS::Subscription": simple("sns", "subscribe", "Endpoint"),
     "AWS::SNS::Topic": lambda p: (p["TopicName"], call("sns", "create_topic", {"Name": p["TopicName"], "Attributes": without(p, "TopicName")})),
-    "AWS::SNS::TopicPolicy": topic_policy,
     "AWS::SQS::Queue": lambda p: (p["QueueName"], call("sqs", "create_queue", {"QueueName": p["QueueName"], "Attributes": without(p, "QueueName")})),
     "AWS::SSM::Document": simple("ssm", "create_document", "Name"),
     "AWS::SageMaker::DataQualityJobDefinition": simple("sagemaker", "create_data_quality_job_definition", "JobDefinitionName"),
