@@ -339,13 +339,19 @@ fn find_openings<'a>(
         if !cx.charge(8) {
             break;
         }
+        // Most rules of a group are about other ports.
+        if let Val::Map(MapVal::Doc(map)) = &rule
+            && elsewhere(map, *port)
+        {
+            continue;
+        }
         let member = |name: &str| match &rule {
             Val::Map(map) => map.member(name).unwrap_or(Val::Null),
             Val::Unknown(u) => Val::Unknown(u.clone()),
             _ => Val::Null,
         };
         let (protocol, from, to) = (member("protocol"), member("from_port"), member("to_port"));
-        let all_protocols = matches!(protocol.as_str(), Some("-1" | "all" | "ALL" | "*" | "Any"));
+        let all_protocols = protocol.as_str().is_some_and(all_protocols);
         // Each part is decided (yes or no) or not; one decided "no" settles the rule whatever else is unknown.
         let protocol_fits = match &protocol {
             Val::Unknown(u) => Err(u.clone()),
@@ -386,6 +392,19 @@ fn find_openings<'a>(
         }
     }
     Ok(Openings { some, rest })
+}
+
+/// Whether a rule is for certain about other ports, of one protocol.
+fn elsewhere(rule: &plumb_model::Map, port: i64) -> bool {
+    let (Some(Value::Int(from)), Some(Value::Int(to))) = (rule.get("from_port"), rule.get("to_port")) else {
+        return false;
+    };
+    let one = || matches!(rule.get("protocol"), Some(Value::Str(protocol)) if !all_protocols(protocol));
+    *from != -1 && !(*from <= port && port <= *to) && one()
+}
+
+fn all_protocols(protocol: &str) -> bool {
+    matches!(protocol, "-1" | "all" | "ALL" | "*" | "Any")
 }
 
 /// Protocol numbers and names (IANA): 6 tcp, 17 udp, 1 icmp.

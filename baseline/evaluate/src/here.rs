@@ -100,7 +100,7 @@ impl<'a, 'w: 'a> Here<'a, 'w> {
         let in_code = self.resource.account.as_str() == CODE;
         let by_address = (in_code && !link.to.iter().any(|f| f == "id")).then_some("id");
         for field in link.to.iter().map(String::as_str).chain(by_address) {
-            let Some(index) = table.indexes.get(field) else { continue };
+            let Some(index) = table.by(field) else { continue };
             if let Some(at) = index.by_text.get(text).and_then(|hits| hits.first())
                 && let Some(row) = table.rows.get(*at as usize)
             {

@@ -53,8 +53,8 @@ pub struct Table {
     /// Set when regions were left out on purpose: what is regional itself has its relations in its own region and does
     /// not miss them, what is global does.
     narrowed: Option<Arc<Unknown>>,
-    /// By path: `vpc_id`, `group_ids[]`, `ingress[].groups[]`.
-    pub(crate) indexes: HashMap<Box<str>, Index>,
+    /// By path: `vpc_id`, `group_ids[]`, `ingress[].groups[]`; a few of them.
+    indexes: Vec<(Box<str>, Index)>,
 }
 
 impl Objects for Table {
@@ -164,7 +164,7 @@ impl Table {
     /// The resources of a kind; `incomplete` when there may be more.
     pub fn new(kind: Arc<Kind>, resources: Vec<Resource>, incomplete: Option<Arc<Unknown>>) -> Self {
         let rows = resources.into_iter().map(|resource| Row { resource, kind: Arc::clone(&kind) }).collect();
-        Self { rows, incomplete, narrowed: None, indexes: HashMap::new() }
+        Self { rows, incomplete, narrowed: None, indexes: Vec::new() }
     }
 
     /// The same, knowing that regions were left out on purpose.
@@ -179,10 +179,15 @@ impl Table {
     }
 
     pub(crate) fn index(&mut self, path: &str) {
-        if !self.indexes.contains_key(path) {
+        if self.by(path).is_none() {
             let index = Index::build(&self.rows, path);
-            self.indexes.insert(path.into(), index);
+            self.indexes.push((path.into(), index));
         }
+    }
+
+    /// The index by a path, if there is one.
+    pub(crate) fn by(&self, path: &str) -> Option<&Index> {
+        self.indexes.iter().find(|(own, _)| **own == *path).map(|(_, index)| index)
     }
 
     /// Everything, as a resource whose kind has this scope sees it.
@@ -202,7 +207,7 @@ impl Table {
         let mut only: &[u32] = &[];
         let mut merged: Vec<u32> = Vec::new();
         for (path, key) in keys {
-            let index = self.indexes.get(*path)?;
+            let index = self.by(path)?;
             for found in [index.find(key)?, index.unsure.as_slice()] {
                 match (found.is_empty(), only.is_empty() && merged.is_empty()) {
                     (true, _) => {}

@@ -10,7 +10,7 @@ use plumb_cel::{Object, Val};
 use plumb_model::{KindId, Reason, ResourceId, Source, Unknown};
 use std::{
     cell::{OnceCell, RefCell},
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     sync::Arc,
 };
 
@@ -67,7 +67,7 @@ impl Object for AccountFacts {
 /// The world around the resources of one account (or of one body of code).
 pub struct World<'h> {
     account: AccountFacts,
-    tables: BTreeMap<KindId, Table>,
+    tables: HashMap<KindId, Table>,
     pub(crate) helpers: Helpers<'h>,
     /// What was asked about policies, by content.
     pub(crate) known: RefCell<Known>,
@@ -81,7 +81,7 @@ impl<'h> World<'h> {
     /// An account with no other resources known; [`World::put`] adds them.
     pub fn new(account: AccountFacts, helpers: Helpers<'h>) -> Self {
         let (known, found) = (RefCell::default(), Found::default());
-        Self { account, tables: BTreeMap::new(), helpers, known, found, places: OnceCell::new() }
+        Self { account, tables: HashMap::new(), helpers, known, found, places: OnceCell::new() }
     }
 
     /// The account.
@@ -104,7 +104,9 @@ impl<'h> World<'h> {
     pub(crate) fn source_of(&self, id: &str) -> Option<Source> {
         let places = self.places.get_or_init(|| {
             let mut places = HashMap::new();
-            for (kind, table) in &self.tables {
+            let mut tables: Vec<_> = self.tables.iter().collect();
+            tables.sort_unstable_by_key(|(kind, _)| *kind);
+            for (kind, table) in tables {
                 for (at, row) in table.rows.iter().enumerate() {
                     let place = (kind.clone(), u32::try_from(at).unwrap_or(u32::MAX));
                     places.entry(row.resource.id.clone()).or_insert(place);

@@ -140,24 +140,32 @@ impl<'r> Picture<'r> {
         if let Some(known) = self.carried.get() {
             return Ok(known);
         }
+        let unscored: String = Severity::ALL
+            .iter()
+            .map(|severity| format!(" WHEN '{}' THEN {}", severity.name(), super::life::points(*severity)))
+            .collect();
+        // In the order of an index, so that no row waits to be sorted: there may be millions.
         let sql = format!(
-            "SELECT f.state, substr(f.rule, 1, instr(f.rule, '.') - 1), f.severity_now, count(*), count(l.points),
-                    coalesce(sum(min(l.points, {})), 0)
-             FROM finding f LEFT JOIN finding_lane l
-               ON l.key = f.key AND l.n = (SELECT max(m.n) FROM finding_lane m WHERE m.key = f.key)
-             WHERE f.state NOT IN ('fixed', 'resource-gone', 'superseded') GROUP BY 1, 2, 3",
+            "SELECT f.state, f.rule, count(*), sum(coalesce(
+                    min((SELECT l.points FROM finding_lane l WHERE l.key = f.key ORDER BY l.n DESC LIMIT 1), {}),
+                    CASE f.severity_now{unscored} ELSE 0 END))
+             FROM finding f INDEXED BY finding_page
+             WHERE f.state NOT IN ('fixed', 'resource-gone', 'superseded') GROUP BY f.state, f.rank, f.rule",
             super::life::MOST_POINTS
         );
-        let mut out = Vec::new();
+        let mut sums: BTreeMap<(String, String), (i64, i64)> = BTreeMap::new();
         self.around.record.each_answer::<GovernError>(&sql, &[], |row| {
             let text = |i: usize| row.get(i).and_then(|v| v.as_str()).unwrap_or_default();
             let number = |i: usize| row.get(i).and_then(serde_json::Value::as_i64).unwrap_or_default();
-            let severity: Severity = text(2).parse().map_err(GovernError::Diverged)?;
-            let (n, scored) = (number(3), number(4));
-            let points = number(5) + super::life::points(severity) * (n - scored);
-            out.push(Carried { state: super::work::state(text(0))?, cloud: text(1).to_owned(), n, points });
+            let cloud = text(1).split('.').next().unwrap_or_default();
+            let sum = sums.entry((text(0).to_owned(), cloud.to_owned())).or_default();
+            *sum = (sum.0 + number(2), sum.1 + number(3));
             Ok(())
         })?;
+        let carried = |((state, cloud), (n, points)): ((String, String), (i64, i64))| {
+            Ok(Carried { state: super::work::state(&state)?, cloud, n, points })
+        };
+        let out = sums.into_iter().map(carried).collect::<Result<Vec<_>, GovernError>>()?;
         Ok(self.carried.get_or_init(|| out))
     }
 
