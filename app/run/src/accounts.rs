@@ -20,7 +20,7 @@ use plumb_record::{Record, RecordError, RuleRow, ScanId, put_text};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-const ESTATE: (&str, &str) = ("estate", "current");
+pub(crate) const ESTATE: (&str, &str) = ("estate", "current");
 const READINGS: (&str, &str) = ("reading", "scan");
 pub(crate) const SETTINGS: (&str, &str) = ("discover", "settings");
 const MAPPINGS: &str = "mapping";

@@ -1,7 +1,7 @@
 //! Settings people write: parameters of rules.
 
 use plumb_catalog::{Catalog, Dialect};
-use plumb_iac::{MemoryFiles, ProblemSeverity, map, templates, templates::Template, terraform};
+use plumb_iac::{ProblemSeverity, Reading, map};
 use plumb_model::{Resource, RuleId, Value};
 use std::collections::BTreeMap;
 
@@ -63,36 +63,14 @@ pub fn read_check_settings(text: &str) -> Result<CheckSettings, String> {
 
 /// Reads a page's example in code into resources.
 pub fn read_example(catalog: &Catalog) -> impl Fn(Dialect, &str) -> Option<Result<Vec<Resource>, String>> {
-    |dialect, text| {
-        let name = match dialect {
-            Dialect::Json => return None,
-            Dialect::Hcl => "main.tf",
-            Dialect::CloudFormation if text.trim_start().starts_with('{') => "template.json",
-            Dialect::CloudFormation => "template.yaml",
-            Dialect::Arm => "template.json",
-            Dialect::Bicep => "main.bicep",
-        };
-        Some(example_resources(catalog, dialect, name, text))
-    }
+    |dialect, text| Some(example_resources(catalog, &plumb_iac::read_example(dialect, text)?))
 }
 
-fn example_resources(catalog: &Catalog, dialect: Dialect, name: &str, text: &str) -> Result<Vec<Resource>, String> {
-    let files = MemoryFiles::new([(name, text)]);
-    let reading = match dialect {
-        Dialect::Hcl => terraform::read(&files, &terraform::Options::default()),
-        Dialect::Json | Dialect::CloudFormation | Dialect::Arm | Dialect::Bicep => {
-            let template = match dialect {
-                Dialect::Bicep => Template::Bicep,
-                Dialect::Arm => Template::Arm,
-                _ => Template::CloudFormation,
-            };
-            templates::read_these(&files, &BTreeMap::from([(name.to_owned(), template)]))
-        }
-    };
+fn example_resources(catalog: &Catalog, reading: &Reading) -> Result<Vec<Resource>, String> {
     if let Some(problem) = reading.problems.iter().find(|p| p.severity == ProblemSeverity::Error) {
         return Err(format!("line {} of the example: {}", problem.place.line, problem.message));
     }
-    Ok(map::resources(catalog, &reading).into_iter().map(|m| m.resource).collect())
+    Ok(map::resources(catalog, reading).into_iter().map(|m| m.resource).collect())
 }
 
 #[cfg(test)]

@@ -117,8 +117,8 @@ impl Known {
         Some((key, serial))
     }
 
-    fn read(&mut self, (key, serial): (u64, u64)) -> Option<&mut Read> {
-        self.documents.get_mut(&key).filter(|read| read.serial == serial)
+    fn has(&self, (key, serial): (u64, u64)) -> bool {
+        self.documents.get(&key).is_some_and(|read| read.serial == serial)
     }
 }
 
@@ -132,7 +132,7 @@ impl World<'_> {
         let mut known = self.known.borrow_mut();
         let stands: *const Map = *map;
         let before = found.0.borrow().get(&stands).copied();
-        let place = match before.filter(|place| known.read(*place).is_some()) {
+        let place = match before.filter(|place| known.has(*place)) {
             Some(place) => place,
             None => {
                 let Some(place) = known.place(map) else { return self.policy(function, args) };

@@ -10,6 +10,7 @@ pub mod bicep;
 mod blend;
 pub mod cloudformation;
 pub mod document;
+mod example;
 pub mod json;
 pub mod map;
 mod notes;
@@ -21,6 +22,7 @@ pub mod templates;
 pub mod terraform;
 mod value;
 
+pub use example::read_example;
 pub use resource::{Call, Code, Dialect, Key, Provider, Reading, Skip, plain, show};
 pub use skips::skips_in;
 pub use source::{

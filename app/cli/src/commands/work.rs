@@ -206,27 +206,22 @@ fn short_id(f: &Finding) -> String {
     <[u8; 32]>::try_from(key).map_or_else(|_| f.id.to_string(), |b| plumb_model::FindingKey::from_bytes(b).short())
 }
 
-/// A list about a team nobody knows would say that it has nothing to do.
-fn unknown_team(team: Option<&str>) -> Failure {
-    let team = team.unwrap_or_default();
-    Failure::usage(format!(
-        "no finding, account, person or route has the team `{team}`; `plumb findings sla --by-team` lists teams"
-    ))
-}
-
 /// `plumb findings sla`
 pub fn sla(globals: &Globals, args: SlaArgs) -> Result<u8, Failure> {
     let record = context::record_read_only(globals)?;
     let catalog = context::catalog(globals)?;
     let now = context::now();
     let picture = Picture::read(&record, &catalog, now).map_err(refused)?;
-    let seen = std::cell::Cell::new(args.team.as_deref().is_none_or(|t| picture.knows_team(t)));
+    let seen = std::cell::Cell::new(false);
     let of = |f: &Finding| {
         let mine = args.team.as_deref().is_none_or(|t| f.team().map_or("nobody", TeamId::as_str) == t);
         seen.set(seen.get() || mine);
         mine
     };
-    let known = || if seen.get() { Ok(()) } else { Err(unknown_team(args.team.as_deref())) };
+    let known = || match args.team.as_deref().filter(|_| !seen.get()) {
+        Some(team) => picture.check_team(team).map_err(refused),
+        None => Ok(()),
+    };
     if args.by_team {
         let from = evidence::begin(args.from.as_deref(), now)?;
         let mut tally = TeamTally::new(from, just_after(now));
@@ -323,8 +318,8 @@ pub fn patterns(globals: &Globals, args: PatternArgs) -> Result<u8, Failure> {
             Ok(())
         })
         .map_err(refused)?;
-    if let Some(team) = args.team.as_deref().filter(|t| teams.is_empty() && !picture.knows_team(t)) {
-        return Err(unknown_team(Some(team)));
+    if let Some(team) = args.team.as_deref().filter(|_| teams.is_empty()) {
+        picture.check_team(team).map_err(refused)?;
     }
     let hint = |name: &str| -> String {
         let Some(rule) = catalog.rules.get(name) else { return String::new() };

@@ -99,16 +99,6 @@ fn team_of(f: &Finding) -> &str {
     f.team().map_or("nobody", TeamId::as_str)
 }
 
-/// A report about a team nobody knows would say that it has nothing to do.
-fn team_known(p: &Picture<'_>, name: &str) -> Result<(), GovernError> {
-    if p.knows_team(name) {
-        return Ok(());
-    }
-    Err(GovernError::Input(format!(
-        "no finding, account, person or route has the team `{name}`; `plumb findings sla --by-team` lists teams"
-    )))
-}
-
 fn capital(word: &str) -> String {
     let mut chars = word.chars();
     chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
@@ -237,7 +227,7 @@ pub fn report(
             let expiring: Vec<_> = plumb_govern::decision::expiring(&p.decisions, 30, p.now).collect();
             let sla = sla.finish();
             if sla.is_empty() {
-                team_known(p, name)?;
+                p.check_team(name)?;
             }
             plumb_report::team_digest(&Digest {
                 team: name,
@@ -261,7 +251,7 @@ pub fn report(
                 Ok(())
             })?;
             if let (false, Some(name)) = (any, team) {
-                team_known(p, name)?;
+                p.check_team(name)?;
             }
             plumb_report::engineer_queue(team.as_deref().unwrap_or("everybody"), &queue, p.now)
         }

@@ -1,6 +1,7 @@
 //! What people and sources say about accounts: owner, tier, data, purpose; and who gets which findings.
 
 use super::{Change, GovernError, Session, commit, directory, log_denied, picture::collection};
+use crate::accounts::ESTATE;
 use plumb_catalog::Catalog;
 use plumb_govern::{
     Refusal,
@@ -160,7 +161,7 @@ pub fn elsewhere(record: &Record, listed: &BTreeSet<&str>) -> Result<Elsewhere, 
         #[serde(default)]
         gap_reasons: Vec<Reason>,
     }
-    let Some((_, text)) = record.document_text("estate", "current")? else { return Ok(Elsewhere::default()) };
+    let Some((_, text)) = record.document_text(ESTATE.0, ESTATE.1)? else { return Ok(Elsewhere::default()) };
     let estate: Estate = serde_json::from_str(&text)?;
     let ours = |a: &Account| {
         a.third_party.is_none()
@@ -182,7 +183,7 @@ pub fn elsewhere(record: &Record, listed: &BTreeSet<&str>) -> Result<Elsewhere, 
 /// The record fails.
 pub fn profiles(record: &Record) -> Result<BTreeMap<String, Profile>, GovernError> {
     let mut out: BTreeMap<String, Profile> = BTreeMap::new();
-    if let Some((_, text)) = record.document_text("estate", "current")? {
+    if let Some((_, text)) = record.document_text(ESTATE.0, ESTATE.1)? {
         for account in serde_json::from_str::<Listed>(&text)?.accounts.into_values() {
             let profile = out.entry(account.native_id).or_default();
             profile.take(&account.facts);

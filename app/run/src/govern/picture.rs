@@ -118,12 +118,22 @@ impl<'r> Picture<'r> {
         })
     }
 
-    /// Whether anybody knows a team of this name: accounts, people, or the rules that route findings.
-    pub fn knows_team(&self, name: &str) -> bool {
-        name == "nobody"
+    /// Refuses a team that nobody knows, neither accounts, people nor the rules that route findings: a list about it would
+    /// say that it has nothing to do. Findings may know a team all the same; ask where none did.
+    ///
+    /// # Errors
+    /// [`GovernError::Input`] with the name.
+    pub fn check_team(&self, name: &str) -> Result<(), GovernError> {
+        let known = name == "nobody"
             || self.around.profiles.values().any(|p| p.team.as_deref() == Some(name))
             || self.around.directory.people().any(|p| p.teams.iter().any(|t| t.as_str() == name))
-            || self.around.routing.iter().any(|r| r.team.as_ref().is_some_and(|t| t.as_str() == name))
+            || self.around.routing.iter().any(|r| r.team.as_ref().is_some_and(|t| t.as_str() == name));
+        let what = || {
+            format!(
+                "no finding, account, person or route has the team `{name}`; `plumb findings sla --by-team` lists teams"
+            )
+        };
+        if known { Ok(()) } else { Err(GovernError::Input(what())) }
     }
 
     /// Goes over every finding once, closed ones too, with every step of it.
@@ -165,7 +175,9 @@ impl<'r> Picture<'r> {
         let carried = |((state, cloud), (n, points)): ((String, String), (i64, i64))| {
             Ok(Carried { state: super::work::state(&state)?, cloud, n, points })
         };
-        let out = sums.into_iter().map(carried).collect::<Result<Vec<_>, GovernError>>()?;
+        let mut out = sums.into_iter().map(carried).collect::<Result<Vec<_>, GovernError>>()?;
+        // A false positive is no risk either.
+        out.retain(|c| !c.state.is_final());
         Ok(self.carried.get_or_init(|| out))
     }
 

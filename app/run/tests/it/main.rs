@@ -219,6 +219,17 @@ fn every_kind_of_tampering_is_named() {
     assert!(govern::astray(&r).unwrap().unwrap().what.contains("says accepted"));
 }
 
+#[test]
+fn a_false_positive_is_no_risk() {
+    let mut r = world();
+    let carried = |r: &Record| govern::Picture::read(r, &catalog(), now()).unwrap().open_points().unwrap();
+    let all = carried(&r);
+    sql(&mut r, "UPDATE finding SET state = 'accepted' WHERE resource LIKE '%logs'");
+    assert_eq!(carried(&r), all, "what is accepted is carried");
+    sql(&mut r, "UPDATE finding SET state = 'false-positive' WHERE resource LIKE '%orders'");
+    assert_eq!(carried(&r) * 3, all * 2);
+}
+
 /// Group 7: rows changed by SQL outside the product are named, and the entry they contradict.
 #[test]
 fn what_was_changed_behind_the_log_is_named() {

@@ -7,7 +7,7 @@ mod excepted;
 mod table;
 
 use plumb_catalog::{Catalog, Column, Decode, Dialect, Field, Kind, Path, Rule, Step, Take, Type};
-use plumb_iac::{Code, Data, MemoryFiles, Reading, Val, templates, terraform};
+use plumb_iac::{Code, Data, Val, read_example};
 use std::collections::{BTreeMap, BTreeSet};
 use table::{At, Node, Schemas};
 
@@ -320,25 +320,6 @@ fn fields_can_be_read_from_what_stands_there() {
     walk().2.check(excepted::SHAPES);
 }
 
-fn read(dialect: Dialect, text: &str) -> Option<Reading> {
-    let name = match dialect {
-        Dialect::Json => return None,
-        Dialect::Hcl => "main.tf",
-        Dialect::CloudFormation if text.trim_start().starts_with('{') => "template.json",
-        Dialect::CloudFormation => "template.yaml",
-        Dialect::Arm => "template.json",
-        Dialect::Bicep => "main.bicep",
-    };
-    let files = MemoryFiles::new([(name, text)]);
-    let template = match dialect {
-        Dialect::Hcl => return Some(terraform::read(&files, &terraform::Options::default())),
-        Dialect::Bicep => templates::Template::Bicep,
-        Dialect::Arm => templates::Template::Arm,
-        _ => templates::Template::CloudFormation,
-    };
-    Some(templates::read_these(&files, &BTreeMap::from([(name.to_owned(), template)])))
-}
-
 /// What the reader works out, although only the provider sets it.
 const WORKED_OUT: [&str; 5] = ["json", "minified_json", "policy_data", "tags_all", "effective_labels"];
 
@@ -417,7 +398,7 @@ fn examples_and_fixes_write_what_the_schemas_have() {
     let (mut seen, mut fixes) = (0, 0);
     for rule in catalog.rules.values() {
         for (dialect, title, text) in shown(rule) {
-            let Some(reading) = read(dialect, &text) else { continue };
+            let Some(reading) = read_example(dialect, &text) else { continue };
             let language = match dialect {
                 Dialect::Hcl => &languages[0],
                 Dialect::CloudFormation => &languages[1],
