@@ -2,7 +2,7 @@
 
 use crate::{
     Record, RecordError, ScanId,
-    open::Doing,
+    open::{Doing, lacks},
     resources::{compress, expand},
 };
 use rusqlite::{Connection, OptionalExtension, params};
@@ -125,16 +125,17 @@ pub struct CutRow {
     pub because: Vec<Json>,
 }
 
-/// Makes what a record of an earlier build lacks.
+/// Whether a record of an earlier build lacks these.
+pub(crate) fn lacking(db: &Connection) -> Result<bool, RecordError> {
+    lacks(db, "border")
+}
+
+/// Makes what a record of an earlier build lacks; within a transaction.
 pub(crate) fn prepare(db: &Connection) -> Result<(), RecordError> {
-    let there: bool = db
-        .query_row("SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'border')", [], |r| r.get(0))
-        .doing("looking for its tables")?;
-    if there {
+    if !lacking(db)? {
         return Ok(());
     }
-    db.execute_batch(&format!("BEGIN IMMEDIATE; {} COMMIT;", include_str!("assessed.sql")))
-        .doing("making its tables of exposure")
+    db.execute_batch(include_str!("assessed.sql")).doing("making its tables of exposure")
 }
 
 fn doc_of(row: &ExposureRow) -> String {

@@ -1,19 +1,23 @@
 //! Principals as the last assessment found them.
 
-use crate::{Record, RecordError, ScanId, open::Doing};
+use crate::{
+    Record, RecordError, ScanId,
+    open::{Doing, lacks},
+};
 use rusqlite::{Connection, params};
 use serde_json::Value as Json;
 
-/// Makes what a record of an earlier build lacks.
+/// Whether a record of an earlier build lacks these.
+pub(crate) fn lacking(db: &Connection) -> Result<bool, RecordError> {
+    lacks(db, "principals_abroad")
+}
+
+/// Makes what a record of an earlier build lacks; within a transaction.
 pub(crate) fn prepare(db: &Connection) -> Result<(), RecordError> {
-    let there: bool = db
-        .query_row("SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'principals_abroad')", [], |r| r.get(0))
-        .doing("looking for its tables")?;
-    if there {
+    if !lacking(db)? {
         return Ok(());
     }
-    db.execute_batch(&format!("BEGIN IMMEDIATE; {} COMMIT;", include_str!("identities.sql")))
-        .doing("making its table of principals")
+    db.execute_batch(include_str!("identities.sql")).doing("making its table of principals")
 }
 
 /// Who in one account can become administrator of another.

@@ -1,6 +1,10 @@
 //! How soon findings want attention, as their scores said, and since when: what their clocks go by.
 
-use crate::{Record, RecordError, open::Doing, whole::unhex};
+use crate::{
+    Record, RecordError,
+    open::{Doing, lacks},
+    whole::unhex,
+};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 /// What a finding's score said of its lane from an instant on.
@@ -22,38 +26,26 @@ pub struct LaneRow {
     pub scan: Option<i64>,
 }
 
-/// Makes what a record of an earlier build lacks.
-pub(crate) fn prepare(db: &Connection) -> Result<(), RecordError> {
-    let there: bool = db
-        .query_row("SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'lanes')", [], |r| r.get(0))
-        .doing("looking for its tables")?;
-    if there {
-        return date(db);
-    }
-    db.execute_batch(&format!("BEGIN IMMEDIATE; {} COMMIT;", include_str!("lanes.sql")))
-        .doing("making its table of lanes")
+/// Whether a record of an earlier build lacks these.
+pub(crate) fn lacking(db: &Connection) -> Result<bool, RecordError> {
+    Ok(lacks(db, "lanes")? || !dated(db)?)
 }
 
-/// Makes the column of due dates, which records of earlier builds lack.
-fn date(db: &Connection) -> Result<(), RecordError> {
-    let dated = || {
-        let sql = "SELECT EXISTS (SELECT 1 FROM pragma_table_info('finding_lane') WHERE name = 'due')";
-        db.query_row(sql, [], |r| r.get::<_, bool>(0)).doing("looking for its columns")
-    };
-    if dated()? {
+/// Makes what a record of an earlier build lacks; within a transaction.
+pub(crate) fn prepare(db: &Connection) -> Result<(), RecordError> {
+    if lacks(db, "lanes")? {
+        db.execute_batch(include_str!("lanes.sql")).doing("making its table of lanes")?;
+    }
+    if dated(db)? {
         return Ok(());
     }
-    // Somebody else may do so at the same time.
-    db.execute_batch("BEGIN IMMEDIATE").doing("adding a column to its table of lanes")?;
-    let made = dated().and_then(|there| match there {
-        true => Ok(()),
-        false => db
-            .execute_batch("ALTER TABLE finding_lane ADD COLUMN due TEXT")
-            .doing("adding a column to its table of lanes"),
-    });
-    db.execute_batch(if made.is_ok() { "COMMIT" } else { "ROLLBACK" })
-        .doing("adding a column to its table of lanes")?;
-    made
+    db.execute_batch("ALTER TABLE finding_lane ADD COLUMN due TEXT").doing("adding a column to its table of lanes")
+}
+
+/// Whether lanes have the column of due dates.
+fn dated(db: &Connection) -> Result<bool, RecordError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM pragma_table_info('finding_lane') WHERE name = 'due')";
+    db.query_row(sql, [], |r| r.get(0)).doing("looking for its columns")
 }
 
 const COLUMNS: &str = "at, lane, exploited, points, policy, scan, due";

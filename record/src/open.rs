@@ -1,7 +1,8 @@
 //! Opening a record file, its format version and its one connection.
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// The format this build writes. A file of an older format is migrated when it is opened; a newer one is refused.
 pub const FORMAT: i64 = 4;
@@ -14,6 +15,38 @@ const MIGRATIONS: [(i64, &str); 3] =
 pub struct Record {
     pub(crate) db: Connection,
     path: Option<PathBuf>,
+}
+
+/// How long to wait for others who write the same file.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How many tables a database has: none in a file somebody has only just begun.
+fn tables(db: &Connection) -> rusqlite::Result<i64> {
+    db.query_row("SELECT count(*) FROM sqlite_master WHERE type = 'table'", [], |r| r.get(0))
+}
+
+/// Whether a database has no table or view of this name.
+pub(crate) fn lacks(db: &Connection, name: &str) -> Result<bool, RecordError> {
+    db.query_row("SELECT NOT EXISTS (SELECT 1 FROM sqlite_master WHERE name = ?1)", [name], |r| r.get(0))
+        .doing("looking for its tables")
+}
+
+fn none_yet(path: &Path) -> RecordError {
+    let why = format!("there is no record at `{}` yet; run `plumb scan aws` or `plumb demo` first", path.display());
+    RecordError::Missing(why)
+}
+
+/// Turns the write-ahead log on. SQLite does not wait by itself when two turn it on at once.
+fn write_ahead(db: &Connection) -> Result<(), RecordError> {
+    let began = Instant::now();
+    loop {
+        match db.execute_batch("PRAGMA journal_mode = WAL") {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && began.elapsed() < PATIENCE => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            other => return other.doing("turning its write-ahead log on"),
+        }
+    }
 }
 
 /// A moment of the record; see [`Record::moment`].
@@ -90,7 +123,7 @@ impl Record {
                 .map_err(|source| RecordError::Folder { path: path.display().to_string(), source })?;
         }
         let db = Connection::open(path).doing("opening its file")?;
-        Self::prepare(db, Some(path))
+        Self::prepare(db, Some(path), true)
     }
 
     /// Opens an existing record for reading only; nothing in it can change.
@@ -99,13 +132,11 @@ impl Record {
     /// When there is no file, or it is not a record.
     pub fn open_read_only(path: &Path) -> Result<Self, RecordError> {
         if !path.exists() {
-            let why =
-                format!("there is no record at `{}` yet; run `plumb scan aws` or `plumb demo` first", path.display());
-            return Err(RecordError::Missing(why));
+            return Err(none_yet(path));
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(path, flags).doing("opening its file")?;
-        let record = Self::prepare(db, Some(path))?;
+        let record = Self::prepare(db, Some(path), false)?;
         record.db.pragma_update(None, "query_only", true).doing("making it read-only")?;
         Ok(record)
     }
@@ -115,7 +146,7 @@ impl Record {
     /// # Errors
     /// When SQLite cannot make one.
     pub fn in_memory() -> Result<Self, RecordError> {
-        Self::prepare(Connection::open_in_memory().doing("opening memory")?, None)
+        Self::prepare(Connection::open_in_memory().doing("opening memory")?, None, true)
     }
 
     /// The file, if there is one.
@@ -123,70 +154,77 @@ impl Record {
         self.path.as_deref()
     }
 
-    fn prepare(db: Connection, path: Option<&Path>) -> Result<Self, RecordError> {
+    /// Brings a file to what this build reads and writes; an empty one becomes a record only if it may `make` one.
+    /// Several may do so at once with one file: each finds a whole record in the end.
+    fn prepare(db: Connection, path: Option<&Path>, make: bool) -> Result<Self, RecordError> {
         let shown = || path.map_or_else(|| ":memory:".to_owned(), |p| p.display().to_string());
-        db.busy_timeout(std::time::Duration::from_secs(30)).doing("setting its timeout")?;
+        db.busy_timeout(PATIENCE).doing("setting its timeout")?;
         let not_a_record = |why: String| RecordError::Format { path: shown(), why };
-        let tables: i64 = db
-            .query_row("SELECT count(*) FROM sqlite_master WHERE type = 'table'", [], |r| r.get(0))
-            .map_err(|e| not_a_record(format!("it is not a database ({e})")))?;
+        if tables(&db).map_err(|e| not_a_record(format!("it is not a database ({e})")))? == 0 && !make {
+            return Err(none_yet(path.unwrap_or(Path::new(":memory:"))));
+        }
+        write_ahead(&db)?;
         db.execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;
+            "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;
              PRAGMA temp_store = MEMORY; PRAGMA cache_size = -4096; PRAGMA wal_autocheckpoint = 4000;",
         )
         .doing("setting it up")?;
-        if tables == 0 {
-            db.execute_batch(&format!(
-                "BEGIN IMMEDIATE; {} INSERT INTO meta VALUES ('format', '{FORMAT}'); COMMIT;",
-                include_str!("schema.sql")
-            ))
-            .doing("making its tables")?;
-        } else {
+        let format = || -> Result<Option<i64>, RecordError> {
+            if tables(&db).doing("looking for its tables")? == 0 {
+                return Ok(None);
+            }
             let format: Option<String> = db
                 .query_row("SELECT value FROM meta WHERE key = 'format'", [], |r| r.get(0))
                 .optional()
                 .map_err(|_| not_a_record("it is a database of something else".into()))?;
             match format.and_then(|f| f.parse::<i64>().ok()) {
-                Some(FORMAT) => {}
-                Some(older) if (1..FORMAT).contains(&older) => Self::migrate(&db, older)?,
                 Some(newer) if newer > FORMAT => {
                     let why = format!("its format is {newer}, this version writes {FORMAT}; use a newer plumb");
-                    return Err(not_a_record(why));
+                    Err(not_a_record(why))
                 }
-                _ => return Err(not_a_record("it says no format".into())),
+                Some(format) if format >= 1 => Ok(Some(format)),
+                _ => Err(not_a_record("it says no format".into())),
             }
+        };
+        let lacks = || -> Result<bool, RecordError> {
+            Ok(format()? != Some(FORMAT)
+                || crate::assessed::lacking(&db)?
+                || crate::identities::lacking(&db)?
+                || crate::lanes::lacking(&db)?)
+        };
+        if lacks()? {
+            // Building an index sorts every row: on the disk, so that the memory does not grow with the record.
+            db.execute_batch("PRAGMA temp_store = FILE; BEGIN IMMEDIATE").doing("beginning to make its tables")?;
+            // Somebody else may have done all or part of it while this one waited for the lock: each step looks again.
+            let made = format().and_then(|format| {
+                Self::bring_up(&db, format)?;
+                crate::assessed::prepare(&db)?;
+                crate::identities::prepare(&db)?;
+                crate::lanes::prepare(&db)
+            });
+            if let Err(error) = made {
+                // The first error says what went wrong; closing the connection takes everything back.
+                let _ = db.execute_batch("ROLLBACK");
+                return Err(error);
+            }
+            db.execute_batch("COMMIT; PRAGMA temp_store = MEMORY").doing("committing its tables")?;
         }
-        crate::assessed::prepare(&db)?;
-        crate::identities::prepare(&db)?;
-        crate::lanes::prepare(&db)?;
         Ok(Self { db, path: path.map(Path::to_path_buf) })
     }
 
-    /// Brings an older record to this format, all steps in one transaction.
-    fn migrate(db: &Connection, from: i64) -> Result<(), RecordError> {
-        // Building an index sorts every row: on the disk, so that the memory does not grow with the record.
-        db.execute_batch("PRAGMA temp_store = FILE; BEGIN IMMEDIATE").doing("beginning its migration")?;
-        let work = || -> Result<(), RecordError> {
-            // Somebody else may have done it while this one waited for the lock.
-            let now: String = db
-                .query_row("SELECT value FROM meta WHERE key = 'format'", [], |r| r.get(0))
-                .doing("reading its format")?;
-            let from = now.parse::<i64>().unwrap_or(from);
-            for (to, sql) in MIGRATIONS.iter().filter(|(to, _)| *to > from) {
-                db.execute_batch(sql).doing("migrating it")?;
-                db.execute("UPDATE meta SET value = ?1 WHERE key = 'format'", [to.to_string()])
-                    .doing("writing its format")?;
-            }
-            Ok(())
+    /// Makes the tables of a new record, or brings those of an older format to this one; within a transaction.
+    fn bring_up(db: &Connection, from: Option<i64>) -> Result<(), RecordError> {
+        let Some(from) = from else {
+            db.execute_batch(include_str!("schema.sql")).doing("making its tables")?;
+            db.execute("INSERT INTO meta VALUES ('format', ?1)", [FORMAT.to_string()]).doing("writing its format")?;
+            return Ok(());
         };
-        match work() {
-            Ok(()) => db.execute_batch("COMMIT; PRAGMA temp_store = MEMORY;").doing("committing its migration"),
-            Err(error) => {
-                // The first error says what went wrong; closing the connection takes everything back.
-                let _ = db.execute_batch("ROLLBACK");
-                Err(error)
-            }
+        for (to, sql) in MIGRATIONS.iter().filter(|(to, _)| *to > from) {
+            db.execute_batch(sql).doing("migrating it")?;
+            db.execute("UPDATE meta SET value = ?1 WHERE key = 'format'", [to.to_string()])
+                .doing("writing its format")?;
         }
+        Ok(())
     }
 
     /// Holds still what this record reads until the guard is dropped: a report of several questions is about one moment.

@@ -93,6 +93,42 @@ fn number(record: &Record, sql: &str) -> i64 {
 const LANES: &str = include_str!("../../src/lanes.sql");
 
 #[test]
+fn several_may_begin_one_record_at_once() {
+    for round in 0..20 {
+        let path = folder(&format!("at-once-{round}")).join("record.db");
+        let start = std::sync::Barrier::new(6);
+        std::thread::scope(|threads| {
+            let open: Vec<_> = (0..6)
+                .map(|n| {
+                    let (path, start) = (&path, &start);
+                    threads.spawn(move || {
+                        start.wait();
+                        // Two of the six only read, as commands do that wait for a scan to begin.
+                        if n < 4 { Record::open(path) } else { Record::open_read_only(path) }
+                    })
+                })
+                .collect();
+            for (n, one) in open.into_iter().enumerate() {
+                match one.join().unwrap() {
+                    Ok(record) => assert!(record.is_empty().unwrap(), "{round}.{n}"),
+                    Err(error) => assert!(n >= 4 && matches!(error, RecordError::Missing(_)), "{round}.{n}: {error:?}"),
+                }
+            }
+        });
+        assert!(Record::open_read_only(&path).unwrap().is_empty().unwrap());
+    }
+}
+
+#[test]
+fn reading_makes_no_record_of_an_empty_file() {
+    let path = folder("empty-file").join("record.db");
+    std::fs::write(&path, "").unwrap();
+    assert!(matches!(Record::open_read_only(&path), Err(RecordError::Missing(_))));
+    assert_eq!(std::fs::metadata(&path).unwrap().len(), 0);
+    assert!(Record::open(&path).is_ok());
+}
+
+#[test]
 fn a_record_of_format_1_is_migrated_and_reads_the_same() {
     let path = folder("format-1").join("record.db");
     let old = rusqlite::Connection::open(&path).unwrap();

@@ -304,7 +304,7 @@ fn a_scan_that_was_stopped_or_killed_is_taken_up_again() {
         let slow = json!([{ "kind": "slow", "region": AWAY, "seconds": 60 }]);
         emulator.tell("/plumb/faults", &json!({ "faults": slow }));
         let mut command = emulator.command(db, &[&SCAN[..], &now, &["--accounts-at-once", "1"]].concat());
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("plumb starts");
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("plumb starts");
         let counted = || {
             let mut query =
                 emulator.command(db, &["query", "SELECT count(*) AS n FROM resources", "--format", "jsonl"]);
@@ -313,6 +313,10 @@ fn a_scan_that_was_stopped_or_killed_is_taken_up_again() {
         };
         let began = Instant::now();
         while counted() < 20 {
+            if child.try_wait().expect("a child").is_some() {
+                let out = end(child, signal);
+                panic!("{signal}: it ended by itself, {}: {}", out.status, String::from_utf8_lossy(&out.stderr));
+            }
             assert!(began.elapsed() < Duration::from_secs(300), "{signal}: nothing was read");
             std::thread::sleep(Duration::from_millis(200));
         }

@@ -209,7 +209,7 @@ impl In {
 /// # Errors
 /// There is a record already, a file is not what the list says, a row does not fit, or the log does not verify.
 pub fn import_record(from: &Path, to: &Path, trusted: &[PublicKey]) -> Result<Whole, GovernError> {
-    if to.exists() && !Record::open_read_only(to)?.is_empty()? {
+    if to.metadata().is_ok_and(|file| file.len() > 0) && !Record::open_read_only(to)?.is_empty()? {
         return Err(GovernError::Input(format!(
             "`{}` holds a record already; import into a new file with --db FILE",
             to.display()
