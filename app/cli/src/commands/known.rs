@@ -9,7 +9,7 @@ use plumb_assess::identity::aws::{
 use plumb_model::Time;
 use plumb_record::Record;
 use serde_json::{Value as Json, json};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 /// Identities of the accounts on the record.
 pub struct Known {
@@ -44,7 +44,6 @@ pub fn text<'a>(row: &'a BTreeMap<String, Json>, name: &str) -> &'a str {
 
 /// Reads the identities on the record, of one account or of all.
 pub fn identities(record: &Record, account: Option<&str>) -> Result<Known, Failure> {
-    let embedded: HashSet<String> = data::managed_policy_arns().into_iter().collect();
     let mut lists: BTreeMap<&str, Vec<Json>> = BTreeMap::new();
     let mut activity = Activity::default();
     for (kind, list) in LISTS {
@@ -54,7 +53,7 @@ pub fn identities(record: &Record, account: Option<&str>) -> Result<Known, Failu
         )? {
             let (owner, id) = (text(&row, "account"), text(&row, "id"));
             // The documents of AWS's own policies come with the program.
-            if account.is_some_and(|a| a != owner) || embedded.contains(id) {
+            if account.is_some_and(|a| a != owner) || data::is_managed_policy(id) {
                 continue;
             }
             let raw: Json = serde_json::from_str(&record.raw(owner, kind, id)?)?;

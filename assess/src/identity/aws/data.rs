@@ -3,7 +3,7 @@
 //! Each table is unpacked on first use and kept. Sources and licences: `catalog/aws/_iam/PROVENANCE.md`.
 
 use super::{bits::Bits, document::Document};
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use std::{collections::HashMap, sync::OnceLock};
 
 macro_rules! packed {
@@ -37,11 +37,11 @@ pub struct Action {
     /// Its access level.
     pub level: Level,
     /// Its resource types and whether each is required; empty for actions that take `*` only.
-    pub types: Vec<(Box<str>, bool)>,
+    pub types: Vec<(&'static str, bool)>,
     /// Condition keys it supports beyond the global ones.
-    pub keys: Vec<Box<str>>,
+    pub keys: Vec<&'static str>,
     /// Actions it needs besides.
-    pub dependent: Vec<Box<str>>,
+    pub dependent: Vec<&'static str>,
 }
 
 /// Every action AWS documents, sorted by lower-case name; the position is its bit in an action set.
@@ -51,36 +51,54 @@ pub struct Actions {
 }
 
 /// Name, level, resource types, condition keys, dependent actions.
-type ActionRow = (String, String, Vec<String>, Vec<Box<str>>, Vec<Box<str>>);
+type ActionRow<'t> = (&'t str, &'t str, Vec<&'t str>, Vec<&'t str>, Vec<&'t str>);
 
 #[derive(Deserialize)]
-struct ServiceRow {
-    service: String,
-    actions: Vec<ActionRow>,
+struct ServiceRow<'t> {
+    service: &'t str,
+    #[serde(borrow)]
+    actions: Vec<ActionRow<'t>>,
 }
 
 #[derive(Deserialize)]
-struct TypesRow {
-    service: String,
-    types: Vec<(String, String, Vec<String>)>,
+struct TypesRow<'t> {
+    service: &'t str,
+    #[serde(borrow)]
+    types: Vec<(&'t str, &'t str, IgnoredAny)>,
 }
 
 #[derive(Deserialize)]
-struct KeysRow {
-    service: String,
-    keys: HashMap<String, String>,
+struct KeysRow<'t> {
+    #[serde(borrow)]
+    keys: HashMap<&'t str, &'t str>,
 }
 
+/// Of a row of managed policies, what it is found by.
 #[derive(Deserialize)]
-struct ManagedRow {
-    arn: String,
+struct ManagedRow<'t> {
+    arn: &'t str,
+}
+
+/// The whole of a row of managed policies.
+#[derive(Deserialize)]
+struct ManagedDocument {
     document: serde_json::Value,
 }
 
-/// The rows of a packed table; a row that does not fit is left out (a test counts them).
-fn rows<T: for<'de> Deserialize<'de>>(packed: &[u8]) -> Vec<T> {
-    let text = zstd::decode_all(packed).unwrap_or_default();
-    text.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
+/// The text of a packed table, kept for as long as the process lives: what is read of it points into it.
+macro_rules! unpacked {
+    ($name:literal) => {{
+        static TEXT: OnceLock<String> = OnceLock::new();
+        TEXT.get_or_init(|| {
+            let bytes = zstd::decode_all(packed!($name).as_slice()).unwrap_or_default();
+            String::from_utf8(bytes).unwrap_or_default()
+        })
+    }};
+}
+
+/// The rows of a table; a row that does not fit is left out (a test counts them).
+fn rows<'t, T: Deserialize<'t>>(text: &'t str) -> impl Iterator<Item = T> {
+    text.lines().filter_map(|line| serde_json::from_str(line).ok())
 }
 
 /// The actions.
@@ -88,28 +106,22 @@ pub fn actions() -> &'static Actions {
     static ACTIONS: OnceLock<Actions> = OnceLock::new();
     ACTIONS.get_or_init(|| {
         let mut list = Vec::with_capacity(21_000);
-        for row in rows::<ServiceRow>(packed!("actions.jsonl.zst")) {
+        for row in rows::<ServiceRow<'_>>(unpacked!("actions.jsonl.zst")) {
             for (name, level, types, keys, dependent) in row.actions {
-                let name = format!("{}:{name}", row.service);
-                let level = match level.as_str() {
+                let name = [row.service, ":", name].concat();
+                let level = match level {
                     "L" => Level::List,
                     "R" => Level::Read,
                     "T" => Level::Tagging,
                     "P" => Level::Permissions,
                     _ => Level::Write,
                 };
-                let types = types
-                    .into_iter()
-                    .map(|t| match t.strip_prefix('?') {
-                        Some(optional) => (optional.into(), false),
-                        None => (t.into(), true),
-                    })
-                    .collect();
+                let required = |name: &'static str| name.strip_prefix('?').map_or((name, true), |name| (name, false));
                 list.push(Action {
                     lower: name.to_ascii_lowercase().into(),
                     name: name.into(),
                     level,
-                    types,
+                    types: types.into_iter().map(required).collect(),
                     keys,
                     dependent,
                 });
@@ -173,11 +185,11 @@ impl Actions {
 }
 
 /// The ARN formats of a service's resource types: `(type, arn:${Partition}:…)`.
-pub fn resource_types(service: &str) -> &'static [(String, String)] {
-    static TYPES: OnceLock<HashMap<String, Vec<(String, String)>>> = OnceLock::new();
+pub fn resource_types(service: &str) -> &'static [(&'static str, &'static str)] {
+    type Types = HashMap<&'static str, Vec<(&'static str, &'static str)>>;
+    static TYPES: OnceLock<Types> = OnceLock::new();
     let types = TYPES.get_or_init(|| {
-        rows::<TypesRow>(packed!("resource_types.jsonl.zst"))
-            .into_iter()
+        rows::<TypesRow<'_>>(unpacked!("resource_types.jsonl.zst"))
             .map(|row| (row.service, row.types.into_iter().map(|(name, arn, _)| (name, arn)).collect()))
             .collect()
     });
@@ -187,11 +199,10 @@ pub fn resource_types(service: &str) -> &'static [(String, String)] {
 /// The type of a condition key (`String`, `ArrayOfString`, `ARN`, `Bool`, …), tag suffixes aside; none when no
 /// service documents it.
 pub fn condition_key_type(key: &str) -> Option<&'static str> {
-    static KEYS: OnceLock<HashMap<String, String>> = OnceLock::new();
+    static KEYS: OnceLock<HashMap<String, &'static str>> = OnceLock::new();
     let keys = KEYS.get_or_init(|| {
         let mut all = HashMap::new();
-        for row in rows::<KeysRow>(packed!("condition_keys.jsonl.zst")) {
-            debug_assert!(!row.service.is_empty());
+        for row in rows::<KeysRow<'_>>(unpacked!("condition_keys.jsonl.zst")) {
             for (key, kind) in row.keys {
                 let mut key = key.to_lowercase();
                 // `aws:RequestTag/${TagKey}` and `s3:ExistingObjectTag/<key>` stand for a family of keys.
@@ -202,7 +213,7 @@ pub fn condition_key_type(key: &str) -> Option<&'static str> {
             }
         }
         for (key, kind) in GLOBAL_KEYS {
-            all.entry((*key).to_owned()).or_insert_with(|| (*kind).to_owned());
+            all.entry((*key).to_owned()).or_insert(*kind);
         }
         all
     });
@@ -211,7 +222,7 @@ pub fn condition_key_type(key: &str) -> Option<&'static str> {
         return Some(kind);
     }
     let at = lower.find('/').or_else(|| lower.rfind(':'))?;
-    keys.get(lower.get(..=at)?).map(String::as_str)
+    keys.get(lower.get(..=at)?).copied()
 }
 
 /// Global condition keys, from the IAM user guide ("AWS global condition context keys").
@@ -272,26 +283,36 @@ const GLOBAL_KEYS: &[(&str, &str)] = &[
 
 /// The newest document of an AWS managed policy by its ARN.
 pub fn managed_policy(arn: &str) -> Option<Document> {
-    Document::parse(managed().get(arn)?).ok()
+    Document::parse(&managed_document(arn)?).ok()
 }
 
 /// The same as JSON text.
 pub fn managed_policy_text(arn: &str) -> Option<String> {
-    managed().get(arn).map(ToString::to_string)
+    managed_document(arn).map(|document| document.to_string())
 }
 
-fn managed() -> &'static HashMap<String, serde_json::Value> {
-    static POLICIES: OnceLock<HashMap<String, serde_json::Value>> = OnceLock::new();
+fn managed_document(arn: &str) -> Option<serde_json::Value> {
+    serde_json::from_str::<ManagedDocument>(managed().get(arn)?).ok().map(|row| row.document)
+}
+
+/// The rows of the AWS managed policies by ARN, each still as it is written: few of them are asked for.
+fn managed() -> &'static HashMap<&'static str, &'static str> {
+    static POLICIES: OnceLock<HashMap<&'static str, &'static str>> = OnceLock::new();
     POLICIES.get_or_init(|| {
-        rows::<ManagedRow>(packed!("managed_policies.jsonl.zst")).into_iter().map(|r| (r.arn, r.document)).collect()
+        let lines = unpacked!("managed_policies.jsonl.zst").lines();
+        lines.filter_map(|line| Some((serde_json::from_str::<ManagedRow<'_>>(line).ok()?.arn, line))).collect()
     })
 }
 
+/// Whether the data knows an AWS managed policy.
+pub fn is_managed_policy(arn: &str) -> bool {
+    managed().contains_key(arn)
+}
+
 /// The ARNs of the AWS managed policies the data knows, sorted.
-pub fn managed_policy_arns() -> Vec<String> {
-    let mut arns: Vec<String> =
-        rows::<ManagedRow>(packed!("managed_policies.jsonl.zst")).into_iter().map(|r| r.arn).collect();
-    arns.sort();
+pub fn managed_policy_arns() -> Vec<&'static str> {
+    let mut arns: Vec<&str> = managed().keys().copied().collect();
+    arns.sort_unstable();
     arns
 }
 
@@ -373,12 +394,12 @@ mod tests {
         assert_eq!(actions().len(), 20_455);
         assert_eq!(methods().len(), 184);
         assert_eq!(managed_policy_arns().len(), 1_594);
-        assert!(resource_types("s3").iter().any(|(t, _)| t == "bucket"));
+        assert!(resource_types("s3").iter().any(|(t, _)| *t == "bucket"));
         assert_eq!(condition_key_type("aws:PrincipalTag/Team"), Some("String"));
         assert_eq!(condition_key_type("iam:PassedToService"), Some("String"));
         assert_eq!(condition_key_type("aws:NoSuchKey"), None);
         let pass = actions().find("iam:passrole").expect("the data knows iam:PassRole");
-        assert_eq!(pass.types, [("role".into(), true)]);
+        assert_eq!(pass.types, [("role", true)]);
         assert!(managed_policy("arn:aws:iam::aws:policy/AdministratorAccess").is_some());
     }
 

@@ -457,7 +457,10 @@ fn evaluate(request: &Request, policies: &Policies<'_>, wanted: bool) -> Decisio
     }
 
     let mut gate = Tri::Yes;
-    if binds && !caller.is_service_linked() {
+    let guarded = !policies.scps.is_empty() || !policies.rcps.is_empty() || unread.scps || unread.rcps;
+    // Which service it is tells its ARN: not taken apart where nothing depends on it.
+    let linked = guarded && caller.is_service_linked();
+    if binds && !linked {
         for level in policies.scps {
             let result = run.set(Layer::Scp, &level.policies);
             deny = deny.or(result.deny);
@@ -471,10 +474,10 @@ fn evaluate(request: &Request, policies: &Policies<'_>, wanted: bool) -> Decisio
             deny = deny.or(Tri::Maybe);
         }
     }
-    let service = request.action.split(':').next().unwrap_or_default();
+    let service = || request.action.split(':').next().unwrap_or_default();
     // Retiring a grant is the one action of these services the user guide exempts.
-    let exempt = caller.is_service_linked() || request.action.as_ref() == "kms:retiregrant";
-    if rcp::binds(service) && !exempt {
+    let exempt = linked || request.action.as_ref() == "kms:retiregrant";
+    if guarded && !exempt && rcp::binds(service()) {
         for level in policies.rcps {
             let mut result = SetResult::default();
             for policy in &level.policies {

@@ -251,7 +251,7 @@ impl<'w> Evaluator<'w> {
             let known = formats.entry(service).or_insert_with(|| {
                 let mut list: Vec<(&'static str, String)> = data::resource_types(service)
                     .iter()
-                    .map(|(t, f)| (t.as_str(), super::workloads::fill(f, "*", "*", "*", "*")))
+                    .map(|(t, f)| (*t, super::workloads::fill(f, "*", "*", "*", "*")))
                     .filter(|(_, f)| f.split(':').nth(2) == Some(service))
                     .collect();
                 // The most specific format first: more separators, then more fixed text.

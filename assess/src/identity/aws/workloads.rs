@@ -319,7 +319,7 @@ fn arns_for(kind: &str, owner: &str, account: &str) -> Vec<String> {
         return vec![format!("arn:aws:s3:::{name}")];
     }
     let Some((service, kind)) = service_and_type(kind) else { return Vec::new() };
-    let format = data::resource_types(service).iter().find(|(t, _)| t == kind).map(|(_, arn)| arn.clone());
+    let format = data::resource_types(service).iter().find(|(t, _)| *t == kind).map(|(_, arn)| *arn);
     format.map(|f| vec![fill(&f, "aws", "*", account, name)]).unwrap_or_default()
 }
 

@@ -305,7 +305,8 @@ impl<'a> Search<'a> {
         let context = self.target_context(target);
         let mut extra: Vec<(&str, Fact)> = context.iter().map(|(k, f)| (k.as_str(), f.clone())).collect();
         extra.extend(more.iter().cloned());
-        actor.can(self.org, action, &target.arn, &extra).then(|| self.why(actor, action, &target.arn, &extra))
+        let decision = actor.why(self.org, action, &target.arn, &extra, None);
+        decision.allowed.is_yes().then(|| Evidence::of(action, &target.arn, decision))
     }
 
     /// Whether an actor can write a policy for `target`: what it then holds, and why.

@@ -24,8 +24,8 @@ pub(crate) fn witnesses(actor: &Actor, action: &str, regions: &[String]) -> Vec<
         .map(|a| {
             a.types
                 .iter()
-                .filter_map(|(t, _)| data::resource_types(service).iter().find(|(name, _)| name == &**t))
-                .map(|(_, arn)| arn.as_str())
+                .filter_map(|(t, _)| data::resource_types(service).iter().find(|(name, _)| name == t))
+                .map(|(_, arn)| *arn)
                 .collect()
         })
         .unwrap_or_default();
@@ -132,7 +132,7 @@ pub(crate) fn joint<'m>(
     let mut chosen: Vec<(&'m str, String)> = Vec::new();
     let kind = |action: &str| {
         let service = action.split(':').next().unwrap_or_default().to_owned();
-        data::actions().find(action).and_then(|a| a.types.first()).map(|(t, _)| (service, t.clone()))
+        data::actions().find(action).and_then(|a| a.types.first()).map(|(t, _)| (service, *t))
     };
     if !actions.iter().all(|(action, _)| complete(actor, org, action, regions)) {
         return None;
@@ -181,8 +181,8 @@ pub(crate) fn workload_arns(actor: &Actor, action: &str, item: &Workload, region
     let mut formats: Vec<&str> = known
         .types
         .iter()
-        .filter_map(|(t, _)| data::resource_types(service).iter().find(|(name, _)| name == &**t))
-        .map(|(_, arn)| arn.as_str())
+        .filter_map(|(t, _)| data::resource_types(service).iter().find(|(name, _)| name == t))
+        .map(|(_, arn)| *arn)
         .collect();
     if MACHINES.contains(&item.kind.as_str()) {
         let machines: Vec<&str> =
