@@ -600,6 +600,12 @@ impl<'a> Eval<'a> {
                 let b = self.eval(b);
                 self.apply(call, [a, b])
             }
+            [a, b, c] => {
+                let a = self.eval(a);
+                let b = self.eval(b);
+                let c = self.eval(c);
+                self.apply(call, [a, b, c])
+            }
             args => {
                 let values: Vec<Val<'a>> = args.iter().map(|a| self.eval(a)).collect();
                 self.apply(call, values)
@@ -634,6 +640,11 @@ impl<'a> Eval<'a> {
             [a] => {
                 let a = self.eval(a);
                 self.ask(call, &[a])
+            }
+            [a, b] => {
+                let a = self.eval(a);
+                let b = self.eval(b);
+                self.ask(call, &[a, b])
             }
             args => {
                 let values: Vec<Val<'a>> = args.iter().map(|a| self.eval(a)).collect();
@@ -685,15 +696,21 @@ impl<'a> Eval<'a> {
 }
 
 /// The unknowns among the arguments, else the first error.
+#[inline]
 fn undecided_argument<'a>(args: &[Val<'a>]) -> Option<Val<'a>> {
     if !args.iter().any(|a| matches!(a, Val::Unknown(_) | Val::Error(_))) {
         return None;
     }
+    Some(undecided_of(args))
+}
+
+#[cold]
+fn undecided_of<'a>(args: &[Val<'a>]) -> Val<'a> {
     let mut undecided = Undecided::default();
     for arg in args {
         undecided.take(arg.clone());
     }
-    Some(undecided.or(Val::Null))
+    undecided.or(Val::Null)
 }
 
 /// Constants are borrowed from the program.

@@ -3,13 +3,14 @@
 use crate::{
     Policy, PolicyContext, World,
     functions::{document, host},
+    quick::{Quick, Quickly},
 };
 use plumb_cel::{List, MapVal, Val};
 use plumb_model::{Map, Reason, Unknown, Value};
 use std::{
     cell::RefCell,
     collections::{HashMap, VecDeque},
-    hash::{BuildHasherDefault, Hash, Hasher},
+    hash::{Hash, Hasher},
     sync::Arc,
 };
 
@@ -63,7 +64,7 @@ enum Kept {
 
 /// Documents that stand still somewhere, and under which key and serial number of [`Known`] each was found.
 #[derive(Default)]
-pub(crate) struct Found(RefCell<HashMap<*const Map, (u64, u64), Pointers>>);
+pub(crate) struct Found(RefCell<HashMap<*const Map, (u64, u64), Quickly>>);
 
 impl Found {
     /// Whether a document was found here before.
@@ -76,8 +77,6 @@ impl Found {
     }
 }
 
-type Pointers = BuildHasherDefault<Quick>;
-
 /// A document with what was asked about it.
 struct Read {
     serial: u64,
@@ -88,7 +87,7 @@ struct Read {
 /// The documents that were asked about, by content: those of one account are often the same few.
 #[derive(Default)]
 pub(crate) struct Known {
-    documents: HashMap<u64, Read, Pointers>,
+    documents: HashMap<u64, Read, Quickly>,
     /// Those asked about last, as the policy engine reads them.
     recent: VecDeque<(u64, Box<dyn Policy>)>,
     serials: u64,
@@ -246,38 +245,6 @@ fn other_account(principal: &Value) -> Option<String> {
         Value::List(items) => items.iter().find_map(other_account),
         Value::Map(map) => map.iter().filter(|(kind, _)| *kind == "AWS").find_map(|(_, names)| other_account(names)),
         _ => None,
-    }
-}
-
-/// A hash for what is compared anyway before it counts as the same: what collides on purpose is answered anew, no more.
-#[derive(Default)]
-struct Quick(u64);
-
-impl Hasher for Quick {
-    fn write(&mut self, bytes: &[u8]) {
-        let (words, rest) = bytes.as_chunks::<8>();
-        words.iter().for_each(|word| self.write_u64(u64::from_le_bytes(*word)));
-        if !rest.is_empty() {
-            self.write_u64(rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)));
-        }
-    }
-
-    fn write_u8(&mut self, byte: u8) {
-        self.write_u64(byte.into());
-    }
-
-    fn write_usize(&mut self, number: usize) {
-        self.write_u64(number as u64);
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        // The multiplier of Knuth's linear congruential generator, as PCG uses it.
-        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(6_364_136_223_846_793_005);
-    }
-
-    fn finish(&self) -> u64 {
-        // The lowest bits of a product know little of what is multiplied.
-        self.0 ^ self.0 >> 32
     }
 }
 

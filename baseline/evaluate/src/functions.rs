@@ -6,7 +6,7 @@ use plumb_cel::{Context, Functions, List, MapVal, ObjectType, Str, Type, Unknown
 use plumb_model::{KindId, Time, Value};
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{Ipv4Addr, Ipv6Addr},
     sync::{Arc, OnceLock},
 };
 
@@ -203,25 +203,23 @@ fn age_days<'a>(cx: &mut Context, args: &[Val<'a>]) -> Val<'a> {
 /// range of /8 (IPv4) or /16 (IPv6) or wider. What cannot be read as a range is not public.
 pub(crate) fn public_cidr(text: &str) -> bool {
     let text = text.trim();
-    if matches!(text, "*" | "Internet" | "internet" | "any" | "Any") {
+    let Some(slash) = text.bytes().rposition(|byte| byte == b'/') else {
+        return matches!(text, "*" | "Internet" | "internet" | "any" | "Any");
+    };
+    let (address, bits) = (text.get(..slash).unwrap_or_default(), text.get(slash + 1..).and_then(|b| b.parse().ok()));
+    let v6 = address.as_bytes().contains(&b':');
+    // Nearly all ranges are narrower than the widest of their family that is not public: those need no look.
+    let bits: u8 = match bits {
+        Some(bits) if bits <= if v6 { 16 } else { 8 } => bits,
+        _ => return false,
+    };
+    if bits < 7 && matches!(address, "0.0.0.0" | "::") {
         return true;
     }
-    let (address, bits) = text.split_once('/').map_or((text, None), |(a, b)| (a, b.parse::<u8>().ok()));
-    // Nearly all ranges are narrower than either family's widest that is not public.
-    if bits.is_none_or(|bits| bits > 16) {
-        return false;
+    if v6 {
+        return address.parse().is_ok_and(|v6| bits < 7 || !private_v6(v6));
     }
-    match address.parse::<IpAddr>() {
-        Ok(IpAddr::V4(v4)) => {
-            let bits = bits.unwrap_or(32);
-            bits < 8 || (bits == 8 && !private_v4(v4))
-        }
-        Ok(IpAddr::V6(v6)) => {
-            let bits = bits.unwrap_or(128);
-            bits < 7 || (bits <= 16 && !private_v6(v6))
-        }
-        Err(_) => false,
-    }
+    address.parse().is_ok_and(|v4| bits < 8 || !private_v4(v4))
 }
 
 /// RFC 1918, shared, loopback, link-local, documentation, multicast and reserved.
@@ -339,9 +337,9 @@ fn find_openings<'a>(
         if !cx.charge(8) {
             break;
         }
-        // Most rules of a group are about other ports.
+        // Most rules of a group are about other ports or for other groups and private networks.
         if let Val::Map(MapVal::Doc(map)) = &rule
-            && elsewhere(map, *port)
+            && (elsewhere(map, *port) || private(map))
         {
             continue;
         }
@@ -403,6 +401,19 @@ fn elsewhere(rule: &plumb_model::Map, port: i64) -> bool {
     *from != -1 && !(*from <= port && port <= *to) && one()
 }
 
+/// Whether a rule for certain lets nobody public in.
+fn private(rule: &plumb_model::Map) -> bool {
+    fn closed(source: &Value) -> bool {
+        match source {
+            Value::Str(text) => !public_cidr(text),
+            Value::List(items) => items.iter().all(closed),
+            Value::Unknown(_) => false,
+            _ => true,
+        }
+    }
+    ["cidrs", "ipv6_cidrs"].iter().filter_map(|name| rule.get(name)).all(closed)
+}
+
 fn all_protocols(protocol: &str) -> bool {
     matches!(protocol, "-1" | "all" | "ALL" | "*" | "Any")
 }
@@ -437,10 +448,28 @@ mod tests {
 
     #[test]
     fn public_ranges() {
-        for text in ["0.0.0.0/0", "::/0", "8.0.0.0/8", "0.0.0.0/1", "128.0.0.0/1", "*"] {
+        for text in
+            ["0.0.0.0/0", "::/0", "8.0.0.0/8", "0.0.0.0/1", "128.0.0.0/1", "2000::/3", "2001::/16", " ::/0 ", "*"]
+        {
             assert!(public_cidr(text), "{text}");
         }
-        for text in ["10.0.0.0/8", "203.0.113.0/24", "192.168.0.0/16", "8.8.8.8/32", "fd00::/8", "", "sg-1", "pl-1"] {
+        for text in [
+            "10.0.0.0/8",
+            "203.0.113.0/24",
+            "192.168.0.0/16",
+            "8.8.8.8/32",
+            "fd00::/8",
+            "",
+            "sg-1",
+            "pl-1",
+            "0.0.0.0/8",
+            "8.0.0.0/9",
+            "::/16",
+            "x/0",
+            "/0",
+            "0.0.0.0/",
+            "0.0.0.0/x",
+        ] {
             assert!(!public_cidr(text), "{text}");
         }
     }

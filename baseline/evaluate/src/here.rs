@@ -142,6 +142,9 @@ impl<'a, 'w: 'a> Here<'a, 'w> {
             return self.world.policy(function, args);
         };
         // What the resource itself holds stands still for as long as it is looked at, the tables as long as the world.
+        if self.world.found.holds(*map) {
+            return self.world.call_policy(function, args);
+        }
         let own = self.found.holds(*map) || self.resource.fields.iter().any(|field| holds(field, *map));
         if own { self.world.ask_policy(function, args, &self.found) } else { self.world.call_policy(function, args) }
     }

@@ -6,8 +6,8 @@ use crate::{
     ruleset::Pass,
 };
 use plumb_cel::{CelLeaf, Decision, Frame, Program, Val};
-use plumb_model::{Leaf, Outcome, Reason, Region, Resource, Source, Time, Unknown, Value, Verdict};
-use std::sync::Arc;
+use plumb_model::{KindId, Leaf, Outcome, Reason, Region, Resource, Source, Time, Unknown, Value, Verdict};
+use std::{cell::Cell, sync::Arc};
 
 /// How much explanation is wanted. Explaining evaluates once more, recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,12 +72,14 @@ pub struct Judging<'w> {
     now: Time,
     kept: Kept<'w>,
     plain: bool,
+    /// The rules of the kind last judged, and its name: resources mostly come kind by kind.
+    last: Cell<(&'w str, &'w [CompiledRule])>,
 }
 
 impl<'w> Judging<'w> {
     /// Judges by these rules, in this world.
     pub fn new(rules: &'w RuleSet, world: &'w World<'w>, now: Time) -> Self {
-        Self { rules, world, now, kept: Kept::new(rules.shared().len()), plain: false }
+        Self { rules, world, now, kept: Kept::new(rules.shared().len()), plain: false, last: Cell::default() }
     }
 
     /// The same, evaluating every condition as written: no lookups by index, nothing kept. Slow, and what the quick way
@@ -89,7 +91,7 @@ impl<'w> Judging<'w> {
     /// Judges a resource by every rule of its kind, in rule order, and hands over the verdicts: at least one of each
     /// rule, several when the rule judges parts.
     pub fn judge(&self, resource: &Resource, explain: Explain, mut take: impl FnMut(Judged<'_>)) {
-        let rules = self.rules.of_kind(&resource.kind);
+        let rules = self.rules_of(&resource.kind);
         let Some(first) = rules.first() else { return };
         let here = Here::new(self, resource, &first.kind);
         let vars = [
@@ -107,6 +109,18 @@ impl<'w> Judging<'w> {
             let at = At { resource, world: self.world, explain };
             rule.judge(&at, &frame, &mut take);
         }
+    }
+
+    fn rules_of(&self, kind: &KindId) -> &'w [CompiledRule] {
+        let (known, rules) = self.last.get();
+        if known == kind.as_str() {
+            return rules;
+        }
+        let rules = self.rules.of_kind(kind);
+        if let Some(first) = rules.first() {
+            self.last.set((first.kind.id.as_str(), rules));
+        }
+        rules
     }
 
     pub(crate) fn world(&self) -> &'w World<'w> {

@@ -11,6 +11,7 @@ mod functions;
 mod here;
 mod judge;
 mod policies;
+mod quick;
 mod ruleset;
 mod secrets;
 mod table;

@@ -3,6 +3,7 @@
 use crate::{
     asked::{Found, Known},
     functions::Helpers,
+    quick::Quickly,
     table::Table,
 };
 use plumb_catalog::{Catalog, Kind};
@@ -67,7 +68,7 @@ impl Object for AccountFacts {
 /// The world around the resources of one account (or of one body of code).
 pub struct World<'h> {
     account: AccountFacts,
-    tables: HashMap<KindId, Table>,
+    tables: HashMap<KindId, Table, Quickly>,
     pub(crate) helpers: Helpers<'h>,
     /// What was asked about policies, by content.
     pub(crate) known: RefCell<Known>,
@@ -81,7 +82,7 @@ impl<'h> World<'h> {
     /// An account with no other resources known; [`World::put`] adds them.
     pub fn new(account: AccountFacts, helpers: Helpers<'h>) -> Self {
         let (known, found) = (RefCell::default(), Found::default());
-        Self { account, tables: HashMap::new(), helpers, known, found, places: OnceCell::new() }
+        Self { account, tables: HashMap::default(), helpers, known, found, places: OnceCell::new() }
     }
 
     /// The account.

@@ -320,7 +320,7 @@ fn arns_for(kind: &str, owner: &str, account: &str) -> Vec<String> {
     }
     let Some((service, kind)) = service_and_type(kind) else { return Vec::new() };
     let format = data::resource_types(service).iter().find(|(t, _)| *t == kind).map(|(_, arn)| *arn);
-    format.map(|f| vec![fill(&f, "aws", "*", account, name)]).unwrap_or_default()
+    format.map(|f| vec![fill(f, "aws", "*", account, name)]).unwrap_or_default()
 }
 
 /// The IAM service and resource type of a Terraform type, where a policy is looked up by name.
