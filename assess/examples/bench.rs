@@ -127,7 +127,7 @@ fn assess_file(file: &str) -> Result<(), Box<dyn std::error::Error>> {
 fn write_corpus(folder: &str) -> Result<(), Box<dyn std::error::Error>> {
     std::fs::create_dir_all(folder)?;
     for arn in data::managed_policy_arns() {
-        let Some(text) = data::managed_policy_text(&arn) else { continue };
+        let Some(text) = data::managed_policy_text(arn) else { continue };
         let name = arn.rsplit('/').next().unwrap_or_default();
         std::fs::write(format!("{folder}/{name}.json"), text)?;
     }

@@ -202,20 +202,21 @@ fn age_days<'a>(cx: &mut Context, args: &[Val<'a>]) -> Val<'a> {
 /// Whether an address range reaches beyond private networks far enough to be "the internet": everything, or a public
 /// range of /8 (IPv4) or /16 (IPv6) or wider. What cannot be read as a range is not public.
 pub(crate) fn public_cidr(text: &str) -> bool {
-    let text = text.trim();
-    let Some(slash) = text.bytes().rposition(|byte| byte == b'/') else {
+    let text = text.trim_ascii();
+    // Nearly all ranges are everything, or narrower than the widest of either family that is not public.
+    match text.as_bytes() {
+        b"0.0.0.0/0" | b"::/0" => return true,
+        [.., b'/', b'2'..=b'9', b'0'..=b'9'] | [.., b'/', b'1', b'7'..=b'9'] => return false,
+        _ => {}
+    }
+    let Some((address, bits)) = text.rsplit_once('/') else {
         return matches!(text, "*" | "Internet" | "internet" | "any" | "Any");
     };
-    let (address, bits) = (text.get(..slash).unwrap_or_default(), text.get(slash + 1..).and_then(|b| b.parse().ok()));
-    let v6 = address.as_bytes().contains(&b':');
-    // Nearly all ranges are narrower than the widest of their family that is not public: those need no look.
-    let bits: u8 = match bits {
-        Some(bits) if bits <= if v6 { 16 } else { 8 } => bits,
+    let v6 = address.contains(':');
+    let bits = match bits.parse::<u8>() {
+        Ok(bits) if bits <= if v6 { 16 } else { 8 } => bits,
         _ => return false,
     };
-    if bits < 7 && matches!(address, "0.0.0.0" | "::") {
-        return true;
-    }
     if v6 {
         return address.parse().is_ok_and(|v6| bits < 7 || !private_v6(v6));
     }
@@ -337,10 +338,13 @@ fn find_openings<'a>(
         if !cx.charge(8) {
             break;
         }
-        // Most rules of a group are about other ports or for other groups and private networks.
-        if let Val::Map(MapVal::Doc(map)) = &rule
-            && (elsewhere(map, *port) || private(map))
-        {
+        // Most rules of a group are about other ports, or for other groups and private networks.
+        let told = match &rule {
+            Val::Map(MapVal::Doc(map)) if elsewhere(map, *port) => continue,
+            Val::Map(MapVal::Doc(map)) => lets_public_in(map),
+            _ => None,
+        };
+        if told == Some(false) {
             continue;
         }
         let member = |name: &str| match &rule {
@@ -366,12 +370,14 @@ fn find_openings<'a>(
             continue;
         }
         let sources = [member("cidrs"), member("ipv6_cidrs")];
-        let (mut public, mut unsure) = (false, None);
-        each_source(&sources, &mut |source| match source {
-            Val::Unknown(u) => unsure = Some(u.clone()),
-            Val::Str(text) => public |= public_cidr(text),
-            _ => {}
-        });
+        let (mut public, mut unsure) = (told == Some(true), None);
+        if told.is_none() {
+            each_source(&sources, &mut |source| match source {
+                Val::Unknown(u) => unsure = Some(u.clone()),
+                Val::Str(text) => public |= public_cidr(text),
+                _ => {}
+            });
+        }
         match (protocol_fits, port_fits, public, unsure) {
             (Ok(_), Ok(_), true, _) => {
                 some = true;
@@ -401,17 +407,21 @@ fn elsewhere(rule: &plumb_model::Map, port: i64) -> bool {
     *from != -1 && !(*from <= port && port <= *to) && one()
 }
 
-/// Whether a rule for certain lets nobody public in.
-fn private(rule: &plumb_model::Map) -> bool {
-    fn closed(source: &Value) -> bool {
+/// Whether a rule has a public source; none when what is unknown of its sources may matter.
+fn lets_public_in(rule: &plumb_model::Map) -> Option<bool> {
+    fn one(source: &Value) -> Option<bool> {
         match source {
-            Value::Str(text) => !public_cidr(text),
-            Value::List(items) => items.iter().all(closed),
-            Value::Unknown(_) => false,
-            _ => true,
+            Value::Str(text) => Some(public_cidr(text)),
+            Value::Unknown(_) => None,
+            _ => Some(false),
         }
     }
-    ["cidrs", "ipv6_cidrs"].iter().filter_map(|name| rule.get(name)).all(closed)
+    let of = |name| match rule.get(name) {
+        Some(Value::List(items)) => items.iter().try_fold(false, |found, item| Some(found | one(item)?)),
+        Some(source) => one(source),
+        None => Some(false),
+    };
+    Some(of("cidrs")? | of("ipv6_cidrs")?)
 }
 
 fn all_protocols(protocol: &str) -> bool {
