@@ -97,9 +97,13 @@ struct Locals<'a> {
 }
 
 impl<'a> Locals<'a> {
+    #[inline(always)]
     fn new(count: usize) -> Self {
         let first = [const { Local::Empty }; 4];
-        let more = vec![Local::Empty; count.saturating_sub(first.len())];
+        let more = match count.checked_sub(first.len()) {
+            Some(more) if more > 0 => vec![Local::Empty; more],
+            _ => Vec::new(),
+        };
         Self { first, more }
     }
 
@@ -182,6 +186,8 @@ impl<'a> Undecided<'a> {
 }
 
 impl<'a> Eval<'a> {
+    // Made for every condition: in place.
+    #[inline(always)]
     pub fn new(program: &'a Program, frame: &Frame<'a>, limits: &Limits, locals: u32) -> Self {
         let cx = Context {
             now: frame.now,
@@ -200,6 +206,7 @@ impl<'a> Eval<'a> {
     }
 
     /// A result that ran out of budget is an error, whatever `&&` and `||` made of it.
+    #[inline]
     pub fn finish(&self, value: Val<'a>) -> Val<'a> {
         if self.cx.spent { EvalError::Limit("too many steps").into() } else { value }
     }
@@ -420,9 +427,13 @@ impl<'a> Eval<'a> {
     }
 
     pub fn binary(&mut self, op: BinaryOp, left: Val<'a>, right: Val<'a>) -> Val<'a> {
-        let mut undecided = Undecided::default();
-        let (left, right) = (undecided.take(left), undecided.take(right));
-        let (Some(left), Some(right)) = (left, right) else { return undecided.or(Val::Null) };
+        let undecided = |value: &Val<'_>| matches!(value, Val::Unknown(_) | Val::Error(_));
+        if undecided(&left) || undecided(&right) {
+            let mut undecided = Undecided::default();
+            undecided.take(left);
+            undecided.take(right);
+            return undecided.or(Val::Null);
+        }
         match op {
             BinaryOp::Eq => ops::equal(&left, &right, &mut self.cx),
             BinaryOp::Ne => match ops::equal(&left, &right, &mut self.cx) {

@@ -227,12 +227,12 @@ impl CompiledRule {
         } else if parts.is_empty() {
             take(self.said(resource, "", Outcome::NotApplicable, Vec::new(), Vec::new()));
         }
+        let mut vars = frame.vars.to_vec();
         for part in parts.iter() {
             if let Val::Unknown(unknowns) = &part {
                 take(self.said(resource, "", Outcome::Unknown, unknowns.list(), Vec::new()));
                 continue;
             }
-            let mut vars = frame.vars.to_vec();
             if let Some(last) = vars.last_mut() {
                 *last = part;
             }
