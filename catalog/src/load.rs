@@ -136,6 +136,10 @@ impl Catalog {
                     }
                 }
             }
+            // In the order in which they are shown: what is asked for of each rule is then sorted already.
+            for list in out.by_topic.values_mut().chain(out.by_rule.values_mut()) {
+                list.sort_by(shown_before);
+            }
             out
         })
     }
@@ -185,22 +189,23 @@ impl Catalog {
 
     /// The controls a rule answers: those that name it, then those its topic serves, best first.
     pub fn controls_of(&self, rule: &Rule) -> Vec<&ControlRef> {
+        let provider = rule.kind.provider();
         let mut found: Vec<&ControlRef> = self.controls().by_rule.get(&rule.id).into_iter().flatten().collect();
+        let (mut framework, mut begins, mut others) = ("", found.len(), false);
+        let own = found.len();
         for control in self.controls().by_topic.get(&rule.topic).into_iter().flatten() {
-            if prescriptive(&control.framework, rule.kind.provider()) {
-                continue;
+            if control.framework != framework {
+                (framework, begins) = (&control.framework, found.len());
+                others = prescriptive(framework, provider);
             }
-            if !found.iter().any(|f| f.framework == control.framework && f.control == control.control) {
+            // Named twice it is shown once; what a topic answers comes framework by framework.
+            let again = |f: &&ControlRef| f.framework == control.framework && f.control == control.control;
+            let before = |part: Option<&[&ControlRef]>| part.is_some_and(|part| part.iter().any(again));
+            if !others && !before(found.get(..own)) && !before(found.get(begins..)) {
                 found.push(control);
             }
         }
-        found.sort_by(|a, b| {
-            (&a.framework, std::cmp::Reverse(a.confidence), &a.control).cmp(&(
-                &b.framework,
-                std::cmp::Reverse(b.confidence),
-                &b.control,
-            ))
-        });
+        found.sort_by(|a, b| shown_before(a, b));
         found
     }
 
@@ -277,6 +282,12 @@ impl Catalog {
 
 /// Whether a framework names the very checks it wants, so that a topic alone does not answer it; or is about another
 /// provider.
+/// By framework, the surest first.
+fn shown_before(a: &ControlRef, b: &ControlRef) -> std::cmp::Ordering {
+    let key = |c: &'_ ControlRef| std::cmp::Reverse(c.confidence);
+    (&a.framework, key(a), &a.control).cmp(&(&b.framework, key(b), &b.control))
+}
+
 fn prescriptive(framework: &str, provider: &str) -> bool {
     let names_checks = ["cis_aws_", "cis_azure_", "cis_gcp_", "aws_fsbp"].iter().any(|p| framework.starts_with(p));
     names_checks || (framework.starts_with("mcsb") && provider != "azure")

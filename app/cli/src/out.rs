@@ -124,20 +124,24 @@ pub fn rows_of<T: Serialize>(
     match format(globals) {
         // A list with a row a line: half the size of one spread out, and still read by people.
         Format::Json => stream(|out| {
-            let mut before: &[u8] = b"[\n";
+            let mut text = b"[\n".to_vec();
+            let mut any = false;
             for row in rows {
-                out.write_all(before)?;
-                serde_json::to_writer(&mut *out, &row)?;
-                before = b",\n";
+                if any {
+                    text.extend_from_slice(b",\n");
+                }
+                any = true;
+                written(&mut text, &row, out)?;
             }
-            out.write_all(if before == b"[\n" { b"[]\n" } else { b"\n]\n" })
+            out.write_all(if any { b"\n]\n" } else { b"[]\n" })
         }),
         Format::Jsonl => stream(|out| {
+            let mut text = Vec::new();
             for row in rows {
-                serde_json::to_writer(&mut *out, &row)?;
-                out.write_all(b"\n")?;
+                written(&mut text, &row, out)?;
+                text.push(b'\n');
             }
-            Ok(())
+            out.write_all(&text)
         }),
         Format::Csv => stream(|out| {
             writeln!(out, "{}", header.join(","))?;
@@ -149,6 +153,14 @@ pub fn rows_of<T: Serialize>(
         }),
         Format::Text => table(header, &rows.map(|row| cells(&row)).collect::<Vec<_>>()),
     }
+    Ok(())
+}
+
+/// Writes what `text` holds and a row: a row is put together in memory, where its many small parts cost least.
+fn written(text: &mut Vec<u8>, row: &impl Serialize, out: &mut dyn Write) -> std::io::Result<()> {
+    serde_json::to_writer(&mut *text, row)?;
+    out.write_all(text)?;
+    text.clear();
     Ok(())
 }
 
