@@ -31,10 +31,12 @@ fn is_data(address: &str) -> bool {
 
 /// A reference as text: the address of the resource, which is its id; or `${…}` for what is outside this code.
 fn reference(r: &Ref) -> Option<Value> {
-    if !names_it(&r.path) {
+    let data = is_data(&r.address);
+    // The address of an account that this code makes is one of its own; a data source may look up a default one.
+    if !names_it(&r.path) && (data || !r.path.ends_with("email")) {
         return None;
     }
-    if is_data(&r.address) {
+    if data {
         return Some(Value::from(format!("${{{}.{}}}", r.address, r.path)));
     }
     Some(Value::str(&*r.address))
