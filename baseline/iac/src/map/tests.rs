@@ -225,3 +225,31 @@ fn kinds_names_every_kind_that_is_found() {
     }
     assert!(tried > 1000 && found_all == 0, "{tried} examples");
 }
+
+#[test]
+fn the_email_of_an_account_made_here_is_its_own() {
+    let text = |from: &str| {
+        format!(
+            "resource \"google_service_account\" \"own\" {{\n  account_id = \"own\"\n}}\n\
+             data \"google_compute_default_service_account\" \"all\" {{}}\n\
+             resource \"google_compute_instance\" \"m\" {{\n  service_account {{\n    email = {from}.email\n  }}\n}}\n"
+        )
+    };
+    let account = |from: &str| fields(&text(from), "google_compute_instance.m")("service_account");
+    assert_eq!(account("google_service_account.own"), Value::str("google_service_account.own"));
+    // Who looks one up may find the default one.
+    let found = account("data.google_compute_default_service_account.all");
+    assert!(matches!(found, Value::Unknown(_)), "{found:?}");
+}
+
+#[test]
+fn what_is_attached_by_reference_is_one() {
+    let text = "resource \"aws_iam_user_policy_attachment\" \"a\" {\n  user = \"of-another-stack\"\n  policy_arn = aws_iam_policy.elsewhere.arn\n}\n";
+    let attached = Value::list([Value::str("aws_iam_policy.elsewhere")]);
+    assert_eq!(
+        lent(text, "attached_policies"),
+        [("aws_iam_user_policy_attachment.a".to_owned(), "aws.iam.user".to_owned(), attached)]
+    );
+    let text = "resource \"aws_lb\" \"l\" {\n  subnets = data.aws_subnets.all.ids\n}\n";
+    assert!(matches!(fields(text, "aws_lb.l")("subnet_ids"), Value::Unknown(_)), "how many is not known");
+}

@@ -31,10 +31,12 @@ fn is_data(address: &str) -> bool {
 
 /// A reference as text: the address of the resource, which is its id; or `${…}` for what is outside this code.
 fn reference(r: &Ref) -> Option<Value> {
-    if !names_it(&r.path) {
+    let data = is_data(&r.address);
+    // The address of an account that this code makes is one of its own; a data source may look up a default one.
+    if !names_it(&r.path) && (data || !r.path.ends_with("email")) {
         return None;
     }
-    if is_data(&r.address) {
+    if data {
         return Some(Value::from(format!("${{{}.{}}}", r.address, r.path)));
     }
     Some(Value::str(&*r.address))
@@ -55,6 +57,12 @@ impl Reader<'_> {
         match (&val.data, ty) {
             (_, Type::Policy) => self.policy(val),
             (Data::Ref(r), Type::String | Type::Any) => reference(r).unwrap_or_else(|| unknown(val, self.sources)),
+            // One of what belongs to another resource: how many there are is known, and which.
+            (Data::Ref(r), Type::List(item))
+                if **item == Type::String && !r.path.is_empty() && !r.path.contains('*') =>
+            {
+                reference(r).map_or_else(|| unknown(val, self.sources), |one| Value::list([one]))
+            }
             (Data::Partial(_), Type::String | Type::Any) if self.holes => Value::from(val.describe()),
             (Data::Ref(_) | Data::Partial(_) | Data::Unknown(_), _) => unknown(val, self.sources),
             (Data::Doc(doc), Type::Map(_) | Type::Object(_) | Type::List(_)) => self.value(&doc.value, ty),
