@@ -214,6 +214,21 @@ impl Record {
         expand(&bytes.ok_or_else(|| RecordError::Missing(format!("there is no {kind} `{id}` on the record")))?)
     }
 
+    /// The same, with when the scan judged that saw the resource last; none when it is not on the record.
+    ///
+    /// # Errors
+    /// When it is damaged, or SQLite fails.
+    pub fn answered(&self, account: &str, kind: &str, id: &str) -> Result<Option<(String, String)>, RecordError> {
+        let sql = "SELECT r.raw, s.judged_at FROM resource r JOIN scan s ON s.id = r.seen_scan
+                   WHERE r.account = ?1 AND r.kind = ?2 AND r.id = ?3";
+        let found: Option<(Vec<u8>, String)> = self
+            .db
+            .prepare_cached(sql)
+            .and_then(|mut s| s.query_row([account, kind, id], |r| Ok((r.get(0)?, r.get(1)?))).optional())
+            .doing("reading a resource")?;
+        found.map(|(raw, at)| Ok((expand(&raw)?, at))).transpose()
+    }
+
     /// A resource's tags, as far as its kind has them; none when it is not on the record.
     ///
     /// # Errors

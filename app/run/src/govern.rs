@@ -6,6 +6,7 @@
 
 mod attest;
 mod bound;
+mod bundled;
 mod evidence;
 mod exceptions;
 mod idle;
