@@ -72,6 +72,17 @@ pub fn key(globals: &Globals) -> Result<SealKey, Failure> {
     Ok(seal.key)
 }
 
+/// The product's own session for what every scan does too, as of the instant a flag names: what comes of another instant
+/// than the clock's says so on the log.
+pub fn system(globals: &Globals, component: &str, now: Option<&str>) -> Result<govern::Session, Failure> {
+    let as_of = context::instant(now)?;
+    let mut session = govern::Session::system(component, Some(key(globals)?), as_of);
+    if now.is_some() {
+        session.session = format!("system/clock {}", context::now());
+    }
+    Ok(session)
+}
+
 /// The key, where there is or can be one: a scan is kept, chained and unsigned, where there cannot.
 pub fn key_if_any(globals: &Globals) -> Option<SealKey> {
     match key(globals) {

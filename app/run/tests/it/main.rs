@@ -316,6 +316,54 @@ fn nobody_decides_their_own_request_by_any_login() {
     assert_eq!(state(&r, "logs"), "open");
 }
 
+/// Decisions about many findings are written part by part, and kept as a whole all the same.
+#[test]
+fn a_decision_about_many_is_kept_whole_or_not_at_all() {
+    let mut r = world();
+    let names: Vec<String> = (0..600).map(|n| format!("many-{n:03}")).collect();
+    let seen: Vec<(&str, Outcome)> = names.iter().map(|n| (n.as_str(), Outcome::Fail)).collect();
+    scan(&mut r, now(), &seen);
+    let ids: Vec<String> = names.iter().map(|n| id(n)).collect();
+    let erin = session(&r, "erin", now());
+    let many = || Ask { findings: ids.clone(), ..ask("orders") };
+    // The last of them moves behind the rules' back: neither request nor decision keeps anything.
+    let worst = ids.iter().max().unwrap();
+    let forge = |r: &mut Record, state: &str| {
+        sql(r, &format!("UPDATE finding SET state = '{state}' WHERE lower(hex(key)) = '{worst}'"));
+    };
+    let (entries, before) = (sound(&r).unwrap(), r.query("SELECT key, state FROM finding ORDER BY key").unwrap());
+    forge(&mut r, "triaged");
+    assert!(matches!(govern::request(&mut r, &catalog(), &erin, &many()), Err(GovernError::Diverged(_))));
+    forge(&mut r, "open");
+    assert_eq!(r.query("SELECT key, state FROM finding ORDER BY key").unwrap(), before);
+    let number = govern::request(&mut r, &catalog(), &erin, &many()).unwrap().number.to_string();
+    assert_eq!(sound(&r).unwrap(), entries + 601);
+    let states =
+        |r: &Record| r.query("SELECT state, count(*) FROM finding GROUP BY state ORDER BY state").unwrap().rows;
+    let waiting = states(&r);
+    assert_eq!(waiting, [[serde_json::json!("exception-requested"), 600.into()], ["open".into(), 3.into()]]);
+    // A step that cannot follow in the last part undoes the first ones.
+    sql(
+        &mut r,
+        &format!(
+            "CREATE TRIGGER broken BEFORE UPDATE OF state ON finding WHEN lower(hex(OLD.key)) = '{worst}'
+                          BEGIN SELECT RAISE(ABORT, 'no room'); END"
+        ),
+    );
+    let anna = session(&r, "anna", now());
+    assert!(govern::decide(&mut r, &catalog(), &anna, &number, Verb::Approve, "fine for a month").is_err());
+    assert_eq!((states(&r), sound(&r).unwrap()), (waiting, entries + 601));
+    assert_eq!(govern::decision(&r, &number).unwrap().1.status.name(), "requested");
+    sql(&mut r, "DROP TRIGGER broken");
+    govern::decide(&mut r, &catalog(), &anna, &number, Verb::Approve, "fine for a month").unwrap();
+    assert_eq!(states(&r)[0], [serde_json::json!("accepted"), 600.into()]);
+    let late = Session::system("expiry", Some(seal().key), now().plus_days(31));
+    assert_eq!(govern::sweep(&mut r, &catalog(), &late).unwrap().len(), 1);
+    assert_eq!(states(&r), [[serde_json::json!("open"), 603.into()]]);
+    assert_eq!(sound(&r).unwrap(), entries + 3 * 601);
+    assert_eq!(govern::astray(&r).unwrap(), None);
+}
+
 #[test]
 fn a_change_is_kept_whole_or_not_at_all() {
     let mut r = world();
