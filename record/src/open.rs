@@ -190,7 +190,8 @@ impl Record {
             Ok(format()? != Some(FORMAT)
                 || crate::assessed::lacking(&db)?
                 || crate::identities::lacking(&db)?
-                || crate::lanes::lacking(&db)?)
+                || crate::lanes::lacking(&db)?
+                || crate::wrote::lacking(&db)?)
         };
         if lacks()? {
             // Building an index sorts every row: on the disk, so that the memory does not grow with the record.
@@ -200,7 +201,8 @@ impl Record {
                 Self::bring_up(&db, format)?;
                 crate::assessed::prepare(&db)?;
                 crate::identities::prepare(&db)?;
-                crate::lanes::prepare(&db)
+                crate::lanes::prepare(&db)?;
+                crate::wrote::prepare(&db)
             });
             if let Err(error) = made {
                 // The first error says what went wrong; closing the connection takes everything back.

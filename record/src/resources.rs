@@ -70,16 +70,7 @@ impl Record {
                 )
                 .doing("writing a resource")?;
             for r in resources {
-                let hash: [u8; 32] = Sha256::new()
-                    .chain_update(&r.doc)
-                    .chain_update([0])
-                    .chain_update(&r.region)
-                    .chain_update([0])
-                    .chain_update(&r.name)
-                    .chain_update([0])
-                    .chain_update(&r.raw)
-                    .finalize()
-                    .into();
+                let hash = content_hash(&r.doc, &r.region, &r.name, &r.raw);
                 let old: Option<(Vec<u8>, String, i64, String, String)> = find
                     .query_row(params![r.account, r.kind, r.id], |row| {
                         Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
@@ -269,6 +260,18 @@ impl Record {
             statement.query_map(params![account.as_str(), scan.0], |r| r.get::<_, String>(0)).doing("reading kinds")?;
         rows.map(|r| r.map(KindId::from)).collect::<Result<_, _>>().doing("reading kinds")
     }
+}
+
+/// The digest of what was read of a resource.
+pub(crate) fn content_hash(doc: &str, region: &str, name: &str, raw: &str) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    for (i, part) in [doc, region, name, raw].into_iter().enumerate() {
+        if i > 0 {
+            digest.update([0]);
+        }
+        digest.update(part);
+    }
+    digest.finalize().into()
 }
 
 pub(crate) fn compress(text: &str) -> Result<Vec<u8>, RecordError> {

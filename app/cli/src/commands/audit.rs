@@ -116,6 +116,8 @@ pub fn scan_ended(
     // Lanes are kept by now, so that nothing more urgent than what was approved comes under a decision.
     govern::cover(record, catalog, &system("exceptions"))?;
     govern::keep_trend(record, catalog, context::now())?;
+    // Last: what the steps above write of findings is under it too.
+    govern::seal_scan(record, key, outcome.scan, context::now())?;
     Ok(())
 }
 
@@ -159,9 +161,12 @@ fn verify(globals: &Globals, trust: &[String]) -> Result<u8, Failure> {
         }
     }
     let text = out::format(globals) == Format::Text;
+    // What a scan writes meanwhile is not half seen.
+    let _moment = record.moment()?;
     match govern::verify_log(&record, &trusted)? {
         Ok(verified) => {
-            if let Some(astray) = govern::astray(&record)? {
+            let held = govern::held(&record)?;
+            if let Some(astray) = held.astray {
                 return broken(text, &astray.what, astray.entry);
             }
             let r = &verified.report;
@@ -175,10 +180,12 @@ fn verify(globals: &Globals, trust: &[String]) -> Result<u8, Failure> {
                     "sound: {} entries, {} checkpoints, {} not signed yet; {by}",
                     r.entries, r.checkpoints, r.unsigned_tail
                 ));
+                held.unsealed.iter().for_each(|what| out::line(format!("under no entry: {what}")));
             } else {
                 out::line(json!({
                     "sound": true, "entries": r.entries, "checkpoints": r.checkpoints, "unsigned": r.unsigned_tail,
                     "keys": r.keys, "key_vouched": verified.key_vouched, "head": r.head,
+                    "unsealed": held.unsealed,
                 }));
             }
             Ok(0)

@@ -11,6 +11,7 @@ mod overland;
 mod pipeline;
 mod programme;
 mod record;
+mod written;
 
 use plumb_catalog::{Catalog, File};
 use plumb_govern::{
