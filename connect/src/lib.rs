@@ -12,7 +12,7 @@ mod text;
 
 pub use asff::asff;
 pub use html::html;
-pub use ocsf::ocsf;
+pub use ocsf::{ocsf, ocsf_event};
 pub use text::{csv, csv_cell, markdown};
 
 use plumb_model::{Leaf, Outcome, Severity};

@@ -6,10 +6,11 @@ use serde_json::{Value as Json, json};
 
 /// One Compliance Finding a row. A passing verdict is informational: a SIEM that counts severities must not count it.
 pub fn ocsf(rows: &[Exported], report: &Report) -> Vec<Json> {
-    rows.iter().map(|row| finding(row, report)).collect()
+    rows.iter().map(|row| ocsf_event(row, &report.version)).collect()
 }
 
-fn finding(row: &Exported, report: &Report) -> Json {
+/// One row as an event; `version` is the product's.
+pub fn ocsf_event(row: &Exported, version: &str) -> Json {
     let pass = row.outcome == Outcome::Pass;
     let (severity_id, severity) = match (pass, row.severity) {
         (true, _) | (_, Severity::Info) => (1, "Informational"),
@@ -74,7 +75,7 @@ fn finding(row: &Exported, report: &Report) -> Json {
         "metadata": {
             "version": "1.6.0",
             "profiles": ["cloud"],
-            "product": { "name": "Plumbline", "vendor_name": "Plumbline", "version": report.version, "uid": "plumbline" },
+            "product": { "name": "Plumbline", "vendor_name": "Plumbline", "version": version, "uid": "plumbline" },
             "event_code": row.rule,
             "uid": row.key,
         },

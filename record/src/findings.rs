@@ -242,6 +242,8 @@ pub struct Ingest<'r> {
     kind: KindId,
     existing: BTreeMap<Box<str>, Held>,
     changes: BTreeMap<Change, usize>,
+    /// The keys of findings that were written.
+    wrote: BTreeSet<Vec<u8>>,
 }
 
 impl Record {
@@ -333,6 +335,7 @@ impl Record {
             kind: kind.clone(),
             existing,
             changes: BTreeMap::new(),
+            wrote: BTreeSet::new(),
         })
     }
 
@@ -659,6 +662,7 @@ impl Ingest<'_> {
             })
             .doing("opening a finding")?;
         self.step(key.bytes(), "detect", "none", "open", "")?;
+        self.wrote.insert(key.bytes().to_vec());
         self.count(Change::New);
         Ok(Change::New)
     }
@@ -673,6 +677,9 @@ impl Ingest<'_> {
     ) -> Result<Change, RecordError> {
         let closed = CLOSED.contains(&old.state.as_str());
         let retest = matches!(old.state.as_str(), "fixed-claimed" | "retest-pending");
+        if retest {
+            self.wrote.insert(old.key.clone());
+        }
         if closed {
             self.write(
                 slot,
@@ -684,6 +691,7 @@ impl Ingest<'_> {
             self.step(&old.key, "retest-fail", &old.state, "in-remediation", "it still fails")?;
         }
         if closed || old.unknown || old.because != because || old.severity_now != severity.name() {
+            self.wrote.insert(old.key.clone());
             self.tx
                 .prepare_cached(
                     "UPDATE finding SET because = ?6, severity_now = ?7, last_seen = ?8, unknown_since = NULL, name = ?9, region = ?10
@@ -722,6 +730,7 @@ impl Ingest<'_> {
             return Ok(());
         }
         self.close(slot, "fixed")?;
+        self.wrote.insert(old.key.clone());
         self.count(Change::Fixed);
         Ok(())
     }
@@ -739,6 +748,7 @@ impl Ingest<'_> {
     fn unknown(&mut self, slot: Slot<'_>, old: &Existing) -> Result<(), RecordError> {
         if !old.unknown && !CLOSED.contains(&old.state.as_str()) {
             self.write(slot, &format!("unknown_since = '{0}', last_seen = '{0}'", self.at))?;
+            self.wrote.insert(old.key.clone());
         }
         Ok(())
     }
@@ -798,11 +808,13 @@ impl Ingest<'_> {
             if misses.is_some_and(|m| m >= 2) {
                 self.step(&old.key, "resource-gone", &old.state, "resource-gone", "absent from two complete reads")?;
                 self.close(slot, "resource-gone")?;
+                self.wrote.insert(old.key.clone());
                 self.count(Change::Gone);
             } else if unread.contains(&old.region) || unread.contains("global") {
                 self.unknown(slot, old)?;
             }
         }
+        crate::wrote::keep(&self.tx, self.scan, &self.wrote)?;
         self.tx.commit().doing("committing findings")?;
         Ok(self.changes)
     }

@@ -15,6 +15,7 @@ mod query;
 mod resources;
 mod scans;
 mod whole;
+mod wrote;
 
 pub use assessed::{CutRow, ExposureChange, ExposureRow, PathRow, StoredExposure};
 pub use findings::{Change, FindingRow, Ingest, Query, RuleRow, TransitionRow, move_finding};
@@ -26,3 +27,4 @@ pub use resources::{ResourceRow, StoredResource};
 pub use rusqlite::Connection;
 pub use scans::{AccountRow, CoverageRow, NewScan, ScanId, ScanRow, Unit, UnitState};
 pub use whole::{Disposable, TABLES, dispose, restore};
+pub use wrote::{AccountSeal, Written};

@@ -190,7 +190,8 @@ impl Record {
             Ok(format()? != Some(FORMAT)
                 || crate::assessed::lacking(&db)?
                 || crate::identities::lacking(&db)?
-                || crate::lanes::lacking(&db)?)
+                || crate::lanes::lacking(&db)?
+                || crate::wrote::lacking(&db)?)
         };
         if lacks()? {
             // Building an index sorts every row: on the disk, so that the memory does not grow with the record.
@@ -200,7 +201,8 @@ impl Record {
                 Self::bring_up(&db, format)?;
                 crate::assessed::prepare(&db)?;
                 crate::identities::prepare(&db)?;
-                crate::lanes::prepare(&db)
+                crate::lanes::prepare(&db)?;
+                crate::wrote::prepare(&db)
             });
             if let Err(error) = made {
                 // The first error says what went wrong; closing the connection takes everything back.
@@ -265,6 +267,30 @@ impl Record {
         let out = self.atomically(work);
         self.db.pragma_update(None, "synchronous", "NORMAL").doing("making a write durable")?;
         out
+    }
+
+    /// As [`Record::durably`], with the record to read from meanwhile: for what is too much to hold at once and is read and
+    /// written in parts.
+    ///
+    /// # Errors
+    /// Those of `work`, or of SQLite when beginning or committing.
+    pub fn durably_in_parts<T, E: From<RecordError>>(
+        &mut self,
+        work: impl FnOnce(&Self, &Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.db.pragma_update(None, "synchronous", "FULL").doing("making a write durable")?;
+        let out = self.in_parts(work);
+        self.db.pragma_update(None, "synchronous", "NORMAL").doing("making a write durable")?;
+        out
+    }
+
+    fn in_parts<T, E: From<RecordError>>(&self, work: impl FnOnce(&Self, &Connection) -> Result<T, E>) -> Result<T, E> {
+        // This connection goes on reading meanwhile, as in an ingest.
+        let tx = rusqlite::Transaction::new_unchecked(&self.db, rusqlite::TransactionBehavior::Immediate)
+            .doing("beginning a transaction")?;
+        let out = work(self, &tx)?;
+        tx.commit().doing("committing a transaction")?;
+        Ok(out)
     }
 
     /// A document of the govern layer, with its version.

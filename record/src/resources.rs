@@ -70,16 +70,7 @@ impl Record {
                 )
                 .doing("writing a resource")?;
             for r in resources {
-                let hash: [u8; 32] = Sha256::new()
-                    .chain_update(&r.doc)
-                    .chain_update([0])
-                    .chain_update(&r.region)
-                    .chain_update([0])
-                    .chain_update(&r.name)
-                    .chain_update([0])
-                    .chain_update(&r.raw)
-                    .finalize()
-                    .into();
+                let hash = content_hash(&r.doc, &r.region, &r.name, &r.raw);
                 let old: Option<(Vec<u8>, String, i64, String, String)> = find
                     .query_row(params![r.account, r.kind, r.id], |row| {
                         Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
@@ -214,6 +205,21 @@ impl Record {
         expand(&bytes.ok_or_else(|| RecordError::Missing(format!("there is no {kind} `{id}` on the record")))?)
     }
 
+    /// The same, with when the scan judged that saw the resource last; none when it is not on the record.
+    ///
+    /// # Errors
+    /// When it is damaged, or SQLite fails.
+    pub fn answered(&self, account: &str, kind: &str, id: &str) -> Result<Option<(String, String)>, RecordError> {
+        let sql = "SELECT r.raw, s.judged_at FROM resource r JOIN scan s ON s.id = r.seen_scan
+                   WHERE r.account = ?1 AND r.kind = ?2 AND r.id = ?3";
+        let found: Option<(Vec<u8>, String)> = self
+            .db
+            .prepare_cached(sql)
+            .and_then(|mut s| s.query_row([account, kind, id], |r| Ok((r.get(0)?, r.get(1)?))).optional())
+            .doing("reading a resource")?;
+        found.map(|(raw, at)| Ok((expand(&raw)?, at))).transpose()
+    }
+
     /// A resource's tags, as far as its kind has them; none when it is not on the record.
     ///
     /// # Errors
@@ -254,6 +260,18 @@ impl Record {
             statement.query_map(params![account.as_str(), scan.0], |r| r.get::<_, String>(0)).doing("reading kinds")?;
         rows.map(|r| r.map(KindId::from)).collect::<Result<_, _>>().doing("reading kinds")
     }
+}
+
+/// The digest of what was read of a resource.
+pub(crate) fn content_hash(doc: &str, region: &str, name: &str, raw: &str) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    for (i, part) in [doc, region, name, raw].into_iter().enumerate() {
+        if i > 0 {
+            digest.update([0]);
+        }
+        digest.update(part);
+    }
+    digest.finalize().into()
 }
 
 pub(crate) fn compress(text: &str) -> Result<Vec<u8>, RecordError> {

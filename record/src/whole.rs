@@ -12,7 +12,7 @@ use rusqlite::{
 use serde_json::{Map, Value as Json};
 
 /// The tables of an export, in the order in which they can be put back. Counts follow from findings and are not in it.
-pub const TABLES: [&str; 19] = [
+pub const TABLES: [&str; 20] = [
     "meta",
     "scan",
     "unit",
@@ -32,6 +32,7 @@ pub const TABLES: [&str; 19] = [
     "principal",
     "admin_abroad",
     "finding_lane",
+    "scan_wrote",
 ];
 
 /// How a column's bytes become text.

@@ -19,7 +19,7 @@ else:
     for number, file in files.items():
         document = json.loads(file.read_text())
         validators[int(number)] = jsonschema.validators.validator_for(document)(document)
-    for file in ("ocsf.json", "ocsf-iam.json"):
+    for file in sorted(path.name for path in folder.glob("ocsf*.json")):
         rows = json.loads((folder / file).read_text())
         # Every eighth row and all of the first hundred: rows of one rule are alike. All attack paths, which are few.
         sample = rows[:100] + rows[100::8] + [row for row in rows[100:] if row["class_uid"] == 2004]

@@ -6,6 +6,7 @@
 
 mod attest;
 mod bound;
+mod bundled;
 mod evidence;
 mod exceptions;
 mod idle;
@@ -29,9 +30,10 @@ mod ticket;
 mod trend;
 mod whole;
 mod work;
+mod written;
 
 pub use attest::{ATTACH_MOST, NewAttestation, NewFile, agree, attachment, attest, attestations};
-pub use bound::{Astray, astray};
+pub use bound::{Astray, Held, astray, held};
 pub use evidence::{BundleAsk, BundleTo, OSCAL_MOST, Report, report, worst_paths, write_bundle};
 pub use exceptions::{Ask, MuteFormat, Verb, decide, decision, drafts, end_of, import, request, sweep};
 pub use inventory::{Profile, Surroundings, profiles, route_words, routing, set_routing};
@@ -62,6 +64,7 @@ pub use whole::{Whole, export_record, import_record};
 pub use work::{
     BulkSaid, BulkStep, Change, bulk, commit, link, log_denied, log_scan_end, log_scan_start, note_done, transition,
 };
+pub use written::seal_scan;
 
 use exceptions::rule_outcomes;
 use work::guarded;

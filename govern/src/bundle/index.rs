@@ -9,7 +9,8 @@ pub(super) fn readme(input: &Input<'_>, key: &SealKey) -> String {
     format!(
         "Evidence of {scope}, {from} to {to}\n\
          Made on {at} by {product} under policy {policy}.\n\n\
-         Read index.html first. Every list is there twice: as CSV for people and as JSON lines for programs.\n\
+         Read index.html first. Every list is there twice: as CSV for people and as JSON lines for programs. Two are\n\
+         JSON lines only: what each finding rests on (evidence/), and findings as OCSF events (ocsf/).\n\
          limits.json says what this bundle does not know.\n\n\
          To verify, without network and without the product (Python 3.8 or newer, nothing to install):\n\n\
          \x20   python3 verify.py BUNDLE.zip {fingerprint}\n\n\
@@ -43,9 +44,10 @@ pub(super) fn html(
     for p in populations {
         let (path, title, filter) = (e(&p.path), e(&p.title), e(&p.filter));
         let n = p.rows;
+        let csv = if p.as_csv { format!("<a href=\"{path}.csv\">CSV</a> ") } else { String::new() };
         lists.push_str(&format!(
             "<tr><td>{title}</td><td class=n>{n}</td><td class=n>{}</td><td>{filter}</td>\
-             <td><a href=\"{path}.csv\">CSV</a> <a href=\"{path}.jsonl\">JSONL</a></td></tr>\n",
+             <td>{csv}<a href=\"{path}.jsonl\">JSONL</a></td></tr>\n",
             p.in_system
         ));
     }

@@ -37,12 +37,15 @@ pub(super) struct Counted {
     pub(super) rows: usize,
     pub(super) in_system: usize,
     pub(super) filter: String,
+    pub(super) as_csv: bool,
 }
 
 /// A list as it grows.
 pub(super) struct List {
     pub(super) path: String,
     pub(super) rows: usize,
+    /// Not written as CSV, and no part of the samples.
+    pub(super) for_programs: bool,
     columns: BTreeSet<String>,
     sink: Packed<Box<dyn Spool>>,
     line: Vec<u8>,
@@ -52,14 +55,17 @@ pub(super) struct List {
 const GATHERED: usize = 1 << 15;
 
 impl List {
-    pub(super) fn new(path: &str, spool: Box<dyn Spool>) -> Self {
-        Self { path: path.into(), rows: 0, columns: BTreeSet::new(), sink: Packed::new(spool), line: Vec::new() }
+    pub(super) fn new(path: &str, for_programs: bool, spool: Box<dyn Spool>) -> Self {
+        let (columns, sink) = (BTreeSet::new(), Packed::new(spool));
+        Self { path: path.into(), rows: 0, for_programs, columns, sink, line: Vec::new() }
     }
 
     pub(super) fn add(&mut self, row: &Json, sample: &mut Sample) -> io::Result<()> {
         self.rows += 1;
-        sample.add(&self.path, self.rows);
-        table::columns(row, &mut self.columns);
+        if !self.for_programs {
+            sample.add(&self.path, self.rows);
+            table::columns(row, &mut self.columns);
+        }
         canonical::write(row, &mut self.line);
         self.line.push(b'\n');
         if self.line.len() >= GATHERED {
@@ -67,6 +73,12 @@ impl List {
             self.line.clear();
         }
         Ok(())
+    }
+
+    /// The list's lines.
+    pub(super) fn lines(mut self) -> Result<Aside, BundleError> {
+        self.sink.write_all(&self.line)?;
+        Ok(rewound(self.sink)?)
     }
 
     /// The list's lines, and the same as CSV, whose columns are known only now.

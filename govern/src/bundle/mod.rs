@@ -17,7 +17,7 @@ pub use read::{BundleReport, Fault, FaultKind, verify};
 use crate::decision::Decision;
 use crate::finding::{Finding, Transition};
 use crate::framework::Alignment;
-use crate::ids::HumanId;
+use crate::ids::{FindingId, HumanId};
 use crate::log::{Checkpoint, Head, PublicKey, SealKey, Sealed, canonical, text};
 use crate::table;
 use list::{Counted, List, Sample};
@@ -31,6 +31,15 @@ use std::{
 
 /// The format version of a bundle's manifest.
 pub const BUNDLE_VERSION: u16 = 1;
+
+/// What findings rest on.
+const CAPTURED: &str = "evidence/captured";
+/// Findings as OCSF events, but for attack paths.
+const OCSF_COMPLIANCE: &str = "ocsf/compliance-findings";
+/// Attack paths as OCSF events.
+const OCSF_PATHS: &str = "ocsf/attack-paths";
+/// OCSF's class of detection findings, which have a graph.
+const OCSF_DETECTION: u64 = 2004;
 
 /// The program that verifies a bundle without the product.
 pub const VERIFIER: &str = include_str!("verify.py");
@@ -108,21 +117,73 @@ pub struct LogPart {
     pub keys: Vec<PublicKey>,
 }
 
+/// A finding on its way into a bundle, with what goes in beside it.
+#[derive(Debug)]
+pub struct Taken<'a> {
+    /// The finding.
+    pub finding: &'a Finding,
+    /// All its steps.
+    pub steps: &'a [Transition],
+    /// What it rests on.
+    pub captured: &'a Captured,
+    /// The same finding as an event of the Open Cybersecurity Schema Framework.
+    pub ocsf: &'a Json,
+}
+
+/// What a finding rests on, redacted: a row of `evidence/captured`.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Captured {
+    // The first in the order of names, so that a reader finds its bytes, which the finding's digest is of.
+    /// What was observed where, what was expected, and the answer or the line of code that said so.
+    pub because: Json,
+    /// The part of the provider's answer that was read; null when there is none here.
+    pub excerpt: Json,
+    /// The finding.
+    pub finding: FindingId,
+    /// Why there is no excerpt; empty when there is one.
+    pub no_excerpt: String,
+    /// When the answer was read; none without an excerpt.
+    pub read_at: Option<String>,
+    /// The answers and lines of code that said so, each once.
+    pub said_by: Vec<String>,
+}
+
+/// A list that the [`Source`] hands over row by row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flow {
+    /// Where it goes, without an ending.
+    pub path: String,
+    /// What it is, for the index.
+    pub title: String,
+    /// Which of the record's rows are here, in words.
+    pub filter: String,
+    /// For programs alone: not written as CSV, and no part of the samples.
+    pub for_programs: bool,
+}
+
 /// What a bundle is made of and does not fit in memory.
 pub trait Source {
-    /// Hands over the findings that are not closed and those closed in the period, each with all its steps. Says how many
-    /// findings the record has.
+    /// Hands over the findings that are not closed and those closed in the period. Says how many findings the record has.
     ///
     /// # Errors
     /// The record cannot be read, or the first error of `take`.
     fn findings(&mut self, take: TakeFinding<'_>) -> Result<usize, BundleError>;
 
+    /// Hands over the rows of a list that was announced in [`Input::flows`]. Says how many the record has.
+    ///
+    /// # Errors
+    /// The record cannot be read, or the first error of `take`.
+    fn rows(&mut self, flow: &Flow, take: TakeRow<'_>) -> Result<usize, BundleError>;
+
     /// The entries of the log's part, without gaps.
     fn entries(&mut self) -> Box<dyn Iterator<Item = Result<Sealed, BundleError>> + '_>;
 }
 
-/// Takes a finding with its steps.
-pub type TakeFinding<'a> = &'a mut dyn FnMut(&Finding, &[Transition]) -> Result<(), BundleError>;
+/// Takes a finding.
+pub type TakeFinding<'a> = &'a mut dyn FnMut(Taken<'_>) -> Result<(), BundleError>;
+
+/// Takes a row of a list.
+pub type TakeRow<'a> = &'a mut dyn FnMut(&Json) -> Result<(), BundleError>;
 
 /// Everything else a bundle is made of.
 #[derive(Debug, Clone)]
@@ -149,6 +210,8 @@ pub struct Input<'a> {
     pub alignments: &'a [Alignment],
     /// Further lists: accounts, reconciliation, ledger, campaigns, baselines.
     pub populations: Vec<Population>,
+    /// Further lists, which come row by row.
+    pub flows: Vec<Flow>,
     /// Further files.
     pub files: Vec<File>,
     /// What is not known.
@@ -321,22 +384,47 @@ impl<W: Write> Packing<'_, W> {
             rows: p.rows.len(),
             in_system: p.in_system,
             filter: p.filter.clone(),
+            as_csv: true,
         });
         Ok(())
     }
 
-    /// Ends a list that came row by row: its lines, and the same as CSV.
+    /// Ends a list that came row by row: its lines, and the same as CSV where it is for people too.
     fn close(&mut self, list: List, title: &str, in_system: usize, filter: &str) -> Result<(), BundleError> {
-        let counted =
-            Counted { path: list.path.clone(), title: title.into(), rows: list.rows, in_system, filter: filter.into() };
-        let (jsonl, csv) = list.finish((self.spool)()?)?;
-        for (ending, media, (mut packed, sums)) in [("csv", "text/csv", csv), ("jsonl", "application/jsonl", jsonl)] {
+        let counted = Counted {
+            path: list.path.clone(),
+            title: title.into(),
+            rows: list.rows,
+            in_system,
+            filter: filter.into(),
+            as_csv: !list.for_programs,
+        };
+        let (csv, jsonl) = match list.for_programs {
+            true => (None, list.lines()?),
+            false => {
+                let (jsonl, csv) = list.finish((self.spool)()?)?;
+                (Some(csv), jsonl)
+            }
+        };
+        let csv = csv.map(|csv| ("csv", "text/csv", csv));
+        for (ending, media, (mut packed, sums)) in csv.into_iter().chain([("jsonl", "application/jsonl", jsonl)]) {
             let listed = self.append(&format!("{}.{ending}", counted.path), media, &sums, &mut packed)?;
             (listed.records, listed.in_system) = (Some(counted.rows), Some(in_system));
             listed.filter = Some(filter.into());
         }
         self.lists.push(counted);
         Ok(())
+    }
+
+    fn list_of(&self, path: &str, for_programs: bool) -> Result<List, BundleError> {
+        Ok(List::new(path, for_programs, (self.spool)()?))
+    }
+
+    /// A list that comes row by row.
+    fn flow(&mut self, flow: &Flow, source: &mut dyn Source) -> Result<(), BundleError> {
+        let mut list = self.list_of(&flow.path, flow.for_programs)?;
+        let in_system = source.rows(flow, &mut |row| Ok(list.add(row, &mut self.sample)?))?;
+        self.close(list, &flow.title, in_system, &flow.filter)
     }
 }
 
@@ -371,6 +459,9 @@ pub fn write<W: Write>(
     for a in input.alignments {
         let name = &a.framework;
         packing.population(&Population::all(&format!("controls/{name}"), &format!("Controls of {name}"), &a.rows)?)?;
+    }
+    for flow in &input.flows {
+        packing.flow(flow, source)?;
     }
     for p in &input.populations {
         packing.population(p)?;
@@ -417,18 +508,24 @@ fn findings<W: Write>(
     source: &mut dyn Source,
     limits: &mut Vec<Limit>,
 ) -> Result<(), BundleError> {
-    let list = |packing: &Packing<'_, W>, path: &str| Ok::<_, BundleError>(List::new(path, (packing.spool)()?));
-    let mut rows = list(packing, "findings/findings")?;
-    let mut transitions = list(packing, "findings/transitions")?;
-    let mut due = list(packing, "findings/sla")?;
+    let mut rows = packing.list_of("findings/findings", false)?;
+    let mut transitions = packing.list_of("findings/transitions", false)?;
+    let mut due = packing.list_of("findings/sla", false)?;
+    let mut captured = packing.list_of(CAPTURED, true)?;
+    let mut compliance = packing.list_of(OCSF_COMPLIANCE, true)?;
+    let mut detections = packing.list_of(OCSF_PATHS, true)?;
     let frame = Frame::new(input);
     let mut part = oscal::Part::default();
-    let in_system = source.findings(&mut |f, steps| {
+    let in_system = source.findings(&mut |taken| {
+        let f = taken.finding;
         rows.add(&serde_json::to_value(f)?, &mut packing.sample)?;
-        for step in steps {
+        for step in taken.steps {
             transitions.add(&serde_json::to_value(step)?, &mut packing.sample)?;
         }
         due.add(&sla(f, input.to), &mut packing.sample)?;
+        captured.add(&serde_json::to_value(taken.captured)?, &mut packing.sample)?;
+        let events = if taken.ocsf["class_uid"] == OCSF_DETECTION { &mut detections } else { &mut compliance };
+        events.add(taken.ocsf, &mut packing.sample)?;
         if part.len() == input.oscal_most.max(1) {
             oscal_part(packing, &frame, &mut part)?;
         }
@@ -439,7 +536,20 @@ fn findings<W: Write>(
     packing.close(rows, "Findings and their lifecycle", in_system, input.findings_filter)?;
     let steps = transitions.rows;
     packing.close(transitions, "Every step of these findings", steps, "all rows")?;
-    packing.close(due, "Due dates, pauses and breaches", in_system, "as the findings list")?;
+    let same = "as the findings list";
+    packing.close(due, "Due dates, pauses and breaches", in_system, same)?;
+    let title = "What each of these findings rests on: observed, expected, who said so, and what was answered";
+    packing.close(captured, title, in_system, same)?;
+    let paths = detections.rows;
+    let filter = format!("{same}; attack paths, {paths} of them, are apart");
+    packing.close(compliance, "These findings as OCSF compliance findings (class 2003)", in_system, &filter)?;
+    let filter = format!("{same}; of them attack paths");
+    packing.close(
+        detections,
+        "Attack paths as OCSF detection findings with their graph (class 2004)",
+        in_system,
+        &filter,
+    )?;
     if part.number() > 0 {
         oscal_part(packing, &frame, &mut part)?;
         limits.push(Limit {

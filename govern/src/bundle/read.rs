@@ -5,11 +5,13 @@ use super::{
     zip::{Archive, Entry, ReadAt},
 };
 use crate::finding::{Finding, Transition, check_fold};
+use crate::ids::FindingId;
 use crate::log::{self, Broken, Checkpoint, Head, Keys, PublicKey, Sealed, text};
 use sha2::{Digest, Sha256};
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::{BufRead, BufReader, Read},
+    iter::Peekable,
 };
 
 /// What kind of thing is wrong; its number is the exit code.
@@ -242,10 +244,56 @@ fn check_log<A: ReadAt + ?Sized>(
     })
 }
 
-/// Recomputes every finding's state from its steps, which come in the order of the findings.
+/// A row of what findings rest on, as far as it is checked.
+#[derive(serde::Deserialize)]
+struct Rests {
+    because: serde_json::Value,
+    finding: FindingId,
+}
+
+/// An OCSF event, as far as it is checked.
+#[derive(serde::Deserialize)]
+struct Event {
+    finding_info: Info,
+}
+
+#[derive(serde::Deserialize)]
+struct Info {
+    uid: String,
+}
+
+/// Rows of a list that goes along with the findings; none in a bundle of a version that had no such list.
+type Along<'f, T> = Option<Peekable<Box<dyn Iterator<Item = Result<T, Fault>> + 'f>>>;
+
+fn along<'f, A: ReadAt + ?Sized, T: serde::de::DeserializeOwned + 'f>(
+    files: &'f Files<'_, A>,
+    path: &'static str,
+) -> Result<Along<'f, T>, Fault> {
+    if !files.places.contains_key(path) {
+        return Ok(None);
+    }
+    let lines: Box<dyn Iterator<Item = Result<T, Fault>> + 'f> = Box::new(files.lines(path)?);
+    Ok(Some(lines.peekable()))
+}
+
+/// The next event when it is this finding's.
+fn next_of(events: &mut Along<'_, Event>, id: &FindingId) -> Result<bool, Fault> {
+    let Some(events) = events else { return Ok(false) };
+    let mine = |e: &Result<Event, Fault>| e.as_ref().map_or(true, |e| e.finding_info.uid == id.as_str());
+    events.next_if(mine).transpose().map(|e| e.is_some())
+}
+
+/// Recomputes every finding's state from its steps, which come in the order of the findings, and holds what it rests on
+/// against its digest. Each has one row of evidence and one event.
 fn check_findings<A: ReadAt + ?Sized>(files: &Files<'_, A>) -> Result<usize, Fault> {
+    const EVIDENCE: &str = "evidence/captured.jsonl";
+    const COMPLIANCE: &str = "ocsf/compliance-findings.jsonl";
+    const PATHS: &str = "ocsf/attack-paths.jsonl";
     let path = "findings/transitions.jsonl";
+    let wrong = |file: &str, what: String| Err(fault(FaultKind::Content, file, what));
     let mut steps = files.lines::<Transition>(path)?.peekable();
+    let mut evidence: Along<'_, Rests> = along(files, EVIDENCE)?;
+    let (mut events, mut paths): (Along<'_, Event>, _) = (along(files, COMPLIANCE)?, along(files, PATHS)?);
     let mut count = 0;
     for finding in files.lines::<Finding>("findings/findings.jsonl")? {
         let finding = finding?;
@@ -255,13 +303,29 @@ fn check_findings<A: ReadAt + ?Sized>(files: &Files<'_, A>) -> Result<usize, Fau
         }
         mine.sort_by_key(|s| s.seq);
         check_fold(&finding, &mine).map_err(|e| fault(FaultKind::Content, path, e.to_string()))?;
+        if let Some(evidence) = &mut evidence {
+            let rests = evidence.next().transpose()?.filter(|r| r.finding == finding.id);
+            if rests.is_none_or(|r| log::digest(&r.because) != finding.facts.value_digest) {
+                return wrong(EVIDENCE, format!("does not say what finding {} rests on", finding.id));
+            }
+        }
+        if events.is_some() && !next_of(&mut events, &finding.id)? && !next_of(&mut paths, &finding.id)? {
+            return wrong(COMPLIANCE, format!("has no event of finding {} in its place", finding.id));
+        }
         count += 1;
     }
-    match steps.next() {
-        None => Ok(count),
-        Some(step) => {
-            let of = step?.finding;
-            Err(fault(FaultKind::Content, path, format!("has a step of {of}, which is not in the findings list there")))
+    if let Some(step) = steps.next() {
+        let of = step?.finding;
+        return wrong(path, format!("has a step of {of}, which is not in the findings list there"));
+    }
+    if let Some(more) = evidence.as_mut().and_then(Iterator::next) {
+        return wrong(EVIDENCE, format!("has a row of {}, which is not in the findings list there", more?.finding));
+    }
+    for (file, events) in [(COMPLIANCE, events), (PATHS, paths)] {
+        if let Some(more) = events.and_then(|mut e| e.next()) {
+            let of = more?.finding_info.uid;
+            return wrong(file, format!("has an event of {of}, which is not in the findings list there"));
         }
     }
+    Ok(count)
 }

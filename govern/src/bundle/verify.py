@@ -4,8 +4,8 @@
 usage: verify.py BUNDLE.zip [FINGERPRINT]
 
 Needs Python 3.8 or newer and nothing else. Checks the signature over the manifest, every file against the manifest,
-the hash chain of the activity log, the signed Merkle checkpoints over it, and that each finding's state follows from
-its recorded steps. FINGERPRINT is the SHA-256 of the signing key; take it from the organization by another way than
+the hash chain of the activity log, the signed Merkle checkpoints over it, that each finding's state follows from its
+recorded steps, and that what it rests on is what its digest is of. FINGERPRINT is the SHA-256 of the signing key; take it from the organization by another way than
 the bundle. Exit code 0: all good; 1: content is broken; 2: a signature is broken; 3: something is missing.
 """
 import base64
@@ -238,9 +238,24 @@ def check_log(files, manifest, key):
     return tree.size - start["size"], len(points), tree.size - signed
 
 
+def rests(files):
+    """The finding and the digest of each row of evidence: what was observed is the row's first member, as it was hashed."""
+    head = '{"because":'
+    for line in files.rows("evidence/captured.jsonl"):
+        row, text = load(line, "a row of evidence"), line.decode()
+        need(text.startswith(head), CONTENT, "a row of evidence is not shaped as it should be")
+        _, end = json.JSONDecoder().raw_decode(text, len(head))
+        yield row["finding"], sha(text[len(head):end].encode()).hex()
+
+
 def check_findings(files):
     steps = (load(line, "a step") for line in files.rows("findings/transitions.jsonl"))
     step, count = next(steps, None), 0
+    lists = ("evidence/captured.jsonl", "ocsf/compliance-findings.jsonl", "ocsf/attack-paths.jsonl")
+    told = all(name in files.names for name in lists)  # bundles of earlier versions have no such lists
+    uids = lambda name: (load(line, "an event")["finding_info"]["uid"] for line in files.rows(name))
+    evidence, events, paths = (rests(files), uids(lists[1]), uids(lists[2])) if told else (iter(()),) * 3
+    event, path = next(events, None), next(paths, None)
     for line in files.rows("findings/findings.jsonl"):
         f, mine = load(line, "a finding"), []
         count += 1
@@ -256,6 +271,16 @@ def check_findings(files):
             state = s["to"]
         need(state == f["state"], CONTENT, "finding %s is %s, but its steps lead to %s" % (f["id"], f["state"], state))
         need((f["closure"] is not None) == (state in FINAL), CONTENT, "finding %s has a wrong closure" % f["id"])
+        if told:
+            same = next(evidence, None) == (f["id"], f["facts"]["value_digest"])
+            need(same, CONTENT, "the evidence of finding %s is not what it rests on" % f["id"])
+            need(f["id"] in (event, path), CONTENT, "finding %s has no OCSF event in its place" % f["id"])
+            if f["id"] == event:
+                event = next(events, None)
+            else:
+                path = next(paths, None)
+    rest = (event, path, next(evidence, None))
+    need(rest == (None, None, None), CONTENT, "there is evidence of a finding that is not in the findings list there")
     need(step is None, CONTENT, "there is a step of a finding that is not in the findings list there")
     return count
 

@@ -2,11 +2,13 @@
 
 use crate::world::*;
 use plumb_govern::bundle::{
-    self, BundleError, FaultKind, File, Input, Limit, LogPart, Population, Source, TakeFinding, zip,
+    self, BundleError, Captured, FaultKind, File, Flow, Input, Limit, LogPart, Population, Source, TakeFinding,
+    TakeRow, Taken, zip,
 };
 use plumb_govern::decision::{Decision, Kind};
-use plumb_govern::finding::{Event, Finding, Transition};
+use plumb_govern::finding::{Event, Facts, Finding, Transition};
 use plumb_govern::framework::{Attachment, Attestation, Control, Tally, align};
+use plumb_govern::ids::FindingId;
 use plumb_govern::log::{Event as Happened, Head, Log, SealKey, Sealed};
 use plumb_model::{RuleId, Time};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +25,14 @@ struct Made {
     decisions: Vec<Decision>,
     log: LogPart,
     entries: Vec<Sealed>,
+    /// The finding that is an attack path.
+    path: FindingId,
+}
+
+/// What was observed, with what is written unlike in other languages.
+fn leaves() -> serde_json::Value {
+    serde_json::json!([{ "path": "tags[\"größe\"]", "observed": [0.5, 1e21, "\u{1f511}\n", null], "expected": "true",
+                        "source": { "api": "s3:GetPublicAccessBlock" } }])
 }
 
 impl Source for Made {
@@ -34,10 +44,26 @@ impl Source for Made {
                 mine.push(step.clone());
             }
             at += mine.len();
-            take(f, &mine)?;
+            let captured = Captured {
+                because: leaves(),
+                excerpt: serde_json::json!({ "BlockPublicAcls": false }),
+                finding: f.id.clone(),
+                no_excerpt: String::new(),
+                read_at: Some(now().to_string()),
+                said_by: vec!["s3:GetPublicAccessBlock".into()],
+            };
+            let class = if f.id == self.path { 2004 } else { 2003 };
+            let ocsf = serde_json::json!({ "class_uid": class, "finding_info": { "uid": f.id } });
+            take(Taken { finding: f, steps: &mine, captured: &captured, ocsf: &ocsf })?;
         }
         assert_eq!(at, self.steps.len());
         Ok(40)
+    }
+
+    fn rows(&mut self, flow: &Flow, take: TakeRow<'_>) -> Result<usize, BundleError> {
+        assert_eq!(flow.path, "coverage/coverage");
+        (0..3).try_for_each(|n| take(&serde_json::json!({ "rule": format!("r{n}"), "pass": n })))?;
+        Ok(9)
     }
 
     fn entries(&mut self) -> Box<dyn Iterator<Item = Result<Sealed, BundleError>> + '_> {
@@ -50,7 +76,7 @@ fn made() -> Made {
     let (mut findings, mut steps, mut entries, mut checkpoints) = (vec![], vec![], vec![], vec![]);
     let mut start = Head::empty();
     for n in 1..=8 {
-        let (mut f, first) = Finding::open(key_of(n), facts(), evidence(), &system(), &policy(), now()).unwrap();
+        let (mut f, first) = Finding::open(key_of(n), resting(), evidence(), &system(), &policy(), now()).unwrap();
         let mut mine = vec![first];
         if n == 1 {
             for (event, who) in [
@@ -88,10 +114,14 @@ fn made() -> Made {
         steps.extend(mine);
     }
     let log = LogPart { start, checkpoints, keys: vec![key().public()] };
-    Made { findings, steps, decisions: vec![approved(Kind::Exception)], log, entries }
+    Made { path: findings[4].id.clone(), findings, steps, decisions: vec![approved(Kind::Exception)], log, entries }
 }
 
-fn key_of(n: u32) -> plumb_govern::ids::FindingId {
+fn resting() -> Facts {
+    Facts { value_digest: plumb_govern::log::digest(&leaves()), ..facts() }
+}
+
+fn key_of(n: u32) -> FindingId {
     crate::world::key(n)
 }
 
@@ -133,6 +163,12 @@ fn write_in_parts(mut made: Made, oscal_most: usize) -> Result<Vec<u8>, BundleEr
         decisions: &decisions,
         alignments: &alignments,
         populations: vec![Population::all("exposure/ledger", "Public exposure", &ledger).unwrap()],
+        flows: vec![Flow {
+            path: "coverage/coverage".into(),
+            title: "What was judged".into(),
+            filter: "three of them".into(),
+            for_programs: false,
+        }],
         files: vec![File {
             path: "evidence/aws/1/s3/orders.json".into(),
             media: "application/json".into(),
@@ -179,6 +215,17 @@ fn a_bundle_verifies_and_is_the_same_each_time() {
             .iter()
             .any(|f| f.path == "findings/findings.csv" && f.in_system == Some(40) && f.records == Some(8))
     );
+    assert_eq!(text("coverage/coverage.csv"), "pass,rule\r\n0,r0\r\n1,r1\r\n2,r2\r\n");
+    let listed = |p: &str| report.manifest.files.iter().find(|f| f.path == p).map(|f| (f.records, f.in_system));
+    assert_eq!(listed("coverage/coverage.jsonl"), Some((Some(3), Some(9))));
+    for (path, rows) in
+        [("evidence/captured.jsonl", 8), ("ocsf/compliance-findings.jsonl", 7), ("ocsf/attack-paths.jsonl", 1)]
+    {
+        assert_eq!(listed(path), Some((Some(rows), Some(40))), "{path}");
+        assert!(text("index.html").contains(&format!("href=\"{path}\"")), "{path}");
+        assert!(!files.contains_key(&path.replace("jsonl", "csv")), "{path}");
+        assert!(!text("sampling/order.csv").contains(path.trim_end_matches(".jsonl")), "{path}");
+    }
 }
 
 #[test]
@@ -222,6 +269,59 @@ fn a_state_set_in_the_database_is_found_in_the_bundle() {
     m.findings[2] = serde_json::from_value(forged).unwrap();
     let fault = bundle::verify(&write(m).unwrap(), &[]).unwrap_err();
     assert!(fault.to_string().contains("says fixed on record, but the rows lead to open"), "{fault}");
+}
+
+/// The bundle again with one of its lists changed, signed anew: as somebody with the key could make it.
+fn resigned(path: &str, change: impl Fn(&str) -> String) -> Vec<u8> {
+    let mut files = zip::read(&write(made()).unwrap()).unwrap();
+    let file = files.iter_mut().find(|f| f.0 == path).unwrap();
+    file.1 = change(std::str::from_utf8(&file.1).unwrap()).into_bytes();
+    let (size, sha256, rows) =
+        (file.1.len(), hex(&plumb_govern::log::merkle::sha256(&file.1)), file.1.split(|b| *b == b'\n').count() - 1);
+    let manifest = files.iter_mut().find(|f| f.0 == "manifest.json").unwrap();
+    let mut said: serde_json::Value = serde_json::from_slice(&manifest.1).unwrap();
+    for listed in said["files"].as_array_mut().unwrap().iter_mut().filter(|f| f["path"] == path) {
+        (listed["size"], listed["sha256"], listed["records"]) = (size.into(), sha256.clone().into(), rows.into());
+    }
+    manifest.1 = plumb_govern::log::canonical::bytes(&said);
+    let signature = plumb_govern::log::text::base64(&key().sign(&manifest.1));
+    files.iter_mut().find(|f| f.0 == "manifest.sig").unwrap().1 = signature.into_bytes();
+    repack(&files)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    plumb_govern::log::text::hex(bytes)
+}
+
+#[test]
+fn evidence_and_events_are_those_of_the_findings() {
+    let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+    let without_first = |text: &str| lines(text)[1..].join("\n") + "\n";
+    let twice = |text: &str| text.to_owned() + &lines(text)[0] + "\n";
+    let other = |text: &str| text.replacen("[0.5,", "[0.25,", 1);
+    let (evidence, events, paths) =
+        ("evidence/captured.jsonl", "ocsf/compliance-findings.jsonl", "ocsf/attack-paths.jsonl");
+    type Edit<'e> = &'e dyn Fn(&str) -> String;
+    let cases: [(&str, Edit<'_>, &str); 6] = [
+        (evidence, &other, "rests on"),
+        (evidence, &without_first, "rests on"),
+        (evidence, &twice, "not in the findings list"),
+        (events, &without_first, "no event of finding"),
+        (events, &twice, "not in the findings list"),
+        (paths, &twice, "not in the findings list"),
+    ];
+    for (path, edit, want) in cases {
+        let archive = resigned(path, edit);
+        let fault = bundle::verify(&archive, &[]).unwrap_err();
+        assert!(fault.kind == FaultKind::Content && fault.to_string().contains(want), "{path}: {fault}");
+        let place = std::env::temp_dir().join(format!("plumb-resigned-{}.zip", std::process::id()));
+        std::fs::write(&place, &archive).unwrap();
+        if let Some((code, text)) = python(&["-c", bundle::VERIFIER, &place.to_string_lossy()], b"") {
+            assert!(code == 1 && text.contains("BROKEN"), "{path}: {text}");
+        }
+        std::fs::remove_file(place).unwrap();
+    }
+    assert!(bundle::verify(&resigned(evidence, |text| text.to_owned()), &[]).is_ok());
 }
 
 /// Runs a Python program; none when there is no Python here.

@@ -72,6 +72,17 @@ pub fn key(globals: &Globals) -> Result<SealKey, Failure> {
     Ok(seal.key)
 }
 
+/// The product's own session for what every scan does too, as of the instant a flag names: what comes of another instant
+/// than the clock's says so on the log.
+pub fn system(globals: &Globals, component: &str, now: Option<&str>) -> Result<govern::Session, Failure> {
+    let as_of = context::instant(now)?;
+    let mut session = govern::Session::system(component, Some(key(globals)?), as_of);
+    if now.is_some() {
+        session.session = format!("system/clock {}", context::now());
+    }
+    Ok(session)
+}
+
 /// The key, where there is or can be one: a scan is kept, chained and unsigned, where there cannot.
 pub fn key_if_any(globals: &Globals) -> Option<SealKey> {
     match key(globals) {
@@ -105,6 +116,8 @@ pub fn scan_ended(
     // Lanes are kept by now, so that nothing more urgent than what was approved comes under a decision.
     govern::cover(record, catalog, &system("exceptions"))?;
     govern::keep_trend(record, catalog, context::now())?;
+    // Last: what the steps above write of findings is under it too.
+    govern::seal_scan(record, key, outcome.scan, context::now())?;
     Ok(())
 }
 
@@ -148,9 +161,12 @@ fn verify(globals: &Globals, trust: &[String]) -> Result<u8, Failure> {
         }
     }
     let text = out::format(globals) == Format::Text;
+    // What a scan writes meanwhile is not half seen.
+    let _moment = record.moment()?;
     match govern::verify_log(&record, &trusted)? {
         Ok(verified) => {
-            if let Some(astray) = govern::astray(&record)? {
+            let held = govern::held(&record)?;
+            if let Some(astray) = held.astray {
                 return broken(text, &astray.what, astray.entry);
             }
             let r = &verified.report;
@@ -164,10 +180,12 @@ fn verify(globals: &Globals, trust: &[String]) -> Result<u8, Failure> {
                     "sound: {} entries, {} checkpoints, {} not signed yet; {by}",
                     r.entries, r.checkpoints, r.unsigned_tail
                 ));
+                held.unsealed.iter().for_each(|what| out::line(format!("under no entry: {what}")));
             } else {
                 out::line(json!({
                     "sound": true, "entries": r.entries, "checkpoints": r.checkpoints, "unsigned": r.unsigned_tail,
                     "keys": r.keys, "key_vouched": verified.key_vouched, "head": r.head,
+                    "unsealed": held.unsealed,
                 }));
             }
             Ok(0)

@@ -12,6 +12,9 @@ pub struct CadenceArgs {
     /// Only what is overdue; exit 1 when there is any
     #[arg(long)]
     pub overdue: bool,
+    /// As of this instant
+    #[arg(long, value_name = "RFC3339")]
+    pub now: Option<String>,
     /// What to do; default list
     #[command(subcommand)]
     pub command: Option<CadenceCommand>,
@@ -43,7 +46,7 @@ pub fn run(globals: &Globals, args: CadenceArgs) -> Result<u8, Failure> {
         return Ok(0);
     }
     let record = context::record_read_only(globals)?;
-    let mut rows = govern::cadences(&record, context::now()).map_err(refused)?;
+    let mut rows = govern::cadences(&record, context::instant(args.now.as_deref())?).map_err(refused)?;
     if args.overdue {
         rows.retain(|r| r.overdue);
     }

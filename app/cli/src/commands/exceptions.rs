@@ -55,7 +55,11 @@ pub enum ExceptionsCommand {
     /// List decisions of every kind in force, and planned exposures, whose scope meets nothing; exit 1 when there is any
     Idle,
     /// End what has run out or whose triggers fired; every scan does this too
-    Sweep,
+    Sweep {
+        /// As of this instant; the log says when the clock said it was done
+        #[arg(long, value_name = "RFC3339")]
+        now: Option<String>,
+    },
 }
 
 /// `plumb exceptions request`
@@ -222,10 +226,10 @@ pub fn run(globals: &Globals, args: ExceptionsArgs) -> Result<u8, Failure> {
             })?;
             Ok(u8::from(!rows.is_empty()))
         }
-        ExceptionsCommand::Sweep => {
+        ExceptionsCommand::Sweep { now } => {
+            let session = audit::system(globals, "expiry", now.as_deref())?;
             let mut record = context::record(globals)?;
             let catalog = context::catalog(globals)?;
-            let session = Session::system("expiry", Some(audit::key(globals)?), context::now());
             let ended = govern::sweep(&mut record, &catalog, &session).map_err(refused)?;
             print(globals, &ended)?;
             Ok(0)

@@ -8,7 +8,7 @@ use crate::{
 };
 use plumb_catalog::Catalog;
 use plumb_connect::{Exported, Report, asff, csv, html, markdown, ocsf};
-use plumb_model::{Outcome, Severity};
+use plumb_model::Outcome;
 use plumb_record::{FindingRow, Query, Record};
 use plumb_run::handover;
 use std::{io::Write, path::PathBuf};
@@ -43,42 +43,9 @@ pub fn run(globals: &Globals, args: ExportArgs) -> Result<u8, Failure> {
     }
     let scan = record.scan(None)?;
     let findings = record.findings(&query)?;
-    let accounts: std::collections::BTreeMap<String, String> =
-        record.accounts()?.into_iter().map(|a| (a.id, a.name)).collect();
-    let exported = |f: &FindingRow, outcome: Outcome| -> Exported {
-        let rule = catalog.rules.get(f.rule.as_str());
-        Exported {
-            key: f.key.clone(),
-            short: f.id.clone(),
-            rule: f.rule.clone(),
-            title: f.title.clone(),
-            summary: rule.map(|r| r.summary()).unwrap_or_default(),
-            why: rule.map(|r| r.section("Why it matters")).unwrap_or_default(),
-            fix: rule.map(|r| r.section("How to fix")).unwrap_or_default(),
-            severity: f.severity.parse().unwrap_or(Severity::Medium),
-            outcome,
-            state: f.state.clone(),
-            account: f.account.clone(),
-            account_name: accounts.get(&f.account).cloned().unwrap_or_default(),
-            region: f.region.clone(),
-            kind: f.kind.clone(),
-            resource: f.resource.clone(),
-            name: f.name.clone(),
-            sub_key: f.sub_key.clone(),
-            first_seen: f.first_seen.clone(),
-            last_seen: f.last_seen.clone(),
-            topic: f.topic.clone(),
-            because: f.because.clone(),
-            controls: rule
-                .map(|r| {
-                    let all = catalog.controls_of(r);
-                    let named = all.into_iter().filter(|c| c.confidence > plumb_catalog::Confidence::Low);
-                    named.map(|c| (c.framework.clone(), c.control.clone())).collect()
-                })
-                .unwrap_or_default(),
-        }
-    };
-    let mut rows: Vec<Exported> = findings.iter().map(|f| exported(f, Outcome::Fail)).collect();
+    let accounts = record.accounts()?;
+    let exporter = plumb_run::Exporter::new(&catalog, &accounts);
+    let mut rows: Vec<Exported> = findings.iter().map(|f| exporter.row(f, Outcome::Fail)).collect();
     if args.with_pass {
         each_verdict(globals, &record, &catalog, &scan, None, |v, severity| {
             if v.outcome != Outcome::Pass || !(query.rules.is_empty() || query.rules.contains(&v.rule)) {
@@ -107,7 +74,7 @@ pub fn run(globals: &Globals, args: ExportArgs) -> Result<u8, Failure> {
                 topic: catalog.rules.get(&v.rule).map(|r| r.topic.to_string()).unwrap_or_default(),
                 because: v.because.clone(),
             };
-            rows.push(exported(&row, Outcome::Pass));
+            rows.push(exporter.row(&row, Outcome::Pass));
             Ok(())
         })?;
     }
@@ -116,7 +83,7 @@ pub fn run(globals: &Globals, args: ExportArgs) -> Result<u8, Failure> {
     let report = Report {
         judged_at: scan.judged_at.clone(),
         version: env!("CARGO_PKG_VERSION").into(),
-        accounts: record.accounts()?.into_iter().map(|a| (a.id, a.name, a.state, a.reason)).collect(),
+        accounts: accounts.into_iter().map(|a| (a.id, a.name, a.state, a.reason)).collect(),
         resources: scan.stats.get("resources").and_then(serde_json::Value::as_u64).unwrap_or_default(),
         pass: sum(|c| c.pass),
         fail: sum(|c| c.fail),

@@ -11,7 +11,7 @@ use crate::{
 };
 use clap::{Args, Subcommand};
 use plumb_govern::ledger::{Exposure, ExposureState, PreApproval, net_change};
-use plumb_run::govern::{self, ExposureAsk, ExposureAskFields, ExposureVerb, PlanAsk, Session};
+use plumb_run::govern::{self, ExposureAsk, ExposureAskFields, ExposureVerb, PlanAsk};
 use serde_json::{Value as Json, json};
 use std::path::PathBuf;
 
@@ -72,7 +72,11 @@ pub enum ExposureCommand {
         to: Option<String>,
     },
     /// Take what the last scan saw into the ledger again; every scan does this too
-    Observe,
+    Observe {
+        /// As of this instant; the log says when the clock said it was done
+        #[arg(long, value_name = "RFC3339")]
+        now: Option<String>,
+    },
 }
 
 /// Asking.
@@ -341,11 +345,11 @@ pub fn run(globals: &Globals, args: ExposureArgs) -> Result<u8, Failure> {
             Ok(0)
         }
         ExposureCommand::Diff { from, to } => diff(globals, from.as_deref(), to.as_deref()),
-        ExposureCommand::Observe => {
+        ExposureCommand::Observe { now } => {
+            let session = audit::system(globals, "ledger", now.as_deref())?;
             let mut record = context::record(globals)?;
             let catalog = context::catalog(globals)?;
             let scan = record.scan(None)?.id;
-            let session = Session::system("ledger", Some(audit::key(globals)?), context::now());
             let said = govern::observe(&mut record, &catalog, &session, scan).map_err(refused)?;
             match out::format(globals) {
                 Format::Text => out::line(format!(

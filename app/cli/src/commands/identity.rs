@@ -433,13 +433,15 @@ pub fn principals(globals: &Globals, args: PrincipalArgs) -> Result<u8, Failure>
     if args.ocsf {
         let version = env!("CARGO_PKG_VERSION");
         let ours = |e: &&Entry| args.account.as_ref().is_none_or(|a| *a == e.account);
-        let found: Vec<Json> = entries
-            .iter()
-            .filter(ours)
-            .filter_map(|e| {
-                plumb_connect::iam::finding(&analysed(e, standing.get(e.arn.as_str()).copied()), now, version)
-            })
-            .collect();
+        let mut found: Vec<Json> = Vec::new();
+        for entry in entries.iter().filter(ours) {
+            let mut doc = serde_json::to_value(entry)?;
+            if let (Some(object), Some(way)) = (doc.as_object_mut(), standing.get(entry.arn.as_str())) {
+                object.insert("steps".into(), json!(way.steps));
+            }
+            let one = plumb_run::analysed(&entry.arn, &entry.account, &doc);
+            found.extend(plumb_connect::iam::finding(&one, now, version));
+        }
         out::line(serde_json::to_string_pretty(&found)?);
         return Ok(0);
     }
@@ -606,29 +608,6 @@ fn usage(path: &Path) -> Result<std::collections::HashMap<String, Usage>, Failur
         return Err(wrong(&format!("`{other}` is no ARN; say {{\"arn:aws:iam::…:role/x\": the answer}}")));
     }
     Ok(map.iter().map(|(arn, answer)| (arn.clone(), last_accessed(answer))).collect())
-}
-
-/// A principal as the OCSF export takes it.
-fn analysed(
-    entry: &Entry,
-    standing: Option<&plumb_assess::identity::aws::escalate::Standing>,
-) -> plumb_connect::iam::Analysed {
-    let steps = standing.map(|s| s.steps.iter().map(|s| format!("{} on {}", s.method, s.target)).collect());
-    plumb_connect::iam::Analysed {
-        arn: entry.arn.clone(),
-        account: entry.account.clone(),
-        class: serde_json::to_value(entry.class).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default(),
-        admin: entry.admin,
-        steps: steps.unwrap_or_default(),
-        can_become_admin: entry.can_become_admin,
-        dormant: entry.dormant == Some(true),
-        last_active: entry.last_active,
-        mfa: entry.mfa,
-        keys: entry.keys.iter().filter(|k| k.active).map(|k| (k.slot, k.rotated, k.used)).collect(),
-        granted: entry.granted_actions,
-        used: entry.used_actions,
-        unused_services: entry.unused_services.clone(),
-    }
 }
 
 /// `plumb reach`

@@ -22,7 +22,6 @@ pub mod cadence;
 pub mod estate;
 pub mod evidence;
 pub mod exceptions;
-pub mod excerpt;
 pub mod identity;
 pub mod known;
 pub mod people;

@@ -71,7 +71,11 @@ pub enum ReviewsCommand {
         review: String,
     },
     /// Hold reviews against what the last scan found; every scan does this too
-    Verify,
+    Verify {
+        /// As of this instant; the log says when the clock said it was done
+        #[arg(long, value_name = "RFC3339")]
+        now: Option<String>,
+    },
     /// Import people from a SCIM list (JSON) or a personnel list (CSV); who is not active there has left
     People {
         /// The file, or `-`
@@ -377,10 +381,10 @@ pub fn run(globals: &Globals, args: ReviewsArgs) -> Result<u8, Failure> {
             print(globals, &[c])?;
             Ok(0)
         }
-        ReviewsCommand::Verify => {
+        ReviewsCommand::Verify { now } => {
+            let session = audit::system(globals, "reviews", now.as_deref())?;
             let mut record = context::record(globals)?;
             let scan = record.scan(None)?.id;
-            let session = Session::system("reviews", Some(audit::key(globals)?), context::now());
             let verified = after_scan(&mut record, &session, scan)?;
             let open = govern::campaigns(&record).map_err(refused)?;
             let late: usize = open.iter().map(|c| c.progress().not_verified).sum();

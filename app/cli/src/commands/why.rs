@@ -1,6 +1,5 @@
 //! `plumb why`: a finding explains itself.
 
-use super::excerpt::excerpt;
 use crate::{
     args::{Format, Globals, WhyArgs},
     context, out,
@@ -104,7 +103,11 @@ pub fn run(globals: &Globals, args: WhyArgs) -> Result<u8, Failure> {
         let shown = if args.raw {
             serde_json::to_string_pretty(raw)?
         } else {
-            excerpt(raw, catalog.kinds.get(finding.kind.as_str()).map(AsRef::as_ref), &finding.because)
+            let kind = catalog.kinds.get(finding.kind.as_str()).map(AsRef::as_ref);
+            let part = plumb_run::excerpt(raw, kind, &finding.because);
+            part.map(|part| serde_json::to_string_pretty(&part))
+                .transpose()?
+                .map_or_else(String::new, |text| first(&text))
         };
         if !shown.is_empty() {
             out::line(format!("\nFrom the provider's answer{}", if args.raw { "" } else { " (all of it: --raw)" }));
@@ -192,6 +195,14 @@ fn clock_lines(clock: &Json) -> Vec<String> {
         ));
     }
     out
+}
+
+/// Most lines of an answer that are shown.
+const LINES: usize = 40;
+
+fn first(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines.get(..LINES).map_or_else(|| text.to_owned(), |first| format!("{}\n…", first.join("\n")))
 }
 
 fn short_json(value: &Json) -> String {

@@ -107,4 +107,23 @@ fn an_exception_by_selector_covers_what_comes_later() {
     let made = lines(d, &["exceptions", "request", "--file", "asks.jsonl", "--actor", "erin"], 0).remove(0);
     assert_eq!(made["draft"]["subject"]["selector"]["matched"], json!([]));
     assert_eq!(made["draft"]["subject"]["selector"]["covers_future"], json!(true));
+
+    // What runs out ends as of the instant one names, and the log tells that from the clock.
+    let third = made["number"].as_str().unwrap().replace("000003", "000004");
+    ask(&[&word(&group[0], "id")], &[], 0);
+    text(d, &["exceptions", "approve", &third, "--note", "fine", "--actor", "anna"], 0);
+    let day = |n: i64| made["requested_at"].as_str().unwrap().parse::<plumb_model::Time>().unwrap().plus_days(n);
+    let sweep = |n: i64| lines(d, &["exceptions", "sweep", "--now", &day(n).to_string()], 0);
+    assert_eq!(sweep(13), [] as [Json; 0]);
+    let ended = sweep(16);
+    assert_eq!((ended.len(), &ended[0]["number"], &ended[0]["status"]), (1, &json!(third), &json!("expired")));
+    assert_eq!(sweep(16), [] as [Json; 0]);
+    let log = lines(d, &["audit", "log"], 0);
+    let entry = log.iter().find(|e| e["action"] == "decision.expire").unwrap();
+    assert!(entry["at"] == day(16).to_string() && word(entry, "session").starts_with("system/clock 20"), "{entry}");
+    text(d, &["audit", "verify"], 0);
+    for command in [&["exceptions", "sweep"][..], &["exposure", "observe"], &["reviews", "verify"], &["cadence"]] {
+        assert!(text(d, &[command, &["--now", "soon"]].concat(), 2).contains("--now"), "{command:?}");
+        text(d, &[command, &["--now", &day(16).to_string()]].concat(), 0);
+    }
 }

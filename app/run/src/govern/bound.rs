@@ -6,6 +6,7 @@
 use super::{
     GovernError, keep, ledger, life, people, picture,
     seal::{HEAD, entries},
+    written::{self, Seals},
 };
 use plumb_govern::{
     log::{Outcome, digest},
@@ -78,6 +79,8 @@ struct Change {
     digest: Option<Json>,
     /// Of a ledger entry: what of it changes by entries of the log alone.
     settled: Option<String>,
+    /// What a scan wrote.
+    seal: Option<written::Seal>,
     /// The state afterwards.
     to: Option<String>,
     /// There for steps of findings.
@@ -95,6 +98,8 @@ struct Log {
     steps: HashMap<Step, (u64, usize)>,
     /// Disposals that were carried out: the entry, and the digest of what went.
     disposals: BTreeMap<String, (u64, String)>,
+    /// What scans wrote.
+    seals: Seals,
 }
 
 impl Log {
@@ -112,6 +117,11 @@ impl Log {
     }
 
     fn take(&mut self, seq: u64, said: Said<'_>) {
+        match said.change.seal {
+            Some(seal) if said.action == written::SEAL => return self.seals.take(seq, seal),
+            _ if said.action == written::START => return self.seals.begins(),
+            _ => {}
+        }
         if said.action == "disposal.approve"
             && let Some(Json::String(digest)) = said.change.digest
         {
@@ -162,11 +172,34 @@ pub(super) fn settled(entry: &Json) -> String {
     digest(&entry)
 }
 
+/// What came of holding a record against its log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Held {
+    /// The first thing on record that is not what its log says.
+    pub astray: Option<Astray>,
+    /// What of the record is under no entry, in words.
+    pub unsealed: Vec<String>,
+}
+
 /// The first thing on record that is not what its log says: a finding's state or steps, a decision, a person, a review …
 ///
 /// # Errors
 /// The record fails.
 pub fn astray(record: &Record) -> Result<Option<Astray>, GovernError> {
+    Ok(held(record)?.astray)
+}
+
+/// As [`astray`], with what no entry speaks of.
+///
+/// # Errors
+/// The record fails.
+pub fn held(record: &Record) -> Result<Held, GovernError> {
+    let mut out = Held::default();
+    out.astray = against(record, &mut out.unsealed)?;
+    Ok(out)
+}
+
+fn against(record: &Record, unsealed: &mut Vec<String>) -> Result<Option<Astray>, GovernError> {
     if let Some(what) = life::astray(record)? {
         return Ok(Some(Astray { entry: None, what }));
     }
@@ -181,7 +214,12 @@ pub fn astray(record: &Record) -> Result<Option<Astray>, GovernError> {
     if let Some(astray) = objects(record, &log, &gone)? {
         return Ok(Some(astray));
     }
-    steps(record, &mut log, &gone)
+    if let Some(astray) = steps(record, &mut log, &gone)? {
+        return Ok(Some(astray));
+    }
+    let looked = written::look(record, &log.seals, &|key| gone.contains(key))?;
+    *unsealed = looked.unsealed;
+    Ok(looked.astray.map(|(entry, what)| Astray { entry, what }))
 }
 
 /// The ids of everything that was disposed of with a certificate.

@@ -1,14 +1,14 @@
 //! Evidence bundles and reports from the record.
 
-use super::{GovernError, Picture, Profile, checkpoints, entries, log_state};
+use super::{GovernError, Picture, Profile, bundled, checkpoints, log_state};
 use plumb_catalog::Catalog;
 use plumb_govern::{
-    bundle::{self, BundleError, File, Input, LogPart, Manifest, Population, Source, Spool, TakeFinding},
+    bundle::{self, BundleError, File, Input, LogPart, Manifest, Population, Spool},
     finding::{Finding, ParetoTally, Queue, RiskTally, TeamTally, Transition, state_before},
     framework::Alignment,
     ids::TeamId,
     ledger::net_change,
-    log::{Head, SealKey, Sealed},
+    log::{Head, SealKey},
 };
 use plumb_model::Time;
 use plumb_record::Record;
@@ -361,8 +361,6 @@ pub fn write_bundle<W: Write>(
     }
     let ledger: Vec<_> = p.ledger.values().filter(|e| mine(e.seen.account.as_str())).collect();
     let accounts: Vec<_> = p.accounts.iter().filter(|a| mine(&a.id)).collect();
-    let judged = record.coverage(None)?;
-    let coverage: Vec<_> = judged.iter().filter(|c| mine(&c.account)).collect();
     let rows = format!("{which}all rows");
     let mut runs = crate::baselines::runs(record)?;
     let all_runs = runs.len();
@@ -375,13 +373,6 @@ pub fn write_bundle<W: Write>(
             "Accounts, those that could not be entered too",
             &accounts,
             p.accounts.len(),
-            &rows,
-        )?,
-        Population::of(
-            "coverage/coverage",
-            "What was judged, per account, region, kind and rule",
-            &coverage,
-            judged.len(),
             &rows,
         )?,
         Population::of("exposure/ledger", "The public exposure ledger", &ledger, p.ledger.len(), &rows)?,
@@ -427,49 +418,13 @@ pub fn write_bundle<W: Write>(
         decisions: &p.decisions,
         alignments: &alignments,
         populations,
+        flows: bundled::flows(&rows),
         files,
         limits: p.limits(),
         admin_approvers: admins,
         seed: &seed,
         log,
     };
-    let mut source = Rows { p: &p, from, mine: &mine };
+    let mut source = bundled::Rows::new(&p, from, &mine);
     Ok(bundle::write(&input, &mut source, to_file.spool, to_file.file, key)?)
-}
-
-/// What a bundle takes from the record row by row.
-struct Rows<'a, 'r> {
-    p: &'a Picture<'r>,
-    from: Time,
-    mine: &'a dyn Fn(&str) -> bool,
-}
-
-fn unread(error: impl std::fmt::Display) -> BundleError {
-    BundleError::Source(error.to_string())
-}
-
-impl Source for Rows<'_, '_> {
-    fn findings(&mut self, take: TakeFinding<'_>) -> Result<usize, BundleError> {
-        let (mut in_system, mut failed) = (0, None);
-        let done = self.p.each(|row, life| {
-            in_system += 1;
-            let open = !life.finding.state().is_final() || life.finding.closure().is_none_or(|c| c.at >= self.from);
-            if open && (self.mine)(&row.account) {
-                take(&life.finding, &life.steps).map_err(|e| {
-                    let words = e.to_string();
-                    failed = Some(e);
-                    GovernError::Diverged(words)
-                })?;
-            }
-            Ok(())
-        });
-        match (failed, done) {
-            (Some(error), _) => Err(error),
-            (None, done) => done.map(|()| in_system).map_err(unread),
-        }
-    }
-
-    fn entries(&mut self) -> Box<dyn Iterator<Item = Result<Sealed, BundleError>> + '_> {
-        Box::new(entries(self.p.around.record, 0).map(|e| e.map_err(unread)))
-    }
 }

@@ -5,7 +5,7 @@ use super::{
     life::{lane_of, load_in},
     log_denied,
     picture::{DECISIONS, DRAFTS, collection},
-    work::step,
+    work::{sealed, step},
 };
 use plumb_catalog::Catalog;
 use plumb_govern::{
@@ -167,31 +167,77 @@ pub(super) fn rule_outcomes(record: &Record) -> Result<BTreeMap<RuleId, Outcome>
     Ok(Judged::read(record)?.rules.into_iter().filter_map(|(rule, t)| Some((rule, outcome(&t)?))).collect())
 }
 
-/// The worst of what is covered, as triggers compare it.
-fn situation(covered: &[&Finding], tallies: &BTreeMap<RuleId, Tally>) -> Situation {
-    let mut digests: Vec<String> = covered.iter().map(|f| format!("{} {}", f.id, f.facts.value_digest)).collect();
-    digests.sort();
-    Situation {
-        severity: covered.iter().map(|f| f.facts.severity).max(),
-        lane: covered.iter().map(|f| f.facts.lane()).min(),
-        tier: covered.iter().map(|f| f.facts.terms.tier).max(),
-        value_digest: log::digest(&json!(digests)),
-        controls: tallies.iter().filter_map(|(r, t)| Some((r.clone(), outcome(t)?))).collect(),
-        ..Situation::default()
+/// What is covered, folded one finding at a time: a decision names thousands of them.
+#[derive(Default)]
+struct Covering {
+    ids: BTreeSet<FindingId>,
+    digests: Vec<String>,
+    severity: Option<Severity>,
+    lane: Option<Lane>,
+    tier: Option<Tier>,
+    owners: BTreeSet<HumanId>,
+    frameworks: BTreeSet<String>,
+    points: i64,
+}
+
+impl Covering {
+    fn add(&mut self, f: &Finding) {
+        let facts = &f.facts;
+        self.ids.insert(f.id.clone());
+        self.digests.push(format!("{} {}", f.id, facts.value_digest));
+        self.severity = self.severity.max(Some(facts.severity));
+        self.lane = Some(self.lane.map_or(facts.lane(), |lane| lane.min(facts.lane())));
+        self.tier = self.tier.max(Some(facts.terms.tier));
+        if let Some(owner) = f.person().or(facts.person.as_ref()).filter(|o| !self.owners.contains(*o)) {
+            self.owners.insert(owner.clone());
+        }
+        for control in &facts.controls {
+            if !self.frameworks.contains(control) {
+                self.frameworks.insert(control.clone());
+            }
+        }
+        self.points += facts.points;
+    }
+
+    /// The worst of it, as triggers compare it.
+    fn situation(&mut self, tallies: &BTreeMap<RuleId, Tally>) -> Situation {
+        self.digests.sort();
+        Situation {
+            severity: self.severity,
+            lane: self.lane,
+            tier: self.tier,
+            value_digest: log::digest(&json!(self.digests)),
+            controls: tallies.iter().filter_map(|(r, t)| Some((r.clone(), outcome(t)?))).collect(),
+            ..Situation::default()
+        }
     }
 }
 
 /// The same for a decision in force: observed values are compared with those that were approved, and those of what came
 /// under it later with what they were then, so that something new is not taken for a change of something old.
-fn situation_under(decision: &Decision, covered: &[&Finding], tallies: &BTreeMap<RuleId, Tally>) -> Situation {
-    let all = situation(covered, tallies);
-    let (later, named): (Vec<&Finding>, Vec<&Finding>) =
-        covered.iter().partition(|f| decision.later.contains_key(&f.id));
-    let moved = |f: &&Finding| decision.later.get(&f.id).is_some_and(|then| then.value_digest != f.facts.value_digest);
-    if later.is_empty() || later.iter().any(moved) {
-        return all;
+fn situation_under(
+    around: &Surroundings<'_>,
+    decision: &Decision,
+    tallies: &BTreeMap<RuleId, Tally>,
+) -> Result<Situation, GovernError> {
+    let (mut all, mut named, mut moved) = (Covering::default(), Covering::default(), false);
+    each_under(around, decision, decision.findings(), |(_, life)| {
+        let f = &life.finding;
+        all.add(f);
+        match decision.later.get(&f.id) {
+            Some(then) => moved |= then.value_digest != f.facts.value_digest,
+            None => named.add(f),
+        }
+        Ok(())
+    })?;
+    if all.ids.is_empty() {
+        return Ok(decision.situation.clone());
     }
-    Situation { value_digest: situation(&named, tallies).value_digest, ..all }
+    let whole = all.situation(tallies);
+    if all.ids.len() == named.ids.len() || moved {
+        return Ok(whole);
+    }
+    Ok(Situation { value_digest: named.situation(tallies).value_digest, ..whole })
 }
 
 /// How bad what a selector may meet later can be, where it meets nothing yet: the worst severity of its rules, the most
@@ -222,27 +268,25 @@ struct Known {
 }
 
 impl Known {
-    fn about(record: &Record, covered: &[&Finding], renews: Option<&DecisionId>) -> Result<Self, GovernError> {
+    fn about(record: &Record, mut covered: Covering, renews: Option<&DecisionId>) -> Result<Self, GovernError> {
         let tallies = Judged::read(record)?.rules;
-        let situation = situation(covered, &tallies);
+        let situation = covered.situation(&tallies);
         let passing = situation.controls.iter().filter(|(_, o)| **o == Outcome::Pass).map(|(r, _)| r.clone()).collect();
-        let ids: BTreeSet<&FindingId> = covered.iter().map(|f| &f.id).collect();
         let all = decisions(record)?;
-        let same = |d: &&Decision| d.findings().any(|f| ids.contains(f));
+        let same = |d: &&Decision| d.findings().any(|f| covered.ids.contains(f));
         let rejected = all
             .iter()
             .filter(|d| d.status == Status::Rejected)
             .filter(same)
             .filter_map(|d| Some(Rejected { justification: d.draft.justification.clone(), at: d.end.as_ref()?.at }))
             .collect();
-        let frameworks: BTreeSet<String> = covered.iter().flat_map(|f| f.facts.controls.iter().cloned()).collect();
         Ok(Self {
             directory: super::directory(record)?,
-            owners: covered.iter().filter_map(|f| f.person().or(f.facts.person.as_ref()).cloned()).collect(),
             previous: renews.and_then(|n| all.iter().find(|d| d.number == *n).cloned()),
             lane: situation.lane.unwrap_or(Lane::Watch),
-            points: covered.iter().map(|f| f.facts.points).sum(),
-            frameworks: frameworks.into_iter().collect(),
+            points: covered.points,
+            owners: covered.owners,
+            frameworks: covered.frameworks.into_iter().collect(),
             rejected,
             passing,
             situation,
@@ -370,13 +414,12 @@ pub fn request(record: &mut Record, catalog: &Catalog, session: &Session, ask: &
         draft.expected_value = ask.expected_value.clone().or(draft.expected_value);
         draft.allowed_value = ask.allowed_value.clone().or(draft.allowed_value);
 
-        let mut lives: Vec<(i64, Life)> = Vec::new();
+        let mut covered = Covering::default();
         for key in &keys {
-            let row = record.finding(key)?;
-            lives.push(load_in(record, &around, &row)?);
+            covered.add(&load_in(record, &around, &record.finding(key)?)?.1.finding);
         }
-        let covered: Vec<&Finding> = lives.iter().map(|(_, l)| &l.finding).collect();
-        let known = Known::about(record, &covered, draft.renews.as_ref())?.foreseen(&around, &draft.subject);
+        let known = Known::about(record, covered, draft.renews.as_ref())?.foreseen(&around, &draft.subject);
+        drop(around);
         let year: String = session.now.to_string().chars().take(4).collect();
         let taken = decisions(record)?.iter().filter(|d| d.number.as_str().starts_with(&format!("EX-{year}-"))).count();
         let number = format!("EX-{year}-{:06}", taken + 1);
@@ -388,16 +431,6 @@ pub fn request(record: &mut Record, catalog: &Catalog, session: &Session, ask: &
             log::Event::done(&session.actor, "decision.request", ("decision", &number), after.clone(), session.now);
         change.events.push(session.mark(entry.with_states(None, Some(&after))));
         change.put(DECISIONS, &number, 0, &decision)?;
-        for life in lives {
-            // A decision that is prolonged covers findings that are decided already; they stay where they are.
-            if matches!(life.1.finding.state(), State::Accepted | State::Deferred | State::FalsePositive)
-                && decision.draft.renews.is_some()
-            {
-                continue;
-            }
-            let brief = decision.brief(&life.1.finding.id, None, &session.policy);
-            step(&mut change, session, life, request_event(decision.draft.kind, brief), &decision.draft.justification)?;
-        }
         if let Some(id) = &ask.draft {
             let mut done = serde_json::to_value(&decision.draft)?;
             if let Some(map) = done.as_object_mut() {
@@ -405,23 +438,71 @@ pub fn request(record: &mut Record, catalog: &Catalog, session: &Session, ask: &
             }
             change.documents.push(("draft-done".into(), id.clone(), 0, done));
         }
-        commit(record, session.key.as_ref(), &change, session.now)?;
+        let why = &decision.draft.justification;
+        sealed(record, session.key.as_ref(), session.now, |record, sealing| {
+            sealing.keep(&change)?;
+            let around = Surroundings::read(record, catalog, &session.policy)?;
+            let ids: Vec<&String> = keys.iter().collect();
+            for some in ids.chunks(AT_ONCE) {
+                let mut change = Change::default();
+                for key in some {
+                    let life = load_in(record, &around, &record.finding(key)?)?;
+                    // A decision that is prolonged covers findings that are decided already; they stay where they are.
+                    if matches!(life.1.finding.state(), State::Accepted | State::Deferred | State::FalsePositive)
+                        && decision.draft.renews.is_some()
+                    {
+                        continue;
+                    }
+                    let brief = decision.brief(&life.1.finding.id, None, &session.policy);
+                    step(&mut change, session, life, request_event(decision.draft.kind, brief), why)?;
+                }
+                sealing.keep(&change)?;
+            }
+            Ok(())
+        })?;
         Ok(decision)
     })
 }
 
-/// The findings that wait for a decision or live under it.
-fn under(around: &Surroundings<'_>, decision: &Decision) -> Result<Vec<(i64, Life)>, GovernError> {
-    let record = around.record;
-    let mut out = Vec::new();
-    for id in decision.findings() {
-        let row = record.finding(id.as_str())?;
-        let life = load_in(record, around, &row)?;
+/// How many findings are held at once.
+const AT_ONCE: usize = 256;
+
+/// Hands over, one at a time, those of these findings that wait for a decision or live under it.
+fn each_under<'i>(
+    around: &Surroundings<'_>,
+    decision: &Decision,
+    ids: impl Iterator<Item = &'i FindingId>,
+    mut take: impl FnMut((i64, Life)) -> Result<(), GovernError>,
+) -> Result<(), GovernError> {
+    for id in ids {
+        let row = around.record.finding(id.as_str())?;
+        let life = load_in(around.record, around, &row)?;
         if life.1.finding.decision() == Some(&decision.number) {
-            out.push(life);
+            take(life)?;
         }
     }
-    Ok(out)
+    Ok(())
+}
+
+/// Keeps a change of a decision and then, [`AT_ONCE`] at a time, what it means for what it covers: all in one transaction.
+fn kept_with(
+    record: &mut Record,
+    catalog: &Catalog,
+    session: &Session,
+    (before, change): (&Decision, &Change),
+    mut take: impl FnMut(&mut Change, (i64, Life)) -> Result<(), GovernError>,
+) -> Result<(), GovernError> {
+    sealed(record, session.key.as_ref(), session.now, |record, sealing| {
+        sealing.keep(change)?;
+        let around = Surroundings::read(record, catalog, &session.policy)?;
+        let ids: Vec<&FindingId> = before.findings().collect();
+        for some in ids.chunks(AT_ONCE) {
+            let mut change = Change::default();
+            each_under(&around, before, some.iter().copied(), |life| take(&mut change, life))?;
+            sealing.keep(&change)?;
+        }
+        Ok(())
+    })
 }
 
 /// What people do about a request or a decision.
@@ -463,12 +544,15 @@ pub fn decide(
     guarded(record, session, verb.name(), ("decision", number), |record| {
         let (version, before) = decision(record, number)?;
         let (policy, now) = (&session.policy, session.now);
-        let around = Surroundings::read(record, catalog, policy)?;
-        let lives = under(&around, &before)?;
-        let covered: Vec<&Finding> = lives.iter().map(|(_, l)| &l.finding).collect();
         let after = match verb {
             Verb::Approve => {
-                let known = Known::about(record, &covered, before.draft.renews.as_ref())?
+                let around = Surroundings::read(record, catalog, policy)?;
+                let mut covered = Covering::default();
+                each_under(&around, &before, before.findings(), |(_, life)| {
+                    covered.add(&life.finding);
+                    Ok(())
+                })?;
+                let known = Known::about(record, covered, before.draft.renews.as_ref())?
                     .foreseen(&around, &before.draft.subject);
                 before.approve(&session.actor, note, &known.context(), policy, now)?
             }
@@ -478,11 +562,11 @@ pub fn decide(
         };
         let mut change = Change::default();
         record_decision(&mut change, session, verb.name(), version, &before, &after, note)?;
-        for life in lives {
+        kept_with(record, catalog, session, (&before, &change), |change, life| {
             let f = &life.1.finding;
             let brief = after.brief(&f.id, None, policy);
             let event = match verb {
-                Verb::Approve if after.status != Status::InForce => continue,
+                Verb::Approve if after.status != Status::InForce => return Ok(()),
                 Verb::Approve if f.state() == State::FpRequested => Event::Confirm {
                     decision: brief,
                     rule_version: f.facts.rule_version,
@@ -498,20 +582,17 @@ pub fn decide(
                         before: "in-force".into(),
                         after: after.status.to_string(),
                     };
-                    step(&mut change, &system, life, event, note)?;
-                    continue;
+                    return step(change, &system, life, event, note).map(drop);
                 }
                 Verb::Revoke => Event::Revoke { decision: after.number.clone(), note: note.into() },
                 Verb::Withdraw => {
                     let system = Session { actor: plumb_govern::people::Actor::system("lifecycle"), ..session.clone() };
                     let event = Event::Trigger { decision: after.number.clone(), fired: format!("withdrawn: {note}") };
-                    step(&mut change, &system, life, event, note)?;
-                    continue;
+                    return step(change, &system, life, event, note).map(drop);
                 }
             };
-            step(&mut change, session, life, event, note)?;
-        }
-        commit(record, session.key.as_ref(), &change, now)?;
+            step(change, session, life, event, note).map(drop)
+        })?;
         Ok(after)
     })
 }
@@ -545,17 +626,14 @@ pub fn sweep(record: &mut Record, catalog: &Catalog, session: &Session) -> Resul
         decisions(record)?.iter().filter(|d| d.status == Status::InForce).map(|d| d.number.clone()).collect();
     for number in numbers {
         let (version, before) = decision(record, number.as_str())?;
-        let lives = under(&Surroundings::read(record, catalog, &session.policy)?, &before)?;
-        let covered: Vec<&Finding> = lives.iter().map(|(_, l)| &l.finding).collect();
-        let here =
-            if covered.is_empty() { before.situation.clone() } else { situation_under(&before, &covered, &tallies) };
+        let here = situation_under(&Surroundings::read(record, catalog, &session.policy)?, &before, &tallies)?;
         let Some(end) = before.reevaluate(&here, &directory, session.now) else { continue };
         let why = end.fired.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         let said = if why.is_empty() { "its end came" } else { &why };
         let mut change = Change::default();
         let action = if end.fired.is_empty() { "decision.expire" } else { "decision.trigger" };
         record_decision(&mut change, session, action, version, &before, &end.decision, said)?;
-        for life in lives {
+        kept_with(record, catalog, session, (&before, &change), |change, life| {
             let event = match life.1.finding.state() {
                 State::FalsePositive => Event::Change {
                     what: "decision".into(),
@@ -568,11 +646,10 @@ pub fn sweep(record: &mut Record, catalog: &Catalog, session: &Session) -> Resul
                 State::Accepted | State::Deferred => {
                     Event::Trigger { decision: number.clone(), fired: said.to_owned() }
                 }
-                _ => continue,
+                _ => return Ok(()),
             };
-            step(&mut change, session, life, event, said)?;
-        }
-        commit(record, session.key.as_ref(), &change, session.now)?;
+            step(change, session, life, event, said).map(drop)
+        })?;
         ended.push(end.decision);
     }
     Ok(ended)

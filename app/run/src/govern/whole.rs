@@ -266,7 +266,7 @@ fn clear(path: &Path) {
 }
 
 /// Tables that exports of earlier builds do not have.
-const LATER: [&str; 2] = ["principal", "finding_lane"];
+const LATER: [&str; 3] = ["principal", "finding_lane", "scan_wrote"];
 
 fn fill(
     source: &In,

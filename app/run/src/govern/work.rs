@@ -9,7 +9,7 @@ use plumb_govern::{
     people::Actor,
 };
 use plumb_model::Time;
-use plumb_record::{Record, RecordError, TransitionRow, append_activity, move_finding, put_document};
+use plumb_record::{Connection, Record, TransitionRow, append_activity, move_finding, put_document};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -50,17 +50,57 @@ impl Change {
 /// # Errors
 /// The record fails, or something that was read has changed meanwhile: then nothing is kept.
 pub fn commit(record: &mut Record, key: Option<&SealKey>, change: &Change, now: Time) -> Result<(), GovernError> {
-    let mut tries = 0;
-    loop {
-        let (version, mut state) = seal::log_state(record)?;
-        let mut log = Log::resume(&state.head)?;
+    sealed(record, key, now, |_, sealing| sealing.keep(change))
+}
+
+/// What writes changes part by part within one transaction.
+pub(super) struct Sealing<'t> {
+    db: &'t Connection,
+    log: Log,
+}
+
+impl Sealing<'_> {
+    /// Writes a part with its entries.
+    pub(super) fn keep(&mut self, change: &Change) -> Result<(), GovernError> {
         let mut lines = Vec::with_capacity(change.events.len());
         for event in &change.events {
-            let sealed = log.append(event.clone());
+            let sealed = self.log.append(event.clone());
             let line =
                 String::from_utf8(sealed.line()).map_err(|_| GovernError::Input("an entry is not text".into()))?;
             lines.push((i64::try_from(sealed.seq).unwrap_or(i64::MAX), line));
         }
+        for (key, step) in &change.moves {
+            move_finding(self.db, key, step)?;
+        }
+        for (collection, id, version, doc) in &change.documents {
+            put_document(self.db, collection, id, *version, doc)?;
+        }
+        for (key, lane) in &change.lanes {
+            plumb_record::put_lane(self.db, key, lane)?;
+        }
+        super::keep::carry_out(self.db, &change.disposals)?;
+        append_activity(self.db, &lines)?;
+        Ok(())
+    }
+}
+
+/// Runs `work` in one transaction, which it writes part by part, and seals the log over all of them at its end: a decision
+/// about many findings is never held as a whole, and is kept as a whole or not at all.
+///
+/// # Errors
+/// Those of `work`; the record fails, or something that was read has changed meanwhile: then nothing is kept.
+pub(super) fn sealed<T>(
+    record: &mut Record,
+    key: Option<&SealKey>,
+    now: Time,
+    work: impl FnOnce(&Record, &mut Sealing<'_>) -> Result<T, GovernError>,
+) -> Result<T, GovernError> {
+    record.durably_in_parts(|record, db| {
+        // Nobody else writes from here on: the log stands where this says.
+        let (version, mut state) = seal::log_state(record)?;
+        let mut sealing = Sealing { db, log: Log::resume(&state.head)? };
+        let out = work(record, &mut sealing)?;
+        let log = sealing.log;
         let kept = key.filter(|_| log.wants_checkpoint(state.checkpoint.as_ref(), now));
         state.head = log.head();
         if let Some(key) = key {
@@ -68,36 +108,15 @@ pub fn commit(record: &mut Record, key: Option<&SealKey>, change: &Change, now: 
             if !state.keys.contains(&key.public()) {
                 state.keys.push(key.public());
             }
-            state.checkpoint = Some(point);
-        }
-        let done = record.durably(|db| {
-            for (key, step) in &change.moves {
-                move_finding(db, key, step)?;
-            }
-            for (collection, id, version, doc) in &change.documents {
-                put_document(db, collection, id, *version, doc)?;
-            }
-            for (key, lane) in &change.lanes {
-                plumb_record::put_lane(db, key, lane)?;
-            }
-            super::keep::carry_out(db, &change.disposals)?;
-            append_activity(db, &lines)?;
-            if let (Some(_), Some(point)) = (kept, &state.checkpoint) {
-                let doc =
-                    serde_json::to_value(point).map_err(|_| RecordError::Damaged { what: "checkpoint".into() })?;
+            if kept.is_some() {
+                let doc = serde_json::to_value(&point)?;
                 put_document(db, seal::CHECKPOINTS, &format!("{:012}", point.size), 0, &doc)?;
             }
-            let doc = serde_json::to_value(&state).map_err(|_| RecordError::Damaged { what: "log head".into() })?;
-            put_document(db, seal::HEAD.0, seal::HEAD.1, version, &doc)?;
-            Ok(())
-        });
-        match done {
-            Ok(()) => return Ok(()),
-            // Only the log moved on: the same change may still be good, and is tried on the new head.
-            Err(_) if tries < 8 && seal::log_state(record)?.0 != version => tries += 1,
-            Err(e) => return Err(e.into()),
+            state.checkpoint = Some(point);
         }
-    }
+        put_document(db, seal::HEAD.0, seal::HEAD.1, version, &serde_json::to_value(&state)?)?;
+        Ok(out)
+    })
 }
 
 /// Puts a refused attempt on the log.

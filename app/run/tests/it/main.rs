@@ -11,6 +11,7 @@ mod overland;
 mod pipeline;
 mod programme;
 mod record;
+mod written;
 
 use plumb_catalog::{Catalog, File};
 use plumb_govern::{
@@ -316,6 +317,54 @@ fn nobody_decides_their_own_request_by_any_login() {
     assert_eq!(state(&r, "logs"), "open");
 }
 
+/// Decisions about many findings are written part by part, and kept as a whole all the same.
+#[test]
+fn a_decision_about_many_is_kept_whole_or_not_at_all() {
+    let mut r = world();
+    let names: Vec<String> = (0..600).map(|n| format!("many-{n:03}")).collect();
+    let seen: Vec<(&str, Outcome)> = names.iter().map(|n| (n.as_str(), Outcome::Fail)).collect();
+    scan(&mut r, now(), &seen);
+    let ids: Vec<String> = names.iter().map(|n| id(n)).collect();
+    let erin = session(&r, "erin", now());
+    let many = || Ask { findings: ids.clone(), ..ask("orders") };
+    // The last of them moves behind the rules' back: neither request nor decision keeps anything.
+    let worst = ids.iter().max().unwrap();
+    let forge = |r: &mut Record, state: &str| {
+        sql(r, &format!("UPDATE finding SET state = '{state}' WHERE lower(hex(key)) = '{worst}'"));
+    };
+    let (entries, before) = (sound(&r).unwrap(), r.query("SELECT key, state FROM finding ORDER BY key").unwrap());
+    forge(&mut r, "triaged");
+    assert!(matches!(govern::request(&mut r, &catalog(), &erin, &many()), Err(GovernError::Diverged(_))));
+    forge(&mut r, "open");
+    assert_eq!(r.query("SELECT key, state FROM finding ORDER BY key").unwrap(), before);
+    let number = govern::request(&mut r, &catalog(), &erin, &many()).unwrap().number.to_string();
+    assert_eq!(sound(&r).unwrap(), entries + 601);
+    let states =
+        |r: &Record| r.query("SELECT state, count(*) FROM finding GROUP BY state ORDER BY state").unwrap().rows;
+    let waiting = states(&r);
+    assert_eq!(waiting, [[serde_json::json!("exception-requested"), 600.into()], ["open".into(), 3.into()]]);
+    // A step that cannot follow in the last part undoes the first ones.
+    sql(
+        &mut r,
+        &format!(
+            "CREATE TRIGGER broken BEFORE UPDATE OF state ON finding WHEN lower(hex(OLD.key)) = '{worst}'
+                          BEGIN SELECT RAISE(ABORT, 'no room'); END"
+        ),
+    );
+    let anna = session(&r, "anna", now());
+    assert!(govern::decide(&mut r, &catalog(), &anna, &number, Verb::Approve, "fine for a month").is_err());
+    assert_eq!((states(&r), sound(&r).unwrap()), (waiting, entries + 601));
+    assert_eq!(govern::decision(&r, &number).unwrap().1.status.name(), "requested");
+    sql(&mut r, "DROP TRIGGER broken");
+    govern::decide(&mut r, &catalog(), &anna, &number, Verb::Approve, "fine for a month").unwrap();
+    assert_eq!(states(&r)[0], [serde_json::json!("accepted"), 600.into()]);
+    let late = Session::system("expiry", Some(seal().key), now().plus_days(31));
+    assert_eq!(govern::sweep(&mut r, &catalog(), &late).unwrap().len(), 1);
+    assert_eq!(states(&r), [[serde_json::json!("open"), 603.into()]]);
+    assert_eq!(sound(&r).unwrap(), entries + 3 * 601);
+    assert_eq!(govern::astray(&r).unwrap(), None);
+}
+
 #[test]
 fn a_change_is_kept_whole_or_not_at_all() {
     let mut r = world();
@@ -362,6 +411,122 @@ fn a_bundle_verifies_alone_and_a_spoiled_byte_is_named() {
         assert!(bundle::verify(&spoiled, &[]).is_err(), "byte {at}");
     }
     assert!(bundle::verify(&bytes, &["00"]).is_err());
+}
+
+/// What a bundle's file of this name holds, line by line.
+fn bundled(record: &Record, accounts: &[&str], path: &str) -> (Vec<serde_json::Value>, Option<usize>) {
+    let accounts = accounts.iter().map(|a| (*a).to_owned()).collect();
+    let ask = govern::BundleAsk { organization: "Example".into(), accounts, ..govern::BundleAsk::default() };
+    let spool = || Ok(Box::new(std::io::Cursor::new(Vec::new())) as Box<dyn bundle::Spool>);
+    let to = govern::BundleTo { file: Vec::new(), spool: &spool };
+    let (from, until) = (now().plus_days(-90), now().plus_days(1));
+    let (bytes, manifest) = govern::write_bundle(record, &catalog(), &ask, from, until, &seal().key, to).unwrap();
+    bundle::verify(&bytes, &[&manifest.key]).unwrap();
+    assert!(!bytes.windows(PASSWORD.len()).any(|w| w == PASSWORD.as_bytes()));
+    let files = bundle::zip::read(&bytes).unwrap();
+    for (name, bytes) in &files {
+        assert!(!String::from_utf8_lossy(bytes).contains(PASSWORD), "{name} holds a credential");
+    }
+    let file = files.iter().find(|f| f.0 == path).unwrap();
+    let rows = std::str::from_utf8(&file.1).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    (rows, manifest.files.iter().find(|f| f.path == path).unwrap().in_system)
+}
+
+const PASSWORD: &str = "Sup3rS3cret!Pa55";
+
+/// What findings rest on goes into bundles as the provider answered it, without credentials, as far as it still is what
+/// was judged (W08).
+#[test]
+fn bundles_hold_what_findings_rest_on() {
+    let mut r = Record::in_memory().unwrap();
+    let leaf = plumb_model::Leaf {
+        path: "block_public_acls".into(),
+        observed: false.into(),
+        expected: "is true".into(),
+        source: plumb_model::Source::Api("s3:GetPublicAccessBlock".into()),
+    };
+    let raw = serde_json::json!({
+        "PublicAccessBlockConfiguration": { "BlockPublicAcls": false, "IgnorePublicAcls": true },
+        "Environment": { "Variables": { "DB_PASSWORD": PASSWORD, "FLAG": false } },
+    });
+    let new = NewScan { started: now(), judged_at: now(), scope: serde_json::json!({}), rules_digest: String::new() };
+    let id = r.begin_scan(&new).unwrap();
+    let stored = |name: &str| plumb_record::StoredResource {
+        account: "111122223333".into(),
+        kind: "aws.s3.bucket".into(),
+        id: format!("arn:aws:s3:::{name}"),
+        unit: "global".into(),
+        region: "eu-west-1".into(),
+        name: name.into(),
+        doc: "{}".into(),
+        raw: raw.to_string(),
+    };
+    r.put_resources(id, &[stored("orders"), stored("logs")]).unwrap();
+    let judge = |r: &Record, seen: &[(&str, Outcome)]| {
+        let mut ingest = r.ingest(id, now(), &"111122223333".into(), &"aws.s3.bucket".into()).unwrap();
+        for (name, outcome) in seen {
+            let verdict = Verdict { because: vec![leaf.clone()], ..verdict(name, *outcome) };
+            ingest.verdict(&verdict, Severity::High).unwrap();
+        }
+        ingest.finish(&BTreeSet::from([RULE.into()]), &BTreeSet::new()).unwrap();
+    };
+    judge(&r, &[("orders", Outcome::Fail), ("logs", Outcome::Fail), ("code", Outcome::Fail)]);
+    judge(&r, &[("logs", Outcome::Pass), ("orders", Outcome::Fail), ("code", Outcome::Fail)]);
+    let active = |id: &str| plumb_record::AccountRow {
+        id: id.into(),
+        provider: "aws".into(),
+        name: "shop".into(),
+        state: "active".into(),
+        reason: String::new(),
+        doc: serde_json::json!({}),
+    };
+    r.put_accounts(&[active("111122223333"), active("444455556666")]).unwrap();
+    let covered = |account: &str| plumb_record::CoverageRow {
+        account: account.into(),
+        region: "eu-west-1".into(),
+        kind: "aws.s3.bucket".into(),
+        rule: RULE.into(),
+        pass: 1,
+        fail: 2,
+        unknown: 0,
+        not_applicable: 0,
+        reasons: Vec::new(),
+    };
+    r.put_coverage(id, &[covered("111122223333"), covered("444455556666")]).unwrap();
+    let principal =
+        |admin| serde_json::json!({ "class": "human", "admin": admin, "can_become_admin": admin, "keys": [] });
+    let arns = ["arn:aws:iam::111122223333:user/ann", "arn:aws:iam::111122223333:user/bob"];
+    r.put_principals(
+        id,
+        "111122223333",
+        [(true, arns[0]), (false, arns[1])].map(|(a, arn)| Ok((arn.into(), principal(a)))),
+    )
+    .unwrap();
+
+    let (rows, in_system) = bundled(&r, &[], "evidence/captured.jsonl");
+    assert_eq!((rows.len(), in_system), (3, Some(3)));
+    let of = |name: &str| {
+        let id = crate::id(name);
+        rows.iter().find(|row| row["finding"] == *id).unwrap()
+    };
+    let orders = of("orders");
+    assert_eq!(orders["because"][0]["observed"], false);
+    assert_eq!(orders["said_by"], serde_json::json!(["s3:GetPublicAccessBlock"]));
+    assert_eq!(orders["excerpt"]["PublicAccessBlockConfiguration"]["BlockPublicAcls"], false);
+    assert_eq!((&orders["read_at"], &orders["no_excerpt"]), (&NOW.into(), &"".into()));
+    assert!(of("logs")["no_excerpt"].as_str().unwrap().contains("closed") && of("logs")["excerpt"].is_null());
+    assert!(of("code")["no_excerpt"].as_str().unwrap().contains("no answer") && of("code")["read_at"].is_null());
+
+    let (events, _) = bundled(&r, &[], "ocsf/compliance-findings.jsonl");
+    let states: BTreeSet<_> = events.iter().map(|e| (e["class_uid"].as_u64(), e["status"].as_str())).collect();
+    assert_eq!(states, [(Some(2003), Some("New")), (Some(2003), Some("Resolved"))].into());
+    let (identities, in_system) = bundled(&r, &[], "ocsf/iam-analysis.jsonl");
+    assert_eq!((identities.len(), in_system), (1, Some(2)));
+    assert_eq!(identities[0]["resources"][0]["uid"], arns[0]);
+    // Of one account, the lists say out of how many.
+    let (coverage, in_system) = bundled(&r, &["444455556666"], "coverage/coverage.jsonl");
+    assert_eq!((coverage.len(), in_system, &coverage[0]["account"]), (1, Some(2), &"444455556666".into()));
+    assert_eq!(bundled(&r, &["444455556666"], "evidence/captured.jsonl").0.len(), 0);
 }
 
 #[test]

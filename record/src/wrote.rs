@@ -1,0 +1,297 @@
+//! What scans wrote, as digests: what the activity log holds the record against.
+
+use crate::{
+    Record, RecordError, ScanId,
+    open::{Doing, lacks},
+    resources::expand,
+};
+use plumb_model::FindingKey;
+use rusqlite::{Connection, Row, Rows, params, types::ValueRef};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Whether a record of an earlier build lacks these.
+pub(crate) fn lacking(db: &Connection) -> Result<bool, RecordError> {
+    lacks(db, "scan_wrote")
+}
+
+/// Makes what a record of an earlier build lacks; within a transaction.
+pub(crate) fn prepare(db: &Connection) -> Result<(), RecordError> {
+    if !lacking(db)? {
+        return Ok(());
+    }
+    db.execute_batch(include_str!("wrote.sql")).doing("making its table of what scans wrote")
+}
+
+/// A stretch of what scans wrote of findings.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Written {
+    /// Its first row.
+    pub from: i64,
+    /// Its last.
+    pub to: i64,
+    /// How many there are.
+    pub rows: i64,
+    /// SHA-256 over them, in hexadecimal.
+    pub digest: String,
+}
+
+/// What scans wrote of one account.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct AccountSeal {
+    /// SHA-256 over its rows of coverage, in hexadecimal.
+    pub coverage: String,
+    /// SHA-256 over its resources, in hexadecimal.
+    pub resources: String,
+}
+
+/// What of a finding only scans write. Its state is not among them: people move it too, and it follows from its steps.
+const FACTS: &str =
+    "account, kind, resource, rule, sub_key, short, region, name, severity_open, severity_now, severity_closed,
+    first_seen, last_seen, opened_scan, unknown_since, occurrences, because";
+/// What of a step is digested.
+const STEP: &str = "at, event, from_state, to_state, actor, reason";
+
+/// Adds a row's columns from `from` on, each with its type and length, so that no two rows look alike.
+fn feed(digest: &mut Sha256, row: &Row<'_>, from: usize) -> rusqlite::Result<()> {
+    for i in from..row.as_ref().column_count() {
+        let (kind, bytes): (u8, &[u8]) = match row.get_ref(i)? {
+            ValueRef::Null => (0, &[]),
+            ValueRef::Integer(n) => {
+                digest.update([1]);
+                digest.update(n.to_be_bytes());
+                continue;
+            }
+            ValueRef::Real(n) => {
+                digest.update([2]);
+                digest.update(n.to_be_bytes());
+                continue;
+            }
+            ValueRef::Text(bytes) => (3, bytes),
+            ValueRef::Blob(bytes) => (4, bytes),
+        };
+        digest.update([kind]);
+        digest.update((bytes.len() as u64).to_be_bytes());
+        digest.update(bytes);
+    }
+    Ok(())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// SHA-256 over every row of an answer, and how many there were.
+fn digest_of(mut rows: Rows<'_>) -> Result<(Vec<u8>, i64), RecordError> {
+    let (mut digest, mut count) = (Sha256::new(), 0);
+    while let Some(row) = rows.next().doing("digesting what was written")? {
+        feed(&mut digest, row, 0).doing("digesting what was written")?;
+        count += 1;
+    }
+    Ok((digest.finalize().to_vec(), count))
+}
+
+/// Writes down what a scan left of these findings; within its transaction.
+pub(crate) fn keep(db: &Connection, scan: ScanId, keys: &BTreeSet<Vec<u8>>) -> Result<(), RecordError> {
+    let doing = "writing what the scan wrote";
+    let mut facts = db.prepare_cached(&format!("SELECT {FACTS} FROM finding WHERE key = ?1")).doing(doing)?;
+    let sql = format!("SELECT {STEP} FROM transition WHERE key = ?1 AND scan = ?2 ORDER BY id");
+    let mut steps = db.prepare_cached(&sql).doing(doing)?;
+    let mut insert =
+        db.prepare_cached("INSERT INTO scan_wrote (scan, key, facts, steps) VALUES (?1, ?2, ?3, ?4)").doing(doing)?;
+    for key in keys {
+        let (facts, _) = digest_of(facts.query([key]).doing(doing)?)?;
+        let (steps, _) = digest_of(steps.query(params![key, scan.0]).doing(doing)?)?;
+        insert.execute(params![scan.0, key, facts, steps]).doing(doing)?;
+    }
+    Ok(())
+}
+
+/// A key's rows, one after another.
+struct Cursor<'s> {
+    rows: Rows<'s>,
+    next: Option<(Vec<u8>, i64, Vec<u8>, Vec<u8>)>,
+}
+
+impl<'s> Cursor<'s> {
+    /// `key`, a number, and either two digests or columns to be digested.
+    fn new(rows: Rows<'s>) -> Result<Self, RecordError> {
+        let mut out = Self { rows, next: None };
+        out.step()?;
+        Ok(out)
+    }
+
+    fn step(&mut self) -> Result<(), RecordError> {
+        let doing = "reading what was written";
+        let one = |row: &Row<'_>| -> rusqlite::Result<_> {
+            let (key, number) = (row.get(0)?, row.get(1)?);
+            if row.as_ref().column_count() == 4 {
+                return Ok((key, number, row.get(2)?, row.get(3)?));
+            }
+            let mut digest = Sha256::new();
+            feed(&mut digest, row, 2)?;
+            Ok((key, number, digest.finalize().to_vec(), Vec::new()))
+        };
+        self.next = match self.rows.next().doing(doing)? {
+            Some(row) => Some(one(row).doing(doing)?),
+            None => None,
+        };
+        Ok(())
+    }
+
+    fn key(&self) -> Option<&[u8]> {
+        self.next.as_ref().map(|n| n.0.as_slice())
+    }
+}
+
+impl Record {
+    /// What scans wrote of findings after this row, up to another or to the last; none when there is nothing.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn written(&self, after: i64, to: Option<i64>) -> Result<Option<Written>, RecordError> {
+        let doing = "digesting what was written";
+        let sql = "SELECT id, scan, key, facts, steps FROM scan_wrote WHERE id > ?1 AND id <= ?2 ORDER BY id";
+        let last: Option<i64> = match to {
+            Some(to) => Some(to),
+            None => self.db.query_row("SELECT max(id) FROM scan_wrote", [], |r| r.get(0)).doing(doing)?,
+        };
+        let Some(to) = last.filter(|to| *to > after) else { return Ok(None) };
+        let mut statement = self.db.prepare_cached(sql).doing(doing)?;
+        let (digest, rows) = digest_of(statement.query([after, to]).doing(doing)?)?;
+        Ok((rows > 0).then(|| Written { from: after + 1, to, rows, digest: hex(&digest) }))
+    }
+
+    /// Digests over what scans wrote of an account: coverage and resources.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn account_seal(&self, account: &str) -> Result<AccountSeal, RecordError> {
+        let doing = "digesting what was written";
+        let of = |sql: &str| -> Result<String, RecordError> {
+            let mut statement = self.db.prepare_cached(sql).doing(doing)?;
+            Ok(hex(&digest_of(statement.query([account]).doing(doing)?)?.0))
+        };
+        Ok(AccountSeal {
+            coverage: of("SELECT region, kind, rule, scan, pass, fail, unknown, not_applicable, reasons FROM coverage
+                          WHERE account = ?1 ORDER BY region, kind, rule")?,
+            resources: of("SELECT kind, id, unit, region, name, hash, first_scan, changed_scan, seen_scan, misses
+                           FROM resource WHERE account = ?1 ORDER BY kind, id")?,
+        })
+    }
+
+    /// SHA-256 over a scan's own row, in hexadecimal.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn scan_seal(&self, scan: ScanId) -> Result<String, RecordError> {
+        let doing = "digesting what was written";
+        let sql = "SELECT id, started, judged_at, finished, status, scope, rules_digest, inputs_digest, stats FROM scan WHERE id = ?1";
+        let mut statement = self.db.prepare_cached(sql).doing(doing)?;
+        Ok(hex(&digest_of(statement.query([scan.0]).doing(doing)?)?.0))
+    }
+
+    /// The accounts a scan has written anything of, whether it came to its end or not.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn written_accounts(&self, scan: ScanId) -> Result<BTreeSet<String>, RecordError> {
+        let sql = "SELECT account FROM unit WHERE scan = ?1 UNION SELECT account FROM resource WHERE seen_scan = ?1
+                   UNION SELECT account FROM coverage WHERE scan = ?1";
+        let mut statement = self.db.prepare_cached(sql).doing("reading what was written")?;
+        let rows = statement.query_map([scan.0], |r| r.get(0)).doing("reading what was written")?;
+        rows.collect::<Result<_, _>>().doing("reading what was written")
+    }
+
+    /// The first resource of an account whose content is not what its digest is of, in words.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn stray_resource(&self, account: &str) -> Result<Option<String>, RecordError> {
+        let doing = "reading resources";
+        let sql = "SELECT kind, id, doc, region, name, raw, hash FROM resource WHERE account = ?1 ORDER BY kind, id";
+        let mut statement = self.db.prepare_cached(sql).doing(doing)?;
+        let mut rows = statement.query([account]).doing(doing)?;
+        while let Some(row) = rows.next().doing(doing)? {
+            let text = |i: usize| row.get::<_, String>(i).doing(doing);
+            let raw = expand(&row.get::<_, Vec<u8>>(5).doing(doing)?).unwrap_or_default();
+            let hash = crate::resources::content_hash(&text(2)?, &text(3)?, &text(4)?, &raw);
+            if row.get::<_, Vec<u8>>(6).doing(doing)? != hash {
+                return Ok(Some(format!("{} `{}` in {account}", text(0)?, text(1)?)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The first finding that is not what the last scan that wrote it left, or whose steps are not those that scans gave it,
+    /// in words. `gone` says which keys, in hexadecimal, were disposed of. What scans wrote before they wrote this down is
+    /// not looked at.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn stray_finding(&self, gone: &dyn Fn(&str) -> bool) -> Result<Option<String>, RecordError> {
+        let doing = "reading what was written";
+        let since: Option<i64> =
+            self.db.query_row("SELECT min(scan) FROM scan_wrote", [], |r| r.get(0)).doing(doing)?;
+        let Some(since) = since else { return Ok(None) };
+        let prepare = |sql: &str| self.db.prepare(sql).doing(doing);
+        let mut wrote = prepare("SELECT key, scan, facts, steps FROM scan_wrote ORDER BY key, id")?;
+        let mut findings = prepare(&format!("SELECT key, opened_scan, {FACTS} FROM finding ORDER BY key"))?;
+        let mut steps = prepare("SELECT DISTINCT key, scan FROM transition WHERE scan >= ?1 ORDER BY key, scan")?;
+        let mut of_scan = prepare(&format!("SELECT {STEP} FROM transition WHERE key = ?1 AND scan = ?2 ORDER BY id"))?;
+        let mut wrote = Cursor::new(wrote.query([]).doing(doing)?)?;
+        let mut findings = Cursor::new(findings.query([]).doing(doing)?)?;
+        let mut steps = Cursor::new(steps.query([since]).doing(doing)?)?;
+        let short = |key: &[u8]| {
+            <[u8; 32]>::try_from(key).map_or_else(|_| hex(key), |bytes| FindingKey::from_bytes(bytes).short())
+        };
+        let nothing = Sha256::new().finalize().to_vec();
+        loop {
+            let Some(key) = [wrote.key(), findings.key(), steps.key()].into_iter().flatten().min().map(<[u8]>::to_vec)
+            else {
+                return Ok(None);
+            };
+            let mut told: BTreeMap<i64, Vec<u8>> = BTreeMap::new();
+            let mut left = None;
+            while wrote.key() == Some(&key) {
+                if let Some((_, scan, facts, digest)) = wrote.next.take() {
+                    left = Some((scan, facts));
+                    told.insert(scan, digest);
+                }
+                wrote.step()?;
+            }
+            let finding = if findings.key() == Some(&key) { findings.next.take() } else { None };
+            if let Some((_, opened, facts, _)) = &finding {
+                findings.step()?;
+                match &left {
+                    Some((scan, said)) if said != facts => {
+                        return Ok(Some(format!("finding {} is not what scan {scan} left", short(&key))));
+                    }
+                    None if *opened >= since => {
+                        return Ok(Some(format!(
+                            "finding {} is said to be of scan {opened}, which did not write it",
+                            short(&key)
+                        )));
+                    }
+                    _ => {}
+                }
+            }
+            let away = finding.is_none() && gone(&hex(&key));
+            while steps.key() == Some(&key) {
+                if let Some((_, scan, ..)) = steps.next.take() {
+                    let (digest, _) = digest_of(of_scan.query(params![key, scan]).doing(doing)?)?;
+                    if told.remove(&scan) != Some(digest) {
+                        return Ok(Some(format!("finding {} has other steps than scan {scan} gave it", short(&key))));
+                    }
+                }
+                steps.step()?;
+            }
+            if finding.is_none() && !away && left.is_some() {
+                return Ok(Some(format!("finding {} is gone, and nobody disposed of it", short(&key))));
+            }
+            if let Some((scan, _)) = told.iter().find(|(_, digest)| **digest != nothing && !away) {
+                return Ok(Some(format!("finding {} lacks steps that scan {scan} gave it", short(&key))));
+            }
+        }
+    }
+}
