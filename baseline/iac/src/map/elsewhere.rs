@@ -94,10 +94,19 @@ impl<'a> Mapper<'a> {
             return Found { value: Value::list(items), span: Some(span), sensitive };
         }
         let column = &self.language.column(field).0;
-        let value = match column.iter().any(|take| take.from.is_none()) {
-            true => not_here(self.code, field),
-            false if column.is_empty() => self.not_written(field),
-            false => field.default.clone(),
+        let value = match column.as_slice() {
+            [] => self.not_written(field),
+            // What holds of whatever stands in code holds of this one too.
+            [take]
+                if take.from.is_none()
+                    && take.value.is_some()
+                    && take.path.root().is_none()
+                    && take.when.is_empty() =>
+            {
+                self.taken(field, take, &self.read(take, self.code))
+            }
+            takes if takes.iter().any(|take| take.from.is_none()) => not_here(self.code, field),
+            _ => field.default.clone(),
         };
         Found { value, span: None, sensitive: false }
     }

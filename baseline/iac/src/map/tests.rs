@@ -182,6 +182,19 @@ resource "aws_s3_bucket_public_access_block" "p" {
 }
 
 #[test]
+fn what_holds_of_all_code_holds_of_what_is_declared_elsewhere() {
+    let text = r#"
+resource "aws_vpc_security_group_ingress_rule" "r" {
+  security_group_id = "sg-of-another-stack"
+  ip_protocol       = "tcp"
+}
+"#;
+    let of = |field: &str| lent(text, field).remove(0).2;
+    assert_eq!(of("declared"), Value::Bool(true), "a part of it stands in code");
+    assert!(matches!(of("description"), Value::Unknown(_)), "only the group itself says it");
+}
+
+#[test]
 fn defaults_may_depend_on_the_type() {
     let app = |type_: &str| format!("resource \"{type_}\" \"a\" {{\n  name = \"a\"\n}}\n");
     for (type_, state) in [("azurerm_app_service", "AllAllowed"), ("azurerm_linux_web_app", "Disabled")] {
