@@ -1,13 +1,14 @@
 //! Kinds whose resources are on two lists: web ACLs of regions, and those of distributions (`[[read.also]]`).
 
+use super::overland::One;
 use plumb_catalog::{Catalog, File};
-use plumb_clouds::{Answer, Call, PageSource, Pages, Target, Wire};
+use plumb_clouds::{Answer, Call, Pages, Target, Wire};
 use plumb_evaluate::{Explain, RuleSet, Selection};
 use plumb_model::{Outcome, Time};
 use plumb_record::{Query, Record, ScanId, UnitState};
 use plumb_run::{AccountTarget, JudgeError, NATIVE, ScanOptions, facts_of, judge_account, run_scan};
 use serde_json::{Value as Json, json};
-use std::{cell::RefCell, collections::BTreeSet, future::Future, pin::Pin};
+use std::{cell::RefCell, collections::BTreeSet};
 
 const ACCOUNT: &str = "111122223333";
 const HAS_RULE: &str = "aws.wafv2.web-acl.has-rule";
@@ -51,14 +52,6 @@ impl Web {
             _ => json!({}),
         };
         Answer::Page { page }
-    }
-}
-
-struct One(Option<Answer>);
-
-impl PageSource for One {
-    fn next(&mut self) -> Pin<Box<dyn Future<Output = Option<Answer>> + Send + '_>> {
-        Box::pin(std::future::ready(self.0.take()))
     }
 }
 
