@@ -306,7 +306,7 @@ mod tests {
         let kind = |scope: &str, list: &str, also: &str| {
             let text = format!(
                 "title = \"Web ACL\"\nscope = \"{scope}\"\nid = \"{{ARN}}\"\n[read]\n{list}\n[[read.also]]\n\
-                 call = \"wafv2:ListWebACLs\"\nitems = \"WebACLs[]\"\n{also}\n[fields.name]\ntype = \"string\"\ndoc = \"d\"\nlive = \"Name\"\n"
+                 call = \"wafv2:ListWebACLs\"\nitems = \"WebACLs[]\"\n{also}\n[fields.label]\ntype = \"string\"\ndoc = \"d\"\nlive = \"Name\"\n"
             );
             crate::Kind::parse("aws/wafv2/web-acl/kind.toml", &text)
         };
