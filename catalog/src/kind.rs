@@ -27,6 +27,8 @@ pub struct Kind {
     pub parent: Option<KindId>,
     /// The call that lists resources; none for a singleton made of `each` calls alone.
     pub list: Option<ListSpec>,
+    /// Further lists of the same kind, for resources the first leaves out (web ACLs of distributions).
+    pub also: Vec<ListSpec>,
     /// One describing call for many listed ids.
     pub batch: Option<BatchSpec>,
     /// Lists joined into the items.
@@ -123,6 +125,17 @@ pub struct ListSpec {
     pub only: Vec<(Path, Value)>,
     /// At most this many items are taken; reaching it makes the read incomplete, and says so.
     pub cap: Option<usize>,
+    /// Members put into each item, as if the answer had them: what tells the items of two lists apart.
+    pub with: Vec<(String, Value)>,
+    /// The one region that is asked; every region of the scope when none is named.
+    pub region: Option<String>,
+}
+
+impl ListSpec {
+    /// Whether it is made in this region.
+    pub fn is_of(&self, region: &str) -> bool {
+        self.region.as_deref().is_none_or(|only| only == region)
+    }
 }
 
 /// Describes many listed ids with one call.
@@ -185,6 +198,8 @@ pub struct EachSpec {
     pub gone: Vec<String>,
     /// Only asked when this path of the item is neither null, false nor empty; else `into` is null.
     pub when: Option<Path>,
+    /// Only asked when all of this is true of the item, compared as in [`ListSpec::unless`]; else `into` is null.
+    pub only: Vec<(Path, Value)>,
     /// Where a listed item may already say it: then that is kept under `into`, and nothing is asked.
     pub known: Option<Path>,
     /// Asked once per element at this path (`$each` names it); `into` becomes the list of answers.
@@ -357,10 +372,15 @@ impl Kind {
         self.fields.iter().position(|f| f.name == field)
     }
 
+    /// The lists its resources are on: the first and the further ones.
+    pub fn lists(&self) -> impl Iterator<Item = &ListSpec> {
+        self.list.iter().chain(&self.also)
+    }
+
     /// Every call the kind may make, in the order they are made.
     pub fn calls(&self) -> Vec<&CallSpec> {
         let mut calls = Vec::new();
-        if let Some(l) = &self.list {
+        for l in self.lists() {
             calls.extend(l.before.as_ref());
             calls.push(&l.call);
         }
@@ -460,6 +480,8 @@ struct RawTags {
 struct RawRead {
     parent: Option<String>,
     list: Option<RawList>,
+    #[serde(default)]
+    also: Vec<RawList>,
     batch: Option<RawBatch>,
     #[serde(default)]
     join: Vec<RawJoin>,
@@ -492,6 +514,17 @@ struct RawList {
     #[serde(default)]
     only: BTreeMap<String, toml::Value>,
     cap: Option<usize>,
+    #[serde(default)]
+    with: BTreeMap<String, toml::Value>,
+    region: Option<String>,
+}
+
+/// When a call is made: a path that holds something, or what has to be true.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum RawWhen {
+    Path(String),
+    Only(BTreeMap<String, toml::Value>),
 }
 
 #[derive(Deserialize)]
@@ -540,7 +573,7 @@ struct RawEach {
     absent: Vec<String>,
     #[serde(default)]
     gone: Vec<String>,
-    when: Option<String>,
+    when: Option<RawWhen>,
     known: Option<String>,
     over: Option<String>,
 }
@@ -647,6 +680,23 @@ impl Cx<'_> {
 
     fn kind(&mut self, id: String, raw: RawKind) -> Kind {
         let list = raw.read.list.map(|l| self.list(l));
+        let also: Vec<ListSpec> = raw.read.also.into_iter().map(|l| self.list(l)).collect();
+        if !also.is_empty() && (list.is_none() || raw.read.parent.is_some()) {
+            self.wrong(
+                "read.also",
+                "a further list stands beside a first one, and not below a parent".to_owned(),
+                "give the kind a `list` of its own, and no `parent`",
+            );
+        }
+        if list.as_ref().is_some_and(|l| l.region.is_some())
+            || (raw.scope != Scope::Region && also.iter().any(|l| l.region.is_some()))
+        {
+            self.wrong(
+                "region",
+                "only further lists of kinds that are read in each region are asked in one of them".to_owned(),
+                "take `region` out",
+            );
+        }
         let batch = raw.read.batch.map(|b| BatchSpec {
             call: self.call(&b.call, &b.args),
             arg: b.arg,
@@ -695,6 +745,7 @@ impl Cx<'_> {
             region_path: raw.region.map(|r| self.path(&r)),
             parent: raw.read.parent.map(KindId::from),
             list,
+            also,
             batch,
             joins,
             each,
@@ -731,6 +782,8 @@ impl Cx<'_> {
             unless,
             only,
             cap: l.cap,
+            with: l.with.iter().map(|(name, value)| (name.clone(), from_toml(value))).collect(),
+            region: l.region,
         }
     }
 
@@ -746,6 +799,8 @@ impl Cx<'_> {
                 unless: Vec::new(),
                 only: Vec::new(),
                 cap: None,
+                with: Vec::new(),
+                region: None,
             },
             on: self.path(&j.on),
             with: if j.with.contains('{') { Key::Template(j.with) } else { Key::Path(self.path(&j.with)) },
@@ -755,6 +810,13 @@ impl Cx<'_> {
     }
 
     fn each(&mut self, e: RawEach) -> EachSpec {
+        let (when, only) = match e.when {
+            None => (None, Vec::new()),
+            Some(RawWhen::Path(path)) => (Some(self.path(&path)), Vec::new()),
+            Some(RawWhen::Only(of)) => {
+                (None, of.iter().map(|(path, value)| (self.path(path), from_toml(value))).collect())
+            }
+        };
         EachSpec {
             call: self.call(&e.call, &e.args),
             take: e.take.map_or_else(Path::default, |p| self.path(&p)),
@@ -763,7 +825,8 @@ impl Cx<'_> {
             decode: self.decode(e.decode.as_ref()),
             absent: e.absent,
             gone: e.gone,
-            when: e.when.map(|p| self.path(&p)),
+            when,
+            only,
             known: e.known.map(|p| self.path(&p)),
             over: e.over.map(|p| self.path(&p)),
         }

@@ -313,6 +313,29 @@ mod tests {
     }
 
     #[test]
+    fn further_lists_stand_beside_a_first_one() {
+        let kind = |scope: &str, list: &str, also: &str| {
+            let text = format!(
+                "title = \"Web ACL\"\nscope = \"{scope}\"\nid = \"{{ARN}}\"\n[read]\n{list}\n[[read.also]]\n\
+                 call = \"wafv2:ListWebACLs\"\nitems = \"WebACLs[]\"\n{also}\n[fields.label]\ntype = \"string\"\ndoc = \"d\"\nlive = \"Name\"\n"
+            );
+            crate::Kind::parse("aws/wafv2/web-acl/kind.toml", &text)
+        };
+        let list = "list = { call = \"wafv2:ListWebACLs\", args = { Scope = \"REGIONAL\" }, items = \"WebACLs[]\" }";
+        let one_region = "region = \"us-east-1\"\nwith = { Scope = \"CLOUDFRONT\" }";
+        let sound = kind("region", list, one_region).expect("a kind");
+        assert_eq!(sound.lists().map(|l| l.is_of("eu-west-1")).collect::<Vec<_>>(), [true, false]);
+        assert_eq!(sound.calls().len(), 2);
+        let wrong = |scope: &str, list: &str, also: &str| {
+            let problems = kind(scope, list, also).expect_err("a problem");
+            problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+        };
+        assert!(wrong("region", "", one_region).contains("beside a first one"));
+        assert!(wrong("region", &format!("parent = \"aws.a.b\"\n{list}"), "").contains("beside a first one"));
+        assert!(wrong("global", list, one_region).contains("asked in one of them"));
+    }
+
+    #[test]
     fn editions_sort_by_number() {
         assert!(edition("cis_aws_10.0") > edition("cis_aws_7.0"));
     }

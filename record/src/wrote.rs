@@ -107,10 +107,13 @@ pub(crate) fn keep(db: &Connection, scan: ScanId, keys: &BTreeSet<Vec<u8>>) -> R
     Ok(())
 }
 
-/// A key's rows, one after another.
+/// A key, a number, and what of the row is compared: one digest or two.
+type Entry = (Vec<u8>, i64, Vec<u8>, Vec<u8>);
+
+/// Rows in the order of keys, one after another.
 struct Cursor<'s> {
     rows: Rows<'s>,
-    next: Option<(Vec<u8>, i64, Vec<u8>, Vec<u8>)>,
+    next: Option<Entry>,
 }
 
 impl<'s> Cursor<'s> {

@@ -369,6 +369,19 @@ def remainders(a):
         return f"document/{name}"
 
     two("aws.ssm.document", "not-public", lambda: document("restart", False), lambda: document("restart-open", True), "scripts for machines")
+
+    def session(name, kept):
+        inputs = {"s3BucketName": "sessions", "s3EncryptionEnabled": True} if kept else {"s3BucketName": "", "s3EncryptionEnabled": False}
+        content = {"schemaVersion": "1.0", "description": "d", "sessionType": "Standard_Stream", "inputs": inputs}
+        ssm.create_document(Name=name, Content=json.dumps(content), DocumentType="Session", DocumentFormat="JSON")
+        return f"document/{name}"
+
+    two("aws.ssm.document", "session-logged", lambda: session("shell", True), lambda: session("shell-unseen", False), "what is done on machines by hand")
+    edge = client(a, "wafv2", "us-east-1")
+    seen = lambda name: {"SampledRequestsEnabled": True, "CloudWatchMetricsEnabled": True, "MetricName": name}
+    managed = {"Name": "common", "Priority": 1, "Statement": {"ManagedRuleGroupStatement": {"VendorName": "AWS", "Name": "AWSManagedRulesCommonRuleSet"}}, "OverrideAction": {"None": {}}, "VisibilityConfig": seen("common")}
+    acl = lambda name, *rules: edge.create_web_acl(Name=name, Scope="CLOUDFRONT", DefaultAction={"Allow": {}}, VisibilityConfig=seen(name), Rules=list(rules))["Summary"]["ARN"]
+    two("aws.wafv2.web-acl", "has-rule", lambda: acl("edge", managed), lambda: acl("edge-empty"), "web ACLs of distributions")
     balancer = client(a, "elbv2")
     vpc = ec2.create_vpc(CidrBlock="10.11.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.11.1.0/24", AvailabilityZone=f"{HOME}a")["Subnet"]["SubnetId"]

@@ -90,8 +90,7 @@ pub async fn gather(wire: &dyn Wire, wanted: &Gathered, out: mpsc::Sender<Event>
     let groups = groups(wanted);
     let mut times: HashMap<String, usize> = HashMap::new();
     for kind in &wanted.kinds {
-        let lists = kind.list.iter().chain(kind.joins.iter().map(|j| &j.list));
-        for list in lists {
+        for list in kind.lists().chain(kind.joins.iter().map(|j| &j.list)) {
             *times.entry(call_key(&list.call)).or_default() += 1;
         }
     }
@@ -203,6 +202,20 @@ impl Reader<'_> {
             }
             Some(list) => self.stream(&group, &list, None, &mut tallies).await,
         }
+        // Resources the first list leaves out; where one of the lists is denied, the place was not read completely.
+        for (kind, tally) in group.kinds.iter().zip(&mut tallies) {
+            for list in kind.also.iter().filter(|l| l.is_of(scope.region.as_str())) {
+                if self.shared.contains(&call_key(&list.call)) {
+                    let rows = self.rows(list, scope, None).await;
+                    self.items(kind, scope, None, rows.0.clone(), tally).await;
+                    tally.gap = tally.gap.take().or(rows.1.clone());
+                } else {
+                    let alone = Kind { list: Some(list.clone()), ..Kind::clone(kind) };
+                    let group = Group { scope: scope.clone(), kinds: vec![Arc::new(alone)] };
+                    self.stream(&group, list, None, std::slice::from_mut(tally)).await;
+                }
+            }
+        }
         let mut resources = 0;
         for (kind, mut tally) in group.kinds.iter().zip(tallies) {
             resources += tally.resources;
@@ -290,7 +303,7 @@ impl Reader<'_> {
                 }
                 other => {
                     let unknown = other.unknown(&call.name()).map(Arc::new);
-                    tallies.iter_mut().for_each(|t| t.gap = unknown.clone());
+                    tallies.iter_mut().for_each(|t| t.gap = unknown.clone().or(t.gap.take()));
                 }
             }
         }

@@ -85,15 +85,15 @@ pub fn plan(
     for kind in &kinds {
         let count = known.get(kind.id.as_str()).copied().unwrap_or_default();
         let parents = kind.parent.as_ref().and_then(|p| known.get(p.as_str())).copied();
-        let lists = kind.list.iter().chain(kind.joins.iter().map(|j| &j.list));
-        for list in lists {
+        for list in kind.lists().chain(kind.joins.iter().map(|j| &j.list)) {
             for call in list.before.iter().chain([&list.call]) {
                 // One identical call in one place is made once, however many kinds want it.
-                let key = format!("{:?} {} {}", kind.scope, call.name(), call.args);
+                let key = format!("{:?} {:?} {} {}", kind.scope, list.region, call.name(), call.args);
                 if kind.parent.is_some() {
                     add(call, parents.unwrap_or_default(), true);
                 } else if seen.insert(key) {
-                    add(call, places(kind), false);
+                    // A list of one region is asked once in each account.
+                    add(call, if list.region.is_some() { regions.len() } else { places(kind) }, false);
                 }
             }
         }

@@ -17,12 +17,13 @@ use crate::{
         details::{Kind, Principal},
         document::Effect,
         escalate::{invoke_everyone, trust_everyone},
+        glob::glob,
     },
 };
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Accounts that were not read, taken together.
-const UNREAD: &str = "unread";
+pub(super) const UNREAD: &str = "unread";
 
 /// What stands around an account in its organization.
 #[derive(Debug, Clone, Default)]
@@ -355,6 +356,12 @@ impl<'a> Crossing<'a> {
         // Of an account that was read it is known who exists; nobody else that a policy names can be acted as.
         let known = account == self.account();
         let details = &self.facts.world.details;
+        for (id, name) in door.user_ids().filter(|_| known) {
+            for p in details.principals.iter().filter(|p| !p.id.is_empty() && glob(id, &p.id)) {
+                let session = name.filter(|n| p.kind == Kind::Role && *n != "*").map(|n| session_of(p, &filled(n)));
+                guises.insert(guise(p.arn.clone(), session.as_deref(), true));
+            }
+        }
         let there = |g: &Guise| -> Option<String> {
             if !known || !g.existing {
                 return Some(g.principal.clone());
@@ -369,7 +376,11 @@ impl<'a> Crossing<'a> {
         let tags = door.caller_tags();
         let steps = guises.iter().filter_map(|g| {
             let arn = there(g)?;
-            let caller = administrator(&arn)?;
+            let mut caller = administrator(&arn)?;
+            if known {
+                // Whoever is made has an id that no policy names yet.
+                caller.id = details.principal(&arn).map_or_else(|| MADE.to_owned(), |p| p.id.clone());
+            }
             let session = g.session.as_ref().map(|arn| Session { arn: arn.clone(), open: None });
             let mut step = self.attempt(door, way, &caller, own, session.as_ref(), &tags)?;
             step.because.retain(|s| s.resource != arn);
@@ -393,16 +404,8 @@ impl<'a> Crossing<'a> {
             let parts: Vec<&str> = arn.resource().splitn(3, '/').collect();
             match (parts.as_slice(), principal.kind) {
                 (["assumed-role", role, name], Kind::Role) if *role == principal.name => {
-                    let open = || Some(format!("whether somebody acts in the session {name} of {}", principal.arn));
-                    let held = self.held.get(&principal.arn);
-                    let open = match held {
-                        Some(held) if held.chosen => None,
-                        Some(held) if held.names.iter().all(|n| *n == Some(*name)) => None,
-                        // What runs as the role names its sessions after itself.
-                        Some(held) if !held.names.contains(&None) && !held.names.contains(&Some(*name)) => continue,
-                        _ => open(),
-                    };
-                    out.push(Session { arn: text.to_owned(), open });
+                    let arn = text.to_owned();
+                    out.extend(self.acts_in(principal, name).map(|open| Session { arn, open }));
                 }
                 (["federated-user", _], Kind::User) if federates(way) => {
                     let asked = self.facts.world.can(&principal.arn, "sts:GetFederationToken", text, &[]);
@@ -418,7 +421,28 @@ impl<'a> Crossing<'a> {
                 _ => {}
             }
         }
+        // Conditions on the unique id name sessions, too.
+        let mine = |id: &str| principal.kind == Kind::Role && !principal.id.is_empty() && glob(id, &principal.id);
+        for pattern in door.user_ids().filter(|(id, _)| mine(id)).filter_map(|(_, name)| name).filter(|n| *n != "*") {
+            let held = self.held.get(&principal.arn).into_iter().flat_map(|h| h.names.iter().flatten());
+            let mut names: BTreeSet<String> = held.filter(|n| glob(pattern, n)).map(|n| (*n).to_owned()).collect();
+            names.insert(filled(pattern));
+            for name in names {
+                let arn = session_of(principal, &name);
+                out.extend(self.acts_in(principal, &name).map(|open| Session { arn, open }));
+            }
+        }
         out
+    }
+
+    /// Whether whoever holds a role may act in its session of this name, and what that hangs on; none when nobody does.
+    fn acts_in(&self, principal: &Principal, name: &str) -> Option<Option<String>> {
+        match self.held.get(&principal.arn) {
+            Some(held) if held.chosen || held.names.iter().all(|n| *n == Some(name)) => Some(None),
+            // What runs as the role names its sessions after itself.
+            Some(held) if !held.names.contains(&None) && !held.names.contains(&Some(name)) => None,
+            _ => Some(Some(format!("whether somebody acts in the session {name} of {}", principal.arn))),
+        }
     }
 
     /// The step of a principal through a door, when the policies of both sides may allow it.
@@ -488,6 +512,19 @@ impl<'a> Crossing<'a> {
                 for way in ways {
                     self.unread_by(principal, kind, what, *way, &others, out);
                 }
+            }
+            // Whoever administers this account may ask as any of its principals.
+            let admin = format!("admin:{}", self.account());
+            let any = format!("arn:{}:iam::{}:role/any", self.partition(), self.account());
+            let Some(anyone) = administrator(&any).filter(|_| self.reach.contains(&admin)) else { continue };
+            let before = out.steps.len();
+            for way in ways {
+                self.unread_by(&anyone, kind, what, *way, &others, out);
+            }
+            for step in out.steps.iter_mut().skip(before) {
+                step.from.clone_from(&admin);
+                let says = format!("whoever administers account {} acts as any of its principals", self.account());
+                step.because = vec![Step::new(&admin, "administration", says)];
             }
         }
     }
@@ -621,6 +658,20 @@ impl Asks<'_> {
         }
         Some(())
     }
+}
+
+/// The unique id of a role that is made for the purpose: nothing names it.
+const MADE: &str = "AROAMADEFORTHISPURPOSE";
+
+/// A name that a pattern covers.
+fn filled(pattern: &str) -> String {
+    pattern.replace('*', "any").replace('?', "x")
+}
+
+/// The ARN of a role's session.
+fn session_of(role: &Principal, name: &str) -> String {
+    let partition = Arn::parse(&role.arn).map_or("aws", |arn| arn.partition()).to_owned();
+    format!("arn:{partition}:sts::{}:assumed-role/{}/{name}", role.account, role.name)
 }
 
 /// Whether a session of `sts:GetFederationToken` can do it: such sessions may not call STS.

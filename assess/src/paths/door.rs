@@ -190,6 +190,14 @@ impl Door {
         filled.collect()
     }
 
+    /// The unique ids that conditions on `aws:userid` speak of, whether they ask for them or for any others, each with the
+    /// name of the session where one follows; both may have wildcards.
+    pub(crate) fn user_ids(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        let values = self.conditions().filter(|c| c.key.as_ref() == "aws:userid").flat_map(|c| c.values.iter());
+        let plain = values.map(|v| &**v).filter(|v| !v.contains("${"));
+        plain.map(|v| v.split_once(':').map_or((v, None), |(id, name)| (id, Some(name))))
+    }
+
     /// The tags of callers that conditions ask for, as condition keys.
     pub(crate) fn caller_tags(&self) -> BTreeSet<String> {
         let keys = self.conditions().map(|c| c.key.as_ref()).filter(|k| k.starts_with("aws:principaltag/"));

@@ -2,7 +2,8 @@
 
 use super::{
     Border, Cut, DataClasses, Edge, Family, Goal, MAX_ENTRIES, MAX_WAYS,
-    graph::{Graph, is_source},
+    border::UNREAD,
+    graph::{ACCOUNT, Graph, is_source},
     search::{Naming, cuts, families, from_entry},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -91,6 +92,8 @@ impl Join {
         'entries: for entry in entries {
             for way in from_entry(&graph, entry) {
                 let goal = way.last().and_then(|e| graph.goals.get(&e.to));
+                // From members nobody read back into such members: of those nothing is known at either end.
+                let goal = goal.filter(|g| !(crosses(entry) && is_of_unread(&g.node, &entry.from)));
                 if let Some(goal) = goal.filter(|_| way.iter().any(|e| crosses(e))) {
                     if found.len() >= MAX_WAYS {
                         limits.push(format!("only the first {MAX_WAYS} ways over accounts were kept"));
@@ -117,6 +120,11 @@ impl Join {
         }
         out
     }
+}
+
+/// Whether a goal is administration of members that nobody read, or of the one a way comes from.
+fn is_of_unread(goal: &str, source: &str) -> bool {
+    goal.strip_prefix("admin:").is_some_and(|of| of == UNREAD || source.strip_prefix(ACCOUNT) == Some(of))
 }
 
 /// The nodes from which some step leads over a border.

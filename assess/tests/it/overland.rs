@@ -36,7 +36,7 @@ fn policy(statements: Json) -> Json {
 
 fn role(account: &str, name: &str, trust: Json, statements: Json) -> Json {
     json!({
-        "Arn": arn(account, name), "RoleName": name, "AssumeRolePolicyDocument": policy(json!([trust])),
+        "Arn": arn(account, name), "RoleName": name, "RoleId": format!("AROA{}", name.to_uppercase()), "AssumeRolePolicyDocument": policy(json!([trust])),
         "RolePolicyList": [{"PolicyName": "own", "PolicyDocument": policy(statements)}],
         "InstanceProfileList": [{"Arn": format!("arn:aws:iam::{account}:instance-profile/{name}")}],
     })
@@ -639,6 +639,79 @@ fn sessions_are_principals_of_their_own() {
     assert_eq!(ways(&o), [] as [bool; 0]);
     o[2].resources[0].2["policy"]["Statement"][0]["Principal"] = json!({"AWS": federated});
     assert_eq!(ways(&o), [true]);
+}
+
+#[test]
+fn unique_ids_are_those_of_roles_and_their_sessions() {
+    let planted_with = |condition: Json| {
+        let mut o = planted();
+        o[1].roles[0]["AssumeRolePolicyDocument"] = policy(json!([trusts(WEB, condition)]));
+        o
+    };
+    let ways = |o: &[Account]| look(o, &[]).families(DATA).iter().map(|f| f.certain).collect::<Vec<_>>();
+    let asks = |operator: &str, value: &str| json!({ operator: { "aws:userid": value } });
+    let (yes, no): (&[bool], &[bool]) = (&[true, true], &[]);
+    // An instance's session is called as the instance is.
+    for (operator, value, want) in [
+        ("StringLike", "AROAAPP:*", yes),
+        ("StringLike", "AROAOTHER:*", no),
+        ("StringEquals", "AROAAPP:i-111111111111", yes),
+        ("StringLike", "AROAAPP:i-*", yes),
+        ("StringLike", "AROA*:i-1*", yes),
+        ("StringEquals", "AROAAPP:i-999999999999", no),
+        ("StringEquals", "AROAAPP", no),
+        ("StringNotLike", "AROAAPP:*", no),
+        ("StringNotLike", "AROAOTHER:*", yes),
+    ] {
+        assert_eq!(ways(&planted_with(asks(operator, value))), want, "{operator} {value}");
+    }
+    // An id that was not read leaves it open.
+    let mut unknown = planted_with(asks("StringLike", "AROAAPP:*"));
+    unknown[0].roles[0].as_object_mut().expect("a role").remove("RoleId");
+    assert_eq!(ways(&unknown), [false, false]);
+    // Who assumes the role calls the session as they like.
+    let mut chosen = planted_with(asks("StringEquals", "AROAAPP:release"));
+    assert_eq!(ways(&chosen), no);
+    chosen[0].roles[0]["AssumeRolePolicyDocument"] = policy(json!([trusts("999999999999", json!({}))]));
+    chosen[0].resources.clear();
+    assert_eq!(ways(&chosen), yes);
+    // Whoever administers the account acts as whom the id is of, and as somebody made, whose id nobody could name.
+    for (operator, value, alone, with) in [
+        ("StringLike", "AROAPIPELINE:*", no, yes),
+        ("StringEquals", "AROAPIPELINE:deploy", no, yes),
+        ("StringLike", "AROAAPP:*", yes, yes),
+        ("StringNotLike", "AROAAPP:*", yes, yes),
+    ] {
+        let mut o = planted_with(asks(operator, value));
+        o[0].roles[0] = role(WEB, "app", ec2(), json!([allows("*", "*")]));
+        assert_eq!(ways(&o), alone, "{operator} {value}");
+        o[0].roles.push(role(WEB, "pipeline", ec2(), json!([])));
+        assert_eq!(ways(&o), with, "{operator} {value} with the role");
+    }
+    // Ids of an account that was not read are not known.
+    let mut o = planted();
+    o[2].roles[0] = role(DATA, "owner", trusts(BUILD, asks("StringLike", "AROAX:*")), json!([allows("*", "*")]));
+    o.remove(1);
+    let found = look(&o, &[BUILD]);
+    let owner = found.families(DATA).iter().find(|f| f.path.contains(&arn(DATA, "owner"))).expect("a way");
+    assert!(!owner.certain, "{owner:#?}");
+}
+
+#[test]
+fn whoever_administers_an_account_may_come_into_those_nobody_read() {
+    let mut o = planted();
+    o.truncate(1);
+    o[0].roles[0] = role(WEB, "app", ec2(), json!([allows("*", "*")]));
+    let found = look(&o, &[BUILD, DATA]);
+    let [into] = found.families(WEB) else { panic!("{:#?}", found.beyond) };
+    assert_eq!(into.path[into.path.len() - 2..], ["admin:111111111111", "admin:unread"], "{into:#?}");
+    assert!(!into.certain, "{into:#?}");
+    let last = into.steps.last().expect("a step");
+    assert!(last.depends_on.iter().any(|d| d.contains("needs sts:AssumeRole")), "{last:#?}");
+    // A guardrail over its own account forbids it, and where nobody is unread there is nothing to come into.
+    assert!(look(&o, &[]).beyond.is_empty());
+    o[0].scps = vec![policy(json!([{"Effect": "Deny", "Action": ["sts:AssumeRole", "lambda:*"], "Resource": "*"}]))];
+    assert!(look(&o, &[BUILD, DATA]).families(WEB).is_empty());
 }
 
 #[test]

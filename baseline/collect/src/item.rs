@@ -82,10 +82,6 @@ pub fn page_items(list: &ListSpec, page: &Value) -> Vec<Value> {
         Value::Null => Vec::new(),
         one => vec![one],
     };
-    let holds = |item: &Value, (path, want): &(Path, Value)| match (path.find(item), want) {
-        (got, Value::List(wanted)) => wanted.iter().any(|want| alike(&got, want)),
-        (got, want) => alike(&got, want),
-    };
     let taken = |item: &Value| {
         let left_out = !list.unless.is_empty() && list.unless.iter().all(|condition| holds(item, condition));
         !left_out && list.only.iter().all(|condition| holds(item, condition))
@@ -97,7 +93,21 @@ pub fn page_items(list: &ListSpec, page: &Value) -> Vec<Value> {
             (Some(name), Value::Str(_) | Value::Int(_)) => Value::map([(name.as_str(), item)]),
             _ => item,
         })
+        .map(|mut item| {
+            if let Value::Map(map) = &mut item {
+                list.with.iter().for_each(|(name, value)| map.insert(name, value.clone()));
+            }
+            item
+        })
         .collect()
+}
+
+/// Whether what a path finds is what is wanted, or one of a list of such.
+fn holds(item: &Value, (path, want): &(Path, Value)) -> bool {
+    match (path.find(item), want) {
+        (got, Value::List(wanted)) => wanted.iter().any(|want| alike(&got, want)),
+        (got, want) => alike(&got, want),
+    }
 }
 
 /// Whether an item's value is the wanted one; a wanted text that ends in `*` tells how it begins.
@@ -185,6 +195,14 @@ impl Item {
             if let Some(known) = spec.known.as_ref().map(|path| path.find(raw)).filter(|known| !known.is_null()) {
                 self.put(&spec.into, known);
                 self.each += 1;
+                continue;
+            }
+            if let Some(unknown) = spec.only.iter().find_map(|(path, _)| path.find(raw).first_unknown().cloned()) {
+                self.settle(spec, Value::Unknown(unknown));
+                continue;
+            }
+            if !spec.only.iter().all(|condition| holds(raw, condition)) {
+                self.settle(spec, Value::Null);
                 continue;
             }
             if let Some(when) = &spec.when {

@@ -6,6 +6,7 @@ mod accounts;
 mod killed;
 mod lanes;
 mod later;
+mod lists;
 mod models;
 mod overland;
 mod pipeline;

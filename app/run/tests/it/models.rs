@@ -89,11 +89,16 @@ impl Check<'_> {
         for (path, _) in list.unless.iter().chain(&list.only) {
             self.path(kind, "condition", &item, path);
         }
-        item
+        if list.with.is_empty() {
+            return item;
+        }
+        let put = list.with.iter().map(|(name, _)| (name.clone(), At::Open)).collect();
+        At::Item { listed: Box::new(item), put }
     }
 
     fn each(&mut self, kind: &Kind, each: &EachSpec, item: &At) -> At {
-        for path in [&each.when, &each.known, &each.over].into_iter().flatten() {
+        let only = each.only.iter().map(|(path, _)| path);
+        for path in [&each.when, &each.known, &each.over].into_iter().flatten().chain(only) {
             self.path(kind, &each.call.name(), item, path);
         }
         let answer = answer_of(&each.call.service, &each.call.operation).map_or(At::Nothing, At::Typed);
@@ -114,6 +119,15 @@ impl Check<'_> {
     /// What an item of a kind holds when it is complete.
     fn item(&mut self, kind: &Kind) -> At {
         let mut listed = kind.list.as_ref().map_or(At::Nothing, |list| self.list(kind, list));
+        // Further lists have rows of the same shape, with the same members put in where the first has any.
+        for also in &kind.also {
+            let second = self.list(kind, also);
+            let names = |list: &ListSpec| list.with.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+            let unlike = names(also).iter().any(|n| !kind.list.as_ref().is_some_and(|l| names(l).contains(n)));
+            if let (At::Item { put, .. }, true) = (second, unlike) {
+                listed = At::Item { listed: Box::new(listed), put };
+            }
+        }
         if let Some(batch) = &kind.batch {
             let answer = answer_of(&batch.call.service, &batch.call.operation).map_or(At::Nothing, At::Typed);
             let described = one(self.path(kind, &batch.call.name(), &answer, &batch.items));

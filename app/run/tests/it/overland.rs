@@ -101,7 +101,8 @@ impl Planted {
     }
 }
 
-struct One(Option<Answer>);
+/// One answer as the pages of a call.
+pub(crate) struct One(pub Option<Answer>);
 
 impl PageSource for One {
     fn next(&mut self) -> Pin<Box<dyn Future<Output = Option<Answer>> + Send + '_>> {

@@ -58,6 +58,9 @@ pub fn may_abroad(
         },
     };
     let mut keys = open_context(principal, own);
+    if let Some(id) = user_id(principal, &caller) {
+        keys.set("aws:userid", [id.as_str()]);
+    }
     if caller.kind == CallerKind::FederatedUser {
         keys.set("aws:principalarn", [caller.arn.as_str()]);
         keys.set("aws:principaltype", [caller.principal_type()]);
@@ -88,6 +91,19 @@ pub fn may_abroad(
             ..Policies::default()
         },
     )
+}
+
+/// The unique id of a request: that of the user, that of the role with the session's name. None where the id is not known,
+/// or the session is whichever it is and the principal's own context says what is known of it.
+fn user_id(principal: &Principal, caller: &Caller) -> Option<String> {
+    let name = caller.arn.rsplit('/').next().unwrap_or_default();
+    match caller.kind {
+        CallerKind::FederatedUser => Some(format!("{}:{name}", caller.account)),
+        CallerKind::Session if !principal.id.is_empty() => Some(format!("{}:{name}", principal.id)),
+        // Who acts as a user made administrator is that user.
+        _ if !principal.id.is_empty() && principal.arn.contains(":user/") => Some(principal.id.clone()),
+        _ => None,
+    }
 }
 
 /// A role that may do everything in its account: what an administrator can make of any principal there.

@@ -1,0 +1,165 @@
+//! Kinds whose resources are on two lists: web ACLs of regions, and those of distributions (`[[read.also]]`).
+
+use super::overland::One;
+use plumb_catalog::{Catalog, File};
+use plumb_clouds::{Answer, Call, Pages, Target, Wire};
+use plumb_evaluate::{Explain, RuleSet, Selection};
+use plumb_model::{Outcome, Time};
+use plumb_record::{Query, Record, ScanId, UnitState};
+use plumb_run::{AccountTarget, JudgeError, NATIVE, ScanOptions, facts_of, judge_account, run_scan};
+use serde_json::{Value as Json, json};
+use std::{cell::RefCell, collections::BTreeSet};
+
+const ACCOUNT: &str = "111122223333";
+const HAS_RULE: &str = "aws.wafv2.web-acl.has-rule";
+
+fn acl(scope: &str, region: &str, name: &str) -> Json {
+    let place = if scope == "CLOUDFRONT" { "global" } else { "regional" };
+    json!({ "Name": name, "Id": name, "ARN": format!("arn:aws:wafv2:{region}:{ACCOUNT}:{place}/webacl/{name}/1") })
+}
+
+/// A sound web ACL in each region, an empty one of distributions; a session document that logs nothing, and a script.
+#[derive(Default)]
+struct Web {
+    /// Refuses the list of distributions.
+    refused: bool,
+    asked: std::sync::Mutex<Vec<String>>,
+}
+
+impl Web {
+    fn answer(&self, target: &Target, call: &Call) -> Answer {
+        let region = target.region.as_str();
+        let scope = call.params["Scope"].as_str().unwrap_or_default();
+        let said = format!("{region} {} {scope}{}", call.name(), call.params["Name"].as_str().unwrap_or_default());
+        self.asked.lock().unwrap().push(said);
+        let page = match (call.name().as_str(), scope) {
+            ("wafv2:ListWebACLs", "CLOUDFRONT") if self.refused => {
+                return Answer::Denied {
+                    permission: call.name(),
+                    code: "AccessDeniedException".into(),
+                    message: String::new(),
+                };
+            }
+            ("wafv2:ListWebACLs", "CLOUDFRONT") => json!({ "WebACLs": [acl(scope, region, "edge")] }),
+            ("wafv2:ListWebACLs", _) => json!({ "WebACLs": [acl(scope, region, "inner")] }),
+            ("wafv2:GetWebACL", "CLOUDFRONT") => json!({ "WebACL": { "Rules": [] } }),
+            ("wafv2:GetWebACL", _) => json!({ "WebACL": { "Rules": [{ "Name": "common" }] } }),
+            ("ssm:ListDocuments", _) => json!({ "DocumentIdentifiers": [
+                { "Name": "shell", "DocumentType": "Session" }, { "Name": "restart", "DocumentType": "Command" }] }),
+            ("ssm:GetDocument", _) => {
+                json!({ "Content": json!({ "schemaVersion": "1.0", "inputs": { "s3BucketName": "" } }).to_string() })
+            }
+            _ => json!({}),
+        };
+        Answer::Page { page }
+    }
+}
+
+impl Wire for Web {
+    fn pages<'a>(&'a self, target: &Target, call: &Call) -> Pages<'a> {
+        Pages::new(One(Some(self.answer(target, call))))
+    }
+}
+
+/// Every verdict of a scan of these rules in two regions: rule, what it is about, outcome, what it needs.
+fn scan(record: &mut Record, wire: &Web, ids: &[&str]) -> (i64, BTreeSet<[String; 4]>) {
+    let (catalog, _) = Catalog::load(std::iter::empty::<File<'_>>());
+    let wanted = ids.iter().map(|id| (*id).into()).collect();
+    let selection = Selection { rules: Some(wanted), natives: NATIVE, ..Selection::default() };
+    let (rules, problems) = RuleSet::compile(&catalog, &selection);
+    assert!(problems.is_empty(), "{problems:?}");
+    let now: Time = "2026-06-01T00:00:00Z".parse().unwrap();
+    let options = ScanOptions {
+        started: now,
+        now,
+        regions: BTreeSet::new(),
+        scope: json!({}),
+        resume: None,
+        accounts_at_once: 1,
+        home: "us-east-1".into(),
+        partition: "aws".into(),
+    };
+    let target = AccountTarget {
+        id: ACCOUNT.into(),
+        name: "web".into(),
+        state: "active".into(),
+        reason: String::new(),
+        management: Some(false),
+        organization: String::new(),
+        regions: vec!["us-east-1".into(), "eu-west-1".into()],
+        more_regions: false,
+        joined: json!({}),
+    };
+    let (progress, stats, mut seen) = (|_: &str, _| {}, || json!({}), |_: &plumb_run::Seen<'_>| {});
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let never = std::future::pending();
+    let scanned = run_scan(wire, record, &catalog, &rules, vec![target], &options, never, &progress, &mut seen, &stats);
+    let outcome = runtime.block_on(scanned).unwrap();
+    let facts = facts_of(&outcome.accounts[0], &outcome.accounts, "us-east-1", &BTreeSet::new());
+    let found = RefCell::new(BTreeSet::new());
+    let take = |v: &plumb_model::Verdict, _| {
+        let needs: Vec<&str> = v.needs.iter().map(|n| n.call.as_ref()).collect();
+        let about = [v.rule.to_string(), v.resource.to_string(), format!("{:?}", v.outcome), needs.join(" ")];
+        found.borrow_mut().insert(about);
+        Ok::<_, JudgeError>(())
+    };
+    let scan = ScanId(outcome.scan);
+    judge_account(record, &rules, scan, &facts, now, Explain::NotPass, false, |_| Ok(()), take).unwrap();
+    (outcome.scan, found.into_inner())
+}
+
+fn row(rule: &str, about: &str, outcome: Outcome, needs: &str) -> [String; 4] {
+    [rule.into(), about.into(), format!("{outcome:?}"), needs.into()]
+}
+
+#[test]
+fn a_second_list_is_read_where_it_is_and_its_refusal_leaves_the_place_open() {
+    let mut record = Record::in_memory().unwrap();
+    let wire = Web::default();
+    let (_, found) = scan(&mut record, &wire, &[HAS_RULE]);
+    let arn = |scope: &str, region: &str, name: &str| acl(scope, region, name)["ARN"].as_str().unwrap().to_owned();
+    let (inner, edge) = (|region| arn("REGIONAL", region, "inner"), arn("CLOUDFRONT", "us-east-1", "edge"));
+    let sound = ["us-east-1", "eu-west-1"].map(|region| row(HAS_RULE, &inner(region), Outcome::Pass, ""));
+    let wanted: BTreeSet<_> = sound.clone().into_iter().chain([row(HAS_RULE, &edge, Outcome::Fail, "")]).collect();
+    assert_eq!(found, wanted);
+    let asked = wire.asked.lock().unwrap().clone();
+    let times = |what: &str| asked.iter().filter(|a| *a == what).count();
+    assert_eq!(times("us-east-1 wafv2:ListWebACLs CLOUDFRONT"), 1, "{asked:?}");
+    assert_eq!(times("eu-west-1 wafv2:ListWebACLs CLOUDFRONT"), 0);
+    assert_eq!(times("us-east-1 wafv2:GetWebACL CLOUDFRONTedge"), 1);
+    assert_eq!(times("us-east-1 wafv2:GetWebACL REGIONALinner"), 1);
+    // Distributions are not asked about load balancers: one question for each ACL of a region.
+    assert_eq!(asked.iter().filter(|a| a.contains("ListResourcesForWebACL")).count(), 2, "{asked:?}");
+    let open = |r: &Record| r.findings(&Query::default()).unwrap().len();
+    assert_eq!(open(&record), 1);
+
+    // Refused, the place is not known, and what was found there stays open.
+    let refused = Web { refused: true, ..Web::default() };
+    let (id, found) = scan(&mut record, &refused, &[HAS_RULE]);
+    let place = format!("{ACCOUNT}:us-east-1:aws.wafv2.web-acl");
+    let wanted: BTreeSet<_> =
+        sound.into_iter().chain([row(HAS_RULE, &place, Outcome::Unknown, "wafv2:ListWebACLs")]).collect();
+    assert_eq!(found, wanted);
+    let units = record.units(ScanId(id)).unwrap();
+    let state =
+        |region: &str| units.iter().find(|u| u.region.as_str() == region).map(|u| u.state == UnitState::Complete);
+    assert_eq!((state("us-east-1"), state("eu-west-1")), (Some(false), Some(true)));
+    assert_eq!(open(&record), 1);
+    let row = record.findings(&Query::default()).unwrap().remove(0);
+    assert!(row.resource == edge && row.unknown_since.is_some(), "{row:?}");
+}
+
+#[test]
+fn what_a_document_says_is_asked_of_those_that_rules_read() {
+    let mut record = Record::in_memory().unwrap();
+    let wire = Web::default();
+    let rule = "aws.ssm.document.session-logged";
+    let (_, found) = scan(&mut record, &wire, &[rule]);
+    let about = |name: &str| format!("arn:aws:ssm:us-east-1:{ACCOUNT}:document/{name}");
+    assert!(found.contains(&row(rule, &about("shell"), Outcome::Fail, "")), "{found:?}");
+    assert!(found.contains(&row(rule, &about("restart"), Outcome::NotApplicable, "")), "{found:?}");
+    let asked = wire.asked.lock().unwrap().clone();
+    let documents: Vec<_> = asked.iter().filter(|a| a.contains("GetDocument")).collect();
+    assert_eq!(documents.len(), 2, "one a region: {documents:?}");
+    assert!(documents.iter().all(|d| d.ends_with("shell")));
+}
