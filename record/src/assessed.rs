@@ -2,10 +2,10 @@
 
 use crate::{
     Record, RecordError, ScanId,
-    open::{Doing, lacks},
+    open::Doing,
     resources::{compress, expand},
 };
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{OptionalExtension, params};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -123,19 +123,6 @@ pub struct CutRow {
     pub total: i64,
     /// What to change.
     pub because: Vec<Json>,
-}
-
-/// Whether a record of an earlier build lacks these.
-pub(crate) fn lacking(db: &Connection) -> Result<bool, RecordError> {
-    lacks(db, "border")
-}
-
-/// Makes what a record of an earlier build lacks; within a transaction.
-pub(crate) fn prepare(db: &Connection) -> Result<(), RecordError> {
-    if !lacking(db)? {
-        return Ok(());
-    }
-    db.execute_batch(include_str!("assessed.sql")).doing("making its tables of exposure")
 }
 
 fn doc_of(row: &ExposureRow) -> String {

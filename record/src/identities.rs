@@ -1,24 +1,8 @@
 //! Principals as the last assessment found them.
 
-use crate::{
-    Record, RecordError, ScanId,
-    open::{Doing, lacks},
-};
-use rusqlite::{Connection, params};
+use crate::{Record, RecordError, ScanId, open::Doing};
+use rusqlite::params;
 use serde_json::Value as Json;
-
-/// Whether a record of an earlier build lacks these.
-pub(crate) fn lacking(db: &Connection) -> Result<bool, RecordError> {
-    lacks(db, "principals_abroad")
-}
-
-/// Makes what a record of an earlier build lacks; within a transaction.
-pub(crate) fn prepare(db: &Connection) -> Result<(), RecordError> {
-    if !lacking(db)? {
-        return Ok(());
-    }
-    db.execute_batch(include_str!("identities.sql")).doing("making its table of principals")
-}
 
 /// Who in one account can become administrator of another.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]

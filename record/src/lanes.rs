@@ -1,10 +1,6 @@
 //! How soon findings want attention, as their scores said, and since when: what their clocks go by.
 
-use crate::{
-    Record, RecordError,
-    open::{Doing, lacks},
-    whole::unhex,
-};
+use crate::{Record, RecordError, open::Doing, whole::unhex};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 /// What a finding's score said of its lane from an instant on.
@@ -24,28 +20,6 @@ pub struct LaneRow {
     pub policy: String,
     /// The scan at whose end it was said.
     pub scan: Option<i64>,
-}
-
-/// Whether a record of an earlier build lacks these.
-pub(crate) fn lacking(db: &Connection) -> Result<bool, RecordError> {
-    Ok(lacks(db, "lanes")? || !dated(db)?)
-}
-
-/// Makes what a record of an earlier build lacks; within a transaction.
-pub(crate) fn prepare(db: &Connection) -> Result<(), RecordError> {
-    if lacks(db, "lanes")? {
-        db.execute_batch(include_str!("lanes.sql")).doing("making its table of lanes")?;
-    }
-    if dated(db)? {
-        return Ok(());
-    }
-    db.execute_batch("ALTER TABLE finding_lane ADD COLUMN due TEXT").doing("adding a column to its table of lanes")
-}
-
-/// Whether lanes have the column of due dates.
-fn dated(db: &Connection) -> Result<bool, RecordError> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM pragma_table_info('finding_lane') WHERE name = 'due')";
-    db.query_row(sql, [], |r| r.get(0)).doing("looking for its columns")
 }
 
 const COLUMNS: &str = "at, lane, exploited, points, policy, scan, due";
@@ -136,7 +110,8 @@ mod tests {
         assert_eq!(record.lanes(&key).expect("asked"), [row(2, 310), row(0, 900)]);
         // A record of an earlier build has no due dates.
         record.db.execute_batch("ALTER TABLE finding_lane DROP COLUMN due").expect("dropped");
-        prepare(&record.db).and_then(|()| prepare(&record.db)).expect("prepared");
+        let prepare = || Record::bring_up(&record.db, Some(crate::FORMAT));
+        prepare().and_then(|()| prepare()).expect("prepared");
         assert_eq!(record.lane(&key).expect("asked"), Some(row(0, 900)));
         let due = LaneRow { due: Some("2026-01-22T00:00:00Z".into()), exploited: true, ..row(0, 900) };
         record.atomically(|db| put_lane(db, &key, &due)).expect("written");

@@ -11,6 +11,14 @@ pub const FORMAT: i64 = 4;
 const MIGRATIONS: [(i64, &str); 3] =
     [(2, include_str!("to-2.sql")), (3, include_str!("to-3.sql")), (4, include_str!("to-4.sql"))];
 
+/// What builds since made beside the tables of a format: additive, made in any record that lacks what it is known by.
+const BESIDE: [(&str, &str); 4] = [
+    ("border", include_str!("assessed.sql")),
+    ("principals_abroad", include_str!("identities.sql")),
+    ("lanes", include_str!("lanes.sql")),
+    ("scan_wrote", include_str!("wrote.sql")),
+];
+
 /// A record: one SQLite file, or memory.
 pub struct Record {
     pub(crate) db: Connection,
@@ -26,9 +34,15 @@ fn tables(db: &Connection) -> rusqlite::Result<i64> {
 }
 
 /// Whether a database has no table or view of this name.
-pub(crate) fn lacks(db: &Connection, name: &str) -> Result<bool, RecordError> {
+fn lacks(db: &Connection, name: &str) -> Result<bool, RecordError> {
     db.query_row("SELECT NOT EXISTS (SELECT 1 FROM sqlite_master WHERE name = ?1)", [name], |r| r.get(0))
         .doing("looking for its tables")
+}
+
+/// Whether the table of lanes lacks the column of due dates: the first builds that made it knew none.
+fn lacks_due(db: &Connection) -> Result<bool, RecordError> {
+    let sql = "SELECT NOT EXISTS (SELECT 1 FROM pragma_table_info('finding_lane') WHERE name = 'due')";
+    db.query_row(sql, [], |r| r.get(0)).doing("looking for its columns")
 }
 
 fn none_yet(path: &Path) -> RecordError {
@@ -186,24 +200,15 @@ impl Record {
                 _ => Err(not_a_record("it says no format".into())),
             }
         };
-        let lacks = || -> Result<bool, RecordError> {
-            Ok(format()? != Some(FORMAT)
-                || crate::assessed::lacking(&db)?
-                || crate::identities::lacking(&db)?
-                || crate::lanes::lacking(&db)?
-                || crate::wrote::lacking(&db)?)
+        let behind = || -> Result<bool, RecordError> {
+            let beside = || BESIDE.iter().try_fold(false, |any, (name, _)| Ok(any || lacks(&db, name)?));
+            Ok(format()? != Some(FORMAT) || beside()? || lacks_due(&db)?)
         };
-        if lacks()? {
+        if behind()? {
             // Building an index sorts every row: on the disk, so that the memory does not grow with the record.
             db.execute_batch("PRAGMA temp_store = FILE; BEGIN IMMEDIATE").doing("beginning to make its tables")?;
             // Somebody else may have done all or part of it while this one waited for the lock: each step looks again.
-            let made = format().and_then(|format| {
-                Self::bring_up(&db, format)?;
-                crate::assessed::prepare(&db)?;
-                crate::identities::prepare(&db)?;
-                crate::lanes::prepare(&db)?;
-                crate::wrote::prepare(&db)
-            });
+            let made = format().and_then(|format| Self::bring_up(&db, format));
             if let Err(error) = made {
                 // The first error says what went wrong; closing the connection takes everything back.
                 let _ = db.execute_batch("ROLLBACK");
@@ -214,17 +219,33 @@ impl Record {
         Ok(Self { db, path: path.map(Path::to_path_buf) })
     }
 
-    /// Makes the tables of a new record, or brings those of an older format to this one; within a transaction.
-    fn bring_up(db: &Connection, from: Option<i64>) -> Result<(), RecordError> {
-        let Some(from) = from else {
-            db.execute_batch(include_str!("schema.sql")).doing("making its tables")?;
-            db.execute("INSERT INTO meta VALUES ('format', ?1)", [FORMAT.to_string()]).doing("writing its format")?;
-            return Ok(());
+    /// Makes the tables of a new record, or brings those of an older format to this one, and makes what it lacks beside
+    /// them; within a transaction.
+    pub(crate) fn bring_up(db: &Connection, from: Option<i64>) -> Result<(), RecordError> {
+        let write = |format: i64| {
+            let sql = "INSERT INTO meta VALUES ('format', ?1) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+            db.execute(sql, [format.to_string()]).doing("writing its format")
         };
-        for (to, sql) in MIGRATIONS.iter().filter(|(to, _)| *to > from) {
-            db.execute_batch(sql).doing("migrating it")?;
-            db.execute("UPDATE meta SET value = ?1 WHERE key = 'format'", [to.to_string()])
-                .doing("writing its format")?;
+        match from {
+            None => {
+                db.execute_batch(include_str!("schema.sql")).doing("making its tables")?;
+                write(FORMAT)?;
+            }
+            Some(from) => {
+                for (to, sql) in MIGRATIONS.iter().filter(|(to, _)| *to > from) {
+                    db.execute_batch(sql).doing("migrating it")?;
+                    write(*to)?;
+                }
+            }
+        }
+        for (name, sql) in BESIDE {
+            if lacks(db, name)? {
+                db.execute_batch(sql).doing("making tables it lacks")?;
+            }
+        }
+        if lacks_due(db)? {
+            db.execute_batch("ALTER TABLE finding_lane ADD COLUMN due TEXT")
+                .doing("adding a column to its table of lanes")?;
         }
         Ok(())
     }

@@ -1,27 +1,10 @@
 //! What scans wrote, as digests: what the activity log holds the record against.
 
-use crate::{
-    Record, RecordError, ScanId,
-    open::{Doing, lacks},
-    resources::expand,
-};
+use crate::{Record, RecordError, ScanId, open::Doing, resources::expand};
 use plumb_model::FindingKey;
 use rusqlite::{Connection, Row, Rows, params, types::ValueRef};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Whether a record of an earlier build lacks these.
-pub(crate) fn lacking(db: &Connection) -> Result<bool, RecordError> {
-    lacks(db, "scan_wrote")
-}
-
-/// Makes what a record of an earlier build lacks; within a transaction.
-pub(crate) fn prepare(db: &Connection) -> Result<(), RecordError> {
-    if !lacking(db)? {
-        return Ok(());
-    }
-    db.execute_batch(include_str!("wrote.sql")).doing("making its table of what scans wrote")
-}
 
 /// A stretch of what scans wrote of findings.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

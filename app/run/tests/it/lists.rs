@@ -4,9 +4,9 @@ use super::overland::One;
 use plumb_catalog::{Catalog, File};
 use plumb_clouds::{Answer, Call, Pages, Target, Wire};
 use plumb_evaluate::{Explain, RuleSet, Selection};
-use plumb_model::{Outcome, Time};
+use plumb_model::Outcome;
 use plumb_record::{Query, Record, ScanId, UnitState};
-use plumb_run::{AccountTarget, JudgeError, NATIVE, ScanOptions, facts_of, judge_account, run_scan};
+use plumb_run::{AccountTarget, JudgeError, NATIVE, facts_of, judge_account, run_scan};
 use serde_json::{Value as Json, json};
 use std::{cell::RefCell, collections::BTreeSet};
 
@@ -68,17 +68,7 @@ fn scan(record: &mut Record, wire: &Web, ids: &[&str]) -> (i64, BTreeSet<[String
     let selection = Selection { rules: Some(wanted), natives: NATIVE, ..Selection::default() };
     let (rules, problems) = RuleSet::compile(&catalog, &selection);
     assert!(problems.is_empty(), "{problems:?}");
-    let now: Time = "2026-06-01T00:00:00Z".parse().unwrap();
-    let options = ScanOptions {
-        started: now,
-        now,
-        regions: BTreeSet::new(),
-        scope: json!({}),
-        resume: None,
-        accounts_at_once: 1,
-        home: "us-east-1".into(),
-        partition: "aws".into(),
-    };
+    let options = crate::options("2026-06-01T00:00:00Z", 1);
     let target = AccountTarget {
         id: ACCOUNT.into(),
         name: "web".into(),
@@ -104,7 +94,7 @@ fn scan(record: &mut Record, wire: &Web, ids: &[&str]) -> (i64, BTreeSet<[String
         Ok::<_, JudgeError>(())
     };
     let scan = ScanId(outcome.scan);
-    judge_account(record, &rules, scan, &facts, now, Explain::NotPass, false, |_| Ok(()), take).unwrap();
+    judge_account(record, &rules, scan, &facts, options.now, Explain::NotPass, false, |_| Ok(()), take).unwrap();
     (outcome.scan, found.into_inner())
 }
 

@@ -414,6 +414,35 @@ fn a_bundle_verifies_alone_and_a_spoiled_byte_is_named() {
     assert!(bundle::verify(&bytes, &["00"]).is_err());
 }
 
+/// What a scan of one place is told.
+fn options(now: &str, accounts_at_once: usize) -> plumb_run::ScanOptions {
+    let now = now.parse().unwrap();
+    plumb_run::ScanOptions {
+        started: now,
+        now,
+        regions: BTreeSet::new(),
+        scope: serde_json::json!({}),
+        resume: None,
+        accounts_at_once,
+        home: "us-east-1".into(),
+        partition: "aws".into(),
+    }
+}
+
+/// A bucket as the record keeps it: its fields, and what the provider answered.
+fn stored(name: &str, doc: &str, raw: &str) -> plumb_record::StoredResource {
+    plumb_record::StoredResource {
+        account: "111122223333".into(),
+        kind: "aws.s3.bucket".into(),
+        id: format!("arn:aws:s3:::{name}"),
+        unit: "global".into(),
+        region: "eu-west-1".into(),
+        name: name.into(),
+        doc: doc.into(),
+        raw: raw.into(),
+    }
+}
+
 /// What a bundle's file of this name holds, line by line.
 fn bundled(record: &Record, accounts: &[&str], path: &str) -> (Vec<serde_json::Value>, Option<usize>) {
     let accounts = accounts.iter().map(|a| (*a).to_owned()).collect();
@@ -452,17 +481,7 @@ fn bundles_hold_what_findings_rest_on() {
     });
     let new = NewScan { started: now(), judged_at: now(), scope: serde_json::json!({}), rules_digest: String::new() };
     let id = r.begin_scan(&new).unwrap();
-    let stored = |name: &str| plumb_record::StoredResource {
-        account: "111122223333".into(),
-        kind: "aws.s3.bucket".into(),
-        id: format!("arn:aws:s3:::{name}"),
-        unit: "global".into(),
-        region: "eu-west-1".into(),
-        name: name.into(),
-        doc: "{}".into(),
-        raw: raw.to_string(),
-    };
-    r.put_resources(id, &[stored("orders"), stored("logs")]).unwrap();
+    r.put_resources(id, &["orders", "logs"].map(|name| stored(name, "{}", &raw.to_string()))).unwrap();
     let judge = |r: &Record, seen: &[(&str, Outcome)]| {
         let mut ingest = r.ingest(id, now(), &"111122223333".into(), &"aws.s3.bucket".into()).unwrap();
         for (name, outcome) in seen {

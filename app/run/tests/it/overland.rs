@@ -3,9 +3,9 @@
 use plumb_catalog::{Catalog, File};
 use plumb_clouds::{Answer, Call, PageSource, Pages, Target, Wire};
 use plumb_evaluate::{Explain, RuleSet, Selection};
-use plumb_model::{Outcome, Time, Verdict};
+use plumb_model::{Outcome, Verdict};
 use plumb_record::{Query, Record, ScanId};
-use plumb_run::{AccountTarget, JudgeError, NATIVE, ScanOptions, facts_of, judge_account, run_scan};
+use plumb_run::{AccountTarget, JudgeError, NATIVE, facts_of, judge_account, run_scan};
 use serde_json::{Value as Json, json};
 use std::{collections::BTreeSet, future::Future, pin::Pin};
 
@@ -146,17 +146,7 @@ fn scan(
     targets: Vec<AccountTarget>,
     at_once: usize,
 ) -> Vec<Verdict> {
-    let now: Time = "2026-06-01T00:00:00Z".parse().unwrap();
-    let options = ScanOptions {
-        started: now,
-        now,
-        regions: BTreeSet::new(),
-        scope: json!({}),
-        resume: None,
-        accounts_at_once: at_once,
-        home: "us-east-1".into(),
-        partition: "aws".into(),
-    };
+    let options = crate::options("2026-06-01T00:00:00Z", at_once);
     let rules = rules(catalog);
     let (progress, stats) = (|_: &str, _| {}, || json!({}));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
@@ -172,7 +162,7 @@ fn scan(
             Ok::<_, JudgeError>(())
         };
         let scan = ScanId(outcome.scan);
-        judge_account(record, &rules, scan, &facts, now, Explain::NotPass, false, |_| Ok(()), take).unwrap();
+        judge_account(record, &rules, scan, &facts, options.now, Explain::NotPass, false, |_| Ok(()), take).unwrap();
     }
     verdicts
 }

@@ -6,7 +6,7 @@ use plumb_clouds::{Answer, Call, PageSource, Pages, Target, Wire, replay::Replay
 use plumb_evaluate::{Explain, RuleSet, Selection};
 use plumb_model::{AccountId, Outcome, Verdict};
 use plumb_record::{Record, ScanId};
-use plumb_run::{AccountTarget, AwsOptions, JudgeError, ScanOptions, facts_of, is_live, judge_account, run_scan};
+use plumb_run::{AccountTarget, AwsOptions, JudgeError, facts_of, is_live, judge_account, run_scan};
 use std::{
     collections::{BTreeMap, BTreeSet},
     future::Future,
@@ -102,17 +102,7 @@ fn world() -> World {
 
 /// Scans onto a record and gives every verdict, in the order judged.
 fn scan(world: &World, record: &mut Record, weather: &Weather, at_once: usize) -> Vec<Verdict> {
-    let now = include_str!("../../../cli/demo/now.txt").trim().parse().unwrap();
-    let options = ScanOptions {
-        started: now,
-        now,
-        regions: BTreeSet::new(),
-        scope: serde_json::json!({}),
-        resume: None,
-        accounts_at_once: at_once,
-        home: HOME.into(),
-        partition: "aws".into(),
-    };
+    let options = crate::options(include_str!("../../../cli/demo/now.txt").trim(), at_once);
     let targets = world.targets.clone();
     let (progress, stats) = (|_: &str, _| {}, || serde_json::json!({}));
     let never = std::future::pending();
@@ -129,7 +119,7 @@ fn scan(world: &World, record: &mut Record, weather: &Weather, at_once: usize) -
             rules,
             scan,
             &facts,
-            now,
+            options.now,
             quiet,
             false,
             |_| Ok(()),

@@ -6,23 +6,14 @@ use plumb_govern::{
     framework::Standing,
 };
 use plumb_model::{Outcome, Time};
-use plumb_record::{AccountRow, CoverageRow, Record, ScanId, StoredResource};
+use plumb_record::{AccountRow, CoverageRow, Record, ScanId};
 use plumb_run::govern::{self, Ask, Picture, Report, Verb};
 use std::collections::BTreeSet;
 
 const ACCOUNT: &str = "111122223333";
 
 fn bucket(record: &mut Record, name: &str, tags: &str) {
-    let row = StoredResource {
-        account: ACCOUNT.into(),
-        kind: "aws.s3.bucket".into(),
-        id: format!("arn:aws:s3:::{name}"),
-        unit: "global".into(),
-        region: "eu-west-1".into(),
-        name: name.into(),
-        doc: format!("{{\"tags\":{tags}}}"),
-        raw: "{}".into(),
-    };
+    let row = crate::stored(name, &format!("{{\"tags\":{tags}}}"), "{}");
     record.put_resources(ScanId(1), &[row]).unwrap();
 }
 

@@ -6,16 +6,7 @@ use plumb_record::{CoverageRow, StoredResource, Unit, UnitState};
 const ACCOUNT: &str = "111122223333";
 
 fn bucket(name: &str) -> StoredResource {
-    StoredResource {
-        account: ACCOUNT.into(),
-        kind: "aws.s3.bucket".into(),
-        id: format!("arn:aws:s3:::{name}"),
-        unit: "global".into(),
-        region: "eu-west-1".into(),
-        name: name.into(),
-        doc: "{\"public\":true}".into(),
-        raw: "{\"Public\":true}".into(),
-    }
+    stored(name, "{\"public\":true}", "{\"Public\":true}")
 }
 
 /// A scan that reads these buckets and judges them; with `end`, to its end.
