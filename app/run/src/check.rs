@@ -243,7 +243,9 @@ fn world_of(rules: &RuleSet, reading: &Reading, root: &str, own: &[&Mapped]) -> 
     static LIFE: EndOfLife = EndOfLife::BUNDLED;
     let facts = AccountFacts { id: "code".into(), ..AccountFacts::default() };
     let mut world = World::new(facts, Helpers { policies: &ENGINE, end_of_support: &LIFE });
-    let gap = reading.problems.iter().find(|p| is_partial(p) && p.place.file.starts_with(root)).map(|p| {
+    // What a module with an outline declares is known, as far as its kinds go.
+    let hides = |p: &&Problem| is_partial(p) && !p.message.contains(plumb_iac::terraform::OUTLINED);
+    let gap = reading.problems.iter().filter(hides).find(|p| p.place.file.starts_with(root)).map(|p| {
         let mut unknown = Unknown::new(Reason::NotComputed, format!("{}:{}", p.place.file, p.place.line));
         unknown.detail.clone_from(&p.message);
         Arc::new(unknown)

@@ -10,6 +10,7 @@ mod data;
 mod eval;
 mod functions;
 mod json_syntax;
+mod outlines;
 mod parse;
 mod plan;
 mod plan_refs;
@@ -31,6 +32,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use world::World;
 
+pub use outlines::{OUTLINED, outlines};
 pub(crate) use parse::parse_file;
 pub use plan::{is_plan_or_state, read_plan};
 
@@ -97,6 +99,15 @@ impl World<'_> {
             return known.clone();
         }
         let mut module = Module { dir: dir.clone(), ..Module::default() };
+        if let Some((address, text)) = outlines::of_folder(dir) {
+            let (file, text) = self.sources.add(&format!("outline of {address}"), text.as_bytes());
+            self.outlined.insert(file);
+            let body = self.parsed(&text, file);
+            module.add(body, &mut Vec::new());
+            let module = Arc::new(module);
+            self.modules.insert(dir.clone(), module.clone());
+            return module;
+        }
         let names: Vec<String> =
             (self.files.list(dir).into_iter()).filter(|e| !e.folder && is_config(&e.name)).map(|e| e.name).collect();
         let overrides = |name: &str| {
@@ -129,7 +140,11 @@ impl World<'_> {
                 None => Body::default(),
             };
         }
-        let (body, errors) = parse::parse_file(&text, file);
+        self.parsed(&text, file)
+    }
+
+    fn parsed(&mut self, text: &str, file: FileId) -> Body {
+        let (body, errors) = parse::parse_file(text, file);
         for error in errors {
             self.report(ProblemSeverity::Error, error.span, error.message);
         }

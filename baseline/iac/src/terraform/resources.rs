@@ -4,6 +4,7 @@ use super::ast::{Block, Body, Kind};
 use super::config::{Declaration, Mode, Module, path_text};
 use super::data::{LIVES, POLICIES, PROVIDERS};
 use super::eval::{Env, Fault, Res};
+use super::outlines;
 use super::types;
 use super::world::{Parent, Scope, Slot, World, repeat_fault};
 use crate::resource::{Call, Code, Dialect, Key};
@@ -196,11 +197,21 @@ impl World<'_> {
         if planned.is_empty() {
             return Ok(Instances::Count(Arc::default()));
         }
-        let Some(target) = self.module_folder(&dir, &path, &source) else {
-            let message =
-                format!("the module `{source}` is not on disk; what it declares is not known (run `terraform init`)");
-            self.report(ProblemSeverity::Note, block.header, message);
-            return Ok(Instances::Missing(source));
+        let target = match self.module_folder(&dir, &path, &source) {
+            Some(target) => target,
+            None => {
+                let outline = outlines::folder(&source);
+                let known = match outline {
+                    Some(_) => outlines::OUTLINED,
+                    None => "what it declares is not known",
+                };
+                let message = format!("the module `{source}` is not on disk; {known} (run `terraform init`)");
+                self.report(ProblemSeverity::Note, block.header, message);
+                match outline {
+                    Some(target) => target,
+                    None => return Ok(Instances::Missing(source)),
+                }
+            }
         };
         if chain.len() >= MAX_MODULES {
             return Err(Fault::new(block.header, format!("modules call each other more than {MAX_MODULES} deep")));
@@ -477,7 +488,7 @@ impl World<'_> {
     /// The addresses, without keys, of the policy documents that no expression asked for.
     pub(crate) fn unused_documents(&self) -> HashSet<String> {
         let mut found = HashSet::new();
-        for scope in &self.scopes {
+        for scope in self.scopes.iter().filter(|s| s.module.outlined().is_none()) {
             for (at, decl) in scope.module.resources.iter().enumerate() {
                 if decl.mode == Mode::Data && POLICIES.contains(&&*decl.type_) && !scope.wholes.contains_key(&at) {
                     found.insert(format!("{}{}{}.{}", scope.prefix, decl.mode.prefix(), decl.type_, decl.name));
@@ -582,7 +593,7 @@ impl World<'_> {
             Some(Kind::Tuple(items)) => items.iter().filter_map(path_text).map(Arc::from).collect(),
             _ => Vec::new(),
         };
-        Some(Code {
+        let code = Code {
             address,
             dialect: Dialect::Terraform,
             existing: decl.mode != Mode::Managed,
@@ -597,7 +608,8 @@ impl World<'_> {
             provider: Some(provider),
             depends_on,
             skips: decl.block.skips.clone(),
-        })
+        };
+        Some(self.in_sight(code, scope))
     }
 }
 

@@ -3,10 +3,11 @@
 use super::ast::{Block, Expr, Kind, Op};
 use super::config::{Mode, Module, path_text};
 use super::eval::{Env, Fault, Res};
+use super::outlines;
 use super::resources::{Instance, Instances};
 use super::types::{Type, convert, type_name};
 use crate::resource::{Call, Provider};
-use crate::source::{Files, Problem, ProblemSeverity, SourceMap, Span};
+use crate::source::{FileId, Files, Problem, ProblemSeverity, SourceMap, Span};
 use crate::value::{Data, Members, Ref, Step, Val, WhyKind};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -24,6 +25,8 @@ pub(crate) struct World<'f> {
     pub problems: Vec<Problem>,
     reported: HashSet<(Span, String)>,
     pub modules: HashMap<Arc<str>, Arc<Module>>,
+    /// The texts of outlines.
+    pub outlined: HashSet<FileId>,
     pub scopes: Vec<Scope>,
     pub instances: Vec<Instance>,
     pub by_address: HashMap<Arc<str>, usize>,
@@ -89,6 +92,7 @@ impl<'f> World<'f> {
             problems: Vec::new(),
             reported: HashSet::new(),
             modules: HashMap::new(),
+            outlined: HashSet::new(),
             scopes: Vec::new(),
             instances: Vec::new(),
             by_address: HashMap::new(),
@@ -302,12 +306,31 @@ impl<'f> World<'f> {
         self.stored(scope, Table::Variables, name, span, |world| world.compute_variable(scope, name, block))
     }
 
+    /// What a module gives that its outline does not say.
+    fn beyond_outline(&self, module: &Module, span: Span) -> Val {
+        let address = module.outlined().unwrap_or_default();
+        let detail = format!(
+            "the module `{address}` is not on disk and its outline does not say this; run `terraform init` before the scan"
+        );
+        Val::unknown(WhyKind::Module, format!("module `{address}`"), detail, span)
+    }
+
     fn compute_variable(&mut self, scope: usize, name: &Arc<str>, block: &Block) -> Res {
+        let module = self.scope_module(scope);
         let mut own = Env { scope, ..Env::default() };
         let flag = |attr: &str| matches!(block.body.attr(attr).map(|e| &e.kind), Some(Kind::Bool(true)));
         let nullable = !matches!(block.body.attr("nullable").map(|e| &e.kind), Some(Kind::Bool(false)));
         let call = self.scopes.get(scope).and_then(|s| s.parent.as_ref()).map(|p| (p.env.clone(), p.call));
         let given = match call {
+            Some((env, call)) if &**name == "version" && module.outlined().is_some() => {
+                let caller = self.scope_module(env.scope);
+                let text = |attr| match caller.calls.get(call).and_then(|b| b.body.attr(attr)).map(|e| &e.kind) {
+                    Some(Kind::Str(text)) => Some(text.clone()),
+                    _ => None,
+                };
+                let newest = outlines::newest(text("version").as_deref(), &text("source").unwrap_or_default());
+                Some(Val::int(newest, block.header))
+            }
             Some((mut env, call)) => {
                 let caller = self.scope_module(env.scope);
                 match caller.calls.get(call).and_then(|b| b.body.attr(name)) {
@@ -321,6 +344,7 @@ impl<'f> World<'f> {
         let val = match (given, block.body.attr("default")) {
             (Some(val), _) => val,
             (None, Some(default)) => self.eval(&mut own, default)?,
+            (None, None) if module.outlined().is_some() => self.beyond_outline(&module, block.header),
             (None, None) => {
                 let detail = format!("variable `{name}` has no default and no value was given");
                 Val::unknown(WhyKind::Input, format!("var.{name}"), detail, block.header)
@@ -353,6 +377,9 @@ impl<'f> World<'f> {
     pub(crate) fn output(&mut self, scope: usize, name: &Arc<str>, span: Span) -> Res {
         let module = self.scope_module(scope);
         let Some(block) = module.outputs.get(name) else {
+            if module.outlined().is_some() {
+                return Ok(self.beyond_outline(&module, span));
+            }
             return Err(Fault::new(span, format!("the module has no output `{name}`")));
         };
         self.stored(scope, Table::Outputs, name, span, |world| {

@@ -4,6 +4,7 @@
 //! `cargo xtask code-schemas`; `schemas/README.md` says from what.
 
 mod excepted;
+mod outlines;
 mod table;
 
 use plumb_catalog::{Catalog, Column, Decode, Dialect, Field, Kind, Path, Rule, Step, Take, Type};
