@@ -191,6 +191,8 @@ fn compare(args: &[String]) -> Done {
     println!("processor  1/{:.0} of the reference's whole scan; limit 1/50", 1.0 / whole);
     println!("           1/{:.0} for the rules both have", 1.0 / alike);
     println!("calls      {calls:.2} of the reference's for the rules both have; limit {CALL_PART}");
+    let of_whole = |ours: &Scanned| part(ours.calls as f64, their_all.calls as f64);
+    println!("           {:.2} of its whole scan's for these rules, {:.2} for all", of_whole(&some), of_whole(&all));
     println!("memory     1/{:.0} of the reference's; limit {}", 1.0 / memory, megabytes(MEMORY));
     let missed: Vec<&str> = [
         (whole > CPU_PART, "processor time"),
