@@ -1,7 +1,7 @@
 //! Findings: from one run's verdicts to a life in the record.
 
 use crate::{Record, RecordError, ScanId, open::Doing};
-use plumb_model::{AccountId, FindingKey, KindId, Leaf, Outcome, RuleId, Severity, Time, Verdict};
+use plumb_model::{AccountId, FindingKey, KindId, Leaf, Outcome, ResourceId, RuleId, Severity, Time, Verdict};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -192,8 +192,36 @@ const COLUMNS: &str = "f.short, lower(hex(f.key)), f.rule, coalesce(r.title, f.r
 const RULES_APART: usize = 64;
 /// States in which a passing verdict closes.
 const WORKED_ON: [&str; 5] = ["open", "triaged", "in-remediation", "fixed-claimed", "retest-pending"];
+/// Whether a passing verdict closes a finding in this state.
+fn closes(state: &str) -> bool {
+    WORKED_ON.contains(&state) || matches!(state, "accepted" | "deferred")
+}
+
 /// Who acts when a scan decides.
 const SCAN: &str = "system:scan";
+
+/// How many of the observations that decided are told with a step, and how long each may be, in characters.
+const TOLD: (usize, usize) = (3, 120);
+
+/// That a rule holds, and by which observations: `the rule holds: versioning is true (s3:GetBucketVersioning)`.
+fn holds(because: &[Leaf]) -> String {
+    let (most, long) = TOLD;
+    let cut = |text: String| match text.char_indices().nth(long) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
+    };
+    let one = |leaf: &Leaf| {
+        let Leaf { path, observed, source, .. } = leaf;
+        format!("{path} is {} ({source})", cut(observed.to_plain_json().to_string()))
+    };
+    let told: Vec<String> = because.iter().take(most).map(one).collect();
+    let more = because.len().saturating_sub(most);
+    match (told.is_empty(), more) {
+        (true, _) => "the rule holds".to_owned(),
+        (false, 0) => format!("the rule holds: {}", told.join("; ")),
+        (false, more) => format!("the rule holds: {}; and {more} more", told.join("; ")),
+    }
+}
 
 struct Existing {
     key: Vec<u8>,
@@ -220,8 +248,16 @@ struct Slot<'a> {
 struct Held(Vec<(Box<str>, Box<str>, Option<Existing>)>);
 
 impl Held {
+    fn at(&self, rule: &str, sub_key: &str) -> Option<usize> {
+        self.0.binary_search_by(|(r, s, _)| (&**r, &**s).cmp(&(rule, sub_key))).ok()
+    }
+
+    fn get(&self, rule: &str, sub_key: &str) -> Option<&Existing> {
+        self.0.get(self.at(rule, sub_key)?)?.2.as_ref()
+    }
+
     fn take(&mut self, rule: &str, sub_key: &str) -> Option<Existing> {
-        let at = self.0.binary_search_by(|(r, s, _)| (&**r, &**s).cmp(&(rule, sub_key))).ok()?;
+        let at = self.at(rule, sub_key)?;
         self.0.get_mut(at)?.2.take()
     }
 
@@ -588,10 +624,12 @@ impl Ingest<'_> {
                 self.judged(slot);
             }
             Outcome::Pass | Outcome::NotApplicable => {
-                let why =
-                    if verdict.outcome == Outcome::Pass { "the rule holds" } else { "the rule no longer applies" };
                 if let Some(old) = self.take(slot) {
-                    self.passes(slot, &old, why)?;
+                    let why = match verdict.outcome {
+                        Outcome::Pass => holds(&verdict.because),
+                        _ => "the rule no longer applies".to_owned(),
+                    };
+                    self.passes(slot, &old, &why)?;
                 }
                 self.judged(slot);
             }
@@ -606,6 +644,12 @@ impl Ingest<'_> {
             }
         }
         Ok(change)
+    }
+
+    /// Whether a passing verdict about this would close a finding.
+    pub fn closes(&self, rule: &RuleId, resource: &ResourceId, sub_key: &str) -> bool {
+        let held = self.existing.get(resource.as_str()).and_then(|held| held.get(rule.as_str(), sub_key));
+        held.is_some_and(|old| closes(&old.state))
     }
 
     fn take(&mut self, slot: Slot<'_>) -> Option<Existing> {

@@ -9,7 +9,7 @@ use crate::{
 };
 use plumb_assess::paths::Outside;
 use plumb_evaluate::{AccountFacts, CompiledRule, Explain, Helpers, Judging, RuleSet, Table, World};
-use plumb_model::{AccountId, KindId, Outcome, Region, ResourceId, RuleId, Severity, Time, Unknown, Verdict};
+use plumb_model::{AccountId, KindId, Outcome, Region, Resource, ResourceId, RuleId, Severity, Time, Unknown, Verdict};
 use plumb_record::{CoverageRow, Record, RecordError, ScanId, Unit, UnitState};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -91,7 +91,83 @@ pub fn judge_account<E: From<JudgeError> + From<RecordError>>(
         false => None,
     };
     let part = Part::All(found.as_ref().map(|(found, ways)| (found, ways)));
-    judge_part(record, rules, scan, facts, now, explain, as_of, part, begin, take)
+    judge_part(record, rules, scan, facts, now, explain, as_of, part, &mut Told { begin, take })
+}
+
+/// What takes verdicts, kind by kind.
+pub(crate) trait Take<E> {
+    /// The verdicts of a kind come next.
+    fn begin(&mut self, kind: &KindId) -> Result<(), E>;
+    /// A verdict, with its rule's severity.
+    fn verdict(&mut self, verdict: &Verdict, severity: Severity) -> Result<(), E>;
+    /// Whether a passing verdict about this would close a finding, so that what showed it has to be told.
+    fn closes(&self, rule: &RuleId, resource: &ResourceId, sub_key: &str) -> bool;
+}
+
+/// Takes verdicts that close nothing.
+struct Told<B, T> {
+    begin: B,
+    take: T,
+}
+
+impl<E, B: FnMut(&KindId) -> Result<(), E>, T: FnMut(&Verdict, Severity) -> Result<(), E>> Take<E> for Told<B, T> {
+    fn begin(&mut self, kind: &KindId) -> Result<(), E> {
+        (self.begin)(kind)
+    }
+
+    fn verdict(&mut self, verdict: &Verdict, severity: Severity) -> Result<(), E> {
+        (self.take)(verdict, severity)
+    }
+
+    fn closes(&self, _: &RuleId, _: &ResourceId, _: &str) -> bool {
+        false
+    }
+}
+
+/// Counts verdicts on their way to whoever takes them. After the first error the rest is only counted.
+struct Counting<'t, E, T> {
+    take: &'t mut T,
+    coverage: HashMap<(KindId, Region, RuleId), Counts>,
+    failed: Option<E>,
+}
+
+impl<E, T: Take<E>> Counting<'_, E, T> {
+    fn count(&mut self, verdict: &Verdict, severity: Severity) {
+        let place = (verdict.kind.clone(), verdict.region.clone(), verdict.rule.clone());
+        self.coverage.entry(place).or_default().add(verdict);
+        if self.failed.is_none()
+            && let Err(error) = self.take.verdict(verdict, severity)
+        {
+            self.failed = Some(error);
+        }
+    }
+
+    /// One resource by its kind's rules. Passing verdicts are told without what decided, which would cost more than to
+    /// decide; those that close a finding are decided once more, and told with it.
+    fn resource(&mut self, judging: &Judging<'_>, resource: &Resource, explain: Explain) {
+        let mut closing: Vec<(RuleId, String)> = Vec::new();
+        judging.judge(resource, explain, |judged| {
+            let (rule, sub_key) = (&judged.rule.id, judged.sub_key);
+            if judged.outcome == Outcome::Pass
+                && explain != Explain::Everything
+                && self.take.closes(rule, &resource.id, sub_key)
+            {
+                closing.push((rule.clone(), sub_key.to_owned()));
+            } else {
+                let severity = judged.rule.severity;
+                self.count(&judged.into_verdict(), severity);
+            }
+        });
+        if closing.is_empty() {
+            return;
+        }
+        judging.judge(resource, Explain::Everything, |judged| {
+            if closing.iter().any(|(rule, sub_key)| *rule == judged.rule.id && sub_key == judged.sub_key) {
+                let severity = judged.rule.severity;
+                self.count(&judged.into_verdict(), severity);
+            }
+        });
+    }
 }
 
 /// Which rules are judged.
@@ -161,8 +237,7 @@ pub(crate) fn judge_part<E: From<JudgeError> + From<RecordError>>(
     explain: Explain,
     as_of: bool,
     part: Part<'_>,
-    mut begin: impl FnMut(&KindId) -> Result<(), E>,
-    mut take: impl FnMut(&Verdict, Severity) -> Result<(), E>,
+    take: &mut impl Take<E>,
 ) -> Result<Vec<CoverageRow>, E> {
     let account = AccountId::from(facts.id.as_str());
     let units: Vec<Unit> = record.units_of(scan, &facts.id)?;
@@ -174,16 +249,7 @@ pub(crate) fn judge_part<E: From<JudgeError> + From<RecordError>>(
         _ => world_of::<E>(record, rules, scan, facts, &units, as_of, &life)?,
     };
     let judging = Judging::new(rules, &world, now);
-    let mut coverage: HashMap<(KindId, Region, RuleId), Counts> = HashMap::new();
-    let mut counted = |verdict: &Verdict, severity: Severity, failed: &mut Option<E>| {
-        let place = (verdict.kind.clone(), verdict.region.clone(), verdict.rule.clone());
-        coverage.entry(place).or_default().add(verdict);
-        if failed.is_none()
-            && let Err(error) = take(verdict, severity)
-        {
-            *failed = Some(error);
-        }
-    };
+    let mut counting = Counting { take, coverage: HashMap::new(), failed: None };
     for kind_id in &rules.needs().judged {
         let own: Vec<&Unit> = units.iter().filter(|u| u.kind == *kind_id).collect();
         if own.is_empty() {
@@ -194,8 +260,7 @@ pub(crate) fn judge_part<E: From<JudgeError> + From<RecordError>>(
         if own_rules.is_empty() {
             continue;
         }
-        begin(kind_id)?;
-        let mut failed: Option<E> = None;
+        counting.take.begin(kind_id)?;
         let apart = matches!(part, Part::Native(_) | Part::Paths(_));
         let mut natives: BTreeMap<ResourceId, Vec<(Verdict, Severity)>> = BTreeMap::new();
         let resources = match own_rules.iter().any(|r| native::is_of_paths(r)) {
@@ -214,12 +279,12 @@ pub(crate) fn judge_part<E: From<JudgeError> + From<RecordError>>(
                     Explain::NotPass => verdict.outcome != Outcome::Pass,
                     Explain::Everything => true,
                 };
-                if !wanted {
+                if !wanted && !counting.take.closes(&verdict.rule, &verdict.resource, &verdict.sub_key) {
                     verdict.because.clear();
                 }
                 // Alone they are told as they come; beside conditions each waits for its resource.
                 if apart {
-                    counted(&verdict, severity, &mut failed);
+                    counting.count(&verdict, severity);
                 } else {
                     natives.entry(verdict.resource.clone()).or_default().push((verdict, severity));
                 }
@@ -228,28 +293,26 @@ pub(crate) fn judge_part<E: From<JudgeError> + From<RecordError>>(
         if !apart {
             stored::each(record, &account, kind_id, scan, as_of, |row| -> Result<(), E> {
                 let resource = resource_of(kind, &account, row)?;
-                judging.judge(&resource, explain, |judged| {
-                    let severity = judged.rule.severity;
-                    counted(&judged.into_verdict(), severity, &mut failed);
-                });
+                counting.resource(&judging, &resource, explain);
                 for (verdict, severity) in natives.remove(&resource.id).unwrap_or_default() {
-                    counted(&verdict, severity, &mut failed);
+                    counting.count(&verdict, severity);
                 }
-                failed.take().map_or(Ok(()), Err)
+                counting.failed.take().map_or(Ok(()), Err)
             })?;
         }
         for unit in own {
             for rule in &own_rules {
                 if let UnitState::Incomplete(unknown) = &unit.state {
                     let verdict = unread(unit, rule.id.clone(), unknown, &facts.name);
-                    counted(&verdict, rule.severity, &mut failed);
+                    counting.count(&verdict, rule.severity);
                 }
             }
         }
-        if let Some(error) = failed {
+        if let Some(error) = counting.failed.take() {
             return Err(error);
         }
     }
+    let mut coverage = counting.coverage;
     // A place that was read completely and holds nothing is covered too.
     for unit in units.iter().filter(|u| u.state == UnitState::Complete) {
         for rule in rules.of_kind(&unit.kind).iter().filter(|r| part.holds(r)) {

@@ -5,7 +5,7 @@ use crate::{
     baselines::{Judged, Judging, Run, keep_run},
     collect::gather,
     exposure,
-    judge::{Part, assess, judge_part},
+    judge::{Part, Take, assess, judge_part},
     native, overland,
     overland::Ways,
     stored::resources_of,
@@ -15,11 +15,11 @@ use plumb_catalog::{Catalog, Kind};
 use plumb_clouds::Wire;
 use plumb_drift::BaselineRun;
 use plumb_evaluate::{AccountFacts, Explain, Needs, RuleSet};
-use plumb_model::{KindId, Region, RuleId, Severity, Time, Verdict};
+use plumb_model::{AccountId, KindId, Region, ResourceId, RuleId, Severity, Time, Verdict};
 use plumb_record::{AccountRow, Change, Ingest, NewScan, Record, RecordError, RuleRow, ScanId, UnitState};
 use serde_json::json;
 use std::{
-    cell::{Cell, RefCell},
+    cell::Cell,
     collections::{BTreeMap, BTreeSet, HashSet},
     sync::Arc,
     time::Instant,
@@ -404,6 +404,65 @@ pub async fn run_scan(
     Ok(outcome)
 }
 
+/// Puts the verdicts about one account on the record, kind by kind.
+struct Settling<'a> {
+    record: &'a Record,
+    scan: ScanId,
+    now: Time,
+    account: AccountId,
+    in_scope: BTreeSet<RuleId>,
+    /// The regions of a kind that were not read completely.
+    unread: BTreeMap<KindId, BTreeSet<String>>,
+    /// How the ids of unread places begin.
+    places: String,
+    by: &'a Judged<'a>,
+    current: Option<(KindId, Ingest<'a>)>,
+    /// Verdicts of the rules the account's baseline names, by outcome.
+    counts: [u64; 4],
+    outcome: &'a mut Outcome,
+    seen: &'a mut dyn FnMut(&Seen<'_>),
+}
+
+impl Settling<'_> {
+    /// Writes what the kind's verdicts changed.
+    fn finish(&mut self) -> Result<(), ScanError> {
+        let Some((kind, ingest)) = self.current.take() else { return Ok(()) };
+        let none = BTreeSet::new();
+        for (change, count) in ingest.finish(&self.in_scope, self.unread.get(&kind).unwrap_or(&none))? {
+            *self.outcome.changes.entry(change).or_default() += count;
+        }
+        Ok(())
+    }
+}
+
+impl Take<ScanError> for Settling<'_> {
+    fn begin(&mut self, kind: &KindId) -> Result<(), ScanError> {
+        self.finish()?;
+        let ingest = self.record.ingest_of(self.scan, self.now, &self.account, kind, &self.in_scope)?;
+        self.current = Some((kind.clone(), ingest));
+        Ok(())
+    }
+
+    fn verdict(&mut self, verdict: &Verdict, severity: Severity) -> Result<(), ScanError> {
+        let named = self.by.named.as_ref().is_none_or(|named| named.contains(&verdict.rule));
+        let at = verdict.outcome as usize;
+        self.outcome.verdicts.get_mut(at).into_iter().for_each(|count| *count += 1);
+        self.counts.get_mut(at).filter(|_| named).into_iter().for_each(|count| *count += 1);
+        let whole_place = verdict.because.is_empty() && verdict.resource.as_str().starts_with(&self.places);
+        if !whole_place
+            && let Some((_, ingest)) = &mut self.current
+            && let Some(change) = ingest.verdict(verdict, severity)?
+        {
+            (self.seen)(&Seen { verdict, severity, change });
+        }
+        Ok(())
+    }
+
+    fn closes(&self, rule: &RuleId, resource: &ResourceId, sub_key: &str) -> bool {
+        self.current.as_ref().is_some_and(|(_, ingest)| ingest.closes(rule, resource, sub_key))
+    }
+}
+
 /// Judges an account that was read to its end by a part of the rules, and puts what changed on the record. Returns the
 /// verdicts of the rules its baseline names, by outcome.
 #[allow(clippy::too_many_arguments)]
@@ -418,8 +477,7 @@ fn settle(
     seen: &mut dyn FnMut(&Seen<'_>),
 ) -> Result<[u64; 4], ScanError> {
     let rules = by.rules;
-    let mut counts = [0; 4];
-    let account = plumb_model::AccountId::from(facts.id.as_str());
+    let account = AccountId::from(facts.id.as_str());
     let in_scope: BTreeSet<RuleId> = rules.iter().filter(|r| part.holds(r)).map(|r| r.id.clone()).collect();
     let unread: BTreeMap<KindId, BTreeSet<String>> = record
         .units_of(scan, &facts.id)?
@@ -429,58 +487,25 @@ fn settle(
             map.entry(u.kind).or_insert_with(BTreeSet::new).insert(u.region.to_string());
             map
         });
-    let none = BTreeSet::new();
     let places = format!("{}:", facts.id);
-    let current: RefCell<Option<(KindId, Ingest<'_>)>> = RefCell::new(None);
-    let changes: RefCell<BTreeMap<Change, usize>> = RefCell::default();
-    let finish = || -> Result<(), ScanError> {
-        if let Some((kind, ingest)) = current.borrow_mut().take() {
-            for (change, count) in ingest.finish(&in_scope, unread.get(&kind).unwrap_or(&none))? {
-                *changes.borrow_mut().entry(change).or_default() += count;
-            }
-        }
-        Ok(())
-    };
-    let coverage = judge_part::<ScanError>(
+    let mut settling = Settling {
         record,
-        rules,
         scan,
-        facts,
         now,
-        Explain::NotPass,
-        false,
-        part,
-        |kind| {
-            finish()?;
-            *current.borrow_mut() = Some((kind.clone(), record.ingest_of(scan, now, &account, kind, &in_scope)?));
-            Ok(())
-        },
-        |verdict, severity| {
-            if let Some(count) = outcome.verdicts.get_mut(verdict.outcome as usize) {
-                *count += 1;
-            }
-            if by.named.as_ref().is_none_or(|named| named.contains(&verdict.rule))
-                && let Some(count) = counts.get_mut(verdict.outcome as usize)
-            {
-                *count += 1;
-            }
-            let whole_place = verdict.because.is_empty() && verdict.resource.as_str().starts_with(&places);
-            if whole_place {
-                return Ok(());
-            }
-            if let Some((_, ingest)) = current.borrow_mut().as_mut()
-                && let Some(change) = ingest.verdict(verdict, severity)?
-            {
-                seen(&Seen { verdict, severity, change });
-            }
-            Ok(())
-        },
-    )?;
-    finish()?;
-    drop(current);
-    for (change, count) in changes.into_inner() {
-        *outcome.changes.entry(change).or_default() += count;
-    }
+        account,
+        in_scope,
+        unread,
+        places,
+        by,
+        current: None,
+        counts: [0; 4],
+        outcome,
+        seen,
+    };
+    let coverage = judge_part(record, rules, scan, facts, now, Explain::NotPass, false, part, &mut settling)?;
+    settling.finish()?;
+    let counts = settling.counts;
+    drop(settling);
     record.put_coverage(scan, &coverage)?;
     Ok(counts)
 }
@@ -499,7 +524,7 @@ fn settle_elsewhere(
     outcome: &mut Outcome,
     seen: &mut dyn FnMut(&Seen<'_>),
 ) -> Result<(), ScanError> {
-    let account = plumb_model::AccountId::from(facts.id.as_str());
+    let account = AccountId::from(facts.id.as_str());
     for kind_id in &by.rules.needs().judged {
         let rules: Vec<_> = by.rules.of_kind(kind_id).iter().filter(|r| native::is_of_paths(r)).collect();
         let Some(kind) = by.rules.kind(kind_id).filter(|_| !rules.is_empty()) else { continue };

@@ -23,6 +23,8 @@ fn acl(scope: &str, region: &str, name: &str) -> Json {
 struct Web {
     /// Refuses the list of distributions.
     refused: bool,
+    /// The one of distributions has a rule.
+    mended: bool,
     asked: std::sync::Mutex<Vec<String>>,
 }
 
@@ -42,7 +44,7 @@ impl Web {
             }
             ("wafv2:ListWebACLs", "CLOUDFRONT") => json!({ "WebACLs": [acl(scope, region, "edge")] }),
             ("wafv2:ListWebACLs", _) => json!({ "WebACLs": [acl(scope, region, "inner")] }),
-            ("wafv2:GetWebACL", "CLOUDFRONT") => json!({ "WebACL": { "Rules": [] } }),
+            ("wafv2:GetWebACL", "CLOUDFRONT") if !self.mended => json!({ "WebACL": { "Rules": [] } }),
             ("wafv2:GetWebACL", _) => json!({ "WebACL": { "Rules": [{ "Name": "common" }] } }),
             ("ssm:ListDocuments", _) => json!({ "DocumentIdentifiers": [
                 { "Name": "shell", "DocumentType": "Session" }, { "Name": "restart", "DocumentType": "Command" }] }),
@@ -152,4 +154,23 @@ fn what_a_document_says_is_asked_of_those_that_rules_read() {
     let documents: Vec<_> = asked.iter().filter(|a| a.contains("GetDocument")).collect();
     assert_eq!(documents.len(), 2, "one a region: {documents:?}");
     assert!(documents.iter().all(|d| d.ends_with("shell")));
+}
+
+/// A finding closes by what a scan saw, and the step says what that was (B52, G18).
+#[test]
+fn a_finding_that_closes_says_what_showed_it() {
+    let mut record = Record::in_memory().unwrap();
+    scan(&mut record, &Web::default(), &[HAS_RULE]);
+    scan(&mut record, &Web { mended: true, ..Web::default() }, &[HAS_RULE]);
+    let steps = record.query("SELECT event, to_state, reason FROM transitions").unwrap().rows;
+    let steps: Vec<Vec<&str>> = steps.iter().map(|row| row.iter().filter_map(Json::as_str).collect()).collect();
+    let holds = "the rule holds: size(rules) is 1 (wafv2:GetWebACL)";
+    assert_eq!(
+        steps[1..],
+        [vec!["observe-pass", "retest-pending", holds], vec!["retest-pass", "fixed", holds]],
+        "{steps:?}"
+    );
+    // It changes nothing for what passes all the time.
+    scan(&mut record, &Web { mended: true, ..Web::default() }, &[HAS_RULE]);
+    assert_eq!(record.query("SELECT count(*) FROM transitions").unwrap().rows[0][0], json!(3));
 }
