@@ -393,7 +393,7 @@ fn instance(estate: &Estate, item: &Item<'_>) -> Judged {
 
 /// Interfaces of instances are judged with them; those of NAT gateways accept nothing.
 fn interface(estate: &Estate, item: &Item<'_>) -> Option<Judged> {
-    let nat = item.text("interface_type").is_ok_and(|t| t == "nat_gateway");
+    let nat = item.text("interface_type").is_ok_and(|t| matches!(t, "nat_gateway" | "natGateway"));
     if nat || item.text("instance_id").is_ok_and(|i| !i.is_empty()) {
         return None;
     }

@@ -43,6 +43,7 @@
 mod ast;
 mod check;
 mod check_macros;
+mod compared;
 mod cover;
 mod env;
 mod error;
@@ -61,6 +62,7 @@ mod types;
 mod value;
 
 pub use ast::Ast;
+pub use compared::{Compared, Origin};
 pub use env::{Env, Function, Functions, ResultOf, SignatureError, Varies};
 pub use error::{CompileError, EvalError};
 pub use eval::Context;

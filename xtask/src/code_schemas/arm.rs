@@ -27,6 +27,8 @@ struct Attribute {
     /// Its type as the library writes it.
     type_: String,
     read_only: bool,
+    /// The values its description counts.
+    values: BTreeSet<String>,
 }
 
 /// Adds what one library says of the wanted types (in lower case → as the catalog writes them).
@@ -84,6 +86,7 @@ struct Reader {
     fixed: Regex,
     field: Regex,
     wire: Regex,
+    known: Regex,
 }
 
 impl Reader {
@@ -98,6 +101,7 @@ impl Reader {
             fixed: regex(r#""(\w+)": \{[^}]*"readonly": True"#)?,
             field: regex(r"(?m)^    (\w+): ([^=]+?) = \(?\s*rest_(?:field|discriminator)\(([^)]*)\)")?,
             wire: regex(r#"name="([^"]+)""#)?,
+            known: regex(r#"(?:Known values are|values are):? ((?:"[^"]*"(?:, and |, or | and | or |, |))+)"#)?,
         })
     }
 
@@ -144,6 +148,8 @@ impl Reader {
                 let (_, inside) = chunk.split_once(start)?;
                 inside.split("\n    }").next()
             };
+            let values = self.values(chunk);
+            let values = |name: &str| values.get(name).cloned().unwrap_or_default();
             let fixed: BTreeSet<_> = block("\n    _validation = {")
                 .map(|inside| self.fixed.captures_iter(inside).map(|c| c[1].to_owned()).collect())
                 .unwrap_or_default();
@@ -153,16 +159,41 @@ impl Reader {
                     wire: c[2].replace("\\\\.", "\u{0}"),
                     type_: c[3].into(),
                     read_only,
+                    values: values(&c[1]),
                 });
             }
             let code: String = chunk.split("\"\"\"").step_by(2).collect();
             for c in self.field.captures_iter(&code) {
                 let wire = self.wire.captures(&c[3]).map_or_else(|| c[1].to_owned(), |name| name[1].to_owned());
                 let read_only = c[3].contains("visibility=[\"read\"]");
-                let attribute = Attribute { wire: wire.replace('.', "\u{0}"), type_: format!(":{}", &c[2]), read_only };
-                model.attributes.push(attribute);
+                model.attributes.push(Attribute {
+                    wire: wire.replace('.', "\u{0}"),
+                    type_: format!(":{}", &c[2]),
+                    read_only,
+                    values: values(&c[1]),
+                });
             }
         }
+    }
+}
+
+impl Reader {
+    /// Attribute → the values that the description of a class counts.
+    fn values(&self, class: &str) -> BTreeMap<String, BTreeSet<String>> {
+        let words: Vec<&str> = class.split("\"\"\"").nth(1).unwrap_or_default().split_whitespace().collect();
+        let described = words.join(" ");
+        let mut values = BTreeMap::new();
+        for part in described.split(":ivar ").skip(1) {
+            let Some((name, text)) = part.split_once(": ") else { continue };
+            let text = text.split(" :vartype").next().unwrap_or_default();
+            let known = self.known.captures(text).and_then(|c| c.get(1));
+            let known = known.map_or("", |known| known.as_str()).split('"').skip(1).step_by(2);
+            let known: BTreeSet<String> = known.filter(|v| !v.is_empty()).map(str::to_owned).collect();
+            if !known.is_empty() {
+                values.insert(name.to_owned(), known);
+            }
+        }
+        values
     }
 }
 
@@ -203,6 +234,7 @@ impl Library {
         for attribute in names.iter().filter_map(|n| self.models.get(*n)).flat_map(|m| &m.attributes) {
             let mut inner = self.typed(&attribute.type_, above);
             inner.read_only = attribute.read_only;
+            inner.values.clone_from(&attribute.values);
             let mut place = &mut node;
             let mut parts = attribute.wire.split('.').peekable();
             while let Some(part) = parts.next() {

@@ -76,7 +76,7 @@ impl<'a> Reader<'a> {
         match () {
             () if !members.is_empty() => Node::object(members),
             () if is("object") || at["type"].is_null() => Node::leaf('?'),
-            () if is("string") => Node::leaf('s'),
+            () if is("string") => Node { values: values(of).chain(values(at)).collect(), ..Node::leaf('s') },
             () if is("boolean") => Node::leaf('b'),
             () => Node::leaf('n'),
         }
@@ -109,4 +109,11 @@ impl<'a> Reader<'a> {
             }
         }
     }
+}
+
+/// The values of a text, be they of one of its variants.
+fn values(of: &Value) -> impl Iterator<Item = String> {
+    let variants = ["allOf", "anyOf", "oneOf"].into_iter().filter_map(|variants| of[variants].as_array()).flatten();
+    let counted = std::iter::once(of).chain(variants).filter_map(|variant| variant["enum"].as_array()).flatten();
+    counted.filter_map(Value::as_str).map(str::to_owned)
 }

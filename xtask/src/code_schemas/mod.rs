@@ -267,13 +267,14 @@ fn provenance(rows: &str) -> String {
     format!(
         "# What providers' schemas say of types in code\n\n\
          Derived by `cargo xtask code-schemas`; do not edit. Run it again after a kind or an example names a new type.\n\
-         `baseline/iac/tests/it/schemas.rs` holds every kind and every example against these tables; nothing of them is \
-         in the program.\n\n\
+         `baseline/iac/tests/it/schemas/` holds every kind and every example against these tables, \
+         `baseline/evaluate/tests/it/values/` what rules compare with; nothing of them is in the program.\n\n\
          A type is a tree by indentation, a name a line. After the name stands its form: `s` text, `n` number, `b` yes \
          or no, `l` list and `m` map of these, `?` anything, `{{` a block or object, `[` a list and `%` a map of objects; \
          then `!` when only the provider sets it, `~` when what lies below is not kept. Where not all versions that have \
-         the parent have it too, those that do follow.\n\n\
-         Only names, forms and versions are kept, which are facts; descriptions are not. Packages of the first providers say no \
+         the parent have it too, those that do follow. After ` = ` stand the values it takes, where CloudFormation's schemas or \
+         Azure's libraries count them, up to 32; the bindings of Terraform do not.\n\n\
+         Only names, forms, versions and values are kept, which are facts; descriptions are not. Packages of the first providers say no \
          more of the provider than its major version: `3`, `2`.\n\n\
          | of | package | its licence |\n|---|---|---|\n{rows}"
     )

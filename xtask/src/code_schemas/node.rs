@@ -10,12 +10,19 @@
 //!
 //! After the name stands the form: `s` text, `n` number, `b` yes or no, `l` list and `m` map of these, `?` anything,
 //! `{` a block or object, `[` a list and `%` a map of objects; then `!` when only the provider sets it, and `~` when what
-//! lies below is not kept. Versions stand where not all of the parent's have it.
+//! lies below is not kept. Versions stand where not all of the parent's have it. After ` = ` stand the values it takes
+//! when it can be set and the provider counts them.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 /// Levels below a type that are kept.
 pub const DEPTH: usize = 7;
+
+/// More values than these are names of machines and versions, which change every month.
+const MOST_VALUES: usize = 32;
 
 /// One attribute, property or block.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +33,8 @@ pub struct Node {
     pub read_only: bool,
     /// What lies below is not kept: it is its own ancestor, or too deep.
     pub cut: bool,
+    /// The values it takes; empty where nobody counts them.
+    pub values: BTreeSet<String>,
     /// What lies below.
     pub members: BTreeMap<String, Node>,
 }
@@ -64,6 +73,7 @@ impl Node {
         }
         self.read_only &= other.read_only;
         self.cut |= other.cut;
+        self.values.extend(other.values);
         for (name, node) in other.members {
             match self.members.get_mut(&name) {
                 Some(own) => own.absorb(node),
@@ -108,8 +118,12 @@ fn line(out: &mut String, depth: usize, name: &str, nodes: &[(usize, &Node)], la
         };
         let _ = write!(out, " {}", runs.iter().map(run).collect::<Vec<_>>().join(","));
     }
+    let values: BTreeSet<&str> = nodes.iter().flat_map(|(_, n)| &n.values).map(String::as_str).collect();
+    if !read_only && (1..=MOST_VALUES).contains(&values.len()) {
+        let _ = write!(out, " = {}", values.into_iter().collect::<Vec<_>>().join("|"));
+    }
     out.push('\n');
-    let names: std::collections::BTreeSet<&String> = nodes.iter().flat_map(|(_, n)| n.members.keys()).collect();
+    let names: BTreeSet<&String> = nodes.iter().flat_map(|(_, n)| n.members.keys()).collect();
     for name in names {
         let inner: Vec<_> = nodes.iter().filter_map(|(at, n)| Some((*at, n.members.get(name)?))).collect();
         line(out, depth + 1, name, &inner, labels, &at);

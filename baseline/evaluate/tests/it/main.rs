@@ -1,5 +1,6 @@
-//! The quick way of judging against the plain one.
+//! The quick way of judging against the plain one, and what rules compare with against what the provider takes.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod quick;
+mod values;

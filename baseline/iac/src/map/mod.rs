@@ -170,7 +170,8 @@ fn meets(kind: &Kind, code: &Code) -> bool {
     })
 }
 
-/// Whether what a column reads from meets its `when`: attribute values, or the type as written (`$type`).
+/// Whether what a column reads from meets its `when`: attribute values, the type as written (`$type`), or whether the
+/// provider may be older (`$before[5]`).
 fn fits(language: Language, take: &Take, other: &Code) -> bool {
     let arm = language == Language::Arm;
     take.when.iter().all(|(path, want)| {
@@ -178,7 +179,10 @@ fn fits(language: Language, take: &Take, other: &Code) -> bool {
         if path.root() == Some("$type") {
             return language.type_key(&other.type_) == language.type_key(want);
         }
-        let found = find(&other.attrs, &path, arm);
+        let found = match path.root() {
+            Some("$before") => before(other, &path),
+            _ => find(&other.attrs, &path, arm),
+        };
         match (found.as_str(), found.as_bool()) {
             // A child's name in ARM may carry its parents' before it.
             (Some(text), _) if arm => text.rsplit('/').next().is_some_and(|last| last.eq_ignore_ascii_case(want)),

@@ -13,6 +13,8 @@ pub struct Node {
     cut: bool,
     /// The versions that have it, a bit each.
     pub versions: u16,
+    /// The values it takes; empty where nobody counts them.
+    pub values: Vec<&'static str>,
     pub members: BTreeMap<&'static str, Node>,
 }
 
@@ -140,6 +142,7 @@ fn node(
     labels: &[&str],
 ) -> (&'static str, Node) {
     let line = lines.next().unwrap();
+    let (line, values) = line.split_once(" = ").unwrap_or((line, ""));
     let mut words = line.trim_start().split(' ');
     let (name, form) = (words.next().unwrap(), words.next().unwrap());
     let place = |label: &str| labels.iter().position(|l| *l == label).unwrap_or_else(|| panic!("{line}"));
@@ -153,6 +156,7 @@ fn node(
         read_only: form.contains('!'),
         cut: form.contains('~'),
         versions,
+        values: values.split('|').filter(|value| !value.is_empty()).collect(),
         members: BTreeMap::new(),
     };
     while lines.peek().is_some_and(|l| l.len() - l.trim_start().len() > depth) {
