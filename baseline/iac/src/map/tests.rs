@@ -245,14 +245,42 @@ fn the_email_of_an_account_made_here_is_its_own() {
         format!(
             "resource \"google_service_account\" \"own\" {{\n  account_id = \"own\"\n}}\n\
              data \"google_compute_default_service_account\" \"all\" {{}}\n\
+             data \"google_service_account\" \"some\" {{\n  account_id = \"some\"\n}}\n\
              resource \"google_compute_instance\" \"m\" {{\n  service_account {{\n    email = {from}.email\n  }}\n}}\n"
         )
     };
     let account = |from: &str| fields(&text(from), "google_compute_instance.m")("service_account");
     assert_eq!(account("google_service_account.own"), Value::str("google_service_account.own"));
     // Who looks one up may find the default one.
-    let found = account("data.google_compute_default_service_account.all");
+    let found = account("data.google_service_account.some");
     assert!(matches!(found, Value::Unknown(_)), "{found:?}");
+    // The source of the default one gives no other.
+    let found = account("data.google_compute_default_service_account.all");
+    assert!(found.as_str().is_some_and(|email| email.ends_with("-compute@developer.gserviceaccount.com")), "{found:?}");
+}
+
+#[test]
+fn text_around_a_name_of_this_code_is_set() {
+    let group = |arn: &str| {
+        let text = format!(
+            "resource \"aws_cloudwatch_log_group\" \"g\" {{\n  name = \"g\"\n}}\n\
+             resource \"aws_cloudtrail\" \"t\" {{\n  cloud_watch_logs_group_arn = {arn}\n}}\n"
+        );
+        fields(&text, "aws_cloudtrail.t")("log_group_arn")
+    };
+    assert_eq!(group("\"${aws_cloudwatch_log_group.g.arn}:*\""), Value::str("${aws_cloudwatch_log_group.g.arn}:*"));
+    let found = group("\"${aws_cloudwatch_log_group.g.log_group_class}:*\"");
+    assert!(matches!(found, Value::Unknown(_)), "{found:?}");
+    let found = group("\"${var.nobody_says}:*\"");
+    assert!(matches!(found, Value::Unknown(_)), "{found:?}");
+}
+
+#[test]
+fn a_rule_for_a_list_elsewhere_leaves_nothing_open_that_it_says() {
+    let text = "resource \"aws_network_acl_rule\" \"r\" {\n  network_acl_id = \"acl-1\"\n  protocol = \"tcp\"\n  rule_action = \"allow\"\n}\n";
+    let found = lent(text, "inline_egress");
+    let [(_, kind, Value::List(rules))] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!((kind.as_str(), rules.len()), ("aws.ec2.network-acl", 1));
 }
 
 #[test]

@@ -31,6 +31,9 @@ fn is_data(address: &str) -> bool {
 
 /// A reference as text: the address of the resource, which is its id; or `${…}` for what is outside this code.
 fn reference(r: &Ref) -> Option<Value> {
+    if let Some(account) = default_account(r) {
+        return Some(Value::from(account));
+    }
     let data = is_data(&r.address);
     // The address of an account that this code makes is one of its own; a data source may look up a default one.
     if !names_it(&r.path) && (data || !r.path.ends_with("email")) {
@@ -40,6 +43,44 @@ fn reference(r: &Ref) -> Option<Value> {
         return Some(Value::from(format!("${{{}.{}}}", r.address, r.path)));
     }
     Some(Value::str(&*r.address))
+}
+
+/// The account that Google makes in every project, as its data source gives it: the number of the project is not known,
+/// whose account it is follows from the type alone.
+fn default_account(r: &Ref) -> Option<String> {
+    let source = r.address.rsplit_once("data.").map(|(_, rest)| rest)?;
+    let domain = match source.split('.').next()? {
+        "google_compute_default_service_account" => "-compute@developer.gserviceaccount.com",
+        "google_app_engine_default_service_account" => "@appspot.gserviceaccount.com",
+        _ => return None,
+    };
+    match &*r.path {
+        "email" => Some(format!("${{{}}}{domain}", r.address)),
+        "member" => Some(format!("serviceAccount:${{{}}}{domain}", r.address)),
+        _ => None,
+    }
+}
+
+/// A text whose holes are all names of resources of this code, with `${…}` for them. It is then surely set, and no text
+/// that code could write: `…:*` behind the ARN of a log group as little as the ARN itself.
+fn named_throughout(parts: &[Part]) -> Option<String> {
+    let mut out = String::new();
+    for part in parts {
+        match part {
+            Part::Text(text) => out.push_str(text),
+            Part::Hole(hole) => {
+                let Data::Ref(r) = &hole.data else { return None };
+                match default_account(r) {
+                    Some(account) => out.push_str(&account),
+                    None if reference(r).is_some() && !is_data(&r.address) => {
+                        out.push_str(&format!("${{{}}}", hole.describe()));
+                    }
+                    None => return None,
+                }
+            }
+        }
+    }
+    Some(out)
 }
 
 /// How a value is read for a field.
@@ -63,7 +104,11 @@ impl Reader<'_> {
             {
                 reference(r).map_or_else(|| unknown(val, self.sources), |one| Value::list([one]))
             }
-            (Data::Partial(_), Type::String | Type::Any) if self.holes => Value::from(val.describe()),
+            (Data::Partial(parts), Type::String | Type::Any) => match named_throughout(parts) {
+                Some(text) => Value::from(text),
+                None if self.holes => Value::from(val.describe()),
+                None => unknown(val, self.sources),
+            },
             (Data::Ref(_) | Data::Partial(_) | Data::Unknown(_), _) => unknown(val, self.sources),
             (Data::Doc(doc), Type::Map(_) | Type::Object(_) | Type::List(_)) => self.value(&doc.value, ty),
             (Data::Doc(doc), _) => match &doc.text {
