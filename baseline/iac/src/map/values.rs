@@ -25,6 +25,15 @@ fn names_it(path: &str) -> bool {
             .any(|end| last.ends_with(end))
 }
 
+/// Whether a text with holes is surely a name of something: an ARN as far as it is written, or made of what names resources.
+fn is_name(parts: &[Part]) -> bool {
+    let named = |part: &Part| match part {
+        Part::Text(_) => true,
+        Part::Hole(hole) => matches!(&hole.data, Data::Ref(r) if names_it(&r.path)),
+    };
+    matches!(parts.first(), Some(Part::Text(text)) if text.starts_with("arn:")) || parts.iter().all(named)
+}
+
 fn is_data(address: &str) -> bool {
     address.starts_with("data.") || address.contains(".data.")
 }
@@ -55,7 +64,7 @@ impl Reader<'_> {
     /// The value of a field of type `ty`.
     pub(crate) fn value(self, val: &Val, ty: &Type) -> Value {
         match (&val.data, ty) {
-            (_, Type::Policy) => self.policy(val),
+            (_, Type::Policy) => plumb_collect::policy(self.policy(val)),
             (Data::Ref(r), Type::String | Type::Any) => reference(r).unwrap_or_else(|| unknown(val, self.sources)),
             // One of what belongs to another resource: how many there are is known, and which.
             (Data::Ref(r), Type::List(item))
@@ -63,7 +72,9 @@ impl Reader<'_> {
             {
                 reference(r).map_or_else(|| unknown(val, self.sources), |one| Value::list([one]))
             }
-            (Data::Partial(_), Type::String | Type::Any) if self.holes => Value::from(val.describe()),
+            (Data::Partial(parts), Type::String | Type::Any) if self.holes || is_name(parts) => {
+                Value::from(val.describe())
+            }
             (Data::Ref(_) | Data::Partial(_) | Data::Unknown(_), _) => unknown(val, self.sources),
             (Data::Doc(doc), Type::Map(_) | Type::Object(_) | Type::List(_)) => self.value(&doc.value, ty),
             (Data::Doc(doc), _) => match &doc.text {

@@ -8,7 +8,7 @@ pub(crate) mod ast;
 mod config;
 mod data;
 mod eval;
-mod functions;
+pub(crate) mod functions;
 mod json_syntax;
 mod parse;
 mod plan;
@@ -18,7 +18,7 @@ mod template;
 mod types;
 mod walk;
 mod world;
-mod yaml;
+pub(crate) mod yaml;
 
 use crate::json;
 use crate::resource::Reading;
