@@ -282,6 +282,14 @@ variable "x" {}
     assert_eq!(field("log_group_arn"), Value::str("${aws_cloudwatch_log_group.g.arn}:*"));
     assert_eq!(field("kms_key_id"), Value::str("arn:aws:kms:${var.x}:111122223333:key/k"));
     assert!(matches!(field("sns_topic"), Value::Unknown(_)), "may be anything");
+    let text = r#"
+resource "aws_ssoadmin_managed_policy_attachment" "a" { managed_policy_arn = "arn:${var.x}:iam::aws:policy/AdministratorAccess" }
+resource "aws_ssoadmin_managed_policy_attachment" "b" { managed_policy_arn = "arn:aws:iam::aws:policy/${var.x}" }
+variable "x" {}
+"#;
+    let policy = |at: &str| fields(text, &format!("aws_ssoadmin_managed_policy_attachment.{at}"))("policy");
+    assert_eq!(policy("a"), Value::str("arn:${var.x}:iam::aws:policy/AdministratorAccess"));
+    assert!(matches!(policy("b"), Value::Unknown(_)), "which policy is not said");
 }
 
 #[test]

@@ -25,13 +25,21 @@ fn names_it(path: &str) -> bool {
             .any(|end| last.ends_with(end))
 }
 
-/// Whether a text with holes is surely a name of something: an ARN as far as it is written, or made of what names resources.
+/// Whether a text with holes is surely a name of something, and of what: holes are what names resources, or partition, region and
+/// account of an ARN whose end is written.
 fn is_name(parts: &[Part]) -> bool {
-    let named = |part: &Part| match part {
-        Part::Text(_) => true,
-        Part::Hole(hole) => matches!(&hole.data, Data::Ref(r) if names_it(&r.path)),
-    };
-    matches!(parts.first(), Some(Part::Text(text)) if text.starts_with("arn:")) || parts.iter().all(named)
+    let arn = matches!(parts.first(), Some(Part::Text(text)) if text.starts_with("arn:"));
+    let mut colons = 0;
+    parts.iter().all(|part| match part {
+        Part::Text(text) => {
+            colons += text.matches(':').count();
+            true
+        }
+        Part::Hole(hole) => match &hole.data {
+            Data::Ref(r) if names_it(&r.path) => true,
+            _ => arn && colons < 5,
+        },
+    }) && (!arn || colons >= 5)
 }
 
 fn is_data(address: &str) -> bool {
