@@ -25,6 +25,23 @@ fn names_it(path: &str) -> bool {
             .any(|end| last.ends_with(end))
 }
 
+/// Whether a text with holes is surely a name of something, and of what: holes are what names resources, or partition, region and
+/// account of an ARN whose end is written.
+fn is_name(parts: &[Part]) -> bool {
+    let arn = matches!(parts.first(), Some(Part::Text(text)) if text.starts_with("arn:"));
+    let mut colons = 0;
+    parts.iter().all(|part| match part {
+        Part::Text(text) => {
+            colons += text.matches(':').count();
+            true
+        }
+        Part::Hole(hole) => match &hole.data {
+            Data::Ref(r) if names_it(&r.path) => true,
+            _ => arn && colons < 5,
+        },
+    }) && (!arn || colons >= 5)
+}
+
 fn is_data(address: &str) -> bool {
     address.starts_with("data.") || address.contains(".data.")
 }
@@ -55,7 +72,7 @@ impl Reader<'_> {
     /// The value of a field of type `ty`.
     pub(crate) fn value(self, val: &Val, ty: &Type) -> Value {
         match (&val.data, ty) {
-            (_, Type::Policy) => self.policy(val),
+            (_, Type::Policy) => plumb_collect::policy(self.policy(val)),
             (Data::Ref(r), Type::String | Type::Any) => reference(r).unwrap_or_else(|| unknown(val, self.sources)),
             // One of what belongs to another resource: how many there are is known, and which.
             (Data::Ref(r), Type::List(item))
@@ -63,7 +80,9 @@ impl Reader<'_> {
             {
                 reference(r).map_or_else(|| unknown(val, self.sources), |one| Value::list([one]))
             }
-            (Data::Partial(_), Type::String | Type::Any) if self.holes => Value::from(val.describe()),
+            (Data::Partial(parts), Type::String | Type::Any) if self.holes || is_name(parts) => {
+                Value::from(val.describe())
+            }
             (Data::Ref(_) | Data::Partial(_) | Data::Unknown(_), _) => unknown(val, self.sources),
             (Data::Doc(doc), Type::Map(_) | Type::Object(_) | Type::List(_)) => self.value(&doc.value, ty),
             (Data::Doc(doc), _) => match &doc.text {

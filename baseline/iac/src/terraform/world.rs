@@ -132,9 +132,13 @@ impl<'f> World<'f> {
     }
 
     pub(crate) fn report(&mut self, severity: ProblemSeverity, span: Span, message: impl Into<String>) {
-        let message = message.into();
-        if self.problems.len() < 10_000 && self.reported.insert((span, message.clone())) {
-            self.problems.push(self.sources.problem(severity, message, span));
+        let problem = self.sources.problem(severity, message, span);
+        self.report_problem(problem);
+    }
+
+    pub(crate) fn report_problem(&mut self, problem: Problem) {
+        if self.problems.len() < 10_000 && self.reported.insert((problem.span, problem.message.clone())) {
+            self.problems.push(problem);
         }
     }
 
@@ -143,7 +147,8 @@ impl<'f> World<'f> {
         match result {
             Ok(val) => val,
             Err(fault) => {
-                self.report(ProblemSeverity::Error, fault.span(), fault.message());
+                let problem = self.sources.problem(ProblemSeverity::Error, fault.message(), fault.span());
+                self.report_problem(Problem { hides: false, ..problem });
                 let expr = self.source_text(span);
                 Val::unknown(WhyKind::Error, expr, fault.message(), span)
             }
