@@ -206,7 +206,10 @@ impl World<'_> {
                     None => "what it declares is not known",
                 };
                 let message = format!("the module `{source}` is not on disk; {known} (run `terraform init`)");
-                self.report(ProblemSeverity::Note, block.header, message);
+                // What an outline calls is said with the call of the outline itself.
+                if !dir.starts_with(outlines::FOLDER) {
+                    self.report(ProblemSeverity::Note, block.header, message);
+                }
                 match outline {
                     Some(target) => target,
                     None => return Ok(Instances::Missing(source)),

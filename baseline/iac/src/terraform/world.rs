@@ -322,8 +322,15 @@ impl<'f> World<'f> {
         let nullable = !matches!(block.body.attr("nullable").map(|e| &e.kind), Some(Kind::Bool(false)));
         let call = self.scopes.get(scope).and_then(|s| s.parent.as_ref()).map(|p| (p.env.clone(), p.call));
         let given = match call {
+            Some(_) if &**name == "part" && module.outlined().is_some() => {
+                Some(Val::str(module.outlined_part(), block.header))
+            }
             Some((env, call)) if &**name == "version" && module.outlined().is_some() => {
                 let caller = self.scope_module(env.scope);
+                if caller.outlined().is_some() && caller.variables.contains_key(name) {
+                    // A part that calls its own module is of one version with it.
+                    return self.variable(env.scope, name, block.header);
+                }
                 let text = |attr| match caller.calls.get(call).and_then(|b| b.body.attr(attr)).map(|e| &e.kind) {
                     Some(Kind::Str(text)) => Some(text.clone()),
                     _ => None,

@@ -6,8 +6,21 @@ use plumb_iac::{Code, MemoryFiles, Reading, terraform};
 use std::collections::BTreeSet;
 
 /// Calls of each outlined module, in as many ways as it takes to reach each of its resources: `outlined/README.md`.
-const CALLS: &[(&str, &str)] =
-    &[("terraform-aws-modules/s3-bucket/aws", include_str!("../outlined/terraform-aws-modules/s3-bucket.tf"))];
+const CALLS: &[(&str, &str)] = &[
+    ("terraform-aws-modules/s3-bucket/aws", include_str!("../outlined/terraform-aws-modules/s3-bucket.tf")),
+    ("terraform-aws-modules/security-group/aws", include_str!("../outlined/terraform-aws-modules/security-group.tf")),
+    (
+        "terraform-aws-modules/security-group/aws//modules/*",
+        include_str!("../outlined/terraform-aws-modules/security-group.tf"),
+    ),
+    ("terraform-aws-modules/ec2-instance/aws", include_str!("../outlined/terraform-aws-modules/ec2-instance.tf")),
+    ("terraform-aws-modules/vpc/aws", include_str!("../outlined/terraform-aws-modules/vpc.tf")),
+    ("terraform-aws-modules/sqs/aws", include_str!("../outlined/terraform-aws-modules/sqs.tf")),
+    ("terraform-aws-modules/sns/aws", include_str!("../outlined/terraform-aws-modules/sns.tf")),
+    ("terraform-aws-modules/dynamodb-table/aws", include_str!("../outlined/terraform-aws-modules/dynamodb-table.tf")),
+    ("terraform-aws-modules/kms/aws", include_str!("../outlined/terraform-aws-modules/kms.tf")),
+    ("terraform-aws-modules/ecr/aws", include_str!("../outlined/terraform-aws-modules/ecr.tf")),
+];
 
 fn read(text: &str) -> Reading {
     terraform::read(&MemoryFiles::new([("main.tf", text)]), &terraform::Options::default())
@@ -44,7 +57,8 @@ fn read_by_kinds(catalog: &Catalog, type_: &str) -> BTreeSet<(String, String)> {
     wanted
 }
 
-/// What the head of an outline says the module never does: `# Never writes TYPE: a, b` and `# Never declares: TYPE, TYPE`.
+/// What the head of an outline says the module never does: `# Never writes TYPE: a, b` and
+/// `# Never declares: TYPE, TYPE`, or `anything else` where all it declares stands in the outline.
 fn never<'a>(text: &'a str, what: &str) -> BTreeSet<&'a str> {
     let lines = text.lines().filter_map(|line| line.strip_prefix("# Never ")?.strip_prefix(what)?.strip_prefix(':'));
     lines.flat_map(|names| names.split(',')).map(str::trim).collect()
@@ -56,7 +70,8 @@ fn outlines_say_all_that_kinds_read_of_their_resources() {
     let mut missing = Vec::new();
     for (address, text) in terraform::outlines() {
         let reading = whole(text);
-        assert!(reading.problems.is_empty(), "{address}: {:?}", reading.problems);
+        let problems: Vec<_> = reading.problems.iter().filter(|p| !p.message.contains(terraform::OUTLINED)).collect();
+        assert!(problems.is_empty(), "{address}: {problems:?}");
         let written: Vec<&Code> = reading.resources.iter().filter(|code| !code.existing).collect();
         assert!(!written.is_empty(), "{address} declares nothing");
         for code in &written {
@@ -68,10 +83,12 @@ fn outlines_say_all_that_kinds_read_of_their_resources() {
             }
         }
         let types: BTreeSet<&str> = written.iter().map(|code| &*code.type_).collect();
+        let never = |from| never(text, "declares").contains(from);
+        let all_said = never("anything else");
         for kind in catalog.kinds.values().filter(|k| k.terraform.iter().any(|t| types.contains(t.as_str()))) {
             let takes = kind.fields.iter().flat_map(|f| &f.terraform.0);
             for from in takes.filter_map(|take| take.from.as_deref()).collect::<BTreeSet<_>>() {
-                if types.contains(from) == never(text, "declares").contains(from) {
+                if !all_said && types.contains(from) == never(from) {
                     missing.push(format!("{address}: `{from}` is neither declared nor said to be never declared"));
                 }
             }
