@@ -35,7 +35,7 @@ variable "choice_of_the_service" {}
 
 locals {
   # 4.0 encrypts where nothing is said, and takes the policy and the place for dead letters as resources of their own.
-  before   = var.version < 40000
+  before = var.version < 40000
   managed = (
     var.kms_master_key_id != null ? null :
     var.sqs_managed_sse_enabled != null ? var.sqs_managed_sse_enabled :

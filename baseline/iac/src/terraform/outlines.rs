@@ -36,6 +36,58 @@ const OUTLINES: &[(&str, &str)] = &[
     ),
     ("terraform-aws-modules/kms/aws", include_str!("../../outlines/terraform-aws-modules/kms.tf")),
     ("terraform-aws-modules/ecr/aws", include_str!("../../outlines/terraform-aws-modules/ecr.tf")),
+    ("terraform-aws-modules/rds/aws", include_str!("../../outlines/terraform-aws-modules/rds.tf")),
+    (
+        "terraform-aws-modules/rds/aws//modules/db_instance",
+        include_str!("../../outlines/terraform-aws-modules/rds/db_instance.tf"),
+    ),
+    (
+        "terraform-aws-modules/rds/aws//modules/db_parameter_group",
+        include_str!("../../outlines/terraform-aws-modules/rds/db_parameter_group.tf"),
+    ),
+    ("terraform-aws-modules/elb/aws", include_str!("../../outlines/terraform-aws-modules/elb.tf")),
+    ("terraform-aws-modules/elb/aws//modules/elb", include_str!("../../outlines/terraform-aws-modules/elb/elb.tf")),
+    ("terraform-aws-modules/alb/aws", include_str!("../../outlines/terraform-aws-modules/alb.tf")),
+    ("terraform-aws-modules/lambda/aws", include_str!("../../outlines/terraform-aws-modules/lambda.tf")),
+    ("terraform-aws-modules/acm/aws", include_str!("../../outlines/terraform-aws-modules/acm.tf")),
+    (
+        "terraform-aws-modules/secrets-manager/aws",
+        include_str!("../../outlines/terraform-aws-modules/secrets-manager.tf"),
+    ),
+    (
+        "terraform-aws-modules/iam/aws//modules/iam-user",
+        include_str!("../../outlines/terraform-aws-modules/iam/iam-user.tf"),
+    ),
+    (
+        "terraform-aws-modules/iam/aws//modules/iam-account",
+        include_str!("../../outlines/terraform-aws-modules/iam/iam-account.tf"),
+    ),
+    (
+        "terraform-aws-modules/iam/aws//modules/iam-assumable-role",
+        include_str!("../../outlines/terraform-aws-modules/iam/iam-assumable-role.tf"),
+    ),
+    (
+        "terraform-aws-modules/iam/aws//modules/iam-policy",
+        include_str!("../../outlines/terraform-aws-modules/iam/iam-policy.tf"),
+    ),
+    (
+        "terraform-aws-modules/iam/aws//modules/iam-group-with-policies",
+        include_str!("../../outlines/terraform-aws-modules/iam/iam-group-with-policies.tf"),
+    ),
+    ("terraform-aws-modules/eks/aws", include_str!("../../outlines/terraform-aws-modules/eks.tf")),
+    (
+        "terraform-aws-modules/eks/aws//modules/eks-managed-node-group",
+        include_str!("../../outlines/terraform-aws-modules/eks/eks-managed-node-group.tf"),
+    ),
+    ("terraform-aws-modules/autoscaling/aws", include_str!("../../outlines/terraform-aws-modules/autoscaling.tf")),
+    ("terraform-aws-modules/cloudfront/aws", include_str!("../../outlines/terraform-aws-modules/cloudfront.tf")),
+    (
+        "terraform-aws-modules/ecs/aws//modules/cluster",
+        include_str!("../../outlines/terraform-aws-modules/ecs/cluster.tf"),
+    ),
+    ("terraform-aws-modules/efs/aws", include_str!("../../outlines/terraform-aws-modules/efs.tf")),
+    ("terraform-aws-modules/redshift/aws", include_str!("../../outlines/terraform-aws-modules/redshift.tf")),
+    ("terraform-aws-modules/rds-aurora/aws", include_str!("../../outlines/terraform-aws-modules/rds-aurora.tf")),
 ];
 
 /// What is said of a module that is not on disk and has an outline; of others nothing is known.

@@ -327,8 +327,9 @@ impl<'f> World<'f> {
             }
             Some((env, call)) if &**name == "version" && module.outlined().is_some() => {
                 let caller = self.scope_module(env.scope);
-                if caller.outlined().is_some() && caller.variables.contains_key(name) {
-                    // A part that calls its own module is of one version with it.
+                let says = caller.calls.get(call).is_some_and(|b| b.body.attr("version").is_some());
+                if caller.outlined().is_some() && !says {
+                    // A module and its parts are of one version.
                     return self.variable(env.scope, name, block.header);
                 }
                 let text = |attr| match caller.calls.get(call).and_then(|b| b.body.attr(attr)).map(|e| &e.kind) {

@@ -1,7 +1,6 @@
 # A group for one service (`//modules/ssh`): the module itself with the service's rules among its own. Until 5 all of the group may reach
 # each other and everything outside; 6.0 took both away and opens the service to the sources that are named, each with a key.
 #
-# Never writes aws_security_group: egress, ingress
 # Never declares: anything else
 
 variable "version" {}
