@@ -240,7 +240,7 @@ fn modules_to_any_depth_with_their_call_chain() {
     let reading = reading(&[
         (
             "app/main.tf",
-            "module \"store\" {\n  source = \"../modules/store\"\n  for_each = { eu = true, us = false }\n  name = \"b-${each.key}\"\n  public = each.value\n}\nmodule \"off\" {\n  source = \"../modules/store\"\n  count = 0\n  name = \"x\"\n}\nresource \"aws_x\" \"y\" {\n  bucket = module.store[\"eu\"].id\n  names = { for k, m in module.store : k => m.name }\n  far = module.far.thing\n}\nmodule \"far\" {\n  source = \"terraform-aws-modules/vpc/aws\"\n}\n",
+            "module \"store\" {\n  source = \"../modules/store\"\n  for_each = { eu = true, us = false }\n  name = \"b-${each.key}\"\n  public = each.value\n}\nmodule \"off\" {\n  source = \"../modules/store\"\n  count = 0\n  name = \"x\"\n}\nresource \"aws_x\" \"y\" {\n  bucket = module.store[\"eu\"].id\n  names = { for k, m in module.store : k => m.name }\n  far = module.far.thing\n}\nmodule \"far\" {\n  source = \"example/vpc/aws\"\n}\n",
         ),
         (
             "modules/store/main.tf",
