@@ -1,5 +1,5 @@
-# A cluster with its role, key, log group and security groups, and the node groups that EKS manages. 21.0 took `cluster_` off its inputs. Nodes the
-# module manages itself, profiles of Fargate, add-ons and access entries are not said.
+# A cluster with its role, key, log group and security groups, and its nodes. 21.0 took `cluster_` off its inputs. Add-ons and access entries are left
+# out: no kind reads them. Nodes before 18.0 are not said.
 #
 # Never writes aws_iam_role: managed_policy_arns, max_session_duration
 # Never writes aws_security_group: egress, ingress
@@ -75,6 +75,10 @@ variable "iam_role_use_name_prefix" { default = true }
 variable "attach_encryption_policy" { default = true }
 variable "attach_cluster_encryption_policy" { default = true }
 variable "eks_managed_node_groups" { default = {} }
+variable "self_managed_node_groups" { default = {} }
+variable "self_managed_node_group_defaults" { default = {} }
+variable "fargate_profiles" { default = {} }
+variable "fargate_profile_defaults" { default = {} }
 variable "eks_managed_node_group_defaults" { default = {} }
 
 # Who runs Terraform, what 17 and older opened between their groups, and what the role may say itself in 20 and newer.
@@ -354,6 +358,48 @@ module "eks_managed_node_group" {
   iam_role_additional_policies    = try(each.value.iam_role_additional_policies, var.eks_managed_node_group_defaults.iam_role_additional_policies, {})
   launch_template_use_name_prefix = try(each.value.launch_template_use_name_prefix, true)
   tags                            = merge(var.tags, try(each.value.tags, {}))
+}
+
+module "self_managed_node_group" {
+  source   = "terraform-aws-modules/eks/aws//modules/self-managed-node-group"
+  for_each = { for k, v in coalesce(var.self_managed_node_groups, {}) : k => v if local.create && local.v18 }
+
+  create                       = try(each.value.create, true)
+  cluster_name                 = local.name
+  name                         = try(each.value.name, each.key)
+  vpc_security_group_ids       = compact(concat([local.node_sg_id], try(each.value.vpc_security_group_ids, var.self_managed_node_group_defaults.vpc_security_group_ids, [])))
+  tags                         = merge(var.tags, try(each.value.tags, {}))
+  subnet_ids                   = try(each.value.subnet_ids, var.self_managed_node_group_defaults.subnet_ids, var.subnet_ids)
+  create_autoscaling_group     = try(each.value.create_autoscaling_group, var.self_managed_node_group_defaults.create_autoscaling_group, true)
+  min_size                     = try(each.value.min_size, var.self_managed_node_group_defaults.min_size, 0)
+  max_size                     = try(each.value.max_size, var.self_managed_node_group_defaults.max_size, 3)
+  health_check_type            = try(each.value.health_check_type, var.self_managed_node_group_defaults.health_check_type, null)
+  capacity_rebalance           = try(each.value.capacity_rebalance, var.self_managed_node_group_defaults.capacity_rebalance, null)
+  target_group_arns            = try(each.value.target_group_arns, var.self_managed_node_group_defaults.target_group_arns, [])
+  create_launch_template       = try(each.value.create_launch_template, var.self_managed_node_group_defaults.create_launch_template, true)
+  launch_template_id           = try(each.value.launch_template_id, var.self_managed_node_group_defaults.launch_template_id, "")
+  block_device_mappings        = try(each.value.block_device_mappings, var.self_managed_node_group_defaults.block_device_mappings, {})
+  network_interfaces           = try(each.value.network_interfaces, var.self_managed_node_group_defaults.network_interfaces, [])
+  metadata_options             = try(each.value.metadata_options, var.self_managed_node_group_defaults.metadata_options, null)
+  create_iam_instance_profile  = try(each.value.create_iam_instance_profile, var.self_managed_node_group_defaults.create_iam_instance_profile, true)
+  iam_role_name                = try(each.value.iam_role_name, var.self_managed_node_group_defaults.iam_role_name, null)
+  iam_role_attach_cni_policy   = try(each.value.iam_role_attach_cni_policy, var.self_managed_node_group_defaults.iam_role_attach_cni_policy, true)
+  iam_role_additional_policies = try(each.value.iam_role_additional_policies, var.self_managed_node_group_defaults.iam_role_additional_policies, {})
+}
+
+module "fargate_profile" {
+  source   = "terraform-aws-modules/eks/aws//modules/fargate-profile"
+  for_each = { for k, v in coalesce(var.fargate_profiles, {}) : k => v if local.create && local.v18 }
+
+  create                        = try(each.value.create, true)
+  name                          = try(each.value.name, each.key)
+  tags                          = merge(var.tags, try(each.value.tags, {}))
+  create_iam_role               = try(each.value.create_iam_role, var.fargate_profile_defaults.create_iam_role, true)
+  iam_role_name                 = try(each.value.iam_role_name, var.fargate_profile_defaults.iam_role_name, null)
+  iam_role_path                 = try(each.value.iam_role_path, var.fargate_profile_defaults.iam_role_path, null)
+  iam_role_permissions_boundary = try(each.value.iam_role_permissions_boundary, var.fargate_profile_defaults.iam_role_permissions_boundary, null)
+  iam_role_attach_cni_policy    = try(each.value.iam_role_attach_cni_policy, var.fargate_profile_defaults.iam_role_attach_cni_policy, true)
+  iam_role_additional_policies  = try(each.value.iam_role_additional_policies, var.fargate_profile_defaults.iam_role_additional_policies, {})
 }
 
 output "cluster_name" { value = local.name }

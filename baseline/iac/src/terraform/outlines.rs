@@ -88,6 +88,21 @@ const OUTLINES: &[(&str, &str)] = &[
     ("terraform-aws-modules/efs/aws", include_str!("../../outlines/terraform-aws-modules/efs.tf")),
     ("terraform-aws-modules/redshift/aws", include_str!("../../outlines/terraform-aws-modules/redshift.tf")),
     ("terraform-aws-modules/rds-aurora/aws", include_str!("../../outlines/terraform-aws-modules/rds-aurora.tf")),
+    ("terraform-aws-modules/opensearch/aws", include_str!("../../outlines/terraform-aws-modules/opensearch.tf")),
+    (
+        "terraform-aws-modules/msk-kafka-cluster/aws",
+        include_str!("../../outlines/terraform-aws-modules/msk-kafka-cluster.tf"),
+    ),
+    ("terraform-aws-modules/notify-slack/aws", include_str!("../../outlines/terraform-aws-modules/notify-slack.tf")),
+    ("cloudposse/cloudtrail/aws", include_str!("../../outlines/cloudposse/cloudtrail.tf")),
+    (
+        "terraform-aws-modules/eks/aws//modules/self-managed-node-group",
+        include_str!("../../outlines/terraform-aws-modules/eks/self-managed-node-group.tf"),
+    ),
+    (
+        "terraform-aws-modules/eks/aws//modules/fargate-profile",
+        include_str!("../../outlines/terraform-aws-modules/eks/fargate-profile.tf"),
+    ),
 ];
 
 /// What is said of a module that is not on disk and has an outline; of others nothing is known.

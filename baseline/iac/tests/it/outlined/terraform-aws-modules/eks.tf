@@ -57,6 +57,28 @@ module "group" {
   launch_template_use_name_prefix = false
 }
 
+module "self" {
+  source                   = "terraform-aws-modules/eks/aws"
+  version                  = "~> 20.0"
+  cluster_name             = "self"
+  self_managed_node_groups = { one = { instance_type = "m5.large", metadata_options = { http_tokens = "optional" } } }
+  fargate_profiles         = { default = { selectors = [{ namespace = "default" }] } }
+}
+
+module "own" {
+  source                       = "terraform-aws-modules/eks/aws//modules/self-managed-node-group"
+  version                      = "~> 20.0"
+  name                         = "own"
+  cluster_name                 = "c"
+  iam_role_additional_policies = { ssm = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore" }
+}
+
+module "profile" {
+  source                       = "terraform-aws-modules/eks/aws//modules/fargate-profile"
+  name                         = "profile"
+  iam_role_additional_policies = { ssm = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore" }
+}
+
 module "not_known" {
   source       = "terraform-aws-modules/eks/aws"
   cluster_name = var.name
