@@ -11,6 +11,7 @@
 # Never writes aws_eip: instance, network_interface
 # Never writes aws_iam_role: inline_policy, managed_policy_arns, max_session_duration, path
 # Never writes aws_vpc_endpoint: policy, subnet_ids, vpc_endpoint_type
+# Never writes aws_vpc_block_public_access_options: enabled, http_tokens, state
 # Never declares: anything else
 
 variable "version" {}
@@ -28,6 +29,7 @@ variable "name" { default = "" }
 variable "cidr" { default = "10.0.0.0/16" }
 variable "azs" { default = [] }
 variable "tags" { default = {} }
+variable "vpc_block_public_access_options" { default = {} }
 variable "vpc_tags" { default = {} }
 variable "secondary_cidr_blocks" { default = [] }
 variable "enable_ipv6" { default = false }
@@ -135,6 +137,12 @@ resource "aws_vpc" "this" {
 
   cidr_block = var.cidr
   tags       = merge({ Name = var.name }, var.tags, var.vpc_tags)
+}
+
+resource "aws_vpc_block_public_access_options" "this" {
+  for_each = { for k, v in { this = var.vpc_block_public_access_options } : k => v if var.create_vpc && length(v) > 0 }
+
+  internet_gateway_block_mode = try(each.value["internet_gateway_block_mode"], null)
 }
 
 resource "aws_default_vpc" "this" {

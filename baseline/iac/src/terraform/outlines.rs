@@ -103,6 +103,7 @@ const OUTLINES: &[(&str, &str)] = &[
         "terraform-aws-modules/eks/aws//modules/fargate-profile",
         include_str!("../../outlines/terraform-aws-modules/eks/fargate-profile.tf"),
     ),
+    ("terraform-aws-modules/elasticache/aws", include_str!("../../outlines/terraform-aws-modules/elasticache.tf")),
 ];
 
 /// What is said of a module that is not on disk and has an outline; of others nothing is known.

@@ -78,6 +78,7 @@ const CALLS: &[(&str, &str)] = &[
         "terraform-aws-modules/eks/aws//modules/fargate-profile",
         include_str!("../outlined/terraform-aws-modules/eks.tf"),
     ),
+    ("terraform-aws-modules/elasticache/aws", include_str!("../outlined/terraform-aws-modules/elasticache.tf")),
 ];
 
 fn read(text: &str) -> Reading {

@@ -76,6 +76,7 @@ module "open_database" {
   create_database_subnet_route_table     = true
   create_database_internet_gateway_route = true
   map_public_ip_on_launch                = true
+  vpc_block_public_access_options        = { internet_gateway_block_mode = "block-bidirectional" }
 }
 
 module "not_known" {
