@@ -67,7 +67,7 @@ fn exit_codes_tell_clean_findings_usage_and_partial() {
     exits(&dir, &["check", ".", "--check", RULE], 1);
     // A module that is not there is never silent.
     std::fs::remove_file(dir.join("broken.tf")).unwrap();
-    write(&dir, "main.tf", "module \"net\" {\n  source = \"terraform-aws-modules/vpc/aws\"\n}\n");
+    write(&dir, "main.tf", "module \"net\" {\n  source = \"example/vpc/aws\"\n}\n");
     let out = exits(&dir, &["check", "."], 3);
     assert!(said(&out).contains("vpc/aws"), "{}", said(&out));
 }

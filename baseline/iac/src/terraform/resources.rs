@@ -206,9 +206,12 @@ impl World<'_> {
                     None => "what it declares is not known",
                 };
                 let message = format!("the module `{source}` is not on disk; {known} (run `terraform init`)");
-                let note = self.sources.problem(ProblemSeverity::Note, message, block.header);
-                // What a module with an outline declares is known, as far as kinds go.
-                self.report_problem(Problem { hides: outline.is_none(), ..note });
+                // What an outline calls is said with the call of the outline itself.
+                if !dir.starts_with(outlines::FOLDER) {
+                    let note = self.sources.problem(ProblemSeverity::Note, message, block.header);
+                    // What a module with an outline declares is known, as far as kinds go.
+                    self.report_problem(Problem { hides: outline.is_none(), ..note });
+                }
                 match outline {
                     Some(target) => target,
                     None => return Ok(Instances::Missing(source)),

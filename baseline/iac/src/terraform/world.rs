@@ -327,8 +327,16 @@ impl<'f> World<'f> {
         let nullable = !matches!(block.body.attr("nullable").map(|e| &e.kind), Some(Kind::Bool(false)));
         let call = self.scopes.get(scope).and_then(|s| s.parent.as_ref()).map(|p| (p.env.clone(), p.call));
         let given = match call {
+            Some(_) if &**name == "part" && module.outlined().is_some() => {
+                Some(Val::str(module.outlined_part(), block.header))
+            }
             Some((env, call)) if &**name == "version" && module.outlined().is_some() => {
                 let caller = self.scope_module(env.scope);
+                let says = caller.calls.get(call).is_some_and(|b| b.body.attr("version").is_some());
+                if caller.outlined().is_some() && !says {
+                    // A module and its parts are of one version.
+                    return self.variable(env.scope, name, block.header);
+                }
                 let text = |attr| match caller.calls.get(call).and_then(|b| b.body.attr(attr)).map(|e| &e.kind) {
                     Some(Kind::Str(text)) => Some(text.clone()),
                     _ => None,
