@@ -26,6 +26,19 @@ pub struct CodeVerdict {
     pub at: Arc<Declared>,
     /// The comment that asks not to report it, when there is one and it gives a reason.
     pub skipped: Option<Box<Skipped>>,
+    /// The other blocks that say something about what was asked, when everything is explained.
+    pub blocks: Vec<Block>,
+}
+
+/// A block of its own that says something about a resource, such as a bucket's policy.
+#[derive(Debug, Clone)]
+pub struct Block {
+    /// Its address.
+    pub address: Arc<str>,
+    /// Where it stands.
+    pub place: Place,
+    /// The verdict if of such blocks there were this one only; the resource's where that cannot be told.
+    pub outcome: Outcome,
 }
 
 /// Where a resource is declared; the verdicts about it share this.
@@ -63,6 +76,9 @@ pub struct Skipped {
 pub struct CodeChecked {
     /// Every verdict, by root, address and rule.
     pub verdicts: Vec<CodeVerdict>,
+    /// What policy documents say by themselves that are judged as policies of what uses them: no findings of their own. Only when
+    /// everything is explained.
+    pub documents: Vec<CodeVerdict>,
     /// What could not be read.
     pub problems: Vec<Problem>,
     /// Comments that were not applied, with what is wrong with them.
@@ -116,6 +132,7 @@ impl CodeChecked {
     /// Takes another reading's result in.
     pub fn join(&mut self, other: CodeChecked) {
         self.verdicts.extend(other.verdicts);
+        self.documents.extend(other.documents);
         self.problems.extend(other.problems);
         self.idle_skips.extend(other.idle_skips);
         self.resources += other.resources;
@@ -144,6 +161,8 @@ pub fn check(
     let sources = Arc::new(reading.sources.clone());
     let mapped = map::resources(catalog, reading);
     let elsewhere = map::elsewhere(catalog, reading, &mapped);
+    let alone = if explain == Explain::Everything { map::alone(catalog, reading, &mapped) } else { Vec::new() };
+    let alone: HashMap<*const Mapped, Vec<StandIn>> = mapped.iter().map(std::ptr::from_ref).zip(alone).collect();
     let resources = mapped.len() + elsewhere.len();
     let mut out = CodeChecked { resources, problems: reading.problems.clone(), ..CodeChecked::default() };
     // Which fields of its own kind a rule reads, asked once a rule.
@@ -158,6 +177,7 @@ pub fn check(
         }
     }
     mapped.iter().for_each(|one| by_root.entry(&one.root).or_default().push(one));
+    let documents = if explain == Explain::Everything { map::used_documents(catalog, reading) } else { Vec::new() };
     let mut lent: BTreeMap<&str, Vec<&StandIn>> = BTreeMap::new();
     for one in &elsewhere {
         by_root.entry(&one.mapped.root).or_default();
@@ -172,11 +192,40 @@ pub fn check(
         let judging = Judging::new(rules, &world, now);
         for one in own {
             let at = declared(reading, one, &sources);
+            let parts = alone.get(&std::ptr::from_ref(one)).map_or(&[] as &[StandIn], Vec::as_slice);
+            let told: Vec<HashMap<RuleId, Outcome>> = parts.iter().map(|part| outcomes(&judging, part)).collect();
+            judging.judge(&one.resource, explain, |judged| {
+                let rule = judged.rule;
+                let (severity, mut verdict) = (rule.severity, judged.into_verdict());
+                hide(&mut verdict, one);
+                let skipped = comments.of(one, &verdict).filter(|_| skips).map(Box::new);
+                let mut blocks = Vec::new();
+                for (part, told) in parts.iter().zip(&told) {
+                    let read = reads
+                        .entry(rule.id.clone())
+                        .or_insert_with(|| rules.needs_of(rule).fields.remove(&one.resource.kind).unwrap_or_default());
+                    let Some(code) =
+                        reading.resources.get(part.mapped.code).filter(|_| !read.is_disjoint(&part.fields))
+                    else {
+                        continue;
+                    };
+                    let known = told.get(&rule.id).filter(|o| **o != Outcome::Unknown);
+                    blocks.push(Block {
+                        address: Arc::clone(&code.address),
+                        place: part.mapped.place.clone(),
+                        outcome: known.copied().unwrap_or(verdict.outcome),
+                    });
+                }
+                out.verdicts.push(CodeVerdict { verdict, severity, at: Arc::clone(&at), skipped, blocks });
+            });
+        }
+        for one in documents.iter().filter(|one| &*one.root == root) {
+            let at = declared(reading, one, &sources);
             judging.judge(&one.resource, explain, |judged| {
                 let (severity, mut verdict) = (judged.rule.severity, judged.into_verdict());
                 hide(&mut verdict, one);
-                let skipped = comments.of(one, &verdict).filter(|_| skips).map(Box::new);
-                out.verdicts.push(CodeVerdict { verdict, severity, at: Arc::clone(&at), skipped });
+                let (at, blocks) = (Arc::clone(&at), Vec::new());
+                out.documents.push(CodeVerdict { verdict, severity, at, skipped: None, blocks });
             });
         }
         for StandIn { mapped: one, fields } in lent.remove(root).into_iter().flatten() {
@@ -191,13 +240,39 @@ pub fn check(
                 if !read.is_disjoint(fields) && verdict.outcome != Outcome::NotApplicable {
                     hide(&mut verdict, one);
                     let skipped = comments.of(one, &verdict).filter(|_| skips).map(Box::new);
-                    out.verdicts.push(CodeVerdict { verdict, severity: rule.severity, at: Arc::clone(&at), skipped });
+                    out.verdicts.push(CodeVerdict {
+                        verdict,
+                        severity: rule.severity,
+                        at: Arc::clone(&at),
+                        skipped,
+                        blocks: Vec::new(),
+                    });
                 }
             });
         }
     }
     out.idle_skips = comments.idle();
     out
+}
+
+/// The worst outcome of each rule for what one block says.
+fn outcomes(judging: &Judging<'_>, part: &StandIn) -> HashMap<RuleId, Outcome> {
+    let rank = |o: &Outcome| match o {
+        Outcome::Fail => 3,
+        Outcome::Unknown => 2,
+        Outcome::Pass => 1,
+        Outcome::NotApplicable => 0,
+    };
+    let mut found: HashMap<RuleId, Outcome> = HashMap::new();
+    judging.judge(&part.mapped.resource, Explain::Nothing, |judged| {
+        let id = judged.rule.id.clone();
+        let outcome = judged.into_verdict().outcome;
+        let worst = found.entry(id).or_insert(outcome);
+        if rank(&outcome) > rank(worst) {
+            *worst = outcome;
+        }
+    });
+    found
 }
 
 fn declared(reading: &Reading, one: &Mapped, sources: &Arc<SourceMap>) -> Arc<Declared> {
@@ -243,9 +318,7 @@ fn world_of(rules: &RuleSet, reading: &Reading, root: &str, own: &[&Mapped]) -> 
     static LIFE: EndOfLife = EndOfLife::BUNDLED;
     let facts = AccountFacts { id: "code".into(), ..AccountFacts::default() };
     let mut world = World::new(facts, Helpers { policies: &ENGINE, end_of_support: &LIFE });
-    // What a module with an outline declares is known, as far as its kinds go.
-    let hides = |p: &&Problem| is_partial(p) && !p.message.contains(plumb_iac::terraform::OUTLINED);
-    let gap = reading.problems.iter().filter(hides).find(|p| p.place.file.starts_with(root)).map(|p| {
+    let gap = reading.problems.iter().find(|p| p.hides && is_partial(p) && p.place.file.starts_with(root)).map(|p| {
         let mut unknown = Unknown::new(Reason::NotComputed, format!("{}:{}", p.place.file, p.place.line));
         unknown.detail.clone_from(&p.message);
         Arc::new(unknown)

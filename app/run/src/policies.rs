@@ -122,6 +122,8 @@ mod tests {
         unrestricted("data", allow("s3:Get*", "*"), &["s3:GetObject"]);
         unrestricted("data", allow("s3:Get*", "arn:aws:s3:::nw-static/*"), &[]);
         unrestricted("write", allow("sqs:SendMessage", "*"), &["sqs:SendMessage"]);
+        unrestricted("write", allow("sqs:SendMessage", "arn:*"), &["sqs:SendMessage"]);
+        unrestricted("write", allow("logs:PutLogEvents", "${aws_cloudwatch_log_group.a.arn}:*"), &[]);
         unrestricted("write", allow("sqs:ReceiveMessage", "*"), &[]);
         unrestricted("any", allow("sqs:ReceiveMessage", "*"), &["sqs:ReceiveMessage"]);
         unrestricted("permissions", allow("sqs:SendMessage", "*"), &[]);

@@ -117,12 +117,25 @@ pub fn convert(value: Value, ty: &Type) -> Value {
         (Type::Time, Value::Int(i)) => Value::Time(Time::from_seconds(if i > 100_000_000_000 { i / 1000 } else { i })),
         (Type::Time, Value::Double(d)) => Value::Time(Time::from_seconds(d as i64)),
         (Type::Time, Value::Str(s)) => instant(&s).map_or_else(|| mismatch(ty, "text"), Value::Time),
-        (Type::Policy, v @ Value::Map(_)) => v,
+        (Type::Policy, v @ Value::Map(_)) => policy(v),
         (Type::List(item), Value::List(items)) => Value::list(items.into_vec().into_iter().map(|v| convert(v, item))),
         (Type::List(item), single) => Value::list([convert(single, item)]),
         (Type::Map(item), Value::Map(map)) => Value::map(map.iter().map(|(k, v)| (k, convert(v.clone(), item)))),
         (Type::Object(_), v @ Value::Map(_)) => v,
         (ty, v) => mismatch(ty, kind_of(&v)),
+    }
+}
+
+/// A policy whose statements are a list: one alone may be written without.
+pub fn policy(value: Value) -> Value {
+    match &value {
+        Value::Map(map) if matches!(map.get("Statement"), Some(Value::Map(_))) => {
+            Value::map(map.iter().map(|(k, v)| match k {
+                "Statement" => (k, Value::list([v.clone()])),
+                _ => (k, v.clone()),
+            }))
+        }
+        _ => value,
     }
 }
 

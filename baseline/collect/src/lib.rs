@@ -10,6 +10,6 @@ mod item;
 mod names;
 
 pub use decode::{DecodeError, decode};
-pub use fields::{convert, field_value, live_fields};
+pub use fields::{convert, field_value, live_fields, policy};
 pub use item::{Ask, Finished, Item, Told, list_ask, page_items, unread_id};
 pub use names::{Names, Scope};

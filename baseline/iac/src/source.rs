@@ -104,7 +104,7 @@ impl SourceMap {
     /// A problem at `span`, with its source frame.
     pub fn problem(&self, severity: ProblemSeverity, message: impl Into<String>, span: Span) -> Problem {
         let place = self.place(span);
-        Problem { severity, message: message.into(), frame: self.frame(span), place, span }
+        Problem { severity, message: message.into(), frame: self.frame(span), place, span, hides: true }
     }
 
     /// The lines around a span, numbered, with a caret line under the first.
@@ -191,6 +191,8 @@ pub struct Problem {
     pub span: Span,
     /// The source lines with a caret.
     pub frame: String,
+    /// Resources may be missing for it. Where only a value could not be computed, the value is unknown and nothing else.
+    pub hides: bool,
 }
 
 impl std::fmt::Display for Problem {

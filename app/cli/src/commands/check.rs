@@ -4,7 +4,7 @@ use crate::{
     args::{CheckArgs, CheckForm, Format, Globals},
     commands::{
         check_actions as actions, check_formats as formats,
-        check_rows::{Rows, row},
+        check_rows::{Rows, all_rows},
         check_text as text,
         code::Source,
     },
@@ -265,7 +265,7 @@ fn print(
         }
         None => {
             let header = ["outcome", "severity", "rule", "address", "file", "line", "title"];
-            let rows = shown.rows.iter().map(|v| row(&shown, v));
+            let rows = all_rows(&shown);
             out::rows_of(globals, rows, &header, |r| {
                 let title = r.title.unwrap_or_default();
                 let line = r.line.to_string();

@@ -16,6 +16,9 @@ pub struct Row<'a> {
     pub address: &'a str,
     aliases: Option<&'a Aliases>,
     because: Because<'a>,
+    /// The resource this block speaks about, when the row is about a block; empty for a policy document that is judged with what
+    /// uses it. Such rows are no findings of their own.
+    block_of: Option<&'a str>,
     end_line: u32,
     /// The file, relative to what was named on the command line.
     pub file: String,
@@ -87,12 +90,34 @@ pub struct Rows<'a>(pub &'a Shown<'a>);
 
 impl Serialize for Rows<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.rows.iter().map(|v| row(self.0, v)))
+        serializer.collect_seq(all_rows(self.0))
     }
 }
 
+/// All rows in their order, then what used policy documents say by themselves.
+pub fn all_rows<'a>(shown: &'a Shown<'_>) -> impl Iterator<Item = Row<'a>> {
+    let documents = shown.checked.documents.iter().map(|v| Row { block_of: Some(""), ..row(shown, v) });
+    shown.rows.iter().flat_map(|v| rows_of(shown, v)).chain(documents)
+}
+
+/// The row of a verdict, and one for each block of its own that says something about what was asked: code is written, and compared,
+/// by block. They have the finding of their resource.
+fn rows_of<'a>(shown: &'a Shown<'_>, v: &'a CodeVerdict) -> impl Iterator<Item = Row<'a>> {
+    let blocks = v.blocks.iter().map(|block| Row {
+        address: &block.address,
+        because: Because(&[], shown),
+        block_of: Some(v.verdict.resource.as_str()),
+        end_line: block.place.end_line,
+        file: shown.source.relative(&block.place.file),
+        line: block.place.line,
+        outcome: block.outcome.name(),
+        ..row(shown, v)
+    });
+    std::iter::once(row(shown, v)).chain(blocks)
+}
+
 /// The row of a verdict.
-pub fn row<'a>(shown: &'a Shown<'_>, v: &'a CodeVerdict) -> Row<'a> {
+fn row<'a>(shown: &'a Shown<'_>, v: &'a CodeVerdict) -> Row<'a> {
     let rule = shown.catalog.rules.get(&v.verdict.rule);
     let relative = |place: &Place| shown.source.relative(&place.file);
     let key = v.fingerprint();
@@ -101,6 +126,7 @@ pub fn row<'a>(shown: &'a Shown<'_>, v: &'a CodeVerdict) -> Row<'a> {
         address: v.verdict.resource.as_str(),
         aliases: rule.map(|r| &r.aliases),
         because: Because(&v.verdict.because, shown),
+        block_of: None,
         end_line: v.at.place.end_line,
         file: relative(&v.at.place),
         finding: key.short(),

@@ -67,7 +67,7 @@ fn exit_codes_tell_clean_findings_usage_and_partial() {
     exits(&dir, &["check", ".", "--check", RULE], 1);
     // A module that is not there is never silent.
     std::fs::remove_file(dir.join("broken.tf")).unwrap();
-    write(&dir, "main.tf", "module \"net\" {\n  source = \"terraform-aws-modules/vpc/aws\"\n}\n");
+    write(&dir, "main.tf", "module \"net\" {\n  source = \"example/vpc/aws\"\n}\n");
     let out = exits(&dir, &["check", "."], 3);
     assert!(said(&out).contains("vpc/aws"), "{}", said(&out));
 }
@@ -94,6 +94,37 @@ fn every_verdict_has_the_members_of_the_contract() {
     assert!(outcomes.contains(&"pass") && outcomes.contains(&"fail"), "{outcomes:?}");
     let keys: std::collections::BTreeSet<&str> = rows.iter().map(|r| r["fingerprint"].as_str().unwrap()).collect();
     assert_eq!(keys.len(), rows.len(), "a fingerprint is one finding's");
+}
+
+#[test]
+fn each_block_has_a_row_and_no_finding_of_its_own() {
+    let dir = folder("check-blocks");
+    let listener = |name: &str, policy: &str| {
+        format!(
+            "resource \"aws_lb_listener\" \"{name}\" {{\n  load_balancer_arn = aws_lb.l.arn\n  protocol          = \"HTTPS\"\n  ssl_policy        = \"{policy}\"\n}}\n"
+        )
+    };
+    let text = format!(
+        "resource \"aws_lb\" \"l\" {{}}\n{}{}",
+        listener("good", "ELBSecurityPolicy-TLS13-1-2-2021-06"),
+        listener("old", "ELBSecurityPolicy-2016-08")
+    );
+    write(&dir, "main.tf", &text);
+    let rule = "aws.elbv2.listener.strong-tls-policy";
+    let all = lines(&dir, &["check", ".", "--check", rule, "--all", "--format", "jsonl"], 1);
+    let rows: Vec<(String, String, Json)> =
+        all.iter().map(|r| (r["address"].to_string(), r["outcome"].to_string(), r["block_of"].clone())).collect();
+    let row = |address: &str, outcome: &str, of: Json| (json!(address).to_string(), json!(outcome).to_string(), of);
+    assert_eq!(
+        rows,
+        [
+            row("aws_lb.l", "fail", Json::Null),
+            row("aws_lb_listener.good", "pass", json!("aws_lb.l")),
+            row("aws_lb_listener.old", "fail", json!("aws_lb.l")),
+        ]
+    );
+    let findings = lines(&dir, &["check", ".", "--check", rule, "--format", "jsonl"], 1);
+    assert_eq!(findings.len(), 1, "one mistake is one finding");
 }
 
 #[test]

@@ -226,7 +226,10 @@ impl Resources {
     pub fn is_everything(&self) -> bool {
         let any = self.compiled.iter().any(|p| match p {
             ResourcePattern::Any => true,
-            ResourcePattern::Arn(parts) => parts.iter().skip(1).all(Pattern::is_any),
+            // What begins with a variable names something: `${aws_sqs_queue.a.arn}:*` of code that is not applied.
+            ResourcePattern::Arn(parts) => {
+                !parts.first().is_some_and(Pattern::has_variables) && parts.iter().skip(1).all(Pattern::is_any)
+            }
             ResourcePattern::Other(_) => false,
         });
         if self.inverted { self.compiled.is_empty() } else { any }

@@ -9,9 +9,9 @@ variable "version" {}
 locals {
   # 3.9 shut buckets and switched ACLs off where nothing is said.
   before = var.version < 30009
-  exists   = var.create_bucket && !var.is_directory_bucket
-  grants   = try(jsondecode(var.grant), var.grant)
-  rules    = try(jsondecode(var.lifecycle_rule), var.lifecycle_rule)
+  exists = var.create_bucket && !var.is_directory_bucket
+  grants = try(jsondecode(var.grant), var.grant)
+  rules  = try(jsondecode(var.lifecycle_rule), var.lifecycle_rule)
 }
 
 variable "create_bucket" { default = true }

@@ -5,7 +5,7 @@ use crate::resource::{Code, Reading};
 use crate::value::Val;
 use carriers::{Carriers, Pair};
 use plumb_catalog::{Catalog, Field, Kind, Take, Type};
-use plumb_model::{Reason, Unknown, Value};
+use plumb_model::{Reason, Source, Unknown, Value};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// A resource declared elsewhere, as far as one declaration here says something about it.
@@ -61,6 +61,37 @@ pub fn elsewhere(catalog: &Catalog, reading: &Reading, mapped: &[Mapped]) -> Vec
     out
 }
 
+/// What each of the blocks that belong to a resource says alone, for each of `mapped`: the resource as if of these there were this one
+/// only, with its own id. The place is the block's.
+pub fn alone(catalog: &Catalog, reading: &Reading, mapped: &[Mapped]) -> Vec<Vec<StandIn>> {
+    let none = Carriers::none();
+    let of = |one: &Mapped, at: usize| {
+        let kind = catalog.kinds.get(&one.resource.kind)?;
+        let code = reading.resources.get(at).filter(|_| at != one.code)?;
+        let language = Language::of(code.dialect);
+        let mapper = Mapper { kind, code, language, reading, carriers: &none };
+        let itself = Mapper { code: reading.resources.get(one.code)?, ..mapper };
+        let (mut resource, mut fields) = (one.resource.clone(), BTreeSet::new());
+        for ((field, value), source) in kind.fields.iter().zip(&mut resource.fields).zip(&mut resource.sources) {
+            if mapper.lent(field).next().is_none() {
+                continue;
+            }
+            fields.insert(field.name.clone());
+            match mapper.said(field) {
+                Some(found) => {
+                    *value = found.value;
+                    *source = found.span.map_or(Source::Default, |span| mapper.source(span));
+                }
+                // What other blocks say is not what this one says; what the resource itself says holds.
+                None => *value = itself.top(field, &mut BTreeSet::new()).value,
+            }
+        }
+        let place = reading.sources.place(code.span);
+        Some(StandIn { mapped: Mapped { resource, code: at, carriers: vec![at], place, ..one.clone() }, fields })
+    };
+    mapped.iter().map(|one| one.carriers.iter().filter_map(|at| of(one, *at)).collect()).collect()
+}
+
 impl<'a> Mapper<'a> {
     /// The alternatives of a field that this declaration feeds.
     fn lent<'f>(&self, field: &'f Field) -> impl Iterator<Item = &'f Take> + use<'a, 'f> {
@@ -75,23 +106,8 @@ impl<'a> Mapper<'a> {
     /// A field of a resource that is declared elsewhere: what is said here, the default where nobody else could say it
     /// in the resource itself, else not known.
     fn borrowed(&self, field: &Field) -> Found {
-        let mut items = Vec::new();
-        let mut first = None;
-        for take in self.lent(field) {
-            let val = self.read(take, self.code);
-            let value = self.taken(field, take, &val);
-            let span = if take.path.steps().is_empty() { self.code.header } else { val.span };
-            match value {
-                Value::Null => {}
-                Value::List(more) if matches!(field.ty, Type::List(_)) => {
-                    items.extend(more.into_vec());
-                    first.get_or_insert((span, val.sensitive));
-                }
-                value => return Found { value, span: Some(span), sensitive: val.sensitive },
-            }
-        }
-        if let Some((span, sensitive)) = first {
-            return Found { value: Value::list(items), span: Some(span), sensitive };
+        if let Some(found) = self.said(field) {
+            return found;
         }
         let column = &self.language.column(field).0;
         let value = match column.as_slice() {
@@ -109,6 +125,26 @@ impl<'a> Mapper<'a> {
             _ => field.default.clone(),
         };
         Found { value, span: None, sensitive: false }
+    }
+
+    /// What this declaration itself says of a field.
+    fn said(&self, field: &Field) -> Option<Found> {
+        let mut items = Vec::new();
+        let mut first = None;
+        for take in self.lent(field) {
+            let val = self.read(take, self.code);
+            let value = self.taken(field, take, &val);
+            let span = if take.path.steps().is_empty() { self.code.header } else { val.span };
+            match value {
+                Value::Null => {}
+                Value::List(more) if matches!(field.ty, Type::List(_)) => {
+                    items.extend(more.into_vec());
+                    first.get_or_insert((span, val.sensitive));
+                }
+                value => return Some(Found { value, span: Some(span), sensitive: val.sensitive }),
+            }
+        }
+        first.map(|(span, sensitive)| Found { value: Value::list(items), span: Some(span), sensitive })
     }
 
     /// What an alternative finds in a declaration.

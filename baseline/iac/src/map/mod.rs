@@ -22,7 +22,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use values::Reader;
 
-pub use elsewhere::{StandIn, elsewhere};
+pub use elsewhere::{StandIn, alone, elsewhere};
 
 /// A resource of a kind, and the code it came from.
 #[derive(Debug, Clone)]
@@ -156,6 +156,22 @@ pub fn resources(catalog: &Catalog, reading: &Reading) -> Vec<Mapped> {
     out
 }
 
+/// The policy documents that resources of the same code use. They are judged as the policies of what uses them; this is what they
+/// say by themselves.
+pub fn used_documents(catalog: &Catalog, reading: &Reading) -> Vec<Mapped> {
+    let (by_type, carriers) = (kinds_by_type(catalog), Carriers::none());
+    let mut out = Vec::new();
+    for (at, code) in reading.resources.iter().enumerate().filter(|(_, c)| c.existing && &*c.type_ == DOCUMENT) {
+        for kind in by_type.get(&(Language::of(code.dialect), code.type_.to_string())).into_iter().flatten() {
+            let mapper = Mapper { kind, code, language: Language::of(code.dialect), reading, carriers: &carriers };
+            out.push(mapper.map(at));
+        }
+    }
+    out
+}
+
+const DOCUMENT: &str = "aws_iam_policy_document";
+
 /// Whether the code meets the kind's conditions. A value that is not known meets them: better judged than passed over.
 fn meets(kind: &Kind, code: &Code) -> bool {
     kind.code_when.iter().all(|(path, want)| {
@@ -193,6 +209,7 @@ fn fits(language: Language, take: &Take, other: &Code) -> bool {
     })
 }
 
+#[derive(Clone, Copy)]
 struct Mapper<'a> {
     kind: &'a Kind,
     code: &'a Code,
@@ -235,7 +252,7 @@ impl Mapper<'_> {
             resource: Resource {
                 kind: self.kind.id.clone(),
                 account: "code".into(),
-                region: Region::from("code"),
+                region: self.region(),
                 id: (&*self.code.address).into(),
                 name: carriers::name_of(self.kind, self.code),
                 fields,
@@ -247,6 +264,19 @@ impl Mapper<'_> {
             place: self.reading.sources.place(self.code.span),
             sensitive,
         }
+    }
+
+    /// The region code of AWS names for it, itself or by its provider: another one than that of a resource beside it.
+    fn region(&self) -> Region {
+        let code = self.code;
+        let named = match self.language {
+            Language::Terraform if self.kind.id.as_str().starts_with("aws.") => {
+                let provider = code.provider.as_ref().and_then(|p| p.config.at("region"));
+                code.attrs.at("region").filter(|v| v.as_str().is_some()).or(provider)
+            }
+            _ => None,
+        };
+        Region::from(named.and_then(Val::as_str).filter(|r| !r.is_empty()).unwrap_or("code"))
     }
 
     fn source(&self, span: Span) -> Source {
@@ -425,7 +455,7 @@ impl Mapper<'_> {
             return plumb_collect::convert(reader.value(val, &field.ty), &field.ty);
         };
         let raw = match how {
-            Decode::Json | Decode::UrlJson => match val.decode_json() {
+            Decode::Json | Decode::UrlJson => match val.decode_json().or_else(|| yaml(val)) {
                 Some(decoded) => reader.value(&decoded, &field.ty),
                 None => plumb_collect::decode(how, reader.value(val, &Type::Any), ""),
             },
@@ -487,6 +517,12 @@ fn before(code: &Code, path: &plumb_catalog::Path) -> Val {
 /// `{ "$unknown" = "why" }` as a constant: what is left out is decided by something that code does not show.
 fn hole(constant: &Value) -> Option<&str> {
     constant.get("$unknown")?.as_str()
+}
+
+/// A document as YAML, where a service takes either.
+fn yaml(val: &Val) -> Option<Val> {
+    let text = val.as_str()?;
+    crate::terraform::yaml::decode(text, val.span).ok().filter(|v| matches!(v.data, Data::Map(_)))
 }
 
 fn doubt(place: &Code) -> Value {

@@ -294,3 +294,94 @@ fn what_is_attached_by_reference_is_one() {
     let text = "resource \"aws_lb\" \"l\" {\n  subnets = data.aws_subnets.all.ids\n}\n";
     assert!(matches!(fields(text, "aws_lb.l")("subnet_ids"), Value::Unknown(_)), "how many is not known");
 }
+
+#[test]
+fn texts_that_are_surely_names_are_set() {
+    let text = r#"
+resource "aws_cloudwatch_log_group" "g" { name = "g" }
+resource "aws_cloudtrail" "t" {
+  cloud_watch_logs_group_arn = "${aws_cloudwatch_log_group.g.arn}:*"
+  sns_topic_name             = "${var.x}-topic"
+  kms_key_id                 = "arn:aws:kms:${var.x}:111122223333:key/k"
+}
+variable "x" {}
+"#;
+    let field = fields(text, "aws_cloudtrail.t");
+    assert_eq!(field("log_group_arn"), Value::str("${aws_cloudwatch_log_group.g.arn}:*"));
+    assert_eq!(field("kms_key_id"), Value::str("arn:aws:kms:${var.x}:111122223333:key/k"));
+    assert!(matches!(field("sns_topic"), Value::Unknown(_)), "may be anything");
+    let text = r#"
+resource "aws_ssoadmin_managed_policy_attachment" "a" { managed_policy_arn = "arn:${var.x}:iam::aws:policy/AdministratorAccess" }
+resource "aws_ssoadmin_managed_policy_attachment" "b" { managed_policy_arn = "arn:aws:iam::aws:policy/${var.x}" }
+variable "x" {}
+"#;
+    let policy = |at: &str| fields(text, &format!("aws_ssoadmin_managed_policy_attachment.{at}"))("policy");
+    assert_eq!(policy("a"), Value::str("arn:${var.x}:iam::aws:policy/AdministratorAccess"));
+    assert!(matches!(policy("b"), Value::Unknown(_)), "which policy is not said");
+}
+
+#[test]
+fn one_statement_is_a_list_of_one() {
+    let text = r#"
+resource "aws_sqs_queue" "q" {
+  policy = jsonencode({ Statement = { Effect = "Allow", Principal = "*", Action = "sqs:*" } })
+}
+"#;
+    let policy = fields(text, "aws_sqs_queue.q")("policy");
+    assert_eq!(policy.get("Statement").and_then(Value::as_list).map(<[_]>::len), Some(1), "{policy:?}");
+}
+
+#[test]
+fn documents_may_be_yaml() {
+    let text = "resource \"aws_ssm_document\" \"d\" {\n  document_type = \"Session\"\n  content = <<EOF\ninputs:\n  kmsKeyId: k\nEOF\n}\n";
+    let content = fields(text, "aws_ssm_document.d")("content");
+    assert_eq!(content.get("inputs").and_then(|i| i.get("kmsKeyId")), Some(&Value::str("k")), "{content:?}");
+}
+
+#[test]
+fn another_providers_region_is_another_region() {
+    let text = r#"
+provider "aws" { region = "eu-west-1" }
+provider "aws" {
+  alias  = "far"
+  region = "us-east-1"
+}
+resource "aws_s3_bucket" "here" {}
+resource "aws_s3_bucket" "there" { provider = aws.far }
+"#;
+    let reading = terraform::read(&MemoryFiles::new([("main.tf", text)]), &Options::default());
+    let mapped = resources(&catalog(), &reading);
+    let buckets = mapped.iter().filter(|m| m.resource.kind.as_str() == "aws.s3.bucket");
+    let regions: Vec<&str> = buckets.map(|m| m.resource.region.as_str()).collect();
+    assert_eq!(regions, ["eu-west-1", "us-east-1"]);
+}
+
+#[test]
+fn each_block_says_its_own() {
+    let text = r#"
+resource "aws_lb" "l" {}
+resource "aws_lb_listener" "good" {
+  load_balancer_arn = aws_lb.l.arn
+  protocol          = "HTTPS"
+  ssl_policy        = "ELBSecurityPolicy-TLS13-1-2-2021-06"
+}
+resource "aws_lb_listener" "old" {
+  load_balancer_arn = aws_lb.l.arn
+  protocol          = "HTTPS"
+}
+"#;
+    let catalog = catalog();
+    let reading = terraform::read(&MemoryFiles::new([("main.tf", text)]), &Options::default());
+    let mapped = resources(&catalog, &reading);
+    let kind = catalog.kinds.get(&mapped[0].resource.kind).unwrap();
+    let slot = kind.slot("listeners").unwrap();
+    let policies = |m: &Mapped| {
+        let list = m.resource.fields[slot].as_list().unwrap_or_default().to_vec();
+        list.iter().map(|l| l.get("tls_policy").cloned().unwrap_or_default()).collect::<Vec<_>>()
+    };
+    let (good, none) = (Value::str("ELBSecurityPolicy-TLS13-1-2-2021-06"), Value::str(""));
+    assert_eq!(policies(&mapped[0]), [good.clone(), none.clone()], "the balancer has both");
+    let alone = alone(&catalog, &reading, &mapped).swap_remove(0);
+    assert_eq!(alone.iter().map(|part| policies(&part.mapped)).collect::<Vec<_>>(), [vec![good], vec![none]]);
+    assert!(alone.iter().all(|part| part.fields.contains("listeners") && !part.fields.contains("internal")));
+}

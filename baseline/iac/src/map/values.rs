@@ -61,26 +61,35 @@ fn default_account(r: &Ref) -> Option<String> {
     }
 }
 
-/// A text whose holes are all names of resources of this code, with `${…}` for them. It is then surely set, and no text
-/// that code could write: `…:*` behind the ARN of a log group as little as the ARN itself.
-fn named_throughout(parts: &[Part]) -> Option<String> {
+/// A text with holes that is surely a name of something, and of what, with `${…}` for them: holes are what names resources
+/// (`…:*` behind the ARN of a log group is as little a text that code could write as the ARN itself), or partition, region
+/// and account of an ARN whose end is written.
+fn name_of(parts: &[Part]) -> Option<String> {
+    let arn = matches!(parts.first(), Some(Part::Text(text)) if text.starts_with("arn:"));
+    let mut colons = 0;
     let mut out = String::new();
     for part in parts {
         match part {
-            Part::Text(text) => out.push_str(text),
+            Part::Text(text) => {
+                colons += text.matches(':').count();
+                out.push_str(text);
+            }
             Part::Hole(hole) => {
-                let Data::Ref(r) = &hole.data else { return None };
-                match default_account(r) {
-                    Some(account) => out.push_str(&account),
-                    None if reference(r).is_some() && !is_data(&r.address) => {
-                        out.push_str(&format!("${{{}}}", hole.describe()));
+                let own = match &hole.data {
+                    Data::Ref(r) => {
+                        default_account(r).or_else(|| reference(r).map(|_| format!("${{{}}}", hole.describe())))
                     }
+                    _ => None,
+                };
+                match own {
+                    Some(text) => out.push_str(&text),
+                    None if arn && colons < 5 => out.push_str(&format!("${{{}}}", hole.describe())),
                     None => return None,
                 }
             }
         }
     }
-    Some(out)
+    (!arn || colons >= 5).then_some(out)
 }
 
 /// How a value is read for a field.
@@ -96,7 +105,7 @@ impl Reader<'_> {
     /// The value of a field of type `ty`.
     pub(crate) fn value(self, val: &Val, ty: &Type) -> Value {
         match (&val.data, ty) {
-            (_, Type::Policy) => self.policy(val),
+            (_, Type::Policy) => plumb_collect::policy(self.policy(val)),
             (Data::Ref(r), Type::String | Type::Any) => reference(r).unwrap_or_else(|| unknown(val, self.sources)),
             // One of what belongs to another resource: how many there are is known, and which.
             (Data::Ref(r), Type::List(item))
@@ -104,7 +113,7 @@ impl Reader<'_> {
             {
                 reference(r).map_or_else(|| unknown(val, self.sources), |one| Value::list([one]))
             }
-            (Data::Partial(parts), Type::String | Type::Any) => match named_throughout(parts) {
+            (Data::Partial(parts), Type::String | Type::Any) => match name_of(parts) {
                 Some(text) => Value::from(text),
                 None if self.holes => Value::from(val.describe()),
                 None => unknown(val, self.sources),

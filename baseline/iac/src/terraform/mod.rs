@@ -8,7 +8,7 @@ pub(crate) mod ast;
 mod config;
 mod data;
 mod eval;
-mod functions;
+pub(crate) mod functions;
 mod json_syntax;
 mod outlines;
 mod parse;
@@ -19,7 +19,7 @@ mod template;
 mod types;
 mod walk;
 mod world;
-mod yaml;
+pub(crate) mod yaml;
 
 use crate::json;
 use crate::resource::Reading;
@@ -32,7 +32,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use world::World;
 
-pub use outlines::{OUTLINED, outlines};
+pub use outlines::outlines;
 pub(crate) use parse::parse_file;
 pub use plan::{is_plan_or_state, read_plan};
 

@@ -13,14 +13,98 @@ use crate::value::{Data, Doc, Part, Prov, Val, Why};
 use std::sync::Arc;
 
 /// What the folder of an outline begins with; no folder of a repository does.
-const FOLDER: &str = "\0outline/";
+pub(super) const FOLDER: &str = "\0outline/";
 
-/// Outlines by the module's address in the registry.
-const OUTLINES: &[(&str, &str)] =
-    &[("terraform-aws-modules/s3-bucket/aws", include_str!("../../outlines/terraform-aws-modules/s3-bucket.tf"))];
-
-/// What is said of a module that is not on disk and has an outline; of others nothing is known.
-pub const OUTLINED: &str = "it is judged by what it is known to make of its inputs";
+/// Outlines by the module's address in the registry; a `*` at the end stands for the name of a part (`var.part`).
+const OUTLINES: &[(&str, &str)] = &[
+    ("terraform-aws-modules/s3-bucket/aws", include_str!("../../outlines/terraform-aws-modules/s3-bucket.tf")),
+    (
+        "terraform-aws-modules/security-group/aws",
+        include_str!("../../outlines/terraform-aws-modules/security-group.tf"),
+    ),
+    (
+        "terraform-aws-modules/security-group/aws//modules/*",
+        include_str!("../../outlines/terraform-aws-modules/security-group/parts.tf"),
+    ),
+    ("terraform-aws-modules/ec2-instance/aws", include_str!("../../outlines/terraform-aws-modules/ec2-instance.tf")),
+    ("terraform-aws-modules/vpc/aws", include_str!("../../outlines/terraform-aws-modules/vpc.tf")),
+    ("terraform-aws-modules/sqs/aws", include_str!("../../outlines/terraform-aws-modules/sqs.tf")),
+    ("terraform-aws-modules/sns/aws", include_str!("../../outlines/terraform-aws-modules/sns.tf")),
+    (
+        "terraform-aws-modules/dynamodb-table/aws",
+        include_str!("../../outlines/terraform-aws-modules/dynamodb-table.tf"),
+    ),
+    ("terraform-aws-modules/kms/aws", include_str!("../../outlines/terraform-aws-modules/kms.tf")),
+    ("terraform-aws-modules/ecr/aws", include_str!("../../outlines/terraform-aws-modules/ecr.tf")),
+    ("terraform-aws-modules/rds/aws", include_str!("../../outlines/terraform-aws-modules/rds.tf")),
+    (
+        "terraform-aws-modules/rds/aws//modules/db_instance",
+        include_str!("../../outlines/terraform-aws-modules/rds/db_instance.tf"),
+    ),
+    (
+        "terraform-aws-modules/rds/aws//modules/db_parameter_group",
+        include_str!("../../outlines/terraform-aws-modules/rds/db_parameter_group.tf"),
+    ),
+    ("terraform-aws-modules/elb/aws", include_str!("../../outlines/terraform-aws-modules/elb.tf")),
+    ("terraform-aws-modules/elb/aws//modules/elb", include_str!("../../outlines/terraform-aws-modules/elb/elb.tf")),
+    ("terraform-aws-modules/alb/aws", include_str!("../../outlines/terraform-aws-modules/alb.tf")),
+    ("terraform-aws-modules/lambda/aws", include_str!("../../outlines/terraform-aws-modules/lambda.tf")),
+    ("terraform-aws-modules/acm/aws", include_str!("../../outlines/terraform-aws-modules/acm.tf")),
+    (
+        "terraform-aws-modules/secrets-manager/aws",
+        include_str!("../../outlines/terraform-aws-modules/secrets-manager.tf"),
+    ),
+    (
+        "terraform-aws-modules/iam/aws//modules/iam-user",
+        include_str!("../../outlines/terraform-aws-modules/iam/iam-user.tf"),
+    ),
+    (
+        "terraform-aws-modules/iam/aws//modules/iam-account",
+        include_str!("../../outlines/terraform-aws-modules/iam/iam-account.tf"),
+    ),
+    (
+        "terraform-aws-modules/iam/aws//modules/iam-assumable-role",
+        include_str!("../../outlines/terraform-aws-modules/iam/iam-assumable-role.tf"),
+    ),
+    (
+        "terraform-aws-modules/iam/aws//modules/iam-policy",
+        include_str!("../../outlines/terraform-aws-modules/iam/iam-policy.tf"),
+    ),
+    (
+        "terraform-aws-modules/iam/aws//modules/iam-group-with-policies",
+        include_str!("../../outlines/terraform-aws-modules/iam/iam-group-with-policies.tf"),
+    ),
+    ("terraform-aws-modules/eks/aws", include_str!("../../outlines/terraform-aws-modules/eks.tf")),
+    (
+        "terraform-aws-modules/eks/aws//modules/eks-managed-node-group",
+        include_str!("../../outlines/terraform-aws-modules/eks/eks-managed-node-group.tf"),
+    ),
+    ("terraform-aws-modules/autoscaling/aws", include_str!("../../outlines/terraform-aws-modules/autoscaling.tf")),
+    ("terraform-aws-modules/cloudfront/aws", include_str!("../../outlines/terraform-aws-modules/cloudfront.tf")),
+    (
+        "terraform-aws-modules/ecs/aws//modules/cluster",
+        include_str!("../../outlines/terraform-aws-modules/ecs/cluster.tf"),
+    ),
+    ("terraform-aws-modules/efs/aws", include_str!("../../outlines/terraform-aws-modules/efs.tf")),
+    ("terraform-aws-modules/redshift/aws", include_str!("../../outlines/terraform-aws-modules/redshift.tf")),
+    ("terraform-aws-modules/rds-aurora/aws", include_str!("../../outlines/terraform-aws-modules/rds-aurora.tf")),
+    ("terraform-aws-modules/opensearch/aws", include_str!("../../outlines/terraform-aws-modules/opensearch.tf")),
+    (
+        "terraform-aws-modules/msk-kafka-cluster/aws",
+        include_str!("../../outlines/terraform-aws-modules/msk-kafka-cluster.tf"),
+    ),
+    ("terraform-aws-modules/notify-slack/aws", include_str!("../../outlines/terraform-aws-modules/notify-slack.tf")),
+    ("cloudposse/cloudtrail/aws", include_str!("../../outlines/cloudposse/cloudtrail.tf")),
+    (
+        "terraform-aws-modules/eks/aws//modules/self-managed-node-group",
+        include_str!("../../outlines/terraform-aws-modules/eks/self-managed-node-group.tf"),
+    ),
+    (
+        "terraform-aws-modules/eks/aws//modules/fargate-profile",
+        include_str!("../../outlines/terraform-aws-modules/eks/fargate-profile.tf"),
+    ),
+    ("terraform-aws-modules/elasticache/aws", include_str!("../../outlines/terraform-aws-modules/elasticache.tf")),
+];
 
 /// All outlines: the address of the module in the registry, and the text.
 pub fn outlines() -> impl ExactSizeIterator<Item = (&'static str, &'static str)> {
@@ -30,14 +114,21 @@ pub fn outlines() -> impl ExactSizeIterator<Item = (&'static str, &'static str)>
 /// The folder that stands for a module by its source, when there is an outline of it.
 pub(super) fn folder(source: &str) -> Option<Arc<str>> {
     let address = address(source)?;
-    let known = OUTLINES.iter().any(|(name, _)| *name == address);
-    known.then(|| format!("{FOLDER}{address}").into())
+    outline(&address).map(|_| format!("{FOLDER}{address}").into())
+}
+
+/// The outline of a module by its address.
+fn outline(address: &str) -> Option<(&'static str, &'static str)> {
+    let stands_for = |name: &str| match name.strip_suffix('*') {
+        Some(parts) => address.strip_prefix(parts).is_some_and(|part| !part.is_empty() && !part.contains('/')),
+        None => name == address,
+    };
+    OUTLINES.iter().copied().find(|(name, _)| stands_for(name))
 }
 
 /// The address and text of the outline that a folder stands for.
 pub(super) fn of_folder(folder: &str) -> Option<(&'static str, &'static str)> {
-    let address = folder.strip_prefix(FOLDER)?;
-    OUTLINES.iter().copied().find(|(name, _)| *name == address)
+    outline(folder.strip_prefix(FOLDER)?)
 }
 
 /// `namespace/name/provider`, with `//modules/part` behind it, of a source: the registry's own form, or the repository
@@ -88,6 +179,11 @@ impl Module {
     /// The address of the module this is an outline of.
     pub(super) fn outlined(&self) -> Option<&str> {
         self.dir.strip_prefix(FOLDER)
+    }
+
+    /// The part of a module this is an outline of: `ssh` of `//modules/ssh`.
+    pub(super) fn outlined_part(&self) -> &str {
+        self.outlined().and_then(|address| address.rsplit_once("//modules/")).map_or("", |(_, part)| part)
     }
 }
 
@@ -192,7 +288,17 @@ mod tests {
             let folder = folder(source).expect(source);
             assert_eq!(of_folder(&folder).expect(source).0, "terraform-aws-modules/s3-bucket/aws");
         }
-        for source in ["./modules/s3-bucket", "terraform-aws-modules/s3-bucket/google", "github.com/a", "", "../x"] {
+        let ssh = folder("terraform-aws-modules/security-group/aws//modules/ssh").expect("a part");
+        assert_eq!(of_folder(&ssh).expect("its outline").0, "terraform-aws-modules/security-group/aws//modules/*");
+        assert_eq!(Module { dir: ssh, ..Module::default() }.outlined_part(), "ssh");
+        for source in [
+            "./modules/s3-bucket",
+            "terraform-aws-modules/s3-bucket/google",
+            "github.com/a",
+            "",
+            "../x",
+            "terraform-aws-modules/security-group/aws//modules/",
+        ] {
             assert_eq!(folder(source), None, "{source}");
         }
     }

@@ -8,7 +8,7 @@ use super::outlines;
 use super::types;
 use super::world::{Parent, Scope, Slot, World, repeat_fault};
 use crate::resource::{Call, Code, Dialect, Key};
-use crate::source::{ProblemSeverity, Span, join};
+use crate::source::{Problem, ProblemSeverity, Span, join};
 use crate::value::{Data, Members, Ref, Step, Val, WhyKind};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -202,11 +202,16 @@ impl World<'_> {
             None => {
                 let outline = outlines::folder(&source);
                 let known = match outline {
-                    Some(_) => outlines::OUTLINED,
+                    Some(_) => "it is judged by what it is known to make of its inputs",
                     None => "what it declares is not known",
                 };
                 let message = format!("the module `{source}` is not on disk; {known} (run `terraform init`)");
-                self.report(ProblemSeverity::Note, block.header, message);
+                // What an outline calls is said with the call of the outline itself.
+                if !dir.starts_with(outlines::FOLDER) {
+                    let note = self.sources.problem(ProblemSeverity::Note, message, block.header);
+                    // What a module with an outline declares is known, as far as kinds go.
+                    self.report_problem(Problem { hides: outline.is_none(), ..note });
+                }
                 match outline {
                     Some(target) => target,
                     None => return Ok(Instances::Missing(source)),

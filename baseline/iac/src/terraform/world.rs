@@ -132,9 +132,13 @@ impl<'f> World<'f> {
     }
 
     pub(crate) fn report(&mut self, severity: ProblemSeverity, span: Span, message: impl Into<String>) {
-        let message = message.into();
-        if self.problems.len() < 10_000 && self.reported.insert((span, message.clone())) {
-            self.problems.push(self.sources.problem(severity, message, span));
+        let problem = self.sources.problem(severity, message, span);
+        self.report_problem(problem);
+    }
+
+    pub(crate) fn report_problem(&mut self, problem: Problem) {
+        if self.problems.len() < 10_000 && self.reported.insert((problem.span, problem.message.clone())) {
+            self.problems.push(problem);
         }
     }
 
@@ -143,7 +147,8 @@ impl<'f> World<'f> {
         match result {
             Ok(val) => val,
             Err(fault) => {
-                self.report(ProblemSeverity::Error, fault.span(), fault.message());
+                let problem = self.sources.problem(ProblemSeverity::Error, fault.message(), fault.span());
+                self.report_problem(Problem { hides: false, ..problem });
                 let expr = self.source_text(span);
                 Val::unknown(WhyKind::Error, expr, fault.message(), span)
             }
@@ -322,8 +327,16 @@ impl<'f> World<'f> {
         let nullable = !matches!(block.body.attr("nullable").map(|e| &e.kind), Some(Kind::Bool(false)));
         let call = self.scopes.get(scope).and_then(|s| s.parent.as_ref()).map(|p| (p.env.clone(), p.call));
         let given = match call {
+            Some(_) if &**name == "part" && module.outlined().is_some() => {
+                Some(Val::str(module.outlined_part(), block.header))
+            }
             Some((env, call)) if &**name == "version" && module.outlined().is_some() => {
                 let caller = self.scope_module(env.scope);
+                let says = caller.calls.get(call).is_some_and(|b| b.body.attr("version").is_some());
+                if caller.outlined().is_some() && !says {
+                    // A module and its parts are of one version.
+                    return self.variable(env.scope, name, block.header);
+                }
                 let text = |attr| match caller.calls.get(call).and_then(|b| b.body.attr(attr)).map(|e| &e.kind) {
                     Some(Kind::Str(text)) => Some(text.clone()),
                     _ => None,

@@ -17,7 +17,7 @@ enum Open {
 
 /// Reads one YAML document. Plain words are read as Terraform does: `yes` and `off` are truth values, dates are
 /// instants, `010` is ten.
-pub(super) fn decode(text: &str, span: Span) -> Out {
+pub(crate) fn decode(text: &str, span: Span) -> Out {
     let mut stack: Vec<Open> = Vec::new();
     let mut anchors: HashMap<usize, (Val, usize)> = HashMap::new();
     let mut result = None;

@@ -240,7 +240,7 @@ fn modules_to_any_depth_with_their_call_chain() {
     let reading = reading(&[
         (
             "app/main.tf",
-            "module \"store\" {\n  source = \"../modules/store\"\n  for_each = { eu = true, us = false }\n  name = \"b-${each.key}\"\n  public = each.value\n}\nmodule \"off\" {\n  source = \"../modules/store\"\n  count = 0\n  name = \"x\"\n}\nresource \"aws_x\" \"y\" {\n  bucket = module.store[\"eu\"].id\n  names = { for k, m in module.store : k => m.name }\n  far = module.far.thing\n}\nmodule \"far\" {\n  source = \"terraform-aws-modules/vpc/aws\"\n}\n",
+            "module \"store\" {\n  source = \"../modules/store\"\n  for_each = { eu = true, us = false }\n  name = \"b-${each.key}\"\n  public = each.value\n}\nmodule \"off\" {\n  source = \"../modules/store\"\n  count = 0\n  name = \"x\"\n}\nresource \"aws_x\" \"y\" {\n  bucket = module.store[\"eu\"].id\n  names = { for k, m in module.store : k => m.name }\n  far = module.far.thing\n}\nmodule \"far\" {\n  source = \"example/vpc/aws\"\n}\n",
         ),
         (
             "modules/store/main.tf",
@@ -277,6 +277,32 @@ fn modules_to_any_depth_with_their_call_chain() {
     assert_eq!((&*origin.file, origin.line), ("modules/store/main.tf", 5));
     assert_eq!(reading.problems.len(), 1, "{:?}", reading.problems);
     assert!(reading.problems[0].message.contains("not on disk"));
+}
+
+#[test]
+fn an_outline_calls_its_parts_in_its_own_version_and_says_so_once() {
+    let reading = reading(&[(
+        "main.tf",
+        "module \"db\" {\n  source = \"terraform-aws-modules/rds/aws\"\n  version = \"3.5.0\"\n  identifier = \"d\"\n  engine = \"sqlserver-ex\"\n}\nmodule \"ssh\" {\n  source = \"terraform-aws-modules/security-group/aws//modules/ssh\"\n  version = \"~> 4.0\"\n  name = \"s\"\n  ingress_cidr_blocks = [\"10.0.0.0/8\"]\n}\n",
+    )]);
+    assert_eq!(
+        addresses(&reading),
+        [
+            "module.db.module.db_parameter_group.aws_db_parameter_group.this[0]",
+            "module.db.module.db_instance.aws_db_instance.this_mssql[0]",
+            "module.db.module.db_instance.data.aws_iam_policy_document.enhanced_monitoring",
+            "module.ssh.module.sg.aws_security_group.this_name_prefix[0]",
+            "module.ssh.module.sg.aws_security_group_rule.ingress_rules[0]",
+            "module.ssh.module.sg.aws_security_group_rule.ingress_with_self[0]",
+            "module.ssh.module.sg.aws_security_group_rule.egress_rules[0]",
+        ]
+    );
+    let database = one(&reading, "module.db.module.db_instance.aws_db_instance.this_mssql[0]");
+    assert_eq!(database.attrs.at("storage_encrypted").unwrap().as_bool(), Some(false));
+    let rule = one(&reading, "module.ssh.module.sg.aws_security_group_rule.ingress_rules[0]");
+    assert_eq!(plain(rule.attrs.at("from_port").unwrap()), json!(22));
+    let said: Vec<&str> = reading.problems.iter().map(|p| &*p.message).collect();
+    assert_eq!(said.len(), 2, "{said:?}");
 }
 
 #[test]

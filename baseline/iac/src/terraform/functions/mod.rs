@@ -21,7 +21,7 @@ use crate::source::Span;
 use crate::value::{Data, Val, WhyKind};
 
 /// What a function gives: a value, or what is wrong with its arguments.
-pub(super) type Out = Result<Val, String>;
+pub(crate) type Out = Result<Val, String>;
 
 /// The arguments of a call.
 pub(super) struct Args<'a> {

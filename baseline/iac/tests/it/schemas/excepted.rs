@@ -13,6 +13,10 @@ pub const NAMES: &[(&str, &str)] = &[
         "where API versions before 2020 had it",
     ),
     (
+        "gcp.cloudstorage.bucket grants terraform policy_data.bindings[]",
+        "a document as text, which is read as what it says",
+    ),
+    (
         "gcp.compute.network legacy_range terraform ipv4_range",
         "legacy networks, which providers before version 3 could make",
     ),
