@@ -371,8 +371,14 @@ impl Reader<'_> {
             })
             .await;
         self.memoised(format!("rows {page_key} {taken}"), async {
-            let rows = pages.0.iter().flat_map(|page| page_items(list, page)).collect();
-            (rows, pages.1.clone())
+            let (broken, rows): (Vec<Value>, Vec<Value>) = pages
+                .0
+                .iter()
+                .flat_map(|page| page_items(list, page))
+                .partition(|row| matches!(row, Value::Unknown(_)));
+            // A page that could not be understood leaves open what else there was.
+            let gap = broken.first().and_then(Value::first_unknown).or(pages.1.as_ref()).cloned();
+            (rows, gap)
         })
         .await
     }

@@ -107,17 +107,14 @@ mod tests {
     #[test]
     fn the_row_that_was_read_is_shown_and_not_its_neighbours() {
         let raw = json!({
-            "Report": [
-                { "user": "alice", "mfa_active": false },
-                { "user": "<root_account>", "mfa_active": false, "password_enabled": true },
+            "settings": [
+                { "name": "other", "value": "disabled" },
+                { "name": "containerInsights", "value": "disabled", "since": "2026" },
             ],
-            "Summary": { "AccountMFAEnabled": 0, "Users": 3 },
+            "status": "ACTIVE",
         });
-        let wanted = json!({
-            "Report": [{ "user": "<root_account>", "mfa_active": false }],
-            "Summary": { "AccountMFAEnabled": 0 },
-        });
-        check("aws.iam.account", raw, &[leaf("root_mfa", Value::Bool(false))], &wanted);
+        let wanted = json!({ "settings": [{ "name": "containerInsights", "value": "disabled" }] });
+        check("aws.ecs.cluster", raw, &[leaf("container_insights", "disabled".into())], &wanted);
     }
 
     #[test]

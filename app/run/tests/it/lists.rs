@@ -1,6 +1,7 @@
 //! Kinds whose resources are on two lists: web ACLs of regions, and those of distributions (`[[read.also]]`).
 
 use super::overland::One;
+use base64::Engine;
 use plumb_catalog::{Catalog, File};
 use plumb_clouds::{Answer, Call, Pages, Target, Wire};
 use plumb_evaluate::{Explain, RuleSet, Selection};
@@ -25,6 +26,8 @@ struct Web {
     refused: bool,
     /// The one of distributions has a rule.
     mended: bool,
+    /// The credential report, as CSV.
+    report: &'static str,
     asked: std::sync::Mutex<Vec<String>>,
 }
 
@@ -51,9 +54,31 @@ impl Web {
             ("ssm:GetDocument", _) => {
                 json!({ "Content": json!({ "schemaVersion": "1.0", "inputs": { "s3BucketName": "" } }).to_string() })
             }
+            // It is not made at once.
+            ("iam:GenerateCredentialReport", _) if self.times("GenerateCredentialReport") < 2 => {
+                json!({ "State": "STARTED" })
+            }
+            ("iam:GenerateCredentialReport", _) => json!({ "State": "COMPLETE" }),
+            ("iam:GetCredentialReport", _) if self.times("GenerateCredentialReport") > 1 => {
+                json!({ "Content": base64::engine::general_purpose::STANDARD.encode(self.report) })
+            }
+            ("iam:GetCredentialReport", _) => {
+                return Answer::Broken { code: "ReportInProgress".into(), message: String::new() };
+            }
+            ("iam:GetAccountAuthorizationDetails", _) => {
+                json!({ "UserDetailList": [{ "UserName": "ann", "Arn": format!("arn:aws:iam::{ACCOUNT}:user/ann") }] })
+            }
+            ("iam:GetAccountSummary", _) => json!({ "SummaryMap": { "AccountPasswordPresent": 1 } }),
+            ("iam:ListVirtualMFADevices", _) => json!({ "VirtualMFADevices": [
+                { "SerialNumber": "phone", "User": { "Arn": format!("arn:aws:iam::{ACCOUNT}:root") } }] }),
             _ => json!({}),
         };
         Answer::Page { page }
+    }
+
+    /// How often something was asked for.
+    fn times(&self, what: &str) -> usize {
+        self.asked.lock().unwrap().iter().filter(|asked| asked.contains(what)).count()
     }
 }
 
@@ -173,4 +198,31 @@ fn a_finding_that_closes_says_what_showed_it() {
     // It changes nothing for what passes all the time.
     scan(&mut record, &Web { mended: true, ..Web::default() }, &[HAS_RULE]);
     assert_eq!(record.query("SELECT count(*) FROM transitions").unwrap().rows[0][0], json!(3));
+}
+
+/// Users and the root user are on one report, which is made once and waited for; what is cut off tells nothing of anybody
+/// (B08, B16).
+#[test]
+fn the_credential_report_is_made_once_and_waited_for() {
+    const ROOT: &str = "aws.iam.account.root-mfa";
+    const HARDWARE: &str = "aws.iam.account.root-hardware-mfa";
+    const USER: &str = "aws.iam.user.console-mfa";
+    let whole = "user,arn,password_enabled,mfa_active\n\
+                 <root_account>,arn:aws:iam::111122223333:root,true,true\n\
+                 ann,arn:aws:iam::111122223333:user/ann,true,false\n";
+    let (root, ann) = (format!("arn:aws:iam::{ACCOUNT}:root"), format!("arn:aws:iam::{ACCOUNT}:user/ann"));
+    let wire = Web { report: whole, ..Web::default() };
+    let (_, found) = scan(&mut Record::in_memory().unwrap(), &wire, &[ROOT, HARDWARE, USER]);
+    let wanted = [
+        row(ROOT, &root, Outcome::Pass, ""),
+        row(HARDWARE, &root, Outcome::Fail, ""),
+        row(USER, &ann, Outcome::Fail, ""),
+    ];
+    assert_eq!(found, wanted.into());
+    assert_eq!((wire.times("GetCredentialReport"), wire.times("ListVirtualMFADevices")), (1, 1));
+
+    let cut = Web { report: whole.split_inclusive(",tr").next().unwrap(), ..Web::default() };
+    let (_, found) = scan(&mut Record::in_memory().unwrap(), &cut, &[ROOT, HARDWARE, USER]);
+    let outcomes: BTreeSet<_> = found.iter().map(|[rule, _, outcome, _]| (rule.as_str(), outcome.as_str())).collect();
+    assert_eq!(outcomes, [(ROOT, "Unknown"), (HARDWARE, "Fail"), (USER, "Unknown")].into(), "{found:?}");
 }

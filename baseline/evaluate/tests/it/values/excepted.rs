@@ -3,6 +3,7 @@
 /// `kind field text`.
 pub const VALUES: &[(&str, &str)] = &[
     ("aws.s3.bucket canned_acl authenticated-read", "the word of Terraform; templates say AuthenticatedRead"),
+    ("aws.s3.bucket canned_acl log-delivery-write", "the word of Terraform; templates say LogDeliveryWrite"),
     ("aws.s3.bucket canned_acl public-read", "the word of Terraform; templates say PublicRead"),
     ("aws.s3.bucket canned_acl public-read-write", "the word of Terraform; templates say PublicReadWrite"),
     ("aws.ssm.plain-parameter parameter_type SecureString", "CloudFormation cannot make them, Terraform can"),
