@@ -14,6 +14,8 @@ pub struct FindingKey([u8; 32]);
 /// Crockford's alphabet: no I, L, O or U, so that ids survive being read aloud.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
 impl FindingKey {
     /// The key of the finding of `rule` on `resource` in `account`; `sub_key` names a part of the resource, or is empty.
     pub fn new(rule: &RuleId, account: &AccountId, resource: &ResourceId, sub_key: &str) -> Self {
@@ -38,7 +40,8 @@ impl FindingKey {
     /// What people type: `F-` and the first ten characters (50 bits) in Crockford's base 32.
     pub fn short(&self) -> String {
         let mut bits = self.0.iter().take(8).fold(0u64, |acc, b| acc << 8 | u64::from(*b));
-        let mut out = String::from("F-");
+        let mut out = String::with_capacity(12);
+        out.push_str("F-");
         for _ in 0..10 {
             out.push(char::from(ALPHABET[(bits >> 59) as usize]));
             bits <<= 5;
@@ -48,8 +51,12 @@ impl FindingKey {
 
     /// The whole key in lower-case hexadecimal, 64 characters.
     pub fn hex(&self) -> String {
-        let digit = |d: u8| char::from_digit(u32::from(d), 16).unwrap_or('0');
-        self.0.iter().flat_map(|b| [digit(b >> 4), digit(b & 15)]).collect()
+        let mut out = String::with_capacity(64);
+        for b in self.0 {
+            out.push(char::from(HEX[usize::from(b >> 4)]));
+            out.push(char::from(HEX[usize::from(b & 15)]));
+        }
+        out
     }
 }
 

@@ -488,6 +488,9 @@ fn mirrored(symbol: &str) -> &str {
 
 fn clipped(text: &str) -> String {
     let text = text.trim();
+    if text.len() <= MOST_TEXT {
+        return text.to_owned();
+    }
     match text.char_indices().nth(MOST_TEXT) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),

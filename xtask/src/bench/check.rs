@@ -349,7 +349,10 @@ fn peers() -> Vec<Tool> {
         program: find_trivy(&venv).unwrap_or_default(),
         args: |dir| {
             let dir = dir.display().to_string();
-            ["config", "--skip-check-update", "--quiet", "--format", "json", &dir].map(str::to_owned).into()
+            // Left to itself it gives up after five minutes.
+            let long = ["--timeout", "3h"];
+            let args = ["config", "--skip-check-update", "--quiet", "--format", "json"].into_iter().chain(long);
+            args.chain([&*dir]).map(str::to_owned).collect()
         },
         answers: trivys,
     };

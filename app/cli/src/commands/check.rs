@@ -4,7 +4,7 @@ use crate::{
     args::{CheckArgs, CheckForm, Format, Globals},
     commands::{
         check_actions as actions, check_formats as formats,
-        check_rows::{Rows, all_rows},
+        check_rows::{Rows, Written, all_rows},
         check_text as text,
         code::Source,
     },
@@ -17,7 +17,12 @@ use plumb_iac::{Reading, map::kinds};
 use plumb_model::{Outcome, Severity, Time};
 use plumb_run::{CodeChecked, CodeVerdict, GitFiles, check, is_partial, read_code};
 use serde_json::{Value as Json, json};
-use std::{collections::BTreeSet, ffi::OsString, io::Write};
+use std::{
+    collections::{BTreeSet, HashMap},
+    ffi::OsString,
+    io::Write,
+    sync::Arc,
+};
 
 /// `plumb check` knows more formats than other commands: `--format sarif` becomes `--as sarif`.
 pub fn with_own_formats(args: Vec<OsString>) -> Vec<OsString> {
@@ -113,6 +118,9 @@ pub fn run(globals: &Globals, mut args: CheckArgs) -> Result<u8, Failure> {
         Some(host) => actions::comment(&job, host, &checked, &twins),
         None => Ok(()),
     };
+    let partial = checked.partial();
+    // The program ends here: giving back a hundred thousand verdicts one by one would be for nothing.
+    std::mem::forget(checked);
     match (failing, commented) {
         (true, Err(error)) => {
             out::failure(&error);
@@ -120,7 +128,7 @@ pub fn run(globals: &Globals, mut args: CheckArgs) -> Result<u8, Failure> {
         }
         (false, Err(error)) => Err(error),
         (true, Ok(())) => Ok(1),
-        (false, Ok(())) => Ok(if checked.partial() { 3 } else { 0 }),
+        (false, Ok(())) => Ok(if partial { 3 } else { 0 }),
     }
 }
 
@@ -223,20 +231,28 @@ fn print(
     patches: &actions::Patches,
 ) -> Result<(), Failure> {
     let wanted = |v: &&CodeVerdict| args.all || (v.verdict.outcome == Outcome::Fail && v.skipped.is_none());
-    let mut rows: Vec<&CodeVerdict> = checked.verdicts.iter().filter(wanted).collect();
-    let rank = |o: Outcome| match o {
-        Outcome::Fail => 0,
-        Outcome::Unknown => 1,
-        Outcome::Pass => 2,
-        Outcome::NotApplicable => 3,
+    let rows: Vec<&CodeVerdict> = checked.verdicts.iter().filter(wanted).collect();
+    let rank = |o: Outcome| -> u64 {
+        match o {
+            Outcome::Fail => 0,
+            Outcome::Unknown => 1,
+            Outcome::Pass => 2,
+            Outcome::NotApplicable => 3,
+        }
     };
-    rows.sort_by(|a, b| {
-        let key = |v: &CodeVerdict| (rank(v.verdict.outcome), v.skipped.is_some(), std::cmp::Reverse(v.severity));
-        let order = key(a)
-            .cmp(&key(b))
-            .then_with(|| (&a.at.place.file, a.at.place.line).cmp(&(&b.at.place.file, b.at.place.line)));
-        order.then_with(|| (&a.verdict.rule, &a.verdict.resource).cmp(&(&b.verdict.rule, &b.verdict.resource)))
-    });
+    // Texts are compared once for each place and rule that there is, not for each two rows.
+    let places = ranked(&rows, |v| Arc::as_ptr(&v.at).addr(), |v| (&v.at.place.file, v.at.place.line));
+    let rules = ranked(&rows, |v| v.verdict.rule.as_str().as_ptr().addr(), |v| &v.verdict.rule);
+    let mut ordered: Vec<_> = rows
+        .into_iter()
+        .zip(places.into_iter().zip(rules))
+        .map(|(v, (place, rule))| {
+            let worst = rank(v.verdict.outcome) << 4 | u64::from(v.skipped.is_some()) << 3 | (7 - v.severity as u64);
+            ((worst << 32 | place, rule), v)
+        })
+        .collect();
+    ordered.sort_by(|(a, v), (b, w)| a.cmp(b).then_with(|| v.verdict.resource.cmp(&w.verdict.resource)));
+    let rows = ordered.into_iter().map(|(_, v)| v).collect();
     let shown = Shown { catalog, source, rows, checked, twins, patches };
     let format = out::format(globals);
     match args.form {
@@ -265,7 +281,8 @@ fn print(
         }
         None => {
             let header = ["outcome", "severity", "rule", "address", "file", "line", "title"];
-            let rows = all_rows(&shown);
+            let ids = Written::of(&shown);
+            let rows = all_rows(&shown, Some(&ids));
             out::rows_of(globals, rows, &header, |r| {
                 let title = r.title.unwrap_or_default();
                 let line = r.line.to_string();
@@ -283,6 +300,42 @@ fn print(
     }
     let _ = std::io::stdout().flush();
     Ok(())
+}
+
+/// The place of each row's text among those of all rows. `key` is the same only for the same text; it is asked instead of the text.
+fn ranked<'a, T: Ord>(
+    rows: &[&'a CodeVerdict],
+    key: impl Fn(&CodeVerdict) -> usize,
+    text: impl Fn(&'a CodeVerdict) -> T,
+) -> Vec<u64> {
+    let mut known: HashMap<usize, usize> = HashMap::new();
+    let mut texts: Vec<(T, usize)> = Vec::new();
+    let mut last = (usize::MAX, 0);
+    let of_row: Vec<usize> = rows
+        .iter()
+        .map(|v| {
+            if last.0 != key(v) {
+                let at = *known.entry(key(v)).or_insert_with(|| {
+                    texts.push((text(v), texts.len()));
+                    texts.len() - 1
+                });
+                last = (key(v), at);
+            }
+            last.1
+        })
+        .collect();
+    texts.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let mut ranks = vec![0; texts.len()];
+    let mut rank = 0;
+    let mut before: Option<&T> = None;
+    for (text, at) in &texts {
+        rank += u64::from(before.is_some_and(|before| before != text));
+        before = Some(text);
+        if let Some(slot) = ranks.get_mut(*at) {
+            *slot = rank;
+        }
+    }
+    of_row.into_iter().map(|at| ranks.get(at).copied().unwrap_or_default()).collect()
 }
 
 fn outcomes(checked: &CodeChecked) -> Json {

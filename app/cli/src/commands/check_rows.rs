@@ -2,19 +2,20 @@
 //! hundred thousand, and none is kept.
 
 use crate::commands::check::Shown;
-use plumb_catalog::Aliases;
+use plumb_catalog::{Aliases, Rule};
 use plumb_iac::Place;
 use plumb_model::{Leaf, Severity, Source as From};
 use plumb_run::{CodeVerdict, Twin};
 use serde::{Serialize, Serializer};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, value::RawValue};
+use std::collections::HashMap;
 
 /// One verdict. The members are in the order of their names, as in every other answer.
 #[derive(Serialize)]
 pub struct Row<'a> {
     /// The address.
     pub address: &'a str,
-    aliases: Option<&'a Aliases>,
+    aliases: Option<Ids<'a>>,
     because: Because<'a>,
     /// The resource this block speaks about, when the row is about a block; empty for a policy document that is judged with what
     /// uses it. Such rows are no findings of their own.
@@ -59,6 +60,38 @@ struct SkippedBy<'a> {
     reason: &'a str,
 }
 
+/// What others call the rule: written out for this row, or once for all rows of a rule.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Ids<'a> {
+    Each(&'a Aliases),
+    Written(&'a RawValue),
+}
+
+/// The rules of all rows, with what others call them written out; by where their id lies in memory.
+pub struct Written<'a>(HashMap<usize, (&'a Rule, Box<RawValue>)>);
+
+impl<'a> Written<'a> {
+    /// For the rules of these rows.
+    pub fn of(shown: &Shown<'a>) -> Self {
+        let mut all = HashMap::new();
+        for v in shown.rows.iter().copied().chain(&shown.checked.documents) {
+            let at = v.verdict.rule.as_str().as_ptr().addr();
+            if !all.contains_key(&at)
+                && let Some(rule) = shown.catalog.rules.get(&v.verdict.rule)
+                && let Ok(text) = serde_json::value::to_raw_value(&rule.aliases)
+            {
+                all.insert(at, (rule, text));
+            }
+        }
+        Self(all)
+    }
+
+    fn get(&self, v: &CodeVerdict) -> Option<(&'a Rule, &RawValue)> {
+        self.0.get(&v.verdict.rule.as_str().as_ptr().addr()).map(|(rule, text)| (*rule, &**text))
+    }
+}
+
 /// The leaves that decided, with paths as the row has them.
 struct Because<'a>(&'a [Leaf], &'a Shown<'a>);
 
@@ -90,20 +123,24 @@ pub struct Rows<'a>(pub &'a Shown<'a>);
 
 impl Serialize for Rows<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(all_rows(self.0))
+        serializer.collect_seq(all_rows(self.0, None))
     }
 }
 
 /// All rows in their order, then what used policy documents say by themselves.
-pub fn all_rows<'a>(shown: &'a Shown<'_>) -> impl Iterator<Item = Row<'a>> {
-    let documents = shown.checked.documents.iter().map(|v| Row { block_of: Some(""), ..row(shown, v) });
-    shown.rows.iter().flat_map(|v| rows_of(shown, v)).chain(documents)
+pub fn all_rows<'a>(shown: &'a Shown<'_>, ids: Option<&'a Written<'_>>) -> impl Iterator<Item = Row<'a>> {
+    let documents = shown.checked.documents.iter().map(move |v| Row { block_of: Some(""), ..row(shown, ids, v) });
+    shown.rows.iter().flat_map(move |v| rows_of(shown, ids, v)).chain(documents)
 }
 
 /// The row of a verdict, and one for each block of its own that says something about what was asked: code is written, and compared,
 /// by block. They have the finding of their resource.
-fn rows_of<'a>(shown: &'a Shown<'_>, v: &'a CodeVerdict) -> impl Iterator<Item = Row<'a>> {
-    let blocks = v.blocks.iter().map(|block| Row {
+fn rows_of<'a>(
+    shown: &'a Shown<'_>,
+    ids: Option<&'a Written<'_>>,
+    v: &'a CodeVerdict,
+) -> impl Iterator<Item = Row<'a>> {
+    let blocks = v.blocks.iter().map(move |block| Row {
         address: &block.address,
         because: Because(&[], shown),
         block_of: Some(v.verdict.resource.as_str()),
@@ -111,20 +148,21 @@ fn rows_of<'a>(shown: &'a Shown<'_>, v: &'a CodeVerdict) -> impl Iterator<Item =
         file: shown.source.relative(&block.place.file),
         line: block.place.line,
         outcome: block.outcome.name(),
-        ..row(shown, v)
+        ..row(shown, ids, v)
     });
-    std::iter::once(row(shown, v)).chain(blocks)
+    std::iter::once(row(shown, ids, v)).chain(blocks)
 }
 
 /// The row of a verdict.
-fn row<'a>(shown: &'a Shown<'_>, v: &'a CodeVerdict) -> Row<'a> {
-    let rule = shown.catalog.rules.get(&v.verdict.rule);
+fn row<'a>(shown: &'a Shown<'_>, ids: Option<&'a Written<'_>>, v: &'a CodeVerdict) -> Row<'a> {
+    let written = ids.and_then(|ids| ids.get(v));
+    let rule = written.map(|(rule, _)| rule).or_else(|| shown.catalog.rules.get(&v.verdict.rule));
     let relative = |place: &Place| shown.source.relative(&place.file);
     let key = v.fingerprint();
     let fingerprint = key.hex();
     Row {
         address: v.verdict.resource.as_str(),
-        aliases: rule.map(|r| &r.aliases),
+        aliases: written.map(|(_, text)| Ids::Written(text)).or(rule.map(|r| Ids::Each(&r.aliases))),
         because: Because(&v.verdict.because, shown),
         block_of: None,
         end_line: v.at.place.end_line,
@@ -132,7 +170,7 @@ fn row<'a>(shown: &'a Shown<'_>, v: &'a CodeVerdict) -> Row<'a> {
         finding: key.short(),
         kind: v.verdict.kind.as_str(),
         line: v.at.place.line,
-        live: shown.twins.get(&fingerprint).map(Vec::as_slice),
+        live: if shown.twins.is_empty() { None } else { shown.twins.get(&fingerprint).map(Vec::as_slice) },
         fingerprint,
         module: v.at.calls().map(|(address, at)| Called { address, file: relative(&at), line: at.line }).collect(),
         name: &v.verdict.name,

@@ -101,6 +101,9 @@ fn relative(folder: &str, file: &str) -> String {
     if folder.is_empty() {
         return file.to_owned();
     }
+    if let Some(below) = file.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/')) {
+        return below.to_owned();
+    }
     let (mut from, mut to) = (folder.split('/').peekable(), file.split('/').peekable());
     while from.peek().is_some() && from.peek() == to.peek() {
         from.next();
