@@ -57,6 +57,23 @@ fn sources_and_people_make_one_list() {
     // Works before there is anybody, and before any scan.
     json(&dir, "", &["accounts", "set", "444455556666", "--owner", "ann", "--tier", "sandbox"], 0);
     assert!(refused(&dir, "", &["accounts", "set", "444455556666", "--tier", "gold"], 2).contains("no tier `gold`"));
+    // Almost any word could be a project: one that is on no list is a slip unless it says so.
+    let said = refused(&dir, "", &["accounts", "set", "sandboxes", "--tier", "sandbox"], 2);
+    assert!(said.contains("`gcp:sandboxes` if it is a project"), "{said}");
+    // A folder is every file in it; the digests beside the events are none.
+    std::fs::create_dir_all(dir.join("trail/CloudTrail-Digest")).unwrap();
+    let login = r#"{"eventName":"ConsoleLogin","recipientAccountId":"101010101010","userIdentity":{"type":"IAMUser","userName":"zoe"}}"#;
+    std::fs::write(dir.join("trail/one.json"), format!("{{\"Records\":[{login}]}}")).unwrap();
+    std::fs::write(dir.join("trail/two.json"), login.replace("1010", "2020")).unwrap();
+    std::fs::write(dir.join("trail/CloudTrail-Digest/d.json"), "{\"digestS3Bucket\":\"b\"}").unwrap();
+    let found = plumb(&dir, "", &["discover", "--source", "cloudtrail=trail", "--format", "jsonl"]);
+    assert_eq!(
+        (found.status.code(), String::from_utf8_lossy(&found.stdout).lines().count()),
+        (Some(0), 2),
+        "{found:?}"
+    );
+    std::fs::create_dir_all(dir.join("nothing")).unwrap();
+    assert!(refused(&dir, "", &["discover", "--source", "cloudtrail=nothing"], 2).contains("there is no file in"));
     std::fs::write(dir.join("sheet.csv"), "Konto;Zweck;Stufe\n777788889999;reporting for finance;gold\n").unwrap();
     std::fs::write(
         dir.join("map.json"),
