@@ -314,3 +314,25 @@ fn a_deviation_allows_the_value_that_is_there_and_no_other() {
     let now = json(&dir, "", &["findings", "--state", "accepted"], 0);
     assert!(now.as_array().unwrap().iter().any(|f| f["id"] == id));
 }
+
+/// S07: how far identities reach is known of stores too: by who holds a grant, by what lets anyone in, by proven paths.
+#[test]
+fn stores_are_scored_by_who_reaches_them() {
+    let dir = folder("holders");
+    json(&dir, "", &["demo", "-q", "--now", "2027-12-01T00:00:00Z"], 0);
+    let out = plumb(&dir, "", &["score", "list", "-F", "jsonl"]);
+    let rows: Vec<Json> =
+        String::from_utf8(out.stdout).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let reach = |name: &str| {
+        let row = rows.iter().find(|r| r["name"].as_str().is_some_and(|n| n.starts_with(name))).expect(name);
+        let signal = row["signals"].as_array().unwrap().iter().find(|s| s["signal"] == "idr").unwrap();
+        (signal["level"].as_str().unwrap().to_owned(), signal["source"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(reach("nw-policy-public"), ("broad".into(), "anyone may use it".into()));
+    assert_eq!(reach("vault-open-copy"), ("broad".into(), "anyone may use it".into()));
+    let (level, why) = reach("nw-customers");
+    assert!(level == "broad" && why.starts_with("attack path: The internet reaches nw-customers"), "{level} {why}");
+    // Who has not signed in for a year still holds the grant.
+    let (level, why) = reach("nw-hardened");
+    assert!(level == "broad" && why.ends_with("user/plumb-auditor is dormant"), "{level} {why}");
+}
