@@ -292,6 +292,9 @@ pub fn can(globals: &Globals, args: CanArgs) -> Result<u8, Failure> {
     if world.lacks(who) {
         gaps.push(format!("`{who}` is not among the principals of its account: nothing is known of its policies"));
     }
+    if world.outside(who) {
+        gaps.push(format!("nothing is known of the account of `{who}`: its policies count against it"));
+    }
     let context: Vec<(String, Vec<String>)> = keys.into_iter().collect();
     let Some(decision) = world.can(who, action, resource, &context) else {
         return Err(Failure::usage(format!(
@@ -574,7 +577,7 @@ fn abroad(globals: &Globals, record: &plumb_record::Record, args: &PrincipalArgs
         && !record.accounts()?.iter().any(|a| a.id == *account)
     {
         return Err(Failure::usage(format!(
-            "account `{account}` is not on the record; `plumb accounts list` shows which are"
+            "account `{account}` is not on the record; `plumb accounts` shows which are"
         )));
     }
     let rows = record.abroad(args.account.as_deref())?;
@@ -767,13 +770,22 @@ fn policies_of_code(globals: &Globals, path: &Path) -> Result<Vec<plumb_run::Cod
     Ok(readings.iter().flat_map(|r| plumb_run::policies_in_code(&catalog, r)).collect())
 }
 
+/// Whether a member is a policy's statements in another case, and not the `statement` blocks of a data source in a plan.
+fn is_statement(key: &str, value: &Json) -> bool {
+    let items = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+    let named = |o: &serde_json::Map<String, Json>| {
+        o.keys().any(|k| k.eq_ignore_ascii_case("action") || k.eq_ignore_ascii_case("notaction"))
+    };
+    key.eq_ignore_ascii_case("statement") && items.iter().filter_map(Json::as_object).any(named)
+}
+
 /// Every policy document inside a JSON value, with its place.
 fn documents(json: &Json) -> Vec<(String, &Json)> {
     let mut out = Vec::new();
     let mut waiting = vec![(String::new(), json, 0)];
     while let Some((place, value, depth)) = waiting.pop() {
         match value {
-            Json::Object(o) if o.keys().any(|k| k.eq_ignore_ascii_case("statement")) => out.push((place, value)),
+            Json::Object(o) if o.iter().any(|(k, v)| k == "Statement" || is_statement(k, v)) => out.push((place, value)),
             Json::Object(o) if depth < 12 => {
                 waiting.extend(o.iter().map(|(k, v)| (format!("{place}.{k}"), v, depth + 1)))
             }
