@@ -147,3 +147,26 @@ fn policies_by_themselves_are_of_whom_the_question_names() {
     let read = world();
     assert!(read.outside(ann) && !read.outside("arn:aws:iam::111111111111:user/gone"));
 }
+
+#[test]
+fn grants_on_keys_come_with_the_files() {
+    let key = "arn:aws:kms:eu-west-1:111111111111:key/k";
+    let policy = format!(
+        r#"{{"{key}": {{"Statement": {{"Effect": "Allow", "Principal": {{"AWS": "arn:aws:iam::111111111111:role/keeper"}}, "Action": "kms:*", "Resource": "*"}}}}}}"#
+    );
+    let grants = format!(
+        r#"{{"Grants": [{{"KeyId": "{key}", "GrantId": "g", "GranteePrincipal": "arn:aws:iam::111111111111:role/x/app", "Operations": ["Decrypt"],
+            "Constraints": {{"EncryptionContextSubset": {{"app": "a"}}}}}}], "Truncated": false}}"#
+    );
+    let files = [("details.json", DETAILS), ("keys.json", &policy), ("grants.json", &grants)];
+    let world = World::from_files(files).expect("the files are read");
+    let ask = |action: &str, app: &str| {
+        let context = [("kms:EncryptionContext:app".to_owned(), vec![app.to_owned()])];
+        world.can("arn:aws:iam::111111111111:role/x/app", action, key, &context).unwrap().outcome.name()
+    };
+    assert_eq!(ask("kms:Decrypt", "a"), "Allowed");
+    assert_eq!(ask("kms:Decrypt", "b"), "ImplicitlyDenied");
+    assert_eq!(ask("kms:Encrypt", "a"), "ImplicitlyDenied");
+    let error = World::from_files([("g.json", r#"{"Grants": [{"KeyId": "k"}]}"#)]).expect_err("whose key");
+    assert!(error.to_string().contains("no `KeyId` with the ARN"), "{error}");
+}

@@ -4,7 +4,7 @@ use super::{
     arn::Arn,
     context::Context,
     data,
-    decide::{Because, Decision, Layer, Outcome, Policies, Request, Residual, Unread, decide},
+    decide::{Because, Decision, Grant, Layer, Outcome, Policies, Request, Residual, Unread, decide},
     details::{Details, Kind, Principal},
     document::{Document, Effect, Policy},
     escalate::{Organization, open_context},
@@ -32,6 +32,8 @@ pub struct World {
     accounts: Vec<String>,
     /// Owners of resources whose ARN names no account, by ARN.
     owners: HashMap<String, String>,
+    /// Grants on keys, by the key's ARN.
+    grants: HashMap<String, Vec<Grant>>,
     /// Policies that a file holds by themselves, which name nobody they are attached to.
     loose: Loose,
 }
@@ -75,13 +77,13 @@ impl World {
         let account = details.principals.first().map(|p| p.account.clone()).unwrap_or_default();
         let resource_policies = inventory.map(|i| i.policies(&account)).unwrap_or_default();
         let accounts = details.accounts().into_iter().map(str::to_owned).collect();
-        let (unread, owners, loose) = Default::default();
-        Self { details, organization, resource_policies, unread, accounts, owners, loose }
+        let (unread, owners, grants, loose) = Default::default();
+        Self { details, organization, resource_policies, unread, accounts, owners, grants, loose }
     }
 
     /// Reads the files of a directory, `(name, text)` each, recognising each by its shape: authorization details, an
     /// organization document (`scps`, `rcps`), a resource inventory, or resource policies as an object from ARN to
-    /// document (or `{arn, policy}`, or a list of such). A policy document by itself is the policy of the identity that is
+    /// document (or `{arn, policy}`, or a list of such), or grants as `kms:ListGrants` answers. A policy document by itself is the policy of the identity that is
     /// asked about, or, when it names principals, of the resource. Whatever is recognised as none of these is an error.
     pub fn from_files<'f>(files: impl IntoIterator<Item = (&'f str, &'f str)>) -> Result<Self, WorldError> {
         let mut pages = Vec::new();
@@ -89,6 +91,7 @@ impl World {
         let mut inventories = Vec::new();
         let mut policies: Vec<(String, Policy)> = Vec::new();
         let mut loose = Loose::default();
+        let mut grants: HashMap<String, Vec<Grant>> = HashMap::new();
         for (name, text) in files {
             let wrong = |why: String| WorldError { name: name.into(), why };
             let json: Json = serde_json::from_str(text).map_err(|e| wrong(format!("not JSON: {e}")))?;
@@ -106,6 +109,15 @@ impl World {
                 organization = Organization::parse(text).map_err(|e| wrong(e.to_string()))?;
             } else if has("type") && (has("attrs") || has("attributes") || has("values")) || has("resources") {
                 inventories.push(Inventory::parse(text).map_err(|e| wrong(e.to_string()))?);
+            } else if has("Grants") {
+                let pages = json.as_array().map_or(std::slice::from_ref(&json), Vec::as_slice);
+                let listed = pages.iter().filter_map(|page| page.get("Grants")?.as_array()).flatten();
+                for grant in listed {
+                    let key = grant.get("KeyId").and_then(Json::as_str).filter(|key| key.starts_with("arn:"));
+                    let key = key.ok_or_else(|| wrong("a grant has no `KeyId` with the ARN of its key".into()))?;
+                    let one = Json::Array(vec![grant.clone()]);
+                    grants.entry(key.to_owned()).or_default().extend(super::batch::grants(Some(&one)));
+                }
             } else if json.get("Statement").is_some() {
                 let document = Document::parse(&json).map_err(|e| wrong(e.to_string()))?;
                 let named = document.statements.iter().any(|s| s.principals.is_some());
@@ -119,7 +131,7 @@ impl World {
             } else {
                 let found = resource_policies(&json).ok_or_else(|| {
                     wrong(
-                        "neither authorization details, organization policies, resources, resource policies nor a policy"
+                        "neither authorization details, organization policies, resources, resource policies, grants nor a policy"
                             .into(),
                     )
                 })?;
@@ -137,6 +149,7 @@ impl World {
         };
         let mut world = Self::new(details, organization, None);
         world.loose = loose;
+        world.grants = grants;
         for inventory in &inventories {
             for account in &world.accounts {
                 world.resource_policies.extend(inventory.policies(account));
@@ -338,7 +351,7 @@ impl World {
                 },
                 rcps: self.organization.rcps_of(&request.resource_account),
                 endpoint: None,
-                grants: &[],
+                grants: self.grants.get(resource).map(Vec::as_slice).unwrap_or_default(),
                 unread,
             },
         )
