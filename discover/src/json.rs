@@ -10,11 +10,26 @@ use std::{
 
 /// Members of an answer that hold its records: `Records` (CloudTrail), `value` (Microsoft Graph, Azure), `Accounts`
 /// (AWS Organizations), `Events` (CloudTrail LookupEvents), `projects` (Google Cloud).
-const LISTS: &[&str] = &["Records", "value", "Accounts", "Events", "projects", "data", "items", "accounts", "results"];
+pub(crate) const LISTS: &[&str] =
+    &["Records", "value", "Accounts", "Events", "projects", "data", "items", "accounts", "results"];
+
+/// The same of IAM: `ListRoles` and `GetAccountAuthorizationDetails`. Members of these names mean other things elsewhere.
+pub(crate) const ROLE_LISTS: &[&str] = &["Roles", "RoleDetailList", "Records", "value", "data", "items", "results"];
 
 /// Calls `each` with every record and its number, counted from 1. What cannot be read is told to `problem`; after a
-/// broken record of a list the rest of that list is lost.
+/// broken record of a list the rest of the file is lost.
 pub(crate) fn records(
+    input: Box<dyn BufRead + '_>,
+    limits: &Limits,
+    each: &mut dyn FnMut(u64, Value),
+    problem: &mut dyn FnMut(u64, String),
+) {
+    records_of(LISTS, input, limits, each, problem);
+}
+
+/// As [`records`], out of lists under other names.
+pub(crate) fn records_of(
+    lists: &'static [&'static str],
     mut input: Box<dyn BufRead + '_>,
     limits: &Limits,
     each: &mut dyn FnMut(u64, Value),
@@ -31,7 +46,7 @@ pub(crate) fn records(
             return problem(1, format!("the file is not JSON; {right}"));
         }
     }
-    if by_line(input.as_mut()) {
+    if by_line(input.as_mut(), lists) {
         let mut line = Vec::new();
         loop {
             line.clear();
@@ -61,22 +76,30 @@ pub(crate) fn records(
     let most = (limits.record_bytes as u64).saturating_mul(16);
     let left = Cell::new(most);
     let mut de = serde_json::Deserializer::from_reader(Metered { input, left: &left });
-    let result = Top { each, number: &mut number, most, left: &left }.deserialize(&mut de);
-    if let Err(e) = result {
-        problem(number + 1, format!("JSON breaks off: {e}").replace(" at line 1", ""));
+    // Pages saved one after another, and lines too long to be told from a page, are several documents in one file.
+    loop {
+        let top = Top { each: &mut *each, number: &mut number, most, left: &left, lists };
+        if let Err(e) = top.deserialize(&mut de) {
+            return problem(number + 1, format!("JSON breaks off: {e}").replace(" at line 1", ""));
+        }
+        match de.end() {
+            Ok(()) => return,
+            Err(e) if e.is_io() => return problem(number + 1, format!("cannot be read: {e}")),
+            Err(_) => {}
+        }
     }
 }
 
 /// Whether the first line is a whole record by itself, and not an object around a list.
-fn by_line(input: &mut dyn BufRead) -> bool {
+fn by_line(input: &mut dyn BufRead, lists: &[&str]) -> bool {
     let Ok(head) = input.fill_buf() else { return false };
-    let mut lines = head.splitn(2, |b| *b == b'\n');
+    let mut lines = head.trim_ascii_start().splitn(2, |b| *b == b'\n');
     let (Some(first), Some(rest)) = (lines.next(), lines.next()) else { return false };
     if rest.iter().all(u8::is_ascii_whitespace) {
         return false;
     }
     match serde_json::from_slice::<Value>(first) {
-        Ok(Value::Object(map)) => !LISTS.iter().any(|l| map.get(*l).is_some_and(Value::is_array)),
+        Ok(Value::Object(map)) => !lists.iter().any(|l| map.get(*l).is_some_and(Value::is_array)),
         _ => false,
     }
 }
@@ -118,6 +141,7 @@ struct Top<'a> {
     number: &'a mut u64,
     most: u64,
     left: &'a Cell<u64>,
+    lists: &'static [&'static str],
 }
 
 impl Top<'_> {
@@ -146,9 +170,9 @@ impl<'de> Visitor<'de> for Top<'_> {
             // Pages of answers saved one after another: each holds its own list.
             match value {
                 Value::Object(mut page)
-                    if page.len() <= 4 && LISTS.iter().any(|l| page.get(*l).is_some_and(Value::is_array)) =>
+                    if page.len() <= 6 && self.lists.iter().any(|l| page.get(*l).is_some_and(Value::is_array)) =>
                 {
-                    for list in LISTS {
+                    for list in self.lists {
                         if let Some(Value::Array(items)) = page.remove(*list) {
                             items.into_iter().for_each(|item| self.give(item));
                         }
@@ -164,7 +188,7 @@ impl<'de> Visitor<'de> for Top<'_> {
         let mut rest = Map::new();
         let mut found = false;
         while let Some(key) = map.next_key::<String>()? {
-            if LISTS.contains(&key.as_str()) {
+            if self.lists.contains(&key.as_str()) {
                 found = true;
                 map.next_value_seed(Items(&mut self))?;
             } else {
@@ -237,6 +261,11 @@ mod tests {
         check("{\"n\":1}\nnonsense\n{\"n\":2}\n", &[1, 2], 1);
         check(r#"{"n":1}"#, &[1], 0);
         check("{\"n\":1}\n", &[1], 0);
+        check("\n \n{\"n\":1}\n{\"n\":2}\n", &[1, 2], 0);
+        check("{\n\"n\":1\n}\n{\n\"n\":2\n}\n", &[1, 2], 0);
+        check("{\"Records\":[{\"n\":1}]}\n{\"Records\":[{\"n\":2}]}\n", &[1, 2], 0);
+        check("{\n\"n\":1}\nnonsense\n", &[1], 1);
+        check("{\"n\":1} {\"n\":2} [{\"n\":3}]", &[1, 2, 3], 0);
         check(r#"[{"n":1},{"n":"#, &[1], 1);
         check("", &[], 1);
         check(r#""text""#, &[], 1);

@@ -1,7 +1,7 @@
 //! How the columns, values and applications of a source map to the record's words. Saved once per source.
 
 use crate::{
-    kinds::{AccountKey, Provider},
+    kinds::{AccountKey, Provider, is_guid},
     sighting::{DataClass, Tier},
 };
 use std::collections::BTreeMap;
@@ -198,9 +198,38 @@ pub(crate) fn canonical(text: &str) -> String {
     text.bytes().filter(u8::is_ascii_alphanumeric).map(|b| char::from(b.to_ascii_lowercase())).collect()
 }
 
-/// The first run of exactly 12 digits inside a text, or the account part of an ARN.
+/// The first run of exactly 12 digits inside a text, or the account part of an ARN. The end of a GUID is none: those of
+/// Microsoft's own applications end in twelve zeros.
 pub(crate) fn aws_account_in(text: &str) -> Option<AccountKey> {
-    let mut digits = text.split(|c: char| !c.is_ascii_digit());
-    let id = digits.find(|run| run.len() == 12)?;
-    AccountKey::new(Provider::Aws, id).ok()
+    let mut at = 0;
+    for run in text.split(|c: char| !c.is_ascii_digit()) {
+        let end = at + run.len();
+        let guid = || end.checked_sub(36).and_then(|from| text.get(from..end)).is_some_and(is_guid);
+        if run.len() == 12 && !guid() {
+            return AccountKey::new(Provider::Aws, run).ok();
+        }
+        // What is no digit may be longer than a byte.
+        at = end + text.get(end..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accounts_inside_texts() {
+        fn check(text: &str, want: Option<&str>) {
+            assert_eq!(aws_account_in(text).map(|k| k.id.to_string()).as_deref(), want, "{text}");
+        }
+        check("AWS prod (111122223333)", Some("111122223333"));
+        check("arn:aws:iam::111122223333:role/x", Some("111122223333"));
+        check("aws_é_111122223333-admin", Some("111122223333"));
+        check("1111222233334", None);
+        check("00000003-0000-0000-c000-000000000000", None);
+        check("00000003-0000-0000-c000-000000000000 for 111122223333", Some("111122223333"));
+        check("x-0000-c000-000000000012", Some("000000000012"));
+        check("", None);
+    }
 }

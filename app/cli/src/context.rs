@@ -60,7 +60,7 @@ pub fn known_account(record: &Record, account: Option<&str>) -> Result<(), Failu
     {
         return Ok(());
     }
-    Err(Failure::usage(format!("account `{id}` is not on the record; `plumb accounts list` shows which are")))
+    Err(Failure::usage(format!("account `{id}` is not on the record; `plumb accounts` shows which are")))
 }
 
 /// Every catalog file below a folder.

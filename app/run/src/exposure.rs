@@ -311,7 +311,7 @@ pub(crate) fn keep(record: &mut Record, scan: ScanId, found: &Assessment) -> Res
         Ok((arn, doc))
     };
     record.put_principals(scan, account, found.inventory(DORMANT_DAYS).into_iter().map(row))?;
-    Ok(())
+    crate::holders::keep(record, found, DORMANT_DAYS)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod code_policies;
 mod collect;
 mod exposure;
 mod guardrails;
+mod holders;
 mod judge;
 mod plan;
 mod policies;

@@ -6,6 +6,7 @@ use crate::{
     data_evidence::{self, Held},
     feeds::feeds,
     govern::GovernError,
+    holders::HOLDERS,
     scores::{Cvss, Joins},
 };
 use plumb_catalog::Catalog;
@@ -19,7 +20,7 @@ use plumb_score::{
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, HashMap};
 
-/// How far a principal reaches, with why.
+/// How far a principal reaches, or principals reach a store, with why.
 type Reach = (IdentityReach, String);
 
 /// What the record knows that bears on scores.
@@ -314,7 +315,44 @@ fn reach(record: &Record, account: Option<&str>, now: Time) -> Result<BTreeMap<S
         }
         Ok(())
     })?;
+    let kept = match account {
+        Some(account) => record.document(HOLDERS, account)?.into_iter().map(|(_, doc)| doc).collect(),
+        None => record.documents(HOLDERS)?.into_iter().map(|(_, doc)| doc).collect::<Vec<_>>(),
+    };
+    for (store, said) in kept.iter().filter_map(Json::as_object).flatten() {
+        let level = said.get(0).and_then(Json::as_str).and_then(|l| l.parse::<IdentityReach>().ok());
+        if let (Some(level), Some(why)) = (level, said.get(1).and_then(Json::as_str)) {
+            out.entry(store.clone()).or_insert_with(|| (level, why.to_owned()));
+        }
+    }
+    along_paths(record, account, &mut out)?;
     Ok(out)
+}
+
+/// What a certain attack path leads through or to is reached as far as the path proves: it raises this signal, and is none of
+/// its own.
+fn along_paths(record: &Record, account: Option<&str>, out: &mut BTreeMap<String, Reach>) -> Result<(), GovernError> {
+    let named: Vec<&str> = account.into_iter().collect();
+    let only = if account.is_some() {
+        " AND (p.account = ?1 OR EXISTS (SELECT 1 FROM json_each(p.accounts) WHERE value = ?1))"
+    } else {
+        ""
+    };
+    let sql = format!(
+        "SELECT s.from_node, s.to_node, p.title, p.goals LIKE '%\"admin:%' FROM path_steps s \
+         JOIN paths p ON p.account = s.account AND p.family = s.family WHERE p.certain = 1 AND p.gone IS NULL{only}"
+    );
+    record.each_answer::<GovernError>(&sql, &named, |row| {
+        let [from, to, Json::String(title), admin] = row.as_slice() else { return Ok(()) };
+        let level = if admin.as_i64() == Some(1) { IdentityReach::Admin } else { IdentityReach::Broad };
+        for node in [from, to].into_iter().filter_map(Json::as_str).filter(|n| n.starts_with("arn:")) {
+            if out.get(node).is_none_or(|(known, _)| *known < level) {
+                out.insert(node.to_owned(), (level, format!("attack path: {title}")));
+            }
+        }
+        Ok(())
+    })?;
+    Ok(())
 }
 
 /// What an open finding proves about who can reach its resource. A missing block setting proves nothing: it only leaves

@@ -125,6 +125,48 @@ fn remarks() {
         Use::Identity,
         &["unreachable-statement"],
     );
+    let with = |name: &str, value: Value| {
+        let mut changed = one("s3:GetObject");
+        changed[name] = value;
+        changed
+    };
+    // Grants that have no effect: on what the action is not of, on what is nothing, on conditions that never hold.
+    check(with("Resource", json!("arn:aws:s3:::b")), Use::Identity, &["resource-mismatch"]);
+    check(with("Resource", json!(["arn:aws:s3:::b", "arn:aws:s3:::b/*"])), Use::Identity, &[]);
+    check(with("Resource", json!("arn:aws:s3:::b*")), Use::Identity, &[]);
+    check(with("Resource", json!("arn:*:s3:::${aws:username}-b/?")), Use::Identity, &[]);
+    check(with("Action", json!("s3:ListBucket")), Use::Identity, &["resource-mismatch"]);
+    check(with("Action", json!("dynamodb:GetItem")), Use::Identity, &["resource-mismatch"]);
+    check(with("Action", json!("s3:List*")), Use::Identity, &[]);
+    check(with("Effect", json!("Deny")), Use::Identity, &[]);
+    check(with("Resource", json!("b/*")), Use::Identity, &["resource-form"]);
+    check(with("Resource", json!("*")), Use::Identity, &[]);
+    check(json!({"Effect": "Allow", "Action": "s3:GetObject"}), Use::Identity, &["invalid"]);
+    check(
+        json!([with("Sid", json!("a")), {"Sid": "a", "Effect": "Deny", "Action": "s3:PutObject", "Resource": "*"}]),
+        Use::Identity,
+        &["invalid"],
+    );
+    let when = |operator: &str, key: &str, value: &str| with("Condition", json!({operator: {key: value}}));
+    check(when("IpAddress", "aws:SourceIp", "10.0.0.0/8"), Use::Identity, &[]);
+    check(when("IpAddress", "aws:SourceIp", "10.0.0.0/99"), Use::Identity, &["condition-value"]);
+    check(when("IpAddress", "aws:SourceIp", "${aws:PrincipalTag/net}"), Use::Identity, &[]);
+    check(when("StringLike", "aws:SourceIp", "10.*"), Use::Identity, &["condition-type"]);
+    check(when("IpAddress", "aws:SourceVpc", "10.0.0.0/8"), Use::Identity, &["condition-type"]);
+    check(when("DateLessThan", "aws:CurrentTime", "soon"), Use::Identity, &["condition-value"]);
+    check(when("Bool", "aws:SecureTransport", "yes"), Use::Identity, &["condition-value"]);
+    check(when("Null", "aws:SourceVpc", "true"), Use::Identity, &[]);
+    check(when("StringFoo", "aws:SourceVpc", "x"), Use::Identity, &["invalid"]);
+    let trust = |who: &str| json!({"Effect": "Allow", "Principal": {"AWS": who}, "Action": "sts:AssumeRole"});
+    check(trust("arn:aws:iam::111122223333:user/*"), Use::Trust, &["invalid"]);
+    check(trust("11112222333"), Use::Trust, &["invalid"]);
+    let except =
+        |who: Value| json!({"Effect": "Deny", "NotPrincipal": {"AWS": who}, "Action": "s3:*", "Resource": "*"});
+    let role = "arn:aws:iam::111122223333:role/x";
+    check(except(json!(role)), Use::Resource, &["not-principal"]);
+    let session = "arn:aws:sts::111122223333:assumed-role/x/s";
+    check(except(json!([role, session, "111122223333"])), Use::Resource, &[]);
+    check(except(json!("arn:aws:iam::111122223333:user/ann")), Use::Resource, &[]);
     let mut conditional = one("s3:GetObject");
     conditional["Condition"] = json!({"ForAllValues:StringEquals": {"aws:NoSuchKey": "x"}});
     check(conditional, Use::Identity, &["unknown-condition-key", "for-all-values"]);

@@ -117,3 +117,56 @@ fn a_bucket_of_nobody_known_is_granted_to_nobody_for_certain() {
     world.add_owner("arn:aws:s3:::data", "111111111111");
     assert_eq!(ask(&world), [(ann, "Allowed")]);
 }
+
+/// A folder that holds nothing but policies: whose they are, the question says.
+#[test]
+fn policies_by_themselves_are_of_whom_the_question_names() {
+    let identity = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"}}"#;
+    let boss = "arn:aws:iam::111122223333:user/boss";
+    let bucket = format!(
+        r#"{{"Statement":[{{"Effect":"Allow","Principal":{{"AWS":"{boss}"}},"Action":"s3:*","Resource":"*"}},
+            {{"Effect":"Deny","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/secret/*"}}]}}"#
+    );
+    let ann = "arn:aws:iam::111122223333:user/ann";
+    let ask = |world: &World, who: &str, action: &str, key: &str| {
+        world.can(who, action, &format!("arn:aws:s3:::b/{key}"), &[]).unwrap().outcome.name()
+    };
+    let one = World::from_files([("identity.json", identity)]).unwrap();
+    assert_eq!(ask(&one, ann, "s3:GetObject", "k"), "Allowed");
+    assert_eq!(ask(&one, ann, "s3:PutObject", "k"), "ImplicitlyDenied");
+    assert!(!one.outside(ann));
+    let both = World::from_files([("bucket.json", bucket.as_str()), ("identity.json", identity)]).unwrap();
+    assert_eq!(ask(&both, ann, "s3:GetObject", "secret/k"), "ExplicitlyDenied");
+    assert_eq!(ask(&both, boss, "s3:PutObject", "k"), "Allowed");
+    assert_eq!(ask(&both, ann, "s3:PutObject", "k"), "ImplicitlyDenied");
+    let holders = both.who_can("s3:PutObject", "arn:aws:s3:::b/k");
+    assert_eq!(holders.iter().map(|h| h.principal.as_str()).collect::<Vec<_>>(), [boss]);
+    let error = World::from_files([("a.json", bucket.as_str()), ("b.json", bucket.as_str())]).expect_err("whose is it");
+    assert!(error.to_string().contains("b.json: names principals, as a.json does"), "{error}");
+    // What is read decides of whom it speaks; of anybody else nothing is known, and it is said.
+    let read = world();
+    assert!(read.outside(ann) && !read.outside("arn:aws:iam::111111111111:user/gone"));
+}
+
+#[test]
+fn grants_on_keys_come_with_the_files() {
+    let key = "arn:aws:kms:eu-west-1:111111111111:key/k";
+    let policy = format!(
+        r#"{{"{key}": {{"Statement": {{"Effect": "Allow", "Principal": {{"AWS": "arn:aws:iam::111111111111:role/keeper"}}, "Action": "kms:*", "Resource": "*"}}}}}}"#
+    );
+    let grants = format!(
+        r#"{{"Grants": [{{"KeyId": "{key}", "GrantId": "g", "GranteePrincipal": "arn:aws:iam::111111111111:role/x/app", "Operations": ["Decrypt"],
+            "Constraints": {{"EncryptionContextSubset": {{"app": "a"}}}}}}], "Truncated": false}}"#
+    );
+    let files = [("details.json", DETAILS), ("keys.json", &policy), ("grants.json", &grants)];
+    let world = World::from_files(files).expect("the files are read");
+    let ask = |action: &str, app: &str| {
+        let context = [("kms:EncryptionContext:app".to_owned(), vec![app.to_owned()])];
+        world.can("arn:aws:iam::111111111111:role/x/app", action, key, &context).unwrap().outcome.name()
+    };
+    assert_eq!(ask("kms:Decrypt", "a"), "Allowed");
+    assert_eq!(ask("kms:Decrypt", "b"), "ImplicitlyDenied");
+    assert_eq!(ask("kms:Encrypt", "a"), "ImplicitlyDenied");
+    let error = World::from_files([("g.json", r#"{"Grants": [{"KeyId": "k"}]}"#)]).expect_err("whose key");
+    assert!(error.to_string().contains("no `KeyId` with the ARN"), "{error}");
+}

@@ -62,7 +62,8 @@ const FOCUS: Layout = Layout {
     number: &[],
 };
 const AZURE: Layout = Layout {
-    account: &["subscriptionid", "subscriptionguid"],
+    // Details of an enterprise enrollment number subscriptions in `SubscriptionId` and name them in `SubscriptionGuid`.
+    account: &["subscriptionguid", "subscriptionid"],
     account_name: &["subscriptionname"],
     payer: &["billingaccountid", "billingaccountname"],
     payer_name: &["invoicesectionname", "billingaccountname", "departmentname"],
@@ -150,6 +151,7 @@ struct Cells<'a> {
     service: &'a [u8],
     provider: &'a [u8],
     number: &'a [u8],
+    parent: &'a [u8],
 }
 
 /// What is kept per account (and spelling of it) while reading. Dates stay bytes; most rows repeat the one before.
@@ -158,6 +160,7 @@ struct Sum {
     provider: Box<[u8]>,
     name: Vec<u8>,
     number: Vec<u8>,
+    parent: Vec<u8>,
     payers: Vec<(Box<[u8]>, Vec<u8>)>,
     first: Option<Day>,
     last: Option<Day>,
@@ -308,6 +311,8 @@ impl Bill<'_> {
                         service: cell(places.service),
                         provider: cell(places.provider),
                         number: cell(places.number),
+                        // Columns write the numbers above a project and not what they are of.
+                        parent: b"",
                     };
                     self.row(&cells, rows.line, gather);
                 }
@@ -332,6 +337,12 @@ impl Bill<'_> {
                 let text = |path: &str| json::text(&value, path).unwrap_or_default().as_bytes();
                 let cost = json::at(&value, "cost").map(|c| c.as_str().map_or_else(|| c.to_string(), str::to_owned));
                 let cost = cost.unwrap_or_default();
+                let project = json::at(&value, "project.number").map(|n| n.to_string().replace('"', ""));
+                let project = project.filter(|n| n != "null").unwrap_or_default();
+                // From the project itself up to the organisation.
+                let above = json::at(&value, "project.ancestors").and_then(serde_json::Value::as_array);
+                let mut above = above.into_iter().flatten().filter_map(|a| json::text(a, "resource_name"));
+                let parent = above.find(|name| !name.starts_with("projects/")).unwrap_or_default();
                 let cells = Cells {
                     account: text("project.id"),
                     account_name: text("project.name"),
@@ -342,7 +353,8 @@ impl Bill<'_> {
                     currency: text("currency"),
                     region: text("location.region"),
                     service: text("service.description"),
-                    number: text("project.number"),
+                    number: project.as_bytes(),
+                    parent: parent.as_bytes(),
                     ..Cells::default()
                 };
                 self.row(&cells, number, gather);
@@ -392,7 +404,9 @@ impl Bill<'_> {
         let Some(sum) = self.all.get_mut(at) else { return };
         sum.lines += 1;
         sum.last_line = line;
-        for (slot, cell) in [(&mut sum.name, cells.account_name), (&mut sum.number, cells.number)] {
+        for (slot, cell) in
+            [(&mut sum.name, cells.account_name), (&mut sum.number, cells.number), (&mut sum.parent, cells.parent)]
+        {
             if slot.is_empty() && !cell.is_empty() {
                 slot.extend_from_slice(cell);
             }
@@ -499,6 +513,7 @@ impl Sum {
         sighting.seen = Span { first: day(self.first), last: day(self.last), count: self.lines };
         sighting.facts.name = Some(lossy(&self.name)).filter(|n| !n.is_empty());
         sighting.facts.project_number = Some(lossy(&self.number)).filter(|n| !n.is_empty());
+        sighting.facts.native_parent = Some(lossy(&self.parent)).filter(|n| !n.is_empty());
         let mut activity =
             Activity { regions: self.regions.names(), services: self.services.names(), ..Activity::default() };
         for (payer, name) in &self.payers {

@@ -13,8 +13,8 @@ use crate::{
 };
 use serde_json::Value;
 
-/// One event: ConsoleLogin, AssumeRole, AssumeRoleWithSAML, AssumeRoleWithWebIdentity. Other events are passed over.
-/// `LookupEvents` answers hold the event as text in `CloudTrailEvent`.
+/// One event: ConsoleLogin, SwitchRole of the console, AssumeRole, AssumeRoleWithSAML, AssumeRoleWithWebIdentity,
+/// AssumeRoot, and Federate of IAM Identity Center. Other events are passed over. `LookupEvents` answers hold the event as text in `CloudTrailEvent`.
 pub(super) fn event(value: &Value, number: u64, _: &Mapping, gather: &mut Gather) {
     one(value, number, gather);
 }
@@ -30,7 +30,9 @@ fn one(value: &Value, number: u64, gather: &mut Gather) {
         return gather.lost(number, "event has no `eventName`");
     };
     let failed = json::text(value, "errorCode").is_some()
-        || json::text(value, "responseElements.ConsoleLogin").is_some_and(|r| r != "Success");
+        || ["responseElements.ConsoleLogin", "responseElements.SwitchRole"]
+            .iter()
+            .any(|answer| json::text(value, answer).is_some_and(|r| r != "Success"));
     if failed {
         return;
     }
@@ -87,18 +89,47 @@ fn one(value: &Value, number: u64, gather: &mut Gather) {
             };
             gather.add(signed(one, kind));
         }
-        "AssumeRole" => {
-            let role = json::text(value, "requestParameters.roleArn").unwrap_or_default();
-            let Some(target) = aws_account_in(role) else { return };
-            let caller =
-                json::text(value, "userIdentity.accountId").and_then(|id| AccountKey::new(Provider::Aws, id).ok());
+        // Somebody went on from Identity Center, whose account the event lies in, to the account it names.
+        "Federate" => {
+            let Some(id) = json::text(value, "serviceEventDetails.account_id") else { return };
+            let Ok(account) = AccountKey::new(Provider::Aws, id) else {
+                return gather.lost(number, "Federate names no account number in `serviceEventDetails.account_id`");
+            };
+            let evidence = format!("cloudtrail Federate {}", json::text(value, "eventID").unwrap_or_default());
+            let through = json::text(value, "serviceEventDetails.role_name").unwrap_or_default();
+            let (how, class) = (SignIn::Federated, SourceClass::IdpFederation);
+            let account = Some(account);
+            let one = Signed { account, provider: Provider::Aws, who: user, how, through, at, class, evidence };
+            gather.add(signed(one, kind));
+        }
+        "AssumeRole" | "AssumeRoot" | "SwitchRole" => {
+            let request = |member| json::text(value, member).unwrap_or_default();
+            let identity = || json::text(value, "userIdentity.accountId");
+            let (role, by, caller) = match name {
+                // The switch lies in the account switched to and says where from.
+                "SwitchRole" => {
+                    let from = request("additionalEventData.SwitchFrom");
+                    (arn.to_owned(), from, aws_account_in(from))
+                }
+                // A task of a member account's root user, from the management or a delegated account.
+                "AssumeRoot" => {
+                    let target = request("requestParameters.targetPrincipal");
+                    let root = aws_account_in(target).map(|a| format!("arn:aws:iam::{}:root", a.id));
+                    (root.unwrap_or_default(), arn, identity().and_then(|id| AccountKey::new(Provider::Aws, id).ok()))
+                }
+                _ => {
+                    let role = request("requestParameters.roleArn").to_owned();
+                    (role, arn, identity().and_then(|id| AccountKey::new(Provider::Aws, id).ok()))
+                }
+            };
+            let Some(target) = aws_account_in(&role) else { return };
             // Services assume roles inside the account; that tells nothing about other accounts.
             let Some(caller) = caller.filter(|c| *c != target) else { return };
-            let evidence = format!("cloudtrail AssumeRole {}", json::text(value, "eventID").unwrap_or_default());
+            let evidence = format!("cloudtrail {name} {}", json::text(value, "eventID").unwrap_or_default());
             for (account, reach) in [(target, Reach::Assumed), (caller, Reach::AssumedFrom)] {
                 let mut sighting = Sighting::new(kind, account, at, evidence.clone());
                 sighting.class = SourceClass::CrossAccountRole;
-                sighting.activity.roles.insert(RoleReach { reach, role: role.into(), by: arn.into() });
+                sighting.activity.roles.insert(RoleReach { reach, role: role.clone(), by: by.into() });
                 gather.add(sighting);
             }
         }

@@ -14,6 +14,7 @@ use serde_json::Value;
 pub(super) struct Signed<'a> {
     pub(super) account: Option<AccountKey>,
     pub(super) provider: Provider,
+    /// Empty where the event shows that the account is there, and nobody in it.
     pub(super) who: &'a str,
     pub(super) how: SignIn,
     pub(super) through: &'a str,
@@ -35,7 +36,9 @@ pub(super) fn signed(signed: Signed<'_>, kind: SourceKind) -> Sighting {
     };
     let who: String = signed.who.to_lowercase().chars().take(200).collect();
     let through: String = signed.through.chars().take(200).collect();
-    sighting.activity.sign_in(&who, signed.how, &through, signed.at);
+    if !who.is_empty() {
+        sighting.activity.sign_in(&who, signed.how, &through, signed.at);
+    }
     sighting
 }
 
@@ -70,8 +73,11 @@ pub(super) fn okta(value: &Value, number: u64, mapping: &Mapping, gather: &mut G
         let Some(provider) = provider else { continue };
         // Being assigned to an application is not yet a sign-in: the assigned user counts, the administrator does not.
         let user = targets.iter().find(|t| json::text(t, "type") == Some("User"));
+        let taken = ["remove", "revoke", "deprovision", "deny"].iter().any(|end| event.ends_with(end));
         let who = if sign_in {
             json::text(value, "actor.alternateId")
+        } else if taken {
+            Some("")
         } else {
             user.and_then(|u| json::text(u, "alternateId"))
         };
@@ -94,9 +100,15 @@ fn arn_in(text: &str) -> &str {
     rest.split(['"', ',', ' ', '\\']).next().unwrap_or_default()
 }
 
+/// What a diagnostic setting of Azure Monitor writes wraps the entry of Microsoft Graph in `properties`.
+fn unwrapped<'a>(value: &'a Value, member: &str) -> &'a Value {
+    value.get("properties").filter(|inner| value.get(member).is_none() && inner.get(member).is_some()).unwrap_or(value)
+}
+
 /// One Microsoft Entra `signIn`: appId, appDisplayName, resourceDisplayName, resourceTenantId, homeTenantId,
 /// userPrincipalName or servicePrincipalName, status.errorCode, createdDateTime.
 pub(super) fn entra_sign_in(value: &Value, number: u64, mapping: &Mapping, gather: &mut Gather) {
+    let value = unwrapped(value, "appDisplayName");
     let (Some(app), Some(created)) = (json::text(value, "appDisplayName"), json::text(value, "createdDateTime")) else {
         return gather.lost(number, "sign-in has no `appDisplayName` and `createdDateTime`");
     };
@@ -132,6 +144,7 @@ pub(super) fn entra_sign_in(value: &Value, number: u64, mapping: &Mapping, gathe
 /// One Microsoft Entra directory audit: `Add service principal` for an application of a cloud vendor;
 /// `Disable account` and `Delete user` name leavers.
 pub(super) fn entra_audit(value: &Value, number: u64, mapping: &Mapping, gather: &mut Gather) {
+    let value = unwrapped(value, "activityDisplayName");
     let Some(activity) = json::text(value, "activityDisplayName") else {
         return gather.lost(number, "audit entry has no `activityDisplayName`");
     };

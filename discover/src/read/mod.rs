@@ -118,7 +118,10 @@ fn each(
     one: fn(&serde_json::Value, u64, &Mapping, &mut Gather),
 ) {
     let mut problems = Vec::new();
-    crate::json::records(
+    let lists =
+        if gather.kind() == SourceKind::CrossAccountRoles { crate::json::ROLE_LISTS } else { crate::json::LISTS };
+    crate::json::records_of(
+        lists,
         input,
         &mapping.limits,
         &mut |number, value| {
@@ -146,6 +149,13 @@ pub(crate) fn instant(text: &str, day_first: bool) -> Option<Time> {
         && let Ok(seconds @ 100_000_000..=9_999_999_999) = whole.parse::<i64>()
     {
         return Some(Time::from_seconds(seconds));
+    }
+    // A spreadsheet's day with a clock: 46235.4166. A day of the month is written with two points (below).
+    if let Some((days, clock)) = text.split_once('.')
+        && clock.bytes().all(|b| b.is_ascii_digit())
+        && days.parse::<i64>().is_ok_and(|days| (20_000..=80_000).contains(&days))
+    {
+        return text.parse().ok().map(|days: f64| Time::from_seconds(((days - 25_569.0) * 86_400.0).round() as i64));
     }
     match text.parse::<i64>() {
         Ok(seconds @ 100_000_000..=9_999_999_999) => return Some(Time::from_seconds(seconds)),
@@ -188,6 +198,8 @@ mod tests {
         check("13.8.2026", Some("2026-08-13T00:00:00Z"));
         check("1785500000.123", Some("2026-07-31T12:13:20Z"));
         check("46235", Some("2026-08-01T00:00:00Z"));
+        check("46235.5", Some("2026-08-01T12:00:00Z"));
+        check("46235.5.1", None);
         check("soon", None);
         check("", None);
         assert_eq!(instant("13/8/2026", true).unwrap().date(), "2026-08-13");

@@ -157,7 +157,12 @@ fn one(row: &Cells, line: u64, mapping: &Mapping, gather: &mut Gather) {
         None => AccountKey::guess(id)
             // A sheet that turned ids into numbers drops leading zeros.
             .or_else(|| AccountKey::new(Provider::Aws, id).ok())
-            .ok_or_else(|| format!("`{}` is no account id", id.chars().take(60).collect::<String>())),
+            .ok_or_else(|| {
+                // 1.23457E+11: the last digits are gone from the file.
+                let shortened = id.contains(['E', 'e']) && id.parse::<f64>().is_ok();
+                let hint = if shortened { ": a spreadsheet rounded it; write the column as text" } else { "" };
+                format!("`{}` is no account id{hint}", id.chars().take(60).collect::<String>())
+            }),
     };
     let account = match account {
         Ok(account) => account,

@@ -5,6 +5,7 @@
 mod hostile;
 mod organisation;
 mod runs;
+mod shapes;
 
 use plumb_discover::{Mapping, Reading, SourceKind, read};
 use plumb_model::Time;

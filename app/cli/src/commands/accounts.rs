@@ -12,7 +12,8 @@ use crate::{
 };
 use clap::{Args, Subcommand};
 use plumb_discover::{
-    Account, AccountKey, Estate, GapReason, Mapping, SourceClass, SourceKind, State, Tier, Triage, account_line, read,
+    Account, AccountKey, Estate, GapReason, Mapping, Provider, SourceClass, SourceKind, State, Tier, Triage,
+    account_line, read,
 };
 use plumb_govern::people::{Actor, ActorKind, Role};
 use plumb_record::Record;
@@ -197,6 +198,18 @@ pub fn run(globals: &Globals, args: AccountsArgs) -> Result<u8, Failure> {
         None => list(globals, &args),
         Some(AccountsCommand::Set(set)) => {
             let key = key_of(&set.account)?;
+            // Almost any word could be a project; a misspelt one would become an account.
+            if !set.account.contains(':') && key.provider == Provider::Gcp {
+                let listed = context::db_path(globals)?.exists()
+                    && accounts::current_estate(&context::record_read_only(globals)?, None)?
+                        .accounts
+                        .contains_key(&key);
+                if !listed {
+                    let word = &set.account;
+                    let right = format!("say 12 digits, `azure:GUID`, or `gcp:{word}` if it is a project");
+                    return Err(Failure::usage(format!("`{word}` is no account on the list: {right}")));
+                }
+            }
             said(globals, vec![(key, set.said())])
         }
         Some(AccountsCommand::Import { file, mapping }) => import(globals, &file, mapping.as_ref()),

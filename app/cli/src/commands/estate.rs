@@ -14,7 +14,7 @@ use std::{collections::BTreeMap, io::BufReader, path::PathBuf};
 /// `plumb discover`
 #[derive(Debug, Args)]
 pub struct DiscoverArgs {
-    /// A source to read, with its kind: `aws-organizations=accounts.json`
+    /// A source to read, with its kind: `aws-organizations=accounts.json`; a folder is every file in it
     #[arg(long = "source", value_name = "KIND=FILE", required_unless_present = "with_scan")]
     pub sources: Vec<String>,
     /// How a kind of source words things (JSON): `landing-zone=mapping.json`
@@ -50,6 +50,41 @@ fn pairs(given: &[String], flag: &str) -> Result<Vec<(SourceKind, PathBuf)>, Fai
             Ok((kind, PathBuf::from(file)))
         })
         .collect()
+}
+
+/// Each file of the sources: a folder stands for what lies in it at any depth, by name, as logs and bills are delivered.
+/// Digests, manifests and hidden files that are delivered beside them are none.
+fn files_of(sources: Vec<(SourceKind, PathBuf)>) -> Result<Vec<(SourceKind, PathBuf)>, Failure> {
+    let mut out = Vec::new();
+    for (kind, given) in sources {
+        if !given.is_dir() {
+            out.push((kind, given));
+            continue;
+        }
+        let mut found = Vec::new();
+        let mut folders = vec![given.clone()];
+        while let Some(folder) = folders.pop() {
+            let cannot = |e| Failure::usage(format!("`{}` cannot be read: {e}", folder.display()));
+            for entry in std::fs::read_dir(&folder).map_err(cannot)? {
+                let entry = entry.map_err(cannot)?;
+                let name = entry.file_name().to_string_lossy().to_lowercase();
+                let beside = name.starts_with('.') || name == "cloudtrail-digest" || name.ends_with("manifest.json");
+                // A link is not followed into a folder: it may lead back.
+                match entry.file_type().map_err(cannot)? {
+                    _ if beside => {}
+                    kind if kind.is_dir() => folders.push(entry.path()),
+                    _ if entry.path().is_dir() => {}
+                    _ => found.push(entry.path()),
+                }
+            }
+        }
+        if found.is_empty() {
+            return Err(Failure::usage(format!("there is no file in `{}`", given.display())));
+        }
+        found.sort();
+        out.extend(found.into_iter().map(|file| (kind, file)));
+    }
+    Ok(out)
 }
 
 /// `plumb discover`
@@ -94,7 +129,7 @@ pub fn discover(globals: &Globals, args: DiscoverArgs) -> Result<u8, Failure> {
         None => kept.map(|(_, estate)| estate),
     };
     let mut readings = Vec::new();
-    for (kind, file) in pairs(&args.sources, "--source")? {
+    for (kind, file) in files_of(pairs(&args.sources, "--source")?)? {
         let mut mapping = mappings.get(&kind).cloned().unwrap_or_default();
         if mapping.label.is_empty() {
             mapping.label = file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();

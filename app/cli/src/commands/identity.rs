@@ -261,6 +261,12 @@ fn asked(globals: &Globals, action: &str, resource: &str) -> Result<(), Failure>
     Ok(())
 }
 
+/// What a question about a key leaves out: scans read key policies and no grants.
+fn grants_unread(action: &str) -> Option<String> {
+    let asked = action.to_ascii_lowercase().starts_with("kms:");
+    asked.then(|| "grants on keys are not read by scans: who holds one may do more; say --policies DIR with what `kms list-grants` answers".into())
+}
+
 /// What of the details was passed over, the first of it: statements that are none, principals without an ARN.
 fn passed_over(problems: &[String]) -> Vec<String> {
     const SHOWN: usize = 20;
@@ -291,6 +297,12 @@ pub fn can(globals: &Globals, args: CanArgs) -> Result<u8, Failure> {
     let (world, mut gaps) = world(globals, args.policies.as_deref())?;
     if world.lacks(who) {
         gaps.push(format!("`{who}` is not among the principals of its account: nothing is known of its policies"));
+    }
+    if args.policies.is_none() {
+        gaps.extend(grants_unread(action));
+    }
+    if world.outside(who) {
+        gaps.push(format!("nothing is known of the account of `{who}`: its policies count against it"));
     }
     let context: Vec<(String, Vec<String>)> = keys.into_iter().collect();
     let Some(decision) = world.can(who, action, resource, &context) else {
@@ -343,7 +355,10 @@ fn reasons(because: &[Because], residual: &[Residual]) {
 /// `plumb who-can`
 pub fn who_can(globals: &Globals, args: WhoCanArgs) -> Result<u8, Failure> {
     asked(globals, &args.action, &args.resource)?;
-    let (world, gaps) = world(globals, args.policies.as_deref())?;
+    let (world, mut gaps) = world(globals, args.policies.as_deref())?;
+    if args.policies.is_none() {
+        gaps.extend(grants_unread(&args.action));
+    }
     let holders = world.who_can(&args.action, &args.resource);
     if args.explain && out::format(globals) == Format::Text {
         for holder in &holders {
@@ -574,7 +589,7 @@ fn abroad(globals: &Globals, record: &plumb_record::Record, args: &PrincipalArgs
         && !record.accounts()?.iter().any(|a| a.id == *account)
     {
         return Err(Failure::usage(format!(
-            "account `{account}` is not on the record; `plumb accounts list` shows which are"
+            "account `{account}` is not on the record; `plumb accounts` shows which are"
         )));
     }
     let rows = record.abroad(args.account.as_deref())?;
@@ -767,13 +782,24 @@ fn policies_of_code(globals: &Globals, path: &Path) -> Result<Vec<plumb_run::Cod
     Ok(readings.iter().flat_map(|r| plumb_run::policies_in_code(&catalog, r)).collect())
 }
 
+/// Whether a member is a policy's statements in another case, and not the `statement` blocks of a data source in a plan.
+fn is_statement(key: &str, value: &Json) -> bool {
+    let items = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+    let named = |o: &serde_json::Map<String, Json>| {
+        o.keys().any(|k| k.eq_ignore_ascii_case("action") || k.eq_ignore_ascii_case("notaction"))
+    };
+    key.eq_ignore_ascii_case("statement") && items.iter().filter_map(Json::as_object).any(named)
+}
+
 /// Every policy document inside a JSON value, with its place.
 fn documents(json: &Json) -> Vec<(String, &Json)> {
     let mut out = Vec::new();
     let mut waiting = vec![(String::new(), json, 0)];
     while let Some((place, value, depth)) = waiting.pop() {
         match value {
-            Json::Object(o) if o.keys().any(|k| k.eq_ignore_ascii_case("statement")) => out.push((place, value)),
+            Json::Object(o) if o.iter().any(|(k, v)| k == "Statement" || is_statement(k, v)) => {
+                out.push((place, value))
+            }
             Json::Object(o) if depth < 12 => {
                 waiting.extend(o.iter().map(|(k, v)| (format!("{place}.{k}"), v, depth + 1)))
             }

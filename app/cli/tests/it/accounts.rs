@@ -57,6 +57,23 @@ fn sources_and_people_make_one_list() {
     // Works before there is anybody, and before any scan.
     json(&dir, "", &["accounts", "set", "444455556666", "--owner", "ann", "--tier", "sandbox"], 0);
     assert!(refused(&dir, "", &["accounts", "set", "444455556666", "--tier", "gold"], 2).contains("no tier `gold`"));
+    // Almost any word could be a project: one that is on no list is a slip unless it says so.
+    let said = refused(&dir, "", &["accounts", "set", "sandboxes", "--tier", "sandbox"], 2);
+    assert!(said.contains("`gcp:sandboxes` if it is a project"), "{said}");
+    // A folder is every file in it; the digests beside the events are none.
+    std::fs::create_dir_all(dir.join("trail/CloudTrail-Digest")).unwrap();
+    let login = r#"{"eventName":"ConsoleLogin","recipientAccountId":"101010101010","userIdentity":{"type":"IAMUser","userName":"zoe"}}"#;
+    std::fs::write(dir.join("trail/one.json"), format!("{{\"Records\":[{login}]}}")).unwrap();
+    std::fs::write(dir.join("trail/two.json"), login.replace("1010", "2020")).unwrap();
+    std::fs::write(dir.join("trail/CloudTrail-Digest/d.json"), "{\"digestS3Bucket\":\"b\"}").unwrap();
+    let found = plumb(&dir, "", &["discover", "--source", "cloudtrail=trail", "--format", "jsonl"]);
+    assert_eq!(
+        (found.status.code(), String::from_utf8_lossy(&found.stdout).lines().count()),
+        (Some(0), 2),
+        "{found:?}"
+    );
+    std::fs::create_dir_all(dir.join("nothing")).unwrap();
+    assert!(refused(&dir, "", &["discover", "--source", "cloudtrail=nothing"], 2).contains("there is no file in"));
     std::fs::write(dir.join("sheet.csv"), "Konto;Zweck;Stufe\n777788889999;reporting for finance;gold\n").unwrap();
     std::fs::write(
         dir.join("map.json"),
@@ -296,4 +313,26 @@ fn a_deviation_allows_the_value_that_is_there_and_no_other() {
     );
     let now = json(&dir, "", &["findings", "--state", "accepted"], 0);
     assert!(now.as_array().unwrap().iter().any(|f| f["id"] == id));
+}
+
+/// S07: how far identities reach is known of stores too: by who holds a grant, by what lets anyone in, by proven paths.
+#[test]
+fn stores_are_scored_by_who_reaches_them() {
+    let dir = folder("holders");
+    json(&dir, "", &["demo", "-q", "--now", "2027-12-01T00:00:00Z"], 0);
+    let out = plumb(&dir, "", &["score", "list", "-F", "jsonl"]);
+    let rows: Vec<Json> =
+        String::from_utf8(out.stdout).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let reach = |name: &str| {
+        let row = rows.iter().find(|r| r["name"].as_str().is_some_and(|n| n.starts_with(name))).expect(name);
+        let signal = row["signals"].as_array().unwrap().iter().find(|s| s["signal"] == "idr").unwrap();
+        (signal["level"].as_str().unwrap().to_owned(), signal["source"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(reach("nw-policy-public"), ("broad".into(), "anyone may use it".into()));
+    assert_eq!(reach("vault-open-copy"), ("broad".into(), "anyone may use it".into()));
+    let (level, why) = reach("nw-customers");
+    assert!(level == "broad" && why.starts_with("attack path: The internet reaches nw-customers"), "{level} {why}");
+    // Who has not signed in for a year still holds the grant.
+    let (level, why) = reach("nw-hardened");
+    assert!(level == "broad" && why.ends_with("user/plumb-auditor is dormant"), "{level} {why}");
 }

@@ -303,7 +303,8 @@ pub(crate) fn levels(json: Option<&Json>, label: &str, unread: &mut bool) -> Res
     Ok(out)
 }
 
-fn grants(json: Option<&Json>) -> Vec<Grant> {
+/// Grants as a list of them, or as `kms:ListGrants` answers; what is none is passed over.
+pub(super) fn grants(json: Option<&Json>) -> Vec<Grant> {
     let Some(Json::Array(list)) = json else { return Vec::new() };
     let grant = |json: &Json| {
         let Json::Object(object) = json else { return None };

@@ -172,6 +172,14 @@ impl Condition {
         }
     }
 
+    /// The values that are none of the operator's type and match nothing, as written.
+    pub fn unreadable(&self) -> impl Iterator<Item = &str> {
+        let pairs = self.values.iter().zip(&self.compiled);
+        pairs
+            .filter(|(text, value)| matches!(value, Value::Unreadable) && !text.contains("${"))
+            .map(|(text, _)| &**text)
+    }
+
     /// Whether it names every IPv4 address, of which a caller can use one.
     fn spans_everything(&self) -> bool {
         self.operator == Operator::IpAddress

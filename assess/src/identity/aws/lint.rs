@@ -50,6 +50,15 @@ pub fn lint(document: &Document, kind: Use) -> Vec<Remark> {
     for (i, statement) in document.statements.iter().enumerate() {
         let mut note = |code: &'static str, what: String| out.push(Remark { code, statement: statement.label(), what });
         names(statement, &mut note);
+        resources(statement, kind, &mut note);
+        let twin = document
+            .statements
+            .iter()
+            .take(i)
+            .find(|s| statement.sid.as_ref().is_some_and(|s| !s.is_empty()) && s.sid == statement.sid);
+        if twin.is_some() {
+            note("invalid", format!("the Sid `{}` stands twice; IAM refuses such a policy", statement.label()));
+        }
         conditions(statement, &mut note);
         if let Some(own) = actions.get(i) {
             covered(document, &actions, i, statement, own, &mut note);
@@ -117,10 +126,161 @@ fn names(statement: &Statement, note: &mut impl FnMut(&'static str, String)) {
     }
 }
 
+/// Resources that are none, and actions that none of the resources can be of: such a grant has no effect.
+fn resources(statement: &Statement, kind: Use, note: &mut impl FnMut(&'static str, String)) {
+    let Some(named) = &statement.resources else {
+        if matches!(kind, Use::Identity | Use::Organization) && statement.principals.is_none() {
+            note("invalid", "there is no Resource; say the ARNs it is about, or \"*\"".into());
+        }
+        return;
+    };
+    let mut arns = Vec::with_capacity(named.texts.len());
+    for text in &named.texts {
+        if !(text.starts_with("arn:") || text.starts_with(['*', '$']) || text.starts_with("ar*")) {
+            note(
+                "resource-form",
+                format!("`{text}` is no ARN and matches nothing; write arn:aws:s3:::bucket/key or \"*\""),
+            );
+        } else {
+            arns.push(tokens(text));
+        }
+    }
+    if named.inverted
+        || statement.effect != Effect::Allow
+        || statement.actions.inverted
+        || named.is_everything()
+        || arns.is_empty()
+    {
+        return;
+    }
+    for (text, pattern) in statement.actions.texts.iter().zip(statement.actions.patterns()) {
+        let ActionPattern::Exact(name) = pattern else { continue };
+        let Some(action) = data::actions().find(name).filter(|a| !a.types.is_empty()) else { continue };
+        let formats = data::resource_types(name.split(':').next().unwrap_or_default());
+        let mut forms = formats.iter().filter(|(kind, _)| action.types.iter().any(|(t, _)| t == kind));
+        let Some(first) = forms.clone().map(|(_, form)| form).min_by_key(|form| form.len()) else { continue };
+        // A type that AWS names without a form could be anything.
+        // So could what is another service's: AWS lists those it remembered.
+        let service = name.split(':').next().unwrap_or_default();
+        let own = |form: &str| form.split(':').nth(2) == Some(service);
+        let whole = action.types.iter().all(|(t, _)| formats.iter().any(|(kind, form)| kind == t && own(form)));
+        if whole && !forms.any(|(_, form)| arns.iter().any(|arn| same_kind(arn, &tokens(form)))) {
+            note("resource-mismatch", format!("`{text}` acts on none of these resources; it takes {first}"));
+        }
+    }
+}
+
+/// A pattern over ARNs, piece by piece.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Token {
+    One(char),
+    Single,
+    Any,
+    /// Any run without a slash: the names of buckets.
+    Name,
+}
+
+fn tokens(text: &str) -> Vec<Token> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let placeholder = rest.starts_with("${").then(|| rest.find('}')).flatten();
+        let (token, length) = match placeholder {
+            Some(end) if rest.get(..end) == Some("${BucketName") => (Token::Name, end + 1),
+            Some(end) => (Token::Any, end + 1),
+            None if c == '*' => (Token::Any, 1),
+            None if c == '?' => (Token::Single, 1),
+            None => (Token::One(c), c.len_utf8()),
+        };
+        out.push(token);
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    out
+}
+
+/// The six parts of an ARN, or fewer.
+fn parts(arn: &[Token]) -> Vec<&[Token]> {
+    arn.splitn(6, |t| *t == Token::One(':')).collect()
+}
+
+/// Whether some resource matches both. The forms AWS documents are loose about what stands in the sixth part, so that a
+/// wildcard may reach over colons; those of S3 are not, whose bucket and object are mixed up most.
+fn same_kind(pattern: &[Token], form: &[Token]) -> bool {
+    let (a, b) = (parts(pattern), parts(form));
+    let store = b.get(2).is_some_and(|service| *service == [Token::One('s'), Token::One('3')]) && a.len() == b.len();
+    let strict = if store { 6 } else { 3 };
+    a.iter().zip(&b).take(strict).all(|(a, b)| overlap(a, b)) && (store || overlap(pattern, form))
+}
+
+/// Whether some text matches both.
+fn overlap(a: &[Token], b: &[Token]) -> bool {
+    let runs = |t: Option<&Token>| matches!(t, Some(Token::Any | Token::Name));
+    let may = |t: &Token, c: char| match t {
+        Token::One(own) => c == *own,
+        Token::Name => c != '/',
+        Token::Any | Token::Single => true,
+    };
+    // Row by row: whether what is left of `a` from `i` and of `b` from `j` have a text in common.
+    let mut below = vec![false; b.len() + 1];
+    for i in (0..=a.len()).rev() {
+        let mut row = vec![false; b.len() + 1];
+        for j in (0..=b.len()).rev() {
+            let (x, y) = (a.get(i), b.get(j));
+            let next = |down: bool, right: bool| match (down, right) {
+                (true, true) => below.get(j + 1),
+                (true, false) => below.get(j),
+                _ => row.get(j + 1),
+            };
+            let at = |down, right| next(down, right).copied().unwrap_or(false);
+            let both = x.zip(y).is_some_and(|(x, y)| match (x, y) {
+                (Token::One(c), other) | (other, Token::One(c)) => may(other, *c),
+                _ => true,
+            });
+            let found = (x.is_none() && y.is_none())
+                || (runs(x) && at(true, false))
+                || (runs(y) && at(false, true))
+                // A run goes on after the other side's character.
+                || (both && ((runs(x) && at(false, true)) || (runs(y) && at(true, false)) || at(true, true)));
+            if let Some(cell) = row.get_mut(j) {
+                *cell = found;
+            }
+        }
+        below = row;
+    }
+    below.first().copied().unwrap_or(false)
+}
+
 fn conditions(statement: &Statement, note: &mut impl FnMut(&'static str, String)) {
     for condition in &statement.conditions {
         if data::condition_key_type(&condition.key).is_none() && !is_token_key(&condition.key) {
             note("unknown-condition-key", format!("`{}` is no condition key AWS documents", condition.key_text));
+        }
+        let known = condition.operator != Operator::Unsupported;
+        for value in condition.unreadable().filter(|_| known) {
+            let what = match condition.operator {
+                Operator::IpAddress => "no address or network like 203.0.113.0/24",
+                Operator::Date(_) => "no instant like 2026-11-21T00:00:00Z",
+                Operator::Numeric(_) => "no number",
+                Operator::Bool | Operator::Null => "neither true nor false",
+                Operator::Arn => "no ARN",
+                _ => "not what the operator compares",
+            };
+            note("condition-value", format!("`{value}` of `{}` on `{}` is {what}", condition.text, condition.key_text));
+        }
+        // An address is compared as one or not at all; so is an instant.
+        let kind = data::condition_key_type(&condition.key);
+        let address = kind.is_some_and(|k| k.eq_ignore_ascii_case("IPAddress"));
+        let compared = condition.operator == Operator::IpAddress;
+        if kind.is_some() && address != compared && known && condition.operator != Operator::Null {
+            let what = if address {
+                format!(
+                    "`{}` holds an address, which `{}` compares as text; use IpAddress",
+                    condition.key_text, condition.text
+                )
+            } else {
+                format!("`{}` holds no address, so `{}` never holds of it", condition.key_text, condition.text)
+            };
+            note("condition-type", what);
         }
         let allow = statement.effect == Effect::Allow;
         if allow && condition.quantifier == Quantifier::All {
@@ -243,9 +403,28 @@ fn principals(statement: &Statement, kind: Use, note: &mut impl FnMut(&'static s
                 );
             }
             for entry in &p.entries {
-                if let PrincipalEntry::Dangling(id) = entry {
-                    note("dangling-principal", format!("`{id}` is the id of a principal that no longer exists"));
+                match entry {
+                    PrincipalEntry::Dangling(id) if id.bytes().all(|b| b.is_ascii_digit()) => {
+                        note("invalid", format!("`{id}` is no account: an account id has 12 digits"));
+                    }
+                    PrincipalEntry::Dangling(id) => {
+                        note("dangling-principal", format!("`{id}` is the id of a principal that no longer exists"));
+                    }
+                    PrincipalEntry::Arn(arn) if arn.contains(['*', '?']) => {
+                        let what =
+                            "a principal takes no wildcard; name the account and use a condition on aws:PrincipalArn";
+                        note("invalid", format!("`{arn}` matches nobody: {what}"));
+                    }
+                    _ => {}
                 }
+            }
+            let has = |wanted: &dyn Fn(&PrincipalEntry) -> bool| p.entries.iter().any(wanted);
+            let account = has(&|e| matches!(e, PrincipalEntry::Account(_)));
+            let session = has(&|e| matches!(e, PrincipalEntry::Arn(a) if a.contains(":assumed-role/")));
+            let role = has(&|e| matches!(e, PrincipalEntry::Arn(a) if a.contains(":role/")));
+            if p.inverted && statement.effect == Effect::Deny && role && !(account && session) {
+                let what = "the role is denied all the same: NotPrincipal exempts its sessions only when they and the account are listed too; deny everyone with a condition on aws:PrincipalArn instead";
+                note("not-principal", what.into());
             }
         }
         None => {}

@@ -4,7 +4,7 @@ use super::{
     arn::Arn,
     context::Context,
     data,
-    decide::{Because, Decision, Layer, Outcome, Policies, Request, Residual, Unread, decide},
+    decide::{Because, Decision, Grant, Layer, Outcome, Policies, Request, Residual, Unread, decide},
     details::{Details, Kind, Principal},
     document::{Document, Effect, Policy},
     escalate::{Organization, open_context},
@@ -32,6 +32,19 @@ pub struct World {
     accounts: Vec<String>,
     /// Owners of resources whose ARN names no account, by ARN.
     owners: HashMap<String, String>,
+    /// Grants on keys, by the key's ARN.
+    grants: HashMap<String, Vec<Grant>>,
+    /// Policies that a file holds by themselves, which name nobody they are attached to.
+    loose: Loose,
+}
+
+/// Policies of files that hold nothing else: whose they are, the question says.
+#[derive(Debug, Clone, Default)]
+struct Loose {
+    /// Those without principals: of an identity that is asked about and not otherwise known.
+    identity: Vec<Arc<Policy>>,
+    /// The one with principals: of a resource that is asked about and has none of its own.
+    resource: Option<Arc<Policy>>,
 }
 
 /// A file of a policy directory cannot be used.
@@ -64,17 +77,21 @@ impl World {
         let account = details.principals.first().map(|p| p.account.clone()).unwrap_or_default();
         let resource_policies = inventory.map(|i| i.policies(&account)).unwrap_or_default();
         let accounts = details.accounts().into_iter().map(str::to_owned).collect();
-        Self { details, organization, resource_policies, unread: HashSet::new(), accounts, owners: HashMap::new() }
+        let (unread, owners, grants, loose) = Default::default();
+        Self { details, organization, resource_policies, unread, accounts, owners, grants, loose }
     }
 
     /// Reads the files of a directory, `(name, text)` each, recognising each by its shape: authorization details, an
     /// organization document (`scps`, `rcps`), a resource inventory, or resource policies as an object from ARN to
-    /// document (or `{arn, policy}`, or a list of such). Whatever is recognised as none of these is an error.
+    /// document (or `{arn, policy}`, or a list of such), or grants as `kms:ListGrants` answers. A policy document by itself is the policy of the identity that is
+    /// asked about, or, when it names principals, of the resource. Whatever is recognised as none of these is an error.
     pub fn from_files<'f>(files: impl IntoIterator<Item = (&'f str, &'f str)>) -> Result<Self, WorldError> {
         let mut pages = Vec::new();
         let mut organization = Organization::default();
         let mut inventories = Vec::new();
         let mut policies: Vec<(String, Policy)> = Vec::new();
+        let mut loose = Loose::default();
+        let mut grants: HashMap<String, Vec<Grant>> = HashMap::new();
         for (name, text) in files {
             let wrong = |why: String| WorldError { name: name.into(), why };
             let json: Json = serde_json::from_str(text).map_err(|e| wrong(format!("not JSON: {e}")))?;
@@ -92,10 +109,30 @@ impl World {
                 organization = Organization::parse(text).map_err(|e| wrong(e.to_string()))?;
             } else if has("type") && (has("attrs") || has("attributes") || has("values")) || has("resources") {
                 inventories.push(Inventory::parse(text).map_err(|e| wrong(e.to_string()))?);
+            } else if has("Grants") {
+                let pages = json.as_array().map_or(std::slice::from_ref(&json), Vec::as_slice);
+                let listed = pages.iter().filter_map(|page| page.get("Grants")?.as_array()).flatten();
+                for grant in listed {
+                    let key = grant.get("KeyId").and_then(Json::as_str).filter(|key| key.starts_with("arn:"));
+                    let key = key.ok_or_else(|| wrong("a grant has no `KeyId` with the ARN of its key".into()))?;
+                    let one = Json::Array(vec![grant.clone()]);
+                    grants.entry(key.to_owned()).or_default().extend(super::batch::grants(Some(&one)));
+                }
+            } else if json.get("Statement").is_some() {
+                let document = Document::parse(&json).map_err(|e| wrong(e.to_string()))?;
+                let named = document.statements.iter().any(|s| s.principals.is_some());
+                let policy = Arc::new(Policy::new(name, document));
+                if !named {
+                    loose.identity.push(policy);
+                } else if let Some(other) = loose.resource.replace(policy) {
+                    let right = "say whose each is: {\"arn:aws:s3:::bucket\": {the policy}, …}";
+                    return Err(wrong(format!("names principals, as {} does; {right}", other.name)));
+                }
             } else {
                 let found = resource_policies(&json).ok_or_else(|| {
                     wrong(
-                        "neither authorization details, organization policies, resources nor resource policies".into(),
+                        "neither authorization details, organization policies, resources, resource policies, grants nor a policy"
+                            .into(),
                     )
                 })?;
                 for (arn, document) in found {
@@ -111,6 +148,8 @@ impl World {
                 .map_err(|e| WorldError { name: "authorization details".into(), why: e.to_string() })?
         };
         let mut world = Self::new(details, organization, None);
+        world.loose = loose;
+        world.grants = grants;
         for inventory in &inventories {
             for account in &world.accounts {
                 world.resource_policies.extend(inventory.policies(account));
@@ -212,6 +251,15 @@ impl World {
         }
     }
 
+    /// Whether this is a user, a role or a session of an account of which nothing was read.
+    pub fn outside(&self, principal: &str) -> bool {
+        self.loose.identity.is_empty()
+            && Caller::parse(principal).is_some_and(|caller| {
+                matches!(caller.kind, CallerKind::User | CallerKind::Role | CallerKind::Session)
+                    && !self.accounts.contains(&caller.account)
+            })
+    }
+
     /// Whether this is a user, a role or a session of an account that was read, and not among its principals.
     pub fn lacks(&self, principal: &str) -> bool {
         Caller::parse(principal).is_some_and(|caller| {
@@ -253,10 +301,16 @@ impl World {
             caller.role = Some(principal.arn.clone());
         }
         let owner = self.owner_of(resource);
-        let identity = known.map(Principal::policies).unwrap_or_default();
+        // Of everybody who could, nobody is said to hold them.
+        let given = !certain && known.is_none() && !self.loose.identity.is_empty() && caller.is_identity();
+        let identity = match known {
+            Some(principal) => principal.policies(),
+            None if given => self.loose.identity.clone(),
+            None => Vec::new(),
+        };
         let boundary = known.and_then(|p| p.boundary.as_ref());
         let bound = boundary.and_then(|b| b.policy.clone()).map(|p| vec![p]);
-        let outside = known.is_none() && caller.is_identity() && caller.kind != CallerKind::Root;
+        let outside = known.is_none() && !given && caller.is_identity() && caller.kind != CallerKind::Root;
         let unread = Unread {
             identity: outside || known.is_some_and(|p| !p.unread.is_empty()),
             boundary: boundary.is_some_and(|b| b.policy.is_none()),
@@ -265,7 +319,8 @@ impl World {
         // An action without resources is asked about `*` whatever the question says.
         let lower = action.to_ascii_lowercase();
         let plain = data::actions().find(&lower).is_some_and(|a| a.types.is_empty());
-        let resource_policy = if plain { None } else { self.resource_policy(resource) };
+        let resource_policy =
+            if plain { None } else { self.resource_policy(resource).or(self.loose.resource.as_ref()) };
         let asked = if plain { "*" } else { resource };
         let mut request = Request::new(caller, action, asked, owner.as_deref().filter(|_| !plain), keys);
         let ownerless = !plain && owner.is_none() && Arn::parse(resource).is_some_and(|a| a.account().is_empty());
@@ -296,7 +351,7 @@ impl World {
                 },
                 rcps: self.organization.rcps_of(&request.resource_account),
                 endpoint: None,
-                grants: &[],
+                grants: self.grants.get(resource).map(Vec::as_slice).unwrap_or_default(),
                 unread,
             },
         )
@@ -318,7 +373,8 @@ impl World {
             let decision = self.decide(caller, Some(principal), action, resource, &[], true);
             out.extend(holder(&principal.arn, decision));
         }
-        let Some(policy) = self.resource_policy(resource) else { return out };
+        let policy = self.resource_policy(resource).or(self.loose.resource.as_ref());
+        let Some(policy) = policy else { return out };
         let mut named: Vec<&PrincipalEntry> = policy
             .document
             .statements
