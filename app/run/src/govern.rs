@@ -13,6 +13,7 @@ mod idle;
 mod inventory;
 mod judged;
 mod keep;
+mod kept;
 mod lanes;
 mod later;
 mod ledger;

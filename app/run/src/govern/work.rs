@@ -63,8 +63,13 @@ impl Sealing<'_> {
     /// Writes a part with its entries.
     pub(super) fn keep(&mut self, change: &Change) -> Result<(), GovernError> {
         let mut lines = Vec::with_capacity(change.events.len());
-        for event in &change.events {
-            let sealed = self.log.append(event.clone());
+        let kept = super::kept::mark(change);
+        for (at, event) in change.events.iter().enumerate() {
+            let mut event = event.clone();
+            if let Some((_, said)) = kept.as_ref().filter(|(marked, _)| *marked == at) {
+                event.change = said.clone();
+            }
+            let sealed = self.log.append(event);
             let line =
                 String::from_utf8(sealed.line()).map_err(|_| GovernError::Input("an entry is not text".into()))?;
             lines.push((i64::try_from(sealed.seq).unwrap_or(i64::MAX), line));
