@@ -57,7 +57,7 @@ pub use reviews::{
     NewReview, PeopleImported, ReviewRow, ReviewSaid, assign_review, campaign, campaigns, close_review, decide_review,
     import_people, item_code, mark, open_review, verify_reviews,
 };
-pub use seal::{LogState, Seal, SealError, Verified, checkpoints, entries, log_state, verify_log};
+pub use seal::{LogState, Seal, SealError, Verified, checkpoints, entries, log_state, rotate_key, verify_log};
 pub use skips::keep_skips;
 pub use ticket::{Ticket, Tickets, ticket};
 pub use trend::{keep_trend, layers, trends};

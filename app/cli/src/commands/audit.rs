@@ -49,6 +49,12 @@ pub enum AuditCommand {
     Checkpoint,
     /// Print the public key and its fingerprint
     Key,
+    /// Hand the log over to another key: its head is signed by both
+    Rotate {
+        /// The new key's file; made when it does not exist
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
 }
 
 fn key_path(globals: &Globals) -> Result<PathBuf, Failure> {
@@ -144,6 +150,7 @@ pub fn run(globals: &Globals, args: AuditArgs) -> Result<u8, Failure> {
             }
             Ok(0)
         }
+        AuditCommand::Rotate { to } => rotate(globals, &to),
     }
 }
 
@@ -190,8 +197,38 @@ fn verify(globals: &Globals, trust: &[String]) -> Result<u8, Failure> {
             }
             Ok(0)
         }
-        Err(found) => broken(text, &found.to_string(), Some(found.index)),
+        Err(found) => {
+            let mut what = found.to_string();
+            if found.why == plumb_govern::log::Why::Unsigned {
+                let (_, state) = govern::log_state(&record)?;
+                let marks = |keys: &[PublicKey]| keys.iter().map(PublicKey::fingerprint).collect::<Vec<_>>().join(", ");
+                what = format!(
+                    "{what}; trusted here: {}; the record names {}: if one of them is yours, give it with --trust KEY or --key FILE",
+                    marks(&trusted),
+                    marks(&state.keys)
+                );
+            }
+            broken(text, &what, Some(found.index))
+        }
     }
+}
+
+/// `plumb audit rotate`
+fn rotate(globals: &Globals, to: &std::path::Path) -> Result<u8, Failure> {
+    let mut record = context::record(globals)?;
+    let session = super::people::session(globals, &record)?;
+    let new = Seal::read_or_make(to)?;
+    govern::rotate_key(&mut record, &session, &new.key).map_err(super::people::refused)?;
+    let public = new.key.public();
+    match out::format(globals) {
+        Format::Text => out::line(format!(
+            "the log is handed over to {}\nfrom now on: --key {}, or PLUMB_KEY, or put it in the place of the old key; keep that one's public key",
+            public.fingerprint(),
+            to.display()
+        )),
+        _ => out::line(json!({ "key": public, "fingerprint": public.fingerprint(), "file": to })),
+    }
+    Ok(0)
 }
 
 fn broken(text: bool, what: &str, entry: Option<u64>) -> Result<u8, Failure> {

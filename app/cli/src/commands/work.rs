@@ -321,15 +321,19 @@ pub fn patterns(globals: &Globals, args: PatternArgs) -> Result<u8, Failure> {
     if let Some(team) = args.team.as_deref().filter(|_| teams.is_empty()) {
         picture.check_team(team).map_err(refused)?;
     }
+    let programme = plumb_run::programme_pages();
     let hint = |name: &str| -> String {
-        let Some(rule) = catalog.rules.get(name) else { return String::new() };
-        let fix = rule.section("How to fix");
+        let (fix, title) = match (catalog.rules.get(name), programme.iter().find(|page| page.id == name)) {
+            (Some(rule), _) => (rule.section("How to fix"), rule.title.clone()),
+            (None, Some(page)) => (page.section("How to fix"), page.title.to_owned()),
+            (None, None) => return String::new(),
+        };
         let mut code = false;
         let words = fix.lines().map(str::trim).find(|l| {
             code ^= l.starts_with("```");
             !(code || l.is_empty() || l.starts_with("```") || l.ends_with(':'))
         });
-        words.unwrap_or(rule.title.as_str()).to_owned()
+        words.map_or(title, str::to_owned)
     };
     let mut rows: Vec<Json> = Vec::new();
     for (team, (total, tally)) in teams {

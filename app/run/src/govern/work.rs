@@ -100,20 +100,33 @@ pub(super) fn sealed<T>(
     now: Time,
     work: impl FnOnce(&Record, &mut Sealing<'_>) -> Result<T, GovernError>,
 ) -> Result<T, GovernError> {
+    let keys: Vec<&SealKey> = key.into_iter().collect();
+    sealed_by(record, &keys, now, work)
+}
+
+/// As [`sealed`], by every one of these keys; a head that several sign stays.
+pub(super) fn sealed_by<T>(
+    record: &mut Record,
+    keys: &[&SealKey],
+    now: Time,
+    work: impl FnOnce(&Record, &mut Sealing<'_>) -> Result<T, GovernError>,
+) -> Result<T, GovernError> {
     record.durably_in_parts(|record, db| {
         // Nobody else writes from here on: the log stands where this says.
         let (version, mut state) = seal::log_state(record)?;
         let mut sealing = Sealing { db, log: Log::resume(&state.head)? };
         let out = work(record, &mut sealing)?;
         let log = sealing.log;
-        let kept = key.filter(|_| log.wants_checkpoint(state.checkpoint.as_ref(), now));
+        let kept = keys.len() > 1 || log.wants_checkpoint(state.checkpoint.as_ref(), now);
         state.head = log.head();
-        if let Some(key) = key {
-            let point = log.checkpoint(&state.origin, &[key], now);
-            if !state.keys.contains(&key.public()) {
-                state.keys.push(key.public());
+        if !keys.is_empty() {
+            let point = log.checkpoint(&state.origin, keys, now);
+            for key in keys {
+                if !state.keys.contains(&key.public()) {
+                    state.keys.push(key.public());
+                }
             }
-            if kept.is_some() {
+            if kept {
                 let doc = serde_json::to_value(&point)?;
                 put_document(db, seal::CHECKPOINTS, &format!("{:012}", point.size), 0, &doc)?;
             }

@@ -453,3 +453,25 @@ fn what_people_say_about_accounts_sets_clocks_and_owners() {
     let p = govern::Picture::read(&r, &catalog, now()).unwrap();
     assert!(p.around.profiles["111122223333"].is_governed());
 }
+
+/// The log goes over to another key: who trusts either trusts all of it, and a stranger's key vouches for nothing.
+#[test]
+fn a_log_is_handed_over_to_another_key() {
+    let mut r = world();
+    let next = govern::Seal::from_seed(&[8; 32]);
+    let ada = session(&r, "ada", now());
+    let erin = session(&r, "erin", now());
+    assert!(govern::rotate_key(&mut r, &erin, &next.key).unwrap_err().to_string().contains("hand the log over"));
+    assert!(govern::rotate_key(&mut r, &ada, &seal().key).unwrap_err().to_string().contains("signs now"));
+    let stranger = govern::Session { key: Some(next.key.clone()), ..session(&r, "ada", now()) };
+    let third = govern::Seal::from_seed(&[9; 32]);
+    assert!(govern::rotate_key(&mut r, &stranger, &third.key).is_err(), "only the key that signed hands it over");
+    govern::rotate_key(&mut r, &ada, &next.key).unwrap();
+    let after = govern::Session { key: Some(next.key.clone()), ..session(&r, "ada", now().plus_days(1)) };
+    govern::note_done(&mut r, &after, "exception-review", "", "looked at").unwrap();
+    for (key, sound) in [(&seal().key, true), (&next.key, true), (&third.key, false)] {
+        let said = govern::verify_log(&r, &[key.public()]).unwrap();
+        assert_eq!(said.is_ok(), sound, "{said:?}");
+    }
+    assert_eq!(govern::held(&r).unwrap().astray, None);
+}
