@@ -1,7 +1,7 @@
 use super::*;
 use crate::source::MemoryFiles;
 use crate::terraform::{self, Options};
-use plumb_catalog::Catalog;
+use plumb_catalog::{Catalog, Condition};
 
 fn catalog() -> Catalog {
     Catalog::load([]).0
@@ -273,6 +273,53 @@ fn text_around_a_name_of_this_code_is_set() {
     assert!(matches!(found, Value::Unknown(_)), "{found:?}");
     let found = group("\"${var.nobody_says}:*\"");
     assert!(matches!(found, Value::Unknown(_)), "{found:?}");
+}
+
+/// What is looked up by a name that is written is that; what nobody says is not taken for harmless (P03).
+#[test]
+fn what_is_looked_up_is_known_by_its_name() {
+    let attached = |data: &str, policy: &str| {
+        let text = format!(
+            "variable \"x\" {{}}\n{data}\nresource \"aws_iam_role\" \"r\" {{}}\n\
+             resource \"aws_iam_role_policy_attachment\" \"a\" {{\n  role = aws_iam_role.r.name\n  policy_arn = {policy}\n}}\n"
+        );
+        fields(&text, "aws_iam_role.r")("attached_policies")
+    };
+    let admin = Value::list([Value::str("arn:aws:iam::aws:policy/AdministratorAccess")]);
+    let looked_up =
+        |by: &str| attached(&format!("data \"aws_iam_policy\" \"p\" {{ {by} }}"), "data.aws_iam_policy.p.arn");
+    assert_eq!(looked_up("name = \"AdministratorAccess\""), admin);
+    assert_eq!(looked_up("arn = \"arn:aws:iam::aws:policy/AdministratorAccess\""), admin);
+    assert_eq!(looked_up("name = \"deploy\""), Value::list([Value::str("${data.aws_iam_policy.p.arn}")]));
+    let open = |found: Value| assert!(found.first_unknown().is_some(), "{found:?}");
+    open(looked_up("name = var.x"));
+    open(looked_up("path_prefix = \"/team/\""));
+    open(attached("", "\"arn:aws:iam::aws:policy/${var.x}\""));
+
+    let key = |data: &str, at: &str| {
+        let text = format!(
+            "variable \"x\" {{}}\n{data}\nresource \"aws_sns_topic\" \"t\" {{ kms_master_key_id = data.{at} }}\n"
+        );
+        fields(&text, "aws_sns_topic.t")("kms_key_id")
+    };
+    let alias = |name: &str| {
+        key(&format!("data \"aws_kms_alias\" \"k\" {{ name = {name} }}"), "aws_kms_alias.k.target_key_arn")
+    };
+    assert_eq!(alias("\"alias/aws/sns\""), Value::str("alias/aws/sns"));
+    assert_eq!(alias("\"alias/team\""), Value::str("${data.aws_kms_alias.k.target_key_arn}"));
+    assert_eq!(alias("\"alias/team/${var.x}\""), Value::str("${data.aws_kms_alias.k.target_key_arn}"));
+    open(alias("var.x"));
+    open(alias("\"alias/${var.x}\""));
+    // Every policy of AWS that a rule asks about is known by its name.
+    for rule in catalog().rules.values() {
+        let Condition::Cel(block) = &rule.pass else { continue };
+        for asked in block.text.split(":aws:policy/").skip(1) {
+            let name = asked.split('"').next().unwrap();
+            assert!(crate::terraform::AWS_POLICIES.contains(&name), "{}: {name}", rule.id);
+        }
+    }
+    let held = "data \"aws_kms_key\" \"k\" { key_id = \"alias/aws/sns\" }";
+    assert_eq!(key(held, "aws_kms_key.k.arn"), Value::str("alias/aws/sns"));
 }
 
 #[test]

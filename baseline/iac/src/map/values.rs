@@ -92,6 +92,15 @@ fn name_of(parts: &[Part]) -> Option<String> {
     (!arn || colons >= 5).then_some(out)
 }
 
+/// Whether a text names one of the policies that AWS keeps, and not which.
+fn one_of_aws(parts: &[Part]) -> bool {
+    let literal = |part: &Part| match part {
+        Part::Text(text) => text.to_string(),
+        Part::Hole(_) => String::new(),
+    };
+    matches!(parts.last(), Some(Part::Hole(_))) && parts.iter().map(literal).collect::<String>().contains(":iam::aws:")
+}
+
 /// How a value is read for a field.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reader<'a> {
@@ -115,7 +124,7 @@ impl Reader<'_> {
             }
             (Data::Partial(parts), Type::String | Type::Any) => match name_of(parts) {
                 Some(text) => Value::from(text),
-                None if self.holes => Value::from(val.describe()),
+                None if self.holes && !one_of_aws(parts) => Value::from(val.describe()),
                 None => unknown(val, self.sources),
             },
             (Data::Ref(_) | Data::Partial(_) | Data::Unknown(_), _) => unknown(val, self.sources),

@@ -4,7 +4,7 @@ use super::config::Mode;
 use super::eval::Res;
 use super::functions::encoding::json_doc;
 use crate::source::Span;
-use crate::value::{Data, Members, Val, WhyKind};
+use crate::value::{Data, Members, Part, Val, WhyKind};
 use std::sync::Arc;
 
 /// The data source that computes a policy.
@@ -29,6 +29,9 @@ pub(super) fn computed(mode: Mode, type_: &str) -> &'static [&'static str] {
     match (mode, type_) {
         (Mode::Data, POLICY_DOCUMENT) => &["json", "minified_json"],
         (Mode::Data, "google_iam_policy") => &["policy_data"],
+        (Mode::Data, "aws_iam_policy") => &["arn", "id"],
+        (Mode::Data, "aws_kms_alias") => &["arn", "id", "target_key_arn", "target_key_id"],
+        (Mode::Data, "aws_kms_key") => &["arn", "id"],
         _ => &[],
     }
 }
@@ -38,11 +41,54 @@ pub(super) fn computes(mode: Mode, type_: &str, name: &str) -> bool {
     computed(mode, type_).contains(&name)
 }
 
-/// The value of a computed attribute.
+/// Policies of AWS itself that rules ask about. Looked up by its name it can be no other: the data source refuses a name
+/// that two policies have.
+pub(crate) const AWS_POLICIES: [&str; 5] =
+    ["AdministratorAccess", "IAMFullAccess", "ReadOnlyAccess", "AWSSupportAccess", "SecurityAudit"];
+
+/// The policy that is looked up; null where it is surely none of [`AWS_POLICIES`].
+fn looked_up_policy(written: &Members, span: Span) -> Val {
+    if let Some(arn) = given(written, "arn") {
+        return arn.clone();
+    }
+    match given(written, "name").map(|name| (name, name.as_str())) {
+        Some((_, Some(name))) if AWS_POLICIES.contains(&name) => {
+            Val::str(format!("arn:aws:iam::aws:policy/{name}"), span)
+        }
+        Some((name, None)) if name.edge().is_none() => which("the policy", name.describe(), span),
+        None => which("the policy", "it is looked up by what it has".into(), span),
+        Some(_) => Val::null(span),
+    }
+}
+
+/// The key that is looked up by `named`, as the alias that AWS keeps its own keys under; null where it is another's.
+fn looked_up_key(named: Option<&Val>, span: Span) -> Val {
+    let Some(named) = named else { return Val::null(span) };
+    match &named.data {
+        Data::Partial(parts) => match parts.first() {
+            Some(Part::Text(begin)) if !"alias/aws/".starts_with(&**begin) && !begin.starts_with("alias/aws/") => {
+                Val::null(span)
+            }
+            _ => which("the key", named.describe(), span),
+        },
+        Data::Unknown(_) => which("the key", named.describe(), span),
+        _ if named.as_str().is_some_and(|name| name.starts_with("alias/aws/")) => named.clone(),
+        _ => Val::null(span),
+    }
+}
+
+fn which(what: &str, by: String, span: Span) -> Val {
+    Val::unknown(WhyKind::Lookup, by, format!("{what} that is looked up"), span)
+}
+
+/// The value of a computed attribute; null where the attribute alone names it.
 pub(super) fn compute(type_: &str, name: &str, written: &Members, span: Span) -> Res {
     Ok(match (type_, name) {
         (POLICY_DOCUMENT, _) => json_doc(policy_document(written, span), span),
         ("google_iam_policy", _) => json_doc(google_policy(written, span), span),
+        ("aws_iam_policy", _) => looked_up_policy(written, span),
+        ("aws_kms_alias", _) => looked_up_key(given(written, "name"), span),
+        ("aws_kms_key", _) => looked_up_key(given(written, "key_id"), span),
         _ => Val::null(span),
     })
 }

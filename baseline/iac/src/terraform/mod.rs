@@ -32,6 +32,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use world::World;
 
+#[cfg(test)]
+pub(crate) use data::AWS_POLICIES;
 pub use outlines::outlines;
 pub(crate) use parse::parse_file;
 pub use plan::{is_plan_or_state, read_plan};
