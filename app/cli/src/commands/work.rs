@@ -102,6 +102,10 @@ fn just_after(now: Time) -> Time {
 pub fn bulk(globals: &Globals, args: BulkArgs) -> Result<u8, Failure> {
     let text = super::file_or_stdin(&args.file)?;
     let rows = table::read_csv(&text).map_err(|e| Failure::usage(format!("`{}`: {e}", args.file.display())))?;
+    if rows.is_empty() {
+        let wanted = "a first line that names the columns (id, event, reason …) and a row for each finding are wanted";
+        return Err(Failure::usage(format!("`{}` has no rows; {wanted}", args.file.display())));
+    }
     let mut steps = Vec::with_capacity(rows.len());
     for (i, mut row) in rows.into_iter().enumerate() {
         let mut take = |names: &[&str]| names.iter().find_map(|n| row.remove(*n)).unwrap_or_default().trim().to_owned();

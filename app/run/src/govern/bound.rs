@@ -161,7 +161,7 @@ impl Log {
 }
 
 /// A finding as people name it.
-fn named(key: &str) -> String {
+pub(super) fn named(key: &str) -> String {
     super::lanes::bytes(key).map_or_else(|_| key.to_owned(), |bytes| FindingKey::from_bytes(bytes).short())
 }
 

@@ -420,7 +420,10 @@ pub fn link(
     };
     let before = serde_json::to_value(&life.finding)?;
     let new = Link { kind, to: other.key.as_str().into() };
-    plumb_govern::finding::link(&mut life.finding, new, &all).map_err(GovernError::Input)?;
+    // People know findings by their short ids.
+    let (long, short) = (life.finding.id.to_string(), super::bound::named(life.finding.id.as_str()));
+    let linked = plumb_govern::finding::link(&mut life.finding, new, &all);
+    linked.map_err(|what| GovernError::Input(what.replace(&other.key, &other.id).replace(&long, &short)))?;
     let after = serde_json::to_value(&life.finding)?;
     let key = life.finding.id.to_string();
     let what = json!({ "relation": relation, "with": other.key });
