@@ -18,6 +18,7 @@ mod lanes;
 mod later;
 mod ledger;
 mod life;
+mod notes;
 mod own;
 mod people;
 mod picture;
@@ -49,6 +50,7 @@ pub use ledger::{
     entries_of_ledger, entry, ledger_steps, observe, plan_exposure, plans, request_exposure, short,
 };
 pub use life::{Life, each_life, load as load_life};
+pub use notes::{Answer, Note, NoteKind, answer_note, notes, write_note};
 pub use people::{Identity, NewPerson, Session, add_person, directory, identify, log_unidentified};
 pub use picture::{Picture, cadences, controls};
 pub use places::keep_places;

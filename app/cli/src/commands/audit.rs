@@ -11,7 +11,7 @@ use plumb_govern::log::{Entry, PublicKey, SealKey};
 use plumb_record::Record;
 use plumb_run::{
     Outcome,
-    govern::{self, Seal},
+    govern::{self, Note, NoteKind, Seal},
 };
 use serde_json::{Value as Json, json};
 use std::path::PathBuf;
@@ -49,6 +49,36 @@ pub enum AuditCommand {
     Checkpoint,
     /// Print the public key and its fingerprint
     Key,
+    /// Write a note as auditor, or ask for evidence; a comment with --comment
+    Note {
+        /// What it is about: F-…, EX-…, X-…, AR-…, AT-…
+        about: String,
+        /// In your words
+        #[arg(long)]
+        text: String,
+        /// Ask for evidence: somebody answers
+        #[arg(long, conflicts_with = "comment")]
+        request: bool,
+        /// A comment of somebody who works with it
+        #[arg(long)]
+        comment: bool,
+    },
+    /// List notes, comments and requests for evidence; 1 when --open and any request is
+    Notes {
+        /// About this alone
+        about: Option<String>,
+        /// Only requests nobody has answered
+        #[arg(long)]
+        open: bool,
+    },
+    /// Answer a request for evidence
+    Answer {
+        /// The request: N-000001
+        note: String,
+        /// In your words: where it is
+        #[arg(long)]
+        text: String,
+    },
     /// Hand the log over to another key: its head is signed by both
     Rotate {
         /// The new key's file; made when it does not exist
@@ -150,6 +180,34 @@ pub fn run(globals: &Globals, args: AuditArgs) -> Result<u8, Failure> {
             }
             Ok(0)
         }
+        AuditCommand::Note { about, text, request, comment } => {
+            let kind = match (request, comment) {
+                (true, _) => NoteKind::EvidenceRequest,
+                (_, true) => NoteKind::Comment,
+                _ => NoteKind::AuditNote,
+            };
+            let mut record = context::record(globals)?;
+            let session = super::people::session(globals, &record)?;
+            let note =
+                govern::write_note(&mut record, &session, kind, &about, &text).map_err(super::people::refused)?;
+            notes(globals, &[note])?;
+            Ok(0)
+        }
+        AuditCommand::Notes { about, open } => {
+            let record = context::record_read_only(globals)?;
+            let mut all = govern::notes(&record).map_err(super::people::refused)?;
+            all.retain(|n| about.as_deref().is_none_or(|a| n.about == a));
+            all.retain(|n| !open || (n.kind == NoteKind::EvidenceRequest && n.answer.is_none()));
+            notes(globals, &all)?;
+            Ok(u8::from(open && !all.is_empty()))
+        }
+        AuditCommand::Answer { note, text } => {
+            let mut record = context::record(globals)?;
+            let session = super::people::session(globals, &record)?;
+            let note = govern::answer_note(&mut record, &session, &note, &text).map_err(super::people::refused)?;
+            notes(globals, &[note])?;
+            Ok(0)
+        }
         AuditCommand::Rotate { to } => rotate(globals, &to),
     }
 }
@@ -211,6 +269,14 @@ fn verify(globals: &Globals, trust: &[String]) -> Result<u8, Failure> {
             broken(text, &what, Some(found.index))
         }
     }
+}
+
+fn notes(globals: &Globals, rows: &[Note]) -> Result<(), Failure> {
+    out::rows(globals, rows, &["note", "kind", "about", "by", "at", "text", "answer"], |n| {
+        let kind = serde_json::to_value(n.kind).ok().and_then(|k| k.as_str().map(str::to_owned)).unwrap_or_default();
+        let answer = n.answer.as_ref().map(|a| format!("{}: {}", a.by, a.text)).unwrap_or_default();
+        vec![n.id.clone(), kind, n.about.clone(), n.by.clone(), n.at.date(), n.text.clone(), answer]
+    })
 }
 
 /// `plumb audit rotate`

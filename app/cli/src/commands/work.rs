@@ -393,7 +393,15 @@ pub fn burned(globals: &Globals, args: BurnedArgs) -> Result<u8, Failure> {
     match out::format(globals) {
         Format::Text => {
             let p = plumb_report::points;
-            out::line(format!("carried on {}: {}", from.date(), p(r.before)));
+            // What was carried before the first scan was not measured.
+            match picture.begun.date() > from.date() {
+                true => out::line(format!(
+                    "carried on {}: not measured; the first scan was on {}",
+                    from.date(),
+                    picture.begun.date()
+                )),
+                false => out::line(format!("carried on {}: {}", from.date(), p(r.before))),
+            }
             for (what, n) in
                 [("arrived", r.arrived), ("burned", -r.burned), ("gone", -r.vanished), ("decided", -r.decided)]
             {

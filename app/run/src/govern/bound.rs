@@ -4,7 +4,7 @@
 //! step without an entry; nobody can do that and leave the digests as they are (decision 150).
 
 use super::{
-    GovernError, keep, kept, ledger, life, people, picture,
+    GovernError, keep, kept, ledger, life, notes, people, picture,
     seal::{HEAD, entries},
     written::{self, Seals},
 };
@@ -46,6 +46,7 @@ const KEPT: &[(&str, &str)] = &[
     ("exposure", picture::LEDGER),
     ("finding", life::COLLECTION),
     ("hold", keep::HOLDS),
+    ("note", notes::NOTES),
     ("person", people::COLLECTION),
     ("policy", keep::POLICY.0),
     ("pre-approval", ledger::PLANS),
