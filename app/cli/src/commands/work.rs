@@ -61,6 +61,9 @@ pub struct SlaArgs {
     /// With --by-team: the period's first day; default 90 days ago
     #[arg(long, value_name = "DATE")]
     pub from: Option<String>,
+    /// The reminders that fell due since this day: at half the time, at four fifths, at its end, then each week; for mail
+    #[arg(long, value_name = "DATE", conflicts_with_all = ["by_team", "limit"])]
+    pub notices: Option<String>,
     /// At most this many
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
@@ -253,6 +256,40 @@ pub fn sla(globals: &Globals, args: SlaArgs) -> Result<u8, Failure> {
             ]
         })?;
         return Ok(u8::from(args.breached && rows.iter().any(|t| t.overdue > 0)));
+    }
+    if let Some(since) = &args.notices {
+        let since = evidence::begin(Some(since), now).map_err(|_| {
+            Failure::usage(format!(
+                "--notices: `{since}` is no day like 2026-11-21, nor an instant like 2026-11-21T10:00:00Z"
+            ))
+        })?;
+        let mut rows: Vec<Json> = Vec::new();
+        picture
+            .each(|_, life| {
+                let (f, c) = (&life.finding, life.finding.clock());
+                if f.state().is_open() && of(f) && (!args.breached || c.is_breached(now)) {
+                    rows.extend(c.notices(since, now).into_iter().map(|n| {
+                        json!({
+                            "finding": short_id(f), "team": f.team(), "person": f.person(), "at": n.at, "percent": n.percent,
+                            "weeks_late": n.weeks_late, "due": c.due(now), "lane": f.facts.lane(), "rule": f.facts.rule,
+                        })
+                    }));
+                }
+                Ok(())
+            })
+            .map_err(refused)?;
+        known()?;
+        let head = ["finding", "team", "person", "at", "percent", "weeks_late", "due", "lane", "rule"];
+        out::rows(globals, &rows, &head, |v| {
+            let cell = |k: &&str| match v.get(*k) {
+                Some(Json::String(s)) if matches!(*k, "at" | "due") => s.chars().take(10).collect(),
+                Some(Json::String(s)) => s.clone(),
+                Some(Json::Number(n)) => n.to_string(),
+                _ => String::new(),
+            };
+            head.iter().map(cell).collect()
+        })?;
+        return Ok(u8::from(args.breached && !rows.is_empty()));
     }
     let mut queue = Queue::new(args.limit.unwrap_or(usize::MAX), now);
     picture
