@@ -485,40 +485,42 @@ pub fn people_from_scim(document: &Json) -> Result<Vec<PersonRow>, String> {
 /// # Errors
 /// The columns are not there; the message names those that would do.
 pub fn people_from_csv(text: &str, now: Time) -> Result<Vec<PersonRow>, String> {
-    let mut lines = text.lines().filter(|l| !l.trim().is_empty());
-    let header = lines.next().ok_or("the list is empty")?;
-    let sep = if header.matches(';').count() > header.matches(',').count() { ';' } else { ',' };
-    let cells =
-        |line: &str| -> Vec<String> { line.split(sep).map(|c| c.trim().trim_matches('"').to_lowercase()).collect() };
-    let names = cells(header);
-    let find = |wanted: &[&str]| names.iter().position(|n| wanted.contains(&n.as_str()));
-    let logins: Vec<_> = (0..names.len())
-        .filter(|i| {
-            names
-                .get(*i)
-                .is_some_and(|n| ["login", "user", "username", "email", "mail", "upn", "id"].contains(&n.as_str()))
-        })
-        .collect();
-    if logins.is_empty() {
+    const LOGINS: [&str; 7] = ["login", "user", "username", "email", "mail", "upn", "id"];
+    const STATUS: [&str; 3] = ["status", "active", "state"];
+    const LEFT: [&str; 4] = ["left", "leaving_date", "termination_date", "end_date"];
+    const GONE: [&str; 8] = ["leaver", "left", "inactive", "terminated", "false", "no", "0", "disabled"];
+    const HERE: [&str; 9] = ["active", "true", "yes", "1", "enabled", "employed", "current", "joiner", "mover"];
+    let rows = crate::table::read_csv(text)?;
+    let has = |wanted: &[&str]| rows.first().is_none_or(|r| wanted.iter().any(|name| r.contains_key(*name)));
+    if !has(&LOGINS) {
         return Err("no column `login`, `username`, `email` or `upn`".into());
     }
-    let status = find(&["status", "active", "state"]);
-    let left = find(&["left", "leaving_date", "termination_date", "end_date"]);
-    if status.is_none() && left.is_none() {
+    if !has(&STATUS) && !has(&LEFT) {
         return Err("no column `status`, `active` or `leaving_date`".into());
     }
-    let row = |line: &str| {
-        let c = cells(line);
-        let get = |i: Option<usize>| i.and_then(|i| c.get(i)).map(String::as_str).unwrap_or_default();
-        let gone =
-            matches!(get(status), "leaver" | "left" | "inactive" | "terminated" | "false" | "no" | "0" | "disabled")
-                || get(left).parse::<Time>().is_ok_and(|at| at <= now);
-        PersonRow {
-            logins: logins.iter().filter_map(|i| c.get(*i)).filter(|l| !l.is_empty()).cloned().collect(),
-            active: !gone,
+    let row = |(n, row): (usize, &BTreeMap<String, String>)| {
+        let cell = |name: &&str| row.get(*name).map(|c| c.trim().to_lowercase()).filter(|c| !c.is_empty());
+        let status = STATUS.iter().find_map(cell);
+        let gone = status.as_deref().is_some_and(|s| GONE.contains(&s));
+        // Who is not known to be here is not taken to be.
+        if let Some(word) = status.filter(|s| !gone && !HERE.contains(&s.as_str())) {
+            let (here, gone) = (HERE.join(", "), GONE.join(", "));
+            return Err(format!("row {}: `{word}` is no status; {here} are here, {gone} have left", n + 1));
         }
+        let left = match LEFT.iter().find_map(cell) {
+            None => false,
+            Some(day) => {
+                let at: Time = day
+                    .to_uppercase()
+                    .parse()
+                    .or_else(|_| format!("{day}T00:00:00Z").parse())
+                    .map_err(|_| format!("row {}: `{day}` is no date like 2026-12-31", n + 1))?;
+                at <= now
+            }
+        };
+        Ok(PersonRow { logins: LOGINS.iter().filter_map(cell).collect(), active: !(gone || left) })
     };
-    Ok(lines.map(row).collect())
+    rows.iter().enumerate().map(row).collect()
 }
 
 /// Marks accesses by what the list says; returns the leavers' accesses. Somebody who is not on the list is unknown, not

@@ -1,7 +1,8 @@
 //! Fills a record and holds it against its limits; `cargo xtask bench record` runs it.
 //!
-//! Arguments: findings, resources, log entries, the record's file, and `keep` to keep the file, or `reuse` to ask one that was kept. Times are processor time of the one thread, so that a busy machine says the same as a quiet one; the wall's are shown
-//! beside them. Exit 1 when a limit is missed.
+//! Arguments: findings, resources, log entries, the record's file, and `keep` to keep the file, or `reuse` to ask one that
+//! was kept. Times are processor time of the one thread, so that a busy machine says the same as a quiet one; the wall's are
+//! shown beside them. Exit 1 when a limit is missed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
 
@@ -10,7 +11,7 @@ use plumb_govern::{
     people::Actor,
 };
 use plumb_model::{Leaf, Outcome, Severity, Source, Time, Value, Verdict};
-use plumb_record::{NewScan, Query, Record, RuleRow, ScanId, StoredResource, Unit, UnitState};
+use plumb_record::{LaneRow, NewScan, Query, Record, RuleRow, ScanId, StoredResource, Unit, UnitState, put_lane};
 use std::{collections::BTreeSet, time::Instant};
 
 /// Findings of one account and kind, as one ingest takes them.
@@ -157,6 +158,44 @@ fn resources(record: &mut Record, count: usize) -> [f64; 2] {
     spent
 }
 
+/// What scores say at a scan's end, of every finding.
+fn lanes(record: &mut Record, findings: usize) -> [f64; 2] {
+    let scan = begin(record);
+    let row = LaneRow {
+        at: now().to_string(),
+        lane: 2,
+        exploited: false,
+        due: None,
+        points: 310,
+        policy: "score/1.0.0".into(),
+        scan: Some(scan.0),
+    };
+    let mut spent = [0.0; 2];
+    for batch in 0..findings.div_ceil(BATCH) {
+        let mut keys: Vec<String> =
+            verdicts(batch, BATCH.min(findings - batch * BATCH)).map(|(v, _)| v.key().hex()).collect();
+        keys.sort_unstable();
+        let start = Clock::start();
+        record.atomically(|db| keys.iter().try_for_each(|key| put_lane(db, key, &row))).unwrap();
+        spent = add(spent, start.spent());
+    }
+    spent
+}
+
+/// The seals of every account, as a scan's end makes them and as verification makes them again; with `content`, each
+/// resource is held against its digest, too, as verification does.
+fn seals(record: &Record, resources: usize, content: bool) -> [f64; 2] {
+    let scan = record.scan(None).unwrap().id;
+    let start = Clock::start();
+    for account in (0..resources.div_ceil(BATCH)).step_by(KINDS).map(account) {
+        assert!(record.account_seal(&account, scan, |_| true).unwrap().contains_key("resources"));
+        if content {
+            assert_eq!(record.stray_resource(&account).unwrap(), None);
+        }
+    }
+    start.spent()
+}
+
 fn add(a: [f64; 2], b: [f64; 2]) -> [f64; 2] {
     [a[0] + b[0], a[1] + b[1]]
 }
@@ -220,6 +259,7 @@ fn main() {
         say(format!("{many} resources, new"), per(many, resources(&mut record, many)));
         say(format!("{many} resources, unchanged"), per(many, resources(&mut record, many)));
         say(format!("{findings} findings, new"), per(findings, ingest(&mut record, findings)));
+        say(format!("{findings} lanes, new"), per(findings, lanes(&mut record, findings)));
     }
     let mut all = true;
     let unchanged = per(findings, ingest(&mut record, findings));
@@ -297,6 +337,16 @@ fn main() {
         log::verify(&Head::empty(), stored, &points, Keys::trusted([key.public()]), Some(&log.head())).unwrap();
     assert_eq!(report.entries, entries as u64);
     all &= held("log entries verified", per(entries, start.spent())[0], "/s", 200_000.0, true);
+    // No limit is promised for these: what a scan's end pays, and what `plumb audit verify` does beside the log.
+    say(format!("{many} resources sealed"), per(many, seals(&record, many, false)));
+    say(format!("{many} resources verified"), per(many, seals(&record, many, true)));
+    let start = Clock::start();
+    assert_eq!(record.stray_finding(&|_| false).unwrap(), None);
+    say(format!("{findings} findings verified"), per(findings, start.spent()));
+    let start = Clock::start();
+    let stretch = record.written(0, None).unwrap();
+    let rows = stretch.map_or(0, |s| usize::try_from(s.rows).unwrap());
+    say(format!("{rows} rows written, verified"), per(rows, start.spent()));
     let bytes = std::fs::metadata(&path).map_or(0, |m| m.len());
     println!("the record's file                  {:>12.1} MB", bytes as f64 / 1e6);
     drop(record);

@@ -284,6 +284,7 @@ impl Record {
                 params![account, read.0, json!(limits).to_string()],
             )
             .doing("writing the assessment")?;
+            db.execute("INSERT OR IGNORE INTO path_unsealed VALUES (?1)", [account]).doing("writing what is to be sealed")?;
             Ok(())
         })
     }

@@ -203,8 +203,8 @@ const SCAN: &str = "system:scan";
 /// How many of the observations that decided are told with a step, and how long each may be, in characters.
 const TOLD: (usize, usize) = (3, 120);
 
-/// That a rule holds, and by which observations: `the rule holds: versioning is true (s3:GetBucketVersioning)`.
-fn holds(because: &[Leaf]) -> String {
+/// What a rule says now, and by which observations: `the rule holds: versioning is true (s3:GetBucketVersioning)`.
+fn by(said: &str, because: &[Leaf]) -> String {
     let (most, long) = TOLD;
     let cut = |text: String| match text.char_indices().nth(long) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
@@ -217,9 +217,9 @@ fn holds(because: &[Leaf]) -> String {
     let told: Vec<String> = because.iter().take(most).map(one).collect();
     let more = because.len().saturating_sub(most);
     match (told.is_empty(), more) {
-        (true, _) => "the rule holds".to_owned(),
-        (false, 0) => format!("the rule holds: {}", told.join("; ")),
-        (false, more) => format!("the rule holds: {}; and {more} more", told.join("; ")),
+        (true, _) => said.to_owned(),
+        (false, 0) => format!("{said}: {}", told.join("; ")),
+        (false, more) => format!("{said}: {}; and {more} more", told.join("; ")),
     }
 }
 
@@ -625,11 +625,11 @@ impl Ingest<'_> {
             }
             Outcome::Pass | Outcome::NotApplicable => {
                 if let Some(old) = self.take(slot) {
-                    let why = match verdict.outcome {
-                        Outcome::Pass => holds(&verdict.because),
-                        _ => "the rule no longer applies".to_owned(),
+                    let said = match verdict.outcome {
+                        Outcome::Pass => "the rule holds",
+                        _ => "the rule no longer applies",
                     };
-                    self.passes(slot, &old, &why)?;
+                    self.passes(slot, &old, &by(said, &verdict.because))?;
                 }
                 self.judged(slot);
             }
@@ -646,7 +646,7 @@ impl Ingest<'_> {
         Ok(change)
     }
 
-    /// Whether a passing verdict about this would close a finding.
+    /// Whether a verdict about this that passes, or says that the rule does not apply, would close a finding.
     pub fn closes(&self, rule: &RuleId, resource: &ResourceId, sub_key: &str) -> bool {
         let held = self.existing.get(resource.as_str()).and_then(|held| held.get(rule.as_str(), sub_key));
         held.is_some_and(|old| closes(&old.state))

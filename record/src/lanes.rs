@@ -74,15 +74,18 @@ impl Record {
 /// When SQLite fails, or the key is none.
 pub fn put_lane(db: &Connection, key: &str, row: &LaneRow) -> Result<(), RecordError> {
     let key = bytes(key)?;
-    db.prepare_cached(
-        "INSERT INTO finding_lane (key, n, at, lane, exploited, points, policy, scan, due)
-         VALUES (?1, (SELECT coalesce(max(n), 0) + 1 FROM finding_lane WHERE key = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    )
-    .and_then(|mut s| {
-        s.execute(params![key, row.at, row.lane, row.exploited, row.points, row.policy, row.scan, row.due])
-    })
-    .doing("writing a finding's lane")
-    .map(|_| ())
+    let n: i64 = db
+        .prepare_cached(
+            "INSERT INTO finding_lane (key, n, at, lane, exploited, points, policy, scan, due)
+             VALUES (?1, (SELECT coalesce(max(n), 0) + 1 FROM finding_lane WHERE key = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+             RETURNING n",
+        )
+        .and_then(|mut s| {
+            let row = params![key, row.at, row.lane, row.exploited, row.points, row.policy, row.scan, row.due];
+            s.query_row(row, |r| r.get(0))
+        })
+        .doing("writing a finding's lane")?;
+    crate::wrote::keep_lane(db, row.scan.unwrap_or_default(), &key, n)
 }
 
 #[cfg(test)]

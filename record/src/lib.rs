@@ -27,4 +27,4 @@ pub use resources::{ResourceRow, StoredResource};
 pub use rusqlite::Connection;
 pub use scans::{AccountRow, CoverageRow, NewScan, ScanId, ScanRow, Unit, UnitState};
 pub use whole::{Disposable, TABLES, dispose, restore};
-pub use wrote::{AccountSeal, Written};
+pub use wrote::{AccountSeal, Written, is_of_paths};

@@ -16,7 +16,7 @@ const BESIDE: [(&str, &str); 4] = [
     ("border", include_str!("assessed.sql")),
     ("principals_abroad", include_str!("identities.sql")),
     ("lanes", include_str!("lanes.sql")),
-    ("scan_wrote", include_str!("wrote.sql")),
+    ("path_unsealed", include_str!("wrote.sql")),
 ];
 
 /// A record: one SQLite file, or memory.

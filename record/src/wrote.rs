@@ -19,19 +19,72 @@ pub struct Written {
     pub digest: String,
 }
 
-/// What scans wrote of one account.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct AccountSeal {
-    /// SHA-256 over its rows of coverage, in hexadecimal.
-    pub coverage: String,
-    /// SHA-256 over its resources, in hexadecimal.
-    pub resources: String,
+/// What scans wrote of one account: by the part's name, SHA-256 over its rows in hexadecimal. Entries of earlier builds
+/// have fewer parts.
+pub type AccountSeal = BTreeMap<String, String>;
+
+/// The parts of what scans write of an account, and the rows of each; `?1` is the account, `?2` the scan where a part is of
+/// one.
+const PARTS: [(&str, &str); 9] = [
+    (
+        "coverage",
+        "SELECT region, kind, rule, scan, pass, fail, unknown, not_applicable, reasons FROM coverage
+         WHERE account = ?1 ORDER BY region, kind, rule",
+    ),
+    (
+        "resources",
+        "SELECT kind, id, unit, region, name, hash, first_scan, changed_scan, seen_scan, misses
+         FROM resource WHERE account = ?1 ORDER BY kind, id",
+    ),
+    (
+        UNITS,
+        "SELECT region, kind, state, resources, reason FROM unit WHERE scan = ?2 AND account = ?1 ORDER BY region, kind",
+    ),
+    (
+        "exposures",
+        "SELECT kind, resource, region, name, class, at_most, doc, first_scan, class_scan, seen_scan, stale
+         FROM exposure WHERE account = ?1 ORDER BY kind, resource",
+    ),
+    (
+        "changes of exposures",
+        "SELECT id, kind, resource, scan, from_class, to_class FROM exposure_change WHERE account = ?1 ORDER BY id",
+    ),
+    ("principals", "SELECT arn, doc, scan FROM principal WHERE account = ?1 ORDER BY arn"),
+    (
+        "paths",
+        "SELECT family, title, severity, certain, doc, first_scan, seen_scan, gone_scan
+         FROM path WHERE account = ?1 ORDER BY family",
+    ),
+    (
+        "cuts of paths",
+        "SELECT rank, from_node, to_node, kind, kills, total, because FROM path_cut WHERE account = ?1 ORDER BY rank",
+    ),
+    ("limits of the assessment", "SELECT scan, limits FROM assessed WHERE account = ?1"),
+];
+/// Parts that are of no single account, and the rows of each.
+const COMMON: [(&str, &str); 2] = [
+    ("the accounts", "SELECT id, provider, name, state, reason, doc FROM account ORDER BY id"),
+    (
+        "who administers other accounts",
+        "SELECT account, arn, into_account, state, steps, reason, scan FROM admin_abroad ORDER BY account, arn, into_account",
+    ),
+];
+/// The part that is of one scan: which lists it read to their ends.
+const UNITS: &str = "units";
+/// The parts that a scan may also write of accounts it did not read.
+const OF_PATHS: [&str; 3] = ["paths", "cuts of paths", "limits of the assessment"];
+
+/// Whether a scan may write this part of accounts it did not read, too.
+pub fn is_of_paths(part: &str) -> bool {
+    OF_PATHS.contains(&part)
 }
 
 /// What of a finding only scans write. Its state is not among them: people move it too, and it follows from its steps.
 const FACTS: &str =
     "account, kind, resource, rule, sub_key, short, region, name, severity_open, severity_now, severity_closed,
     first_seen, last_seen, opened_scan, unknown_since, occurrences, because";
+/// What of a lane is digested.
+const LANE: &str = "n, at, lane, exploited, points, policy, scan, due";
 /// What of a step is digested.
 const STEP: &str = "at, event, from_state, to_state, actor, reason";
 
@@ -88,6 +141,19 @@ pub(crate) fn keep(db: &Connection, scan: ScanId, keys: &BTreeSet<Vec<u8>>) -> R
         insert.execute(params![scan.0, key, facts, steps]).doing(doing)?;
     }
     Ok(())
+}
+
+/// Writes down what a score said of a finding's lane, where a scan's end said it; within its transaction. Such a row has no
+/// digest of facts.
+pub(crate) fn keep_lane(db: &Connection, scan: i64, key: &[u8], n: i64) -> Result<(), RecordError> {
+    let doing = "writing what the scan wrote";
+    let mut lane =
+        db.prepare_cached(&format!("SELECT {LANE} FROM finding_lane WHERE key = ?1 AND n = ?2")).doing(doing)?;
+    let (lane, _) = digest_of(lane.query(params![key, n]).doing(doing)?)?;
+    db.prepare_cached("INSERT INTO scan_wrote (scan, key, facts, steps) VALUES (?1, ?2, x'', ?3)")
+        .and_then(|mut s| s.execute(params![scan, key, lane]))
+        .doing(doing)
+        .map(|_| ())
 }
 
 /// A key, a number, and what of the row is compared: one digest or two.
@@ -148,22 +214,60 @@ impl Record {
         Ok((rows > 0).then(|| Written { from: after + 1, to, rows, digest: hex(&digest) }))
     }
 
-    /// Digests over what scans wrote of an account: coverage and resources.
+    /// Digests over what scans wrote of an account: of every part, or of those that `wanted` names.
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn account_seal(&self, account: &str) -> Result<AccountSeal, RecordError> {
+    pub fn account_seal(
+        &self,
+        account: &str,
+        scan: ScanId,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<AccountSeal, RecordError> {
         let doing = "digesting what was written";
-        let of = |sql: &str| -> Result<String, RecordError> {
+        let mut out = AccountSeal::new();
+        for (part, sql) in PARTS.iter().filter(|(part, _)| wanted(part)) {
             let mut statement = self.db.prepare_cached(sql).doing(doing)?;
-            Ok(hex(&digest_of(statement.query([account]).doing(doing)?)?.0))
-        };
-        Ok(AccountSeal {
-            coverage: of("SELECT region, kind, rule, scan, pass, fail, unknown, not_applicable, reasons FROM coverage
-                          WHERE account = ?1 ORDER BY region, kind, rule")?,
-            resources: of("SELECT kind, id, unit, region, name, hash, first_scan, changed_scan, seen_scan, misses
-                           FROM resource WHERE account = ?1 ORDER BY kind, id")?,
-        })
+            let rows = match *part {
+                UNITS => statement.query(params![account, scan.0]),
+                _ => statement.query([account]),
+            };
+            out.insert((*part).to_owned(), hex(&digest_of(rows.doing(doing)?)?.0));
+        }
+        Ok(out)
+    }
+
+    /// Digests over what scans write of no single account.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn common_seal(&self) -> Result<AccountSeal, RecordError> {
+        let doing = "digesting what was written";
+        let mut out = AccountSeal::new();
+        for (part, sql) in COMMON {
+            let mut statement = self.db.prepare_cached(sql).doing(doing)?;
+            out.insert(part.to_owned(), hex(&digest_of(statement.query([]).doing(doing)?)?.0));
+        }
+        Ok(out)
+    }
+
+    /// The accounts whose paths were written since their last entry, read or not.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn paths_unsealed(&self) -> Result<BTreeSet<String>, RecordError> {
+        let mut statement =
+            self.db.prepare_cached("SELECT account FROM path_unsealed").doing("reading what was written")?;
+        let rows = statement.query_map([], |r| r.get(0)).doing("reading what was written")?;
+        rows.collect::<Result<_, _>>().doing("reading what was written")
+    }
+
+    /// Says that the paths of every account are under an entry.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn paths_are_sealed(&mut self) -> Result<(), RecordError> {
+        self.db.execute("DELETE FROM path_unsealed", []).doing("writing what is sealed").map(|_| ())
     }
 
     /// SHA-256 over a scan's own row, in hexadecimal.
@@ -217,32 +321,38 @@ impl Record {
     /// When SQLite fails.
     pub fn stray_finding(&self, gone: &dyn Fn(&str) -> bool) -> Result<Option<String>, RecordError> {
         let doing = "reading what was written";
-        let since: Option<i64> =
-            self.db.query_row("SELECT min(scan) FROM scan_wrote", [], |r| r.get(0)).doing(doing)?;
-        let Some(since) = since else { return Ok(None) };
+        let first =
+            |sql: &str| -> Result<Option<i64>, RecordError> { self.db.query_row(sql, [], |r| r.get(0)).doing(doing) };
+        let Some(since) = first("SELECT min(scan) FROM scan_wrote WHERE facts <> x''")? else { return Ok(None) };
+        // Lanes came under it later than the rest.
+        let lanes_since = first("SELECT min(scan) FROM scan_wrote WHERE facts = x'' AND scan > 0")?.unwrap_or(i64::MAX);
         let prepare = |sql: &str| self.db.prepare(sql).doing(doing);
         let mut wrote = prepare("SELECT key, scan, facts, steps FROM scan_wrote ORDER BY key, id")?;
         let mut findings = prepare(&format!("SELECT key, opened_scan, {FACTS} FROM finding ORDER BY key"))?;
         let mut steps = prepare("SELECT DISTINCT key, scan FROM transition WHERE scan >= ?1 ORDER BY key, scan")?;
+        let mut lanes = prepare(&format!("SELECT key, coalesce(scan, 0), {LANE} FROM finding_lane ORDER BY key, n"))?;
         let mut of_scan = prepare(&format!("SELECT {STEP} FROM transition WHERE key = ?1 AND scan = ?2 ORDER BY id"))?;
         let mut wrote = Cursor::new(wrote.query([]).doing(doing)?)?;
         let mut findings = Cursor::new(findings.query([]).doing(doing)?)?;
         let mut steps = Cursor::new(steps.query([since]).doing(doing)?)?;
+        let mut lanes = Cursor::new(lanes.query([]).doing(doing)?)?;
         let short = |key: &[u8]| {
             <[u8; 32]>::try_from(key).map_or_else(|_| hex(key), |bytes| FindingKey::from_bytes(bytes).short())
         };
         let nothing = Sha256::new().finalize().to_vec();
         loop {
-            let Some(key) = [wrote.key(), findings.key(), steps.key()].into_iter().flatten().min().map(<[u8]>::to_vec)
-            else {
-                return Ok(None);
-            };
+            let next = [wrote.key(), findings.key(), steps.key(), lanes.key()].into_iter().flatten().min();
+            let Some(key) = next.map(<[u8]>::to_vec) else { return Ok(None) };
             let mut told: BTreeMap<i64, Vec<u8>> = BTreeMap::new();
-            let mut left = None;
+            let (mut left, mut paced) = (None, Vec::new());
             while wrote.key() == Some(&key) {
-                if let Some((_, scan, facts, digest)) = wrote.next.take() {
-                    left = Some((scan, facts));
-                    told.insert(scan, digest);
+                match wrote.next.take() {
+                    Some((_, _, facts, lane)) if facts.is_empty() => paced.push(lane),
+                    Some((_, scan, facts, digest)) => {
+                        left = Some((scan, facts));
+                        told.insert(scan, digest);
+                    }
+                    None => {}
                 }
                 wrote.step()?;
             }
@@ -277,6 +387,22 @@ impl Record {
             }
             if let Some((scan, _)) = told.iter().find(|(_, digest)| **digest != nothing && !away) {
                 return Ok(Some(format!("finding {} lacks steps that scan {scan} gave it", short(&key))));
+            }
+            // What scores said, one after another; before the first that was written down, only what earlier scans said.
+            let mut paced = paced.into_iter().peekable();
+            let mut began = false;
+            while lanes.key() == Some(&key) {
+                if let Some((_, scan, lane, _)) = lanes.next.take() {
+                    let same = paced.next_if(|said| *said == lane).is_some();
+                    if !same && (began || scan >= lanes_since) {
+                        return Ok(Some(format!("finding {} has a lane that no score gave it", short(&key))));
+                    }
+                    began |= same;
+                }
+                lanes.step()?;
+            }
+            if paced.peek().is_some() && !away {
+                return Ok(Some(format!("finding {} lacks a lane that its score gave it", short(&key))));
             }
         }
     }

@@ -18,7 +18,7 @@ use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) const BASELINES: &str = "baseline";
-const RUNS: &str = "baseline-run";
+pub(crate) const RUNS: &str = "baseline-run";
 /// How the pages as they are called where no baseline is in force.
 pub const CATALOG: &str = "catalog";
 

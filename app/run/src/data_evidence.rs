@@ -12,7 +12,7 @@ use plumb_record::Record;
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-const COLLECTION: &str = "data-evidence";
+pub(crate) const COLLECTION: &str = "data-evidence";
 /// Longest time evidence counts, in days.
 const MOST_DAYS: i64 = 366;
 

@@ -13,10 +13,12 @@ mod idle;
 mod inventory;
 mod judged;
 mod keep;
+mod kept;
 mod lanes;
 mod later;
 mod ledger;
 mod life;
+mod notes;
 mod own;
 mod people;
 mod picture;
@@ -48,6 +50,7 @@ pub use ledger::{
     entries_of_ledger, entry, ledger_steps, observe, plan_exposure, plans, request_exposure, short,
 };
 pub use life::{Life, each_life, load as load_life};
+pub use notes::{Answer, Note, NoteKind, answer_note, notes, write_note};
 pub use people::{Identity, NewPerson, Session, add_person, directory, identify, log_unidentified};
 pub use picture::{Picture, cadences, controls};
 pub use places::keep_places;
@@ -56,7 +59,7 @@ pub use reviews::{
     NewReview, PeopleImported, ReviewRow, ReviewSaid, assign_review, campaign, campaigns, close_review, decide_review,
     import_people, item_code, mark, open_review, verify_reviews,
 };
-pub use seal::{LogState, Seal, SealError, Verified, checkpoints, entries, log_state, verify_log};
+pub use seal::{LogState, Seal, SealError, Verified, checkpoints, entries, log_state, rotate_key, verify_log};
 pub use skips::keep_skips;
 pub use ticket::{Ticket, Tickets, ticket};
 pub use trend::{keep_trend, layers, trends};

@@ -100,7 +100,8 @@ pub(crate) trait Take<E> {
     fn begin(&mut self, kind: &KindId) -> Result<(), E>;
     /// A verdict, with its rule's severity.
     fn verdict(&mut self, verdict: &Verdict, severity: Severity) -> Result<(), E>;
-    /// Whether a passing verdict about this would close a finding, so that what showed it has to be told.
+    /// Whether a verdict about this that passes, or says that the rule does not apply, would close a finding, so that what
+    /// showed it has to be told.
     fn closes(&self, rule: &RuleId, resource: &ResourceId, sub_key: &str) -> bool;
 }
 
@@ -142,13 +143,13 @@ impl<E, T: Take<E>> Counting<'_, E, T> {
         }
     }
 
-    /// One resource by its kind's rules. Passing verdicts are told without what decided, which would cost more than to
-    /// decide; those that close a finding are decided once more, and told with it.
+    /// One resource by its kind's rules. Verdicts that pass or do not apply are told without what decided, which would cost
+    /// more than to decide; those that close a finding are decided once more, and told with it.
     fn resource(&mut self, judging: &Judging<'_>, resource: &Resource, explain: Explain) {
         let mut closing: Vec<(RuleId, String)> = Vec::new();
         judging.judge(resource, explain, |judged| {
             let (rule, sub_key) = (&judged.rule.id, judged.sub_key);
-            if judged.outcome == Outcome::Pass
+            if matches!(judged.outcome, Outcome::Pass | Outcome::NotApplicable)
                 && explain != Explain::Everything
                 && self.take.closes(rule, &resource.id, sub_key)
             {

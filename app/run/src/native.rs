@@ -186,6 +186,16 @@ fn needs_of(found: &Assessment, data: bool) -> Vec<Arc<Unknown>> {
     needs
 }
 
+/// One thing the assessment found, in words.
+fn told(path: &str, observed: &str, expected: &str) -> Vec<Leaf> {
+    vec![Leaf {
+        path: path.into(),
+        observed: Value::from(observed),
+        expected: expected.into(),
+        source: Source::Derived,
+    }]
+}
+
 /// The verdicts of a rule as they are found.
 struct Say<'a> {
     rule: &'a CompiledRule,
@@ -274,7 +284,8 @@ impl<'a> Judge<'a> {
         let exposures = self.exposures();
         for r in &self.table.resources {
             let Some(e) = exposures.get(r.id.as_str()) else {
-                self.say(r, "", Outcome::NotApplicable, Vec::new(), Vec::new());
+                let leaf = told("exposure", "nothing of it is an entrance", "an entrance from outside");
+                self.say(r, "", Outcome::NotApplicable, Vec::new(), leaf);
                 continue;
             };
             let expected = format!("nobody outside reaches it ({} is not wanted)", e.class.name());
@@ -302,7 +313,8 @@ impl<'a> Judge<'a> {
         let known = self.texts("known_accounts");
         for r in &self.table.resources {
             let Some(e) = exposures.get(r.id.as_str()) else {
-                self.say(r, "", Outcome::NotApplicable, Vec::new(), Vec::new());
+                let leaf = told("exposure", "nothing of it is an entrance", "an entrance from outside");
+                self.say(r, "", Outcome::NotApplicable, Vec::new(), leaf);
                 continue;
             };
             let strangers: Vec<&String> = e.outside_accounts.iter().filter(|a| !known.contains(a)).collect();
@@ -331,7 +343,8 @@ impl<'a> Judge<'a> {
                 continue;
             };
             if principal.is_service_linked() || allowed.iter().any(|a| *a == principal.name || *a == principal.arn) {
-                self.say(r, "", Outcome::NotApplicable, Vec::new(), Vec::new());
+                let says = if principal.is_service_linked() { "a role of a service" } else { "allowed by a parameter" };
+                self.say(r, "", Outcome::NotApplicable, Vec::new(), told("principal", says, "anybody else"));
             } else if standing.admin != Admin::No {
                 let says = if standing.admin == Admin::Full {
                     "may do everything, or nearly"
@@ -452,8 +465,11 @@ impl<'a> Judge<'a> {
                 self.say(r, &account, Outcome::Fail, Vec::new(), leaves);
             }
             if none {
-                let outside = if grants.is_empty() { Outcome::NotApplicable } else { Outcome::Pass };
-                self.say(r, "", outside, Vec::new(), Vec::new());
+                let leaf = told("trust policy", "lets in no account from outside", "accounts from outside");
+                match grants.is_empty() {
+                    true => self.say(r, "", Outcome::NotApplicable, Vec::new(), leaf),
+                    false => self.say(r, "", Outcome::Pass, Vec::new(), Vec::new()),
+                }
             }
         }
         self.say.out
@@ -485,7 +501,10 @@ impl<'a> Judge<'a> {
             };
             let unread: Vec<Arc<Unknown>> = r.fields.iter().filter_map(|f| f.first_unknown().cloned()).collect();
             match entry.dormant {
-                _ if service_linked => self.say(r, "", Outcome::NotApplicable, Vec::new(), Vec::new()),
+                _ if service_linked => {
+                    let leaf = told("principal", "a role of a service", "anybody else");
+                    self.say(r, "", Outcome::NotApplicable, Vec::new(), leaf);
+                }
                 Some(false) => self.say(r, "", Outcome::Pass, Vec::new(), vec![leaf]),
                 Some(true) if unread.is_empty() => self.say(r, "", Outcome::Fail, Vec::new(), vec![leaf]),
                 _ => {

@@ -180,7 +180,8 @@ impl CompiledRule {
             match when.decide(frame) {
                 Decision::True => {}
                 Decision::False => {
-                    return take(self.said(resource, "", Outcome::NotApplicable, Vec::new(), Vec::new()));
+                    let because = self.leaves(at, when, frame, explain == Explain::Everything);
+                    return take(self.said(resource, "", Outcome::NotApplicable, Vec::new(), because));
                 }
                 Decision::Unknown(needs) => {
                     // If the condition itself holds, it does not matter whether the rule applies.
@@ -212,7 +213,10 @@ impl CompiledRule {
         let At { resource, explain, .. } = *at;
         let parts = match list.eval(frame) {
             Val::List(parts) => parts,
-            Val::Null => return take(self.said(resource, "", Outcome::NotApplicable, Vec::new(), Vec::new())),
+            Val::Null => {
+                let because = self.no_parts(at, list, frame, Value::Null);
+                return take(self.said(resource, "", Outcome::NotApplicable, Vec::new(), because));
+            }
             Val::Unknown(unknowns) => {
                 let because = self.leaves(at, list, frame, explain.unknown());
                 return take(self.said(resource, "", Outcome::Unknown, unknowns.list(), because));
@@ -225,7 +229,8 @@ impl CompiledRule {
         if let Some(rest) = parts.rest() {
             take(self.said(resource, "", Outcome::Unknown, rest.list(), Vec::new()));
         } else if parts.is_empty() {
-            take(self.said(resource, "", Outcome::NotApplicable, Vec::new(), Vec::new()));
+            let because = self.no_parts(at, list, frame, Value::List(Vec::new().into()));
+            take(self.said(resource, "", Outcome::NotApplicable, Vec::new(), because));
         }
         let mut vars = frame.vars.to_vec();
         for part in parts.iter() {
@@ -286,6 +291,17 @@ impl CompiledRule {
             });
         }
         out
+    }
+
+    /// That there is nothing to judge part by part.
+    fn no_parts(&self, at: &At<'_>, list: &Program, frame: &Frame<'_>, observed: Value) -> Vec<Leaf> {
+        if at.explain != Explain::Everything {
+            return Vec::new();
+        }
+        let read = list.explain(frame).1.into_iter().next().map(|leaf| self.leaf(at, leaf));
+        let path = list.source().split_whitespace().collect::<Vec<_>>().join(" ");
+        let source = read.map_or(Source::Derived, |leaf| leaf.source);
+        vec![Leaf { path, observed, expected: "parts to judge".into(), source }]
     }
 
     fn leaf(&self, at: &At<'_>, leaf: CelLeaf) -> Leaf {

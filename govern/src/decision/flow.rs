@@ -146,7 +146,7 @@ pub fn submit(
         end: None,
         lane: context.lane,
         tier: context.tier,
-        situation: context.situation.clone(),
+        situation: context.situation.resting_on(&draft.compensations),
         points: context.points,
         frameworks: context.frameworks.to_vec(),
         renewals,
@@ -222,7 +222,7 @@ impl Decision {
         if next.approvals.len() >= usize::from(next.approvers_needed) {
             next.status = Status::InForce;
             next.draft.effective_from = Some(next.draft.effective_from.unwrap_or(now).max(now));
-            next.situation = context.situation.clone();
+            next.situation = context.situation.resting_on(&next.draft.compensations);
             next.reviewed_at = Some(now);
         }
         Ok(next)

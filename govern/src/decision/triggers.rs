@@ -1,6 +1,6 @@
 //! What ends a decision before somebody remembers it: dates, and changes of the world since it was made.
 
-use super::{Decision, Kind, Status};
+use super::{Compensation, Decision, Kind, Status};
 use crate::ids::{DecisionId, HumanId, named};
 use crate::people::Directory;
 use crate::policy::{DataClass, Lane, Tier};
@@ -90,6 +90,15 @@ pub struct Situation {
     pub controls: BTreeMap<RuleId, Outcome>,
     /// Other named signals.
     pub signals: BTreeMap<String, i64>,
+}
+
+impl Situation {
+    /// The same with the outcomes of these controls alone: a decision does not hold the outcomes of every rule there is.
+    pub(super) fn resting_on(&self, compensations: &[Compensation]) -> Self {
+        let named = |rule: &RuleId| compensations.iter().any(|c| c.rule.as_ref() == Some(rule));
+        let controls = self.controls.iter().filter(|(rule, _)| named(rule)).map(|(r, o)| (r.clone(), *o)).collect();
+        Self { controls, ..self.clone() }
+    }
 }
 
 /// A trigger that fired: what was, what is.

@@ -69,7 +69,7 @@ fn facts(f: &Finding, event: &Event, actor: &Actor, policy: &Policy, now: Time) 
             if team.is_some() || person.is_some() || f.team.is_some() || f.person.is_some() {
                 return Ok(());
             }
-            Err(Refusal::field("owner", "a team or a person; `--team` or `--person`"))
+            Err(Refusal::field("owner", "a team or a person"))
         }
         Event::Start { person, plan } => {
             let mut p = Vec::new();

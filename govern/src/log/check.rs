@@ -103,6 +103,17 @@ impl Keys {
         self
     }
 
+    /// Learns the keys before those one trusts: who signed together with a trusted key signed for everything up to there.
+    #[must_use]
+    pub fn vouching_back(mut self, checkpoints: &[Checkpoint]) -> Self {
+        let mut points: Vec<&Checkpoint> = checkpoints.iter().filter(|c| c.signatures.len() > 1).collect();
+        points.sort_by_key(|c| std::cmp::Reverse(c.size));
+        for point in points {
+            self.accept(point);
+        }
+        self
+    }
+
     /// The trusted key with this fingerprint.
     pub fn get(&self, fingerprint: &str) -> Option<&PublicKey> {
         self.trusted.get(fingerprint)

@@ -91,15 +91,24 @@ fn a_new_key_is_trusted_once_the_old_one_signed_with_it() {
         entries.push(log.append(Event::done(&system(), "scan.finish", ("scan", "1"), serde_json::json!({}), now())));
         log.checkpoint("plumbline/test", keys, now())
     };
+    let before = point(&mut log, &[&key(1)]);
     let rotation = point(&mut log, &[&key(1), &key(2)]);
     let after = point(&mut log, &[&key(2)]);
     let keys = || Keys::trusted([key(1).public()]).offering([key(2).public()]);
     let all = |points: &[Checkpoint]| verify(&Head::empty(), entries.iter().cloned(), points, keys(), None);
     assert_eq!(all(&[rotation.clone(), after.clone()]).unwrap().keys.len(), 2);
     assert_eq!(all(std::slice::from_ref(&after)).unwrap_err().why, Why::Unsigned);
+    // Who trusts the new key trusts what the old one signed before, once both signed together.
+    let new = Keys::trusted([key(2).public()]).offering([key(1).public()]);
+    let points = [before, rotation.clone(), after];
+    let with = |keys: Keys| verify(&Head::empty(), entries.iter().cloned(), &points, keys, None);
+    assert_eq!(with(new.clone().vouching_back(&points)).unwrap().keys.len(), 2);
+    assert_eq!(with(new).unwrap_err().why, Why::Unsigned);
+    let stranger = Keys::trusted([key(3).public()]).offering([key(1).public(), key(2).public()]);
+    assert_eq!(with(stranger.vouching_back(&points)).unwrap_err().why, Why::Unsigned);
     let mut bad = rotation;
     bad.signatures[0].sig = bad.signatures[1].sig.clone();
-    assert_eq!(all(&[bad]).unwrap_err(), Broken { index: 0, why: Why::Unsigned });
+    assert_eq!(all(&[bad]).unwrap_err(), Broken { index: 1, why: Why::Unsigned });
 }
 
 /// Somebody with the database and the program, but not the key, writes the whole chain anew.

@@ -528,3 +528,24 @@ fn an_approval_is_carried_only_by_a_control_that_was_seen_to_pass() {
     check(warrant(vec![rule()], None), &[], Some("not seen to pass"), (0, 0));
     check(warrant(vec![rule()], None), &[(rule(), Verdict::Pass)], None, (0, 1));
 }
+
+/// Who is not known to be here is not taken to be, whatever cells hold (I23).
+#[test]
+fn a_personnel_list_is_read_or_refused() {
+    let read = |text: &str| review::people_from_csv(text, now());
+    let people =
+        read("name,email,leaving date\n\"Doe, Jane\",Jane@Example.com,2026-01-31\n\"Roe, Ann\",ann@example.com,\n")
+            .unwrap();
+    assert_eq!(people.iter().map(|p| p.active).collect::<Vec<_>>(), [false, true]);
+    assert!(people[0].logins.contains("jane@example.com"));
+    for (text, want) in [
+        ("email,active\nann@example.com,maybe\n", "row 1: `maybe` is no status"),
+        ("email,leaving_date\nann@example.com,31.12.2025\n", "row 1: `31.12.2025` is no date like 2026-12-31"),
+        ("name,active\nann,true\n", "no column `login`"),
+        ("email\nann@example.com\n", "no column `status`"),
+        ("", "the list is empty"),
+    ] {
+        let said = read(text).unwrap_err();
+        assert!(said.contains(want), "{said}");
+    }
+}

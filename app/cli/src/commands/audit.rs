@@ -11,7 +11,7 @@ use plumb_govern::log::{Entry, PublicKey, SealKey};
 use plumb_record::Record;
 use plumb_run::{
     Outcome,
-    govern::{self, Seal},
+    govern::{self, Note, NoteKind, Seal},
 };
 use serde_json::{Value as Json, json};
 use std::path::PathBuf;
@@ -49,6 +49,42 @@ pub enum AuditCommand {
     Checkpoint,
     /// Print the public key and its fingerprint
     Key,
+    /// Write a note as auditor, or ask for evidence; a comment with --comment
+    Note {
+        /// What it is about: F-…, EX-…, X-…, AR-…, AT-…
+        about: String,
+        /// In your words
+        #[arg(long)]
+        text: String,
+        /// Ask for evidence: somebody answers
+        #[arg(long, conflicts_with = "comment")]
+        request: bool,
+        /// A comment of somebody who works with it
+        #[arg(long)]
+        comment: bool,
+    },
+    /// List notes, comments and requests for evidence; 1 when --open and any request is
+    Notes {
+        /// About this alone
+        about: Option<String>,
+        /// Only requests nobody has answered
+        #[arg(long)]
+        open: bool,
+    },
+    /// Answer a request for evidence
+    Answer {
+        /// The request: N-000001
+        note: String,
+        /// In your words: where it is
+        #[arg(long)]
+        text: String,
+    },
+    /// Hand the log over to another key: its head is signed by both
+    Rotate {
+        /// The new key's file; made when it does not exist
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
 }
 
 fn key_path(globals: &Globals) -> Result<PathBuf, Failure> {
@@ -144,6 +180,35 @@ pub fn run(globals: &Globals, args: AuditArgs) -> Result<u8, Failure> {
             }
             Ok(0)
         }
+        AuditCommand::Note { about, text, request, comment } => {
+            let kind = match (request, comment) {
+                (true, _) => NoteKind::EvidenceRequest,
+                (_, true) => NoteKind::Comment,
+                _ => NoteKind::AuditNote,
+            };
+            let mut record = context::record(globals)?;
+            let session = super::people::session(globals, &record)?;
+            let note =
+                govern::write_note(&mut record, &session, kind, &about, &text).map_err(super::people::refused)?;
+            notes(globals, &[note])?;
+            Ok(0)
+        }
+        AuditCommand::Notes { about, open } => {
+            let record = context::record_read_only(globals)?;
+            let mut all = govern::notes(&record).map_err(super::people::refused)?;
+            all.retain(|n| about.as_deref().is_none_or(|a| n.about == a));
+            all.retain(|n| !open || (n.kind == NoteKind::EvidenceRequest && n.answer.is_none()));
+            notes(globals, &all)?;
+            Ok(u8::from(open && !all.is_empty()))
+        }
+        AuditCommand::Answer { note, text } => {
+            let mut record = context::record(globals)?;
+            let session = super::people::session(globals, &record)?;
+            let note = govern::answer_note(&mut record, &session, &note, &text).map_err(super::people::refused)?;
+            notes(globals, &[note])?;
+            Ok(0)
+        }
+        AuditCommand::Rotate { to } => rotate(globals, &to),
     }
 }
 
@@ -190,8 +255,46 @@ fn verify(globals: &Globals, trust: &[String]) -> Result<u8, Failure> {
             }
             Ok(0)
         }
-        Err(found) => broken(text, &found.to_string(), Some(found.index)),
+        Err(found) => {
+            let mut what = found.to_string();
+            if found.why == plumb_govern::log::Why::Unsigned {
+                let (_, state) = govern::log_state(&record)?;
+                let marks = |keys: &[PublicKey]| keys.iter().map(PublicKey::fingerprint).collect::<Vec<_>>().join(", ");
+                what = format!(
+                    "{what}; trusted here: {}; the record names {}: if one of them is yours, give it with --trust KEY or --key FILE",
+                    marks(&trusted),
+                    marks(&state.keys)
+                );
+            }
+            broken(text, &what, Some(found.index))
+        }
     }
+}
+
+fn notes(globals: &Globals, rows: &[Note]) -> Result<(), Failure> {
+    out::rows(globals, rows, &["note", "kind", "about", "by", "at", "text", "answer"], |n| {
+        let kind = serde_json::to_value(n.kind).ok().and_then(|k| k.as_str().map(str::to_owned)).unwrap_or_default();
+        let answer = n.answer.as_ref().map(|a| format!("{}: {}", a.by, a.text)).unwrap_or_default();
+        vec![n.id.clone(), kind, n.about.clone(), n.by.clone(), n.at.date(), n.text.clone(), answer]
+    })
+}
+
+/// `plumb audit rotate`
+fn rotate(globals: &Globals, to: &std::path::Path) -> Result<u8, Failure> {
+    let mut record = context::record(globals)?;
+    let session = super::people::session(globals, &record)?;
+    let new = Seal::read_or_make(to)?;
+    govern::rotate_key(&mut record, &session, &new.key).map_err(super::people::refused)?;
+    let public = new.key.public();
+    match out::format(globals) {
+        Format::Text => out::line(format!(
+            "the log is handed over to {}\nfrom now on: --key {}, or PLUMB_KEY, or put it in the place of the old key; keep that one's public key",
+            public.fingerprint(),
+            to.display()
+        )),
+        _ => out::line(json!({ "key": public, "fingerprint": public.fingerprint(), "file": to })),
+    }
+    Ok(0)
 }
 
 fn broken(text: bool, what: &str, entry: Option<u64>) -> Result<u8, Failure> {

@@ -347,7 +347,9 @@ fn change(b: &mut Baseline, args: &DraftArgs) -> Result<(), Failure> {
     fn rule<'b>(b: &'b mut Baseline, id: &str) -> Result<&'b mut plumb_drift::BaselineRule, Failure> {
         let label = b.name.clone();
         b.rules.iter_mut().find(|r| r.rule.as_str() == id).ok_or_else(|| {
-            Failure::usage(format!("baseline `{label}` does not name rule `{id}`; add it with --check {id}"))
+            Failure::usage(format!(
+                "baseline `{label}` does not name rule `{id}`; a rule counts where --framework, --check and the other filters all choose it"
+            ))
         })
     }
     for text in &args.params {

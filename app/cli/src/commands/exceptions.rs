@@ -293,8 +293,18 @@ fn scope(globals: &Globals, shown: &Shown) -> Result<(), Failure> {
     list(globals, &shown.matched)
 }
 
+/// How many findings a decision shows on a terminal.
+const SHOWN: usize = 100;
+
 fn list(globals: &Globals, rows: &[Covered]) -> Result<(), Failure> {
     if rows.is_empty() {
+        return Ok(());
+    }
+    if let (Format::Text, Some((rows, rest))) = (out::format(globals), rows.split_at_checked(SHOWN))
+        && !rest.is_empty()
+    {
+        list(globals, rows)?;
+        out::line(format!("… and {} more; `plumb exceptions show NUMBER --format csv` lists all", rest.len()));
         return Ok(());
     }
     out::rows(globals, rows, &["finding", "state", "severity", "rule", "account", "resource", "note"], |c| {

@@ -53,7 +53,7 @@ pub struct TransitionArgs {
     /// The finding: its id or the beginning of it; `-` reads JSON lines of {id, event, reason, fields}
     pub finding: String,
     /// What happens to it
-    #[arg(required_unless_present_any = ["possible"], default_value = "")]
+    #[arg(default_value = "")]
     pub event: String,
     /// In your words
     #[arg(long, default_value = "")]
@@ -124,6 +124,12 @@ fn transition(globals: &Globals, args: TransitionArgs) -> Result<u8, Failure> {
         let parse =
             |(i, l): (usize, &str)| serde_json::from_str(l).map_err(|e| Failure::usage(format!("line {}: {e}", i + 1)));
         text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()).map(parse).collect::<Result<Vec<Row>, _>>()?
+    } else if args.event.is_empty() {
+        let said = format!(
+            "what happens to {0}? name an event: triage, start, claim-fixed, merge …; `plumb findings transition {0} --possible` lists them",
+            args.finding
+        );
+        return Err(Failure::usage(said));
     } else {
         vec![Row { id: args.finding, event: args.event, reason: args.reason, fields: pairs(&args.fields)? }]
     };

@@ -61,6 +61,9 @@ pub struct SlaArgs {
     /// With --by-team: the period's first day; default 90 days ago
     #[arg(long, value_name = "DATE")]
     pub from: Option<String>,
+    /// The reminders that fell due since this day: at half the time, at four fifths, at its end, then each week; for mail
+    #[arg(long, value_name = "DATE", conflicts_with_all = ["by_team", "limit"])]
+    pub notices: Option<String>,
     /// At most this many
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
@@ -102,6 +105,10 @@ fn just_after(now: Time) -> Time {
 pub fn bulk(globals: &Globals, args: BulkArgs) -> Result<u8, Failure> {
     let text = super::file_or_stdin(&args.file)?;
     let rows = table::read_csv(&text).map_err(|e| Failure::usage(format!("`{}`: {e}", args.file.display())))?;
+    if rows.is_empty() {
+        let wanted = "a first line that names the columns (id, event, reason …) and a row for each finding are wanted";
+        return Err(Failure::usage(format!("`{}` has no rows; {wanted}", args.file.display())));
+    }
     let mut steps = Vec::with_capacity(rows.len());
     for (i, mut row) in rows.into_iter().enumerate() {
         let mut take = |names: &[&str]| names.iter().find_map(|n| row.remove(*n)).unwrap_or_default().trim().to_owned();
@@ -250,6 +257,40 @@ pub fn sla(globals: &Globals, args: SlaArgs) -> Result<u8, Failure> {
         })?;
         return Ok(u8::from(args.breached && rows.iter().any(|t| t.overdue > 0)));
     }
+    if let Some(since) = &args.notices {
+        let since = evidence::begin(Some(since), now).map_err(|_| {
+            Failure::usage(format!(
+                "--notices: `{since}` is no day like 2026-11-21, nor an instant like 2026-11-21T10:00:00Z"
+            ))
+        })?;
+        let mut rows: Vec<Json> = Vec::new();
+        picture
+            .each(|_, life| {
+                let (f, c) = (&life.finding, life.finding.clock());
+                if f.state().is_open() && of(f) && (!args.breached || c.is_breached(now)) {
+                    rows.extend(c.notices(since, now).into_iter().map(|n| {
+                        json!({
+                            "finding": short_id(f), "team": f.team(), "person": f.person(), "at": n.at, "percent": n.percent,
+                            "weeks_late": n.weeks_late, "due": c.due(now), "lane": f.facts.lane(), "rule": f.facts.rule,
+                        })
+                    }));
+                }
+                Ok(())
+            })
+            .map_err(refused)?;
+        known()?;
+        let head = ["finding", "team", "person", "at", "percent", "weeks_late", "due", "lane", "rule"];
+        out::rows(globals, &rows, &head, |v| {
+            let cell = |k: &&str| match v.get(*k) {
+                Some(Json::String(s)) if matches!(*k, "at" | "due") => s.chars().take(10).collect(),
+                Some(Json::String(s)) => s.clone(),
+                Some(Json::Number(n)) => n.to_string(),
+                _ => String::new(),
+            };
+            head.iter().map(cell).collect()
+        })?;
+        return Ok(u8::from(args.breached && !rows.is_empty()));
+    }
     let mut queue = Queue::new(args.limit.unwrap_or(usize::MAX), now);
     picture
         .each(|_, life| {
@@ -321,15 +362,19 @@ pub fn patterns(globals: &Globals, args: PatternArgs) -> Result<u8, Failure> {
     if let Some(team) = args.team.as_deref().filter(|_| teams.is_empty()) {
         picture.check_team(team).map_err(refused)?;
     }
+    let programme = plumb_run::programme_pages();
     let hint = |name: &str| -> String {
-        let Some(rule) = catalog.rules.get(name) else { return String::new() };
-        let fix = rule.section("How to fix");
+        let (fix, title) = match (catalog.rules.get(name), programme.iter().find(|page| page.id == name)) {
+            (Some(rule), _) => (rule.section("How to fix"), rule.title.clone()),
+            (None, Some(page)) => (page.section("How to fix"), page.title.to_owned()),
+            (None, None) => return String::new(),
+        };
         let mut code = false;
         let words = fix.lines().map(str::trim).find(|l| {
             code ^= l.starts_with("```");
             !(code || l.is_empty() || l.starts_with("```") || l.ends_with(':'))
         });
-        words.unwrap_or(rule.title.as_str()).to_owned()
+        words.map_or(title, str::to_owned)
     };
     let mut rows: Vec<Json> = Vec::new();
     for (team, (total, tally)) in teams {
@@ -385,7 +430,15 @@ pub fn burned(globals: &Globals, args: BurnedArgs) -> Result<u8, Failure> {
     match out::format(globals) {
         Format::Text => {
             let p = plumb_report::points;
-            out::line(format!("carried on {}: {}", from.date(), p(r.before)));
+            // What was carried before the first scan was not measured.
+            match picture.begun.date() > from.date() {
+                true => out::line(format!(
+                    "carried on {}: not measured; the first scan was on {}",
+                    from.date(),
+                    picture.begun.date()
+                )),
+                false => out::line(format!("carried on {}: {}", from.date(), p(r.before))),
+            }
             for (what, n) in
                 [("arrived", r.arrived), ("burned", -r.burned), ("gone", -r.vanished), ("decided", -r.decided)]
             {

@@ -140,6 +140,9 @@ fn the_programme_from_a_scan_to_a_restored_record() {
     let said = lines(d, &["findings", "bulk", "bulk.csv", "--actor", "erin"], 1);
     assert_eq!(said.iter().map(|s| s["ok"] == true).collect::<Vec<_>>(), [true, true, true, false]);
     assert!(lines(d, &["findings", "sla", "--team", "shop"], 0).len() >= 3);
+    // What was found today has no reminder yet.
+    assert!(lines(d, &["findings", "sla", "--notices", "2026-01-01"], 0).is_empty());
+    assert!(text(d, &["findings", "sla", "--notices", "soon"], 2).contains("--notices: `soon` is no day"));
     assert!(lines(d, &["findings", "patterns", "--top", "3"], 0).iter().any(|p| p["team"] == "shop"));
     text(d, &["findings", "burned"], 0);
 

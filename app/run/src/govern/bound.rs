@@ -4,7 +4,7 @@
 //! step without an entry; nobody can do that and leave the digests as they are (decision 150).
 
 use super::{
-    GovernError, keep, ledger, life, people, picture,
+    GovernError, keep, kept, ledger, life, notes, people, picture,
     seal::{HEAD, entries},
     written::{self, Seals},
 };
@@ -46,6 +46,7 @@ const KEPT: &[(&str, &str)] = &[
     ("exposure", picture::LEDGER),
     ("finding", life::COLLECTION),
     ("hold", keep::HOLDS),
+    ("note", notes::NOTES),
     ("person", people::COLLECTION),
     ("policy", keep::POLICY.0),
     ("pre-approval", ledger::PLANS),
@@ -81,6 +82,8 @@ struct Change {
     settled: Option<String>,
     /// What a scan wrote.
     seal: Option<written::Seal>,
+    /// Documents of no object, by name and digest.
+    kept: BTreeMap<String, String>,
     /// The state afterwards.
     to: Option<String>,
     /// There for steps of findings.
@@ -100,6 +103,8 @@ struct Log {
     disposals: BTreeMap<String, (u64, String)>,
     /// What scans wrote.
     seals: Seals,
+    /// Documents that entries name.
+    named: kept::Named,
 }
 
 impl Log {
@@ -117,8 +122,12 @@ impl Log {
     }
 
     fn take(&mut self, seq: u64, said: Said<'_>) {
+        self.named.take(seq, said.change.kept);
         match said.change.seal {
-            Some(seal) if said.action == written::SEAL => return self.seals.take(seq, seal),
+            Some(seal) if said.action == written::SEAL => {
+                let counts = self.seals.take(seq, seal);
+                return self.named.count(&counts);
+            }
             _ if said.action == written::START => return self.seals.begins(),
             _ => {}
         }
@@ -153,7 +162,7 @@ impl Log {
 }
 
 /// A finding as people name it.
-fn named(key: &str) -> String {
+pub(super) fn named(key: &str) -> String {
     super::lanes::bytes(key).map_or_else(|_| key.to_owned(), |bytes| FindingKey::from_bytes(bytes).short())
 }
 
@@ -216,6 +225,9 @@ fn against(record: &Record, unsealed: &mut Vec<String>) -> Result<Option<Astray>
     }
     if let Some(astray) = steps(record, &mut log, &gone)? {
         return Ok(Some(astray));
+    }
+    if let Some((entry, what)) = log.named.astray(record)? {
+        return Ok(Some(Astray { entry, what }));
     }
     let looked = written::look(record, &log.seals, &|key| gone.contains(key))?;
     *unsealed = looked.unsealed;

@@ -399,6 +399,11 @@ pub fn write_bundle<W: Write>(
         Population::all("reviews/campaigns", "Access reviews", &p.campaigns)?,
         Population::all("decisions/drafts", "Requests that are not complete", &p.drafts)?,
         Population::all("programme/cadence", "What was promised, and what is overdue", &p.cadence)?,
+        Population::all(
+            "programme/notes",
+            "Comments, notes of auditors, what they asked evidence for and what was answered",
+            &super::notes(record)?,
+        )?,
     ];
     populations.extend(of_estate);
     let (_, state) = log_state(record)?;

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) const POLICY: (&str, &str) = ("policy", "retention");
 pub(super) const HOLDS: &str = "hold";
 pub(super) const DISPOSALS: &str = "disposal";
-const CERTIFICATES: &str = "certificate";
+pub(super) const CERTIFICATES: &str = "certificate";
 
 /// How long everything is kept: what the record says, else the defaults.
 ///

@@ -58,6 +58,18 @@ pub(super) fn leave(user: &str, group: &str) -> Json {
     })
 }
 
+/// How a policy is taken from a user or a role: one with an ARN is attached, one with a name may also be inline.
+fn without(sort: &str, last: &str, policy: &str) -> Vec<String> {
+    let of = format!("{sort}-policy --{sort}-name {last}");
+    if policy.starts_with("arn:") {
+        return vec![format!("aws iam detach-{of} --policy-arn '{policy}'")];
+    }
+    vec![
+        format!("aws iam delete-{of} --policy-name '{policy}'  # when it is inline"),
+        format!("aws iam detach-{of} --policy-arn POLICY_ARN  # when it is attached"),
+    ]
+}
+
 /// How an access of a principal is taken away; `left` when its person has left.
 pub fn removal(account: &str, principal: &str, name: &str, access: &str, left: bool) -> Removal {
     let (sort, last) = named(principal);
@@ -109,14 +121,7 @@ pub fn removal(account: &str, principal: &str, name: &str, access: &str, left: b
             if all || access == "console password" {
                 out.commands.push(format!("aws iam delete-login-profile --user-name {last}"));
             }
-            if let Some(policy) = policy {
-                out.commands.push(format!(
-                    "aws iam detach-user-policy --user-name {last} --policy-arn POLICY_ARN  # {policy}, when it is attached"
-                ));
-                out.commands.push(format!(
-                    "aws iam delete-user-policy --user-name {last} --policy-name '{policy}'  # when it is inline"
-                ));
-            }
+            out.commands.extend(policy.into_iter().flat_map(|policy| without(sort, last, policy)));
         }
         ("role", _) => {
             let through = access.strip_prefix("assumed through ");
@@ -130,9 +135,7 @@ pub fn removal(account: &str, principal: &str, name: &str, access: &str, left: b
                 out.words = format!("Take {what} of the role {last} in account {account} away.");
             }
             match (policy, access.strip_prefix("assumed by account ")) {
-                (Some(policy), _) => out.commands.push(format!(
-                    "aws iam detach-role-policy --role-name {last} --policy-arn POLICY_ARN  # {policy}"
-                )),
+                (Some(policy), _) => out.commands.extend(without(sort, last, policy)),
                 (None, Some(other)) => out.commands.push(format!(
                     "aws iam update-assume-role-policy --role-name {last} --policy-document file://trust.json  # without account {other}"
                 )),

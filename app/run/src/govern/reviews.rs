@@ -20,7 +20,7 @@ use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the identity provider or the personnel list said, a document per person.
-const STANDING: &str = "standing";
+pub(super) const STANDING: &str = "standing";
 
 const REMOVAL: Own = Own {
     rule: "governance.access.removal-verified",

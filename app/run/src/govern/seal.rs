@@ -1,7 +1,10 @@
 //! The sealed log on the record, and the key outside it.
 
-use super::GovernError;
-use plumb_govern::log::{self, Broken, Checkpoint, Head, Keys, PublicKey, Report, SealKey, Sealed};
+use super::{Change, GovernError, Session, inventory::allowed, work::sealed_by};
+use plumb_govern::{
+    log::{self, Broken, Checkpoint, Head, Keys, PublicKey, Report, SealKey, Sealed},
+    people::Act,
+};
 use plumb_record::Record;
 use std::{
     io::{Read, Write},
@@ -111,6 +114,32 @@ pub(super) fn random<const N: usize>() -> std::io::Result<[u8; N]> {
     Ok(bytes)
 }
 
+/// Hands the log over to another key: the head is signed by both, so that who trusts one of them trusts the other, for what
+/// came before and for what comes.
+///
+/// # Errors
+/// The person may not, the session has no key, both are the same, the log is not signed by the session's, or the record
+/// fails.
+pub fn rotate_key(record: &mut Record, session: &Session, new: &SealKey) -> Result<(), GovernError> {
+    let wrong = |what: &str| GovernError::Input(what.to_owned());
+    let old = session.key.clone().ok_or_else(|| wrong("the key that signed until now is not at hand"))?;
+    let (from, to) = (old.public().fingerprint(), new.public().fingerprint());
+    allowed(record, session, Act::Grant, "hand the log over to another key", ("key", &to))?;
+    if from == to {
+        return Err(wrong("the new key is the one that signs now"));
+    }
+    let signed = |c: &Checkpoint| c.signatures.iter().any(|s| s.key == from);
+    if log_state(record)?.1.checkpoint.is_none_or(|c| !signed(&c)) {
+        return Err(wrong(
+            "the log's head is not signed by the key at hand; name the one that signed it with --key FILE",
+        ));
+    }
+    let what = serde_json::json!({ "from": from, "to": to });
+    let event = log::Event::done(&session.actor, "key.rotate", ("key", &to), what, session.now);
+    let change = Change { events: vec![session.mark(event)], ..Change::default() };
+    sealed_by(record, &[&old, new], session.now, |_, sealing| sealing.keep(&change))
+}
+
 /// Where the log stands, with its newest checkpoint.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct LogState {
@@ -209,12 +238,12 @@ pub struct Verified {
 /// The record fails. That the log is broken is the inner error, naming the first broken entry.
 pub fn verify_log(record: &Record, trusted: &[PublicKey]) -> Result<Result<Verified, Broken>, GovernError> {
     let (_, state) = log_state(record)?;
+    let points = checkpoints(record)?;
     let keys = if trusted.is_empty() {
         Keys::trusted(state.keys.iter().copied())
     } else {
-        Keys::trusted(trusted.iter().copied()).offering(state.keys.iter().copied())
+        Keys::trusted(trusted.iter().copied()).offering(state.keys.iter().copied()).vouching_back(&points)
     };
-    let points = checkpoints(record)?;
     let mut failure = None;
     let read = entries(record, 0).map_while(|e| e.map_err(|e| failure = Some(e)).ok());
     let result = log::verify(&Head::empty(), read, &points, keys, Some(&state.head));

@@ -1,16 +1,16 @@
 //! Posture over time: what each cloud and each framework looked like at the end of a day's last scan, and how each layer of
 //! the programme stands by itself.
 
-use super::{GovernError, Picture};
+use super::{Change, GovernError, Picture, commit};
 use plumb_catalog::Catalog;
-use plumb_govern::framework::Standing;
+use plumb_govern::{framework::Standing, log, people::Actor};
 use plumb_model::Time;
 use plumb_record::Record;
 use plumb_report::{Block, CloudPosture, Doc, FrameworkPosture, Layer, Trend, trend_report};
 use std::collections::BTreeMap;
 
 /// The collection trends are kept in, one document a day.
-const TRENDS: &str = "trend";
+pub(super) const TRENDS: &str = "trend";
 
 /// The posture at this moment.
 fn posture(p: &Picture<'_>, catalog: &Catalog) -> Result<Trend, GovernError> {
@@ -64,8 +64,12 @@ pub fn keep_trend(record: &mut Record, catalog: &Catalog, now: Time) -> Result<(
     let trend = posture(&Picture::read(record, catalog, now)?, catalog)?;
     let id = now.date();
     let version = record.document(TRENDS, &id)?.map_or(0, |(version, _)| version);
-    record.put_document(TRENDS, &id, version, &serde_json::to_value(&trend)?)?;
-    Ok(())
+    let mut change = Change::default();
+    let what = serde_json::json!({ "day": id });
+    change.events.push(log::Event::done(&Actor::system("trend"), "trend.keep", ("trend", &id), what, now));
+    change.put(TRENDS, &id, version, &trend)?;
+    // Signed with what the scan's end says next.
+    commit(record, None, &change, now)
 }
 
 /// The posture of the days from `from` on, and of this moment.

@@ -63,8 +63,13 @@ impl Sealing<'_> {
     /// Writes a part with its entries.
     pub(super) fn keep(&mut self, change: &Change) -> Result<(), GovernError> {
         let mut lines = Vec::with_capacity(change.events.len());
-        for event in &change.events {
-            let sealed = self.log.append(event.clone());
+        let kept = super::kept::mark(change);
+        for (at, event) in change.events.iter().enumerate() {
+            let mut event = event.clone();
+            if let Some((_, said)) = kept.as_ref().filter(|(marked, _)| *marked == at) {
+                event.change = said.clone();
+            }
+            let sealed = self.log.append(event);
             let line =
                 String::from_utf8(sealed.line()).map_err(|_| GovernError::Input("an entry is not text".into()))?;
             lines.push((i64::try_from(sealed.seq).unwrap_or(i64::MAX), line));
@@ -95,20 +100,33 @@ pub(super) fn sealed<T>(
     now: Time,
     work: impl FnOnce(&Record, &mut Sealing<'_>) -> Result<T, GovernError>,
 ) -> Result<T, GovernError> {
+    let keys: Vec<&SealKey> = key.into_iter().collect();
+    sealed_by(record, &keys, now, work)
+}
+
+/// As [`sealed`], by every one of these keys; a head that several sign stays.
+pub(super) fn sealed_by<T>(
+    record: &mut Record,
+    keys: &[&SealKey],
+    now: Time,
+    work: impl FnOnce(&Record, &mut Sealing<'_>) -> Result<T, GovernError>,
+) -> Result<T, GovernError> {
     record.durably_in_parts(|record, db| {
         // Nobody else writes from here on: the log stands where this says.
         let (version, mut state) = seal::log_state(record)?;
         let mut sealing = Sealing { db, log: Log::resume(&state.head)? };
         let out = work(record, &mut sealing)?;
         let log = sealing.log;
-        let kept = key.filter(|_| log.wants_checkpoint(state.checkpoint.as_ref(), now));
+        let kept = keys.len() > 1 || log.wants_checkpoint(state.checkpoint.as_ref(), now);
         state.head = log.head();
-        if let Some(key) = key {
-            let point = log.checkpoint(&state.origin, &[key], now);
-            if !state.keys.contains(&key.public()) {
-                state.keys.push(key.public());
+        if !keys.is_empty() {
+            let point = log.checkpoint(&state.origin, keys, now);
+            for key in keys {
+                if !state.keys.contains(&key.public()) {
+                    state.keys.push(key.public());
+                }
             }
-            if kept.is_some() {
+            if kept {
                 let doc = serde_json::to_value(&point)?;
                 put_document(db, seal::CHECKPOINTS, &format!("{:012}", point.size), 0, &doc)?;
             }
@@ -402,7 +420,10 @@ pub fn link(
     };
     let before = serde_json::to_value(&life.finding)?;
     let new = Link { kind, to: other.key.as_str().into() };
-    plumb_govern::finding::link(&mut life.finding, new, &all).map_err(GovernError::Input)?;
+    // People know findings by their short ids.
+    let (long, short) = (life.finding.id.to_string(), super::bound::named(life.finding.id.as_str()));
+    let linked = plumb_govern::finding::link(&mut life.finding, new, &all);
+    linked.map_err(|what| GovernError::Input(what.replace(&other.key, &other.id).replace(&long, &short)))?;
     let after = serde_json::to_value(&life.finding)?;
     let key = life.finding.id.to_string();
     let what = json!({ "relation": relation, "with": other.key });

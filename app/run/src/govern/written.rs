@@ -1,15 +1,15 @@
 //! What scans write, sealed: at a scan's end an entry of the log carries digests over it, and verification holds the record
 //! against them (decision 156).
 
-use super::{Change, GovernError, commit};
+use super::{Change, GovernError, commit, kept};
 use plumb_govern::{
     log::{Event, SealKey},
     people::Actor,
 };
 use plumb_model::Time;
-use plumb_record::{AccountSeal, Record, ScanId, Written};
+use plumb_record::{AccountSeal, Record, ScanId, Written, is_of_paths};
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 /// The action of the entries.
 pub(super) const SEAL: &str = "scan.seal";
@@ -17,15 +17,20 @@ pub(super) const SEAL: &str = "scan.seal";
 pub(super) const START: &str = "scan.start";
 
 /// What an entry says of one scan.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub(super) struct Seal {
     scan: i64,
     /// Digest of the scan's own row.
     row: String,
     /// What was written of findings since the entry before.
     written: Option<Written>,
-    /// What was written of each account.
+    /// What was written of each account, part by part.
     accounts: BTreeMap<String, AccountSeal>,
+    /// What is of no single account. Entries of earlier builds say nothing of it.
+    common: AccountSeal,
+    /// How many documents each collection has whose documents are all under entries of their own.
+    documents: BTreeMap<String, i64>,
 }
 
 /// What the whole log says of what scans wrote.
@@ -35,8 +40,10 @@ pub(super) struct Seals {
     rows: BTreeMap<i64, (u64, String)>,
     /// Stretches of what was written of findings.
     written: Vec<(u64, Written)>,
-    /// By account: the entry that spoke of it last.
-    accounts: BTreeMap<String, (u64, AccountSeal)>,
+    /// By account and part: the entry that spoke of it last, its scan, and the digest.
+    accounts: BTreeMap<String, BTreeMap<String, (u64, i64, String)>>,
+    /// What is of no single account.
+    common: BTreeMap<String, (u64, String)>,
     /// Whether a scan began after the last of these entries.
     open: bool,
 }
@@ -47,26 +54,45 @@ impl Seals {
         self.open = true;
     }
 
-    /// Takes an entry of this action.
-    pub(super) fn take(&mut self, seq: u64, seal: Seal) {
+    /// Takes an entry of this action; gives back what it says of documents.
+    pub(super) fn take(&mut self, seq: u64, seal: Seal) -> BTreeMap<String, i64> {
         self.open = false;
         self.rows.insert(seal.scan, (seq, seal.row));
         self.written.extend(seal.written.map(|w| (seq, w)));
-        self.accounts.extend(seal.accounts.into_iter().map(|(id, said)| (id, (seq, said))));
+        for (account, parts) in seal.accounts {
+            let said = parts.into_iter().map(|(part, digest)| (part, (seq, seal.scan, digest)));
+            self.accounts.entry(account).or_default().extend(said);
+        }
+        self.common.extend(seal.common.into_iter().map(|(part, digest)| (part, (seq, digest))));
+        seal.documents
     }
 }
 
-/// Puts on the log digests over what a scan wrote: its own row, what changed of findings since the last such entry, and
-/// coverage and resources of the accounts it read. Costs what changed and what was read, not what stayed as it was.
+/// Puts on the log digests over what a scan wrote: its own row, what changed of findings since the last such entry, and of
+/// the accounts it read, or a scan before it that was cut off, coverage, resources and what the assessment found; also which
+/// accounts there are, the scan's runs of baselines and the day's posture. Costs what changed and what was read, not what
+/// stayed as it was.
 ///
 /// # Errors
 /// The record fails.
 pub fn seal_scan(record: &mut Record, key: Option<&SealKey>, scan: i64, now: Time) -> Result<(), GovernError> {
     let id = ScanId(scan);
-    let mut accounts = BTreeMap::new();
-    for account in record.written_accounts(id)? {
-        let said = record.account_seal(&account)?;
-        accounts.insert(account, said);
+    let before = record.document(BEFORE.0, BEFORE.1)?;
+    let (before_version, sealed) = before.map_or((0, scan - 1), |(v, doc)| (v, doc.as_i64().unwrap_or(scan - 1)));
+    // Scans that were cut off have no entry: what they wrote comes under this one.
+    let scans: BTreeSet<i64> = (sealed.saturating_add(1)..scan).chain([scan]).collect();
+    let mut accounts: BTreeMap<String, AccountSeal> = BTreeMap::new();
+    for scan in &scans {
+        for account in record.written_accounts(ScanId(*scan))? {
+            let said = record.account_seal(&account, id, |_| true)?;
+            accounts.insert(account, said);
+        }
+    }
+    for account in record.paths_unsealed()? {
+        if let Entry::Vacant(place) = accounts.entry(account) {
+            let said = record.account_seal(place.key(), id, is_of_paths)?;
+            place.insert(said);
+        }
     }
     let last = record.document(LAST.0, LAST.1)?;
     let (version, after) = last.map_or((0, 0), |(version, doc)| (version, doc.as_i64().unwrap_or_default()));
@@ -75,14 +101,20 @@ pub fn seal_scan(record: &mut Record, key: Option<&SealKey>, scan: i64, now: Tim
     if let Some(written) = &written {
         change.put(LAST.0, LAST.1, version, &written.to)?;
     }
-    let seal = Seal { scan, row: record.scan_seal(id)?, written, accounts };
-    let what = json!({ "seal": seal });
+    change.put(BEFORE.0, BEFORE.1, before_version, &scan.max(sealed))?;
+    let common = record.common_seal()?;
+    let documents = kept::counts(record)?;
+    let seal = Seal { scan, row: record.scan_seal(id)?, written, accounts, common, documents };
+    let what = json!({ "seal": seal, "kept": kept::of_scans(record, &scans)? });
     change.events.push(Event::done(&Actor::system("scanner"), SEAL, ("scan", &scan.to_string()), what, now));
-    commit(record, key, &change, now)
+    commit(record, key, &change, now)?;
+    Ok(record.paths_are_sealed()?)
 }
 
 /// Up to where what was written of findings is under an entry. Only for the next entry: verification believes the log.
 const LAST: (&str, &str) = ("sealed", "scan_wrote");
+/// The last scan that came to its entry. Only for the next one, too.
+const BEFORE: (&str, &str) = ("sealed", "scan");
 
 /// What verification of what scans wrote came to.
 #[derive(Debug, Default)]
@@ -132,22 +164,41 @@ pub(super) fn look(record: &Record, seals: &Seals, gone: &dyn Fn(&str) -> bool) 
             return Ok(out);
         }
     }
-    for (account, (entry, said)) in seals.accounts.iter().filter(|(account, _)| !under_way.contains(*account)) {
-        let now = record.account_seal(account)?;
-        for (what, same) in
-            [("coverage", now.coverage == said.coverage), ("resources", now.resources == said.resources)]
-        {
-            if !same {
-                let left = format!(
-                    "{what} of account {account} changed outside the product: entry {entry} of the log left it otherwise"
-                );
-                astray(Some(*entry), left);
-                return Ok(out);
+    let unsealed_paths = record.paths_unsealed()?;
+    for (account, parts) in seals.accounts.iter().filter(|(account, _)| !under_way.contains(*account)) {
+        // Parts are of the same entry unless a scan that did not read the account moved its paths.
+        let scans: BTreeSet<i64> = parts.values().map(|(_, scan, _)| *scan).collect();
+        for scan in scans {
+            let of_it = |part: &str| {
+                parts.get(part).is_some_and(|(_, of, _)| *of == scan)
+                    && !(is_of_paths(part) && unsealed_paths.contains(account))
+            };
+            for (part, now) in record.account_seal(account, ScanId(scan), of_it)? {
+                let Some((entry, _, said)) = parts.get(&part) else { continue };
+                // What was read where goes by a disposal of its scan as a whole.
+                if now != *said && !(part == "units" && gone(&scan.to_string())) {
+                    let left = format!(
+                        "{part} of account {account} changed outside the product: entry {entry} of the log left it otherwise"
+                    );
+                    astray(Some(*entry), left);
+                    return Ok(out);
+                }
             }
         }
         if let Some(resource) = record.stray_resource(account)? {
-            astray(Some(*entry), format!("{resource} was changed outside the product: it is not what was read"));
+            let entry = parts.get("resources").map(|(entry, ..)| *entry);
+            astray(entry, format!("{resource} was changed outside the product: it is not what was read"));
             return Ok(out);
+        }
+    }
+    if running.is_none() {
+        let now = record.common_seal()?;
+        for (part, (entry, said)) in &seals.common {
+            if now.get(part) != Some(said) {
+                let left = format!("{part} changed outside the product: entry {entry} of the log left it otherwise");
+                astray(Some(*entry), left);
+                return Ok(out);
+            }
         }
     }
     if let Some(what) = record.stray_finding(gone)? {

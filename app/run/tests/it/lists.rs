@@ -24,7 +24,7 @@ fn acl(scope: &str, region: &str, name: &str) -> Json {
 struct Web {
     /// Refuses the list of distributions.
     refused: bool,
-    /// The one of distributions has a rule.
+    /// The one of distributions has a rule, and no document is for sessions.
     mended: bool,
     /// The credential report, as CSV.
     report: &'static str,
@@ -50,7 +50,8 @@ impl Web {
             ("wafv2:GetWebACL", "CLOUDFRONT") if !self.mended => json!({ "WebACL": { "Rules": [] } }),
             ("wafv2:GetWebACL", _) => json!({ "WebACL": { "Rules": [{ "Name": "common" }] } }),
             ("ssm:ListDocuments", _) => json!({ "DocumentIdentifiers": [
-                { "Name": "shell", "DocumentType": "Session" }, { "Name": "restart", "DocumentType": "Command" }] }),
+                { "Name": "shell", "DocumentType": if self.mended { "Command" } else { "Session" } },
+                { "Name": "restart", "DocumentType": "Command" }] }),
             ("ssm:GetDocument", _) => {
                 json!({ "Content": json!({ "schemaVersion": "1.0", "inputs": { "s3BucketName": "" } }).to_string() })
             }
@@ -198,6 +199,22 @@ fn a_finding_that_closes_says_what_showed_it() {
     // It changes nothing for what passes all the time.
     scan(&mut record, &Web { mended: true, ..Web::default() }, &[HAS_RULE]);
     assert_eq!(record.query("SELECT count(*) FROM transitions").unwrap().rows[0][0], json!(3));
+}
+
+/// A rule that does not apply any more says by what, too.
+#[test]
+fn a_finding_whose_rule_no_longer_applies_says_what_showed_it() {
+    const LOGGED: &str = "aws.ssm.document.session-logged";
+    let mut record = Record::in_memory().unwrap();
+    scan(&mut record, &Web::default(), &[LOGGED]);
+    scan(&mut record, &Web { mended: true, ..Web::default() }, &[LOGGED]);
+    let steps = record.query("SELECT DISTINCT reason FROM transitions WHERE event = 'retest-pass'").unwrap().rows;
+    assert_eq!(
+        steps,
+        [[json!(
+            "the rule no longer applies: document_type is \"Command\" (ssm:ListDocuments); content is null (ssm:GetDocument)"
+        )]]
+    );
 }
 
 /// Users and the root user are on one report, which is made once and waited for; what is cut off tells nothing of anybody

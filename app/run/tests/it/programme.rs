@@ -453,3 +453,55 @@ fn what_people_say_about_accounts_sets_clocks_and_owners() {
     let p = govern::Picture::read(&r, &catalog, now()).unwrap();
     assert!(p.around.profiles["111122223333"].is_governed());
 }
+
+/// The log goes over to another key: who trusts either trusts all of it, and a stranger's key vouches for nothing.
+#[test]
+fn a_log_is_handed_over_to_another_key() {
+    let mut r = world();
+    let next = govern::Seal::from_seed(&[8; 32]);
+    let ada = session(&r, "ada", now());
+    let erin = session(&r, "erin", now());
+    assert!(govern::rotate_key(&mut r, &erin, &next.key).unwrap_err().to_string().contains("hand the log over"));
+    assert!(govern::rotate_key(&mut r, &ada, &seal().key).unwrap_err().to_string().contains("signs now"));
+    let stranger = govern::Session { key: Some(next.key.clone()), ..session(&r, "ada", now()) };
+    let third = govern::Seal::from_seed(&[9; 32]);
+    assert!(govern::rotate_key(&mut r, &stranger, &third.key).is_err(), "only the key that signed hands it over");
+    govern::rotate_key(&mut r, &ada, &next.key).unwrap();
+    let after = govern::Session { key: Some(next.key.clone()), ..session(&r, "ada", now().plus_days(1)) };
+    govern::note_done(&mut r, &after, "exception-review", "", "looked at").unwrap();
+    for (key, sound) in [(&seal().key, true), (&next.key, true), (&third.key, false)] {
+        let said = govern::verify_log(&r, &[key.public()]).unwrap();
+        assert_eq!(said.is_ok(), sound, "{said:?}");
+    }
+    assert_eq!(govern::held(&r).unwrap().astray, None);
+}
+
+/// Auditors write notes and ask for evidence, and nothing else; those who work with findings comment and answer (G32).
+#[test]
+fn auditors_write_notes_and_ask_for_evidence() {
+    use govern::NoteKind::{AuditNote, Comment, EvidenceRequest};
+    let mut r = world();
+    let (otto, erin) = (session(&r, "otto", now()), session(&r, "erin", now()));
+    let site = r.finding(&id("site")).unwrap().id;
+    let asked = govern::write_note(&mut r, &otto, EvidenceRequest, &site, "who approved this?").unwrap();
+    govern::write_note(&mut r, &otto, AuditNote, &site, "seen on the tour").unwrap();
+    govern::write_note(&mut r, &erin, Comment, &site, "the shop needs it until May").unwrap();
+    for (who, kind, about, want) in [
+        (&erin, AuditNote, site.as_str(), "needs auditor"),
+        (&otto, Comment, site.as_str(), "`comment` needs"),
+        (&otto, AuditNote, "EX-2026-000009", "there is no `EX-2026-000009`"),
+    ] {
+        let said = govern::write_note(&mut r, who, kind, about, "some words").unwrap_err().to_string();
+        assert!(said.contains(want), "{said}");
+    }
+    assert!(govern::answer_note(&mut r, &otto, &asked.id, "look there").is_err());
+    let answered = govern::answer_note(&mut r, &erin, &asked.id, "EX-2026-000001, by adam").unwrap();
+    assert_eq!(answered.answer.unwrap().by, "erin");
+    assert!(
+        govern::answer_note(&mut r, &erin, &asked.id, "once more").unwrap_err().to_string().contains("is answered")
+    );
+    assert_eq!(govern::notes(&r).unwrap().len(), 3);
+    assert_eq!(govern::held(&r).unwrap().astray, None);
+    sql(&mut r, "UPDATE document SET doc = replace(doc, 'by adam', 'by anna') WHERE collection = 'note'");
+    assert!(govern::held(&r).unwrap().astray.unwrap().what.contains("note N-000001 was changed"));
+}
