@@ -225,16 +225,30 @@ impl Record {
         wanted: impl Fn(&str) -> bool,
     ) -> Result<AccountSeal, RecordError> {
         let doing = "digesting what was written";
-        let mut out = AccountSeal::new();
-        for (part, sql) in PARTS.iter().filter(|(part, _)| wanted(part)) {
-            let mut statement = self.db.prepare_cached(sql).doing(doing)?;
-            let rows = match *part {
-                UNITS => statement.query(params![account, scan.0]),
-                _ => statement.query([account]),
-            };
-            out.insert((*part).to_owned(), hex(&digest_of(rows.doing(doing)?)?.0));
+        self.sorting_on_disk(|| {
+            let mut out = AccountSeal::new();
+            for (part, sql) in PARTS.iter().filter(|(part, _)| wanted(part)) {
+                let mut statement = self.db.prepare_cached(sql).doing(doing)?;
+                let rows = match *part {
+                    UNITS => statement.query(params![account, scan.0]),
+                    _ => statement.query([account]),
+                };
+                out.insert((*part).to_owned(), hex(&digest_of(rows.doing(doing)?)?.0));
+            }
+            Ok(out)
+        })
+    }
+
+    /// Sorts whole tables on the disk, so that the memory does not grow with the record. Within a write that has kept
+    /// something aside already they are sorted where that is.
+    fn sorting_on_disk<T>(&self, work: impl FnOnce() -> Result<T, RecordError>) -> Result<T, RecordError> {
+        let kept = |place: &str| self.db.pragma_update(None, "temp_store", place);
+        let moved = kept("FILE").is_ok();
+        let done = work();
+        if moved {
+            kept("MEMORY").doing("going back to memory")?;
         }
-        Ok(out)
+        done
     }
 
     /// Digests over what scans write of no single account.
@@ -298,6 +312,10 @@ impl Record {
     /// # Errors
     /// When SQLite fails.
     pub fn stray_resource(&self, account: &str) -> Result<Option<String>, RecordError> {
+        self.sorting_on_disk(|| self.stray_resource_sorted(account))
+    }
+
+    fn stray_resource_sorted(&self, account: &str) -> Result<Option<String>, RecordError> {
         let doing = "reading resources";
         let sql = "SELECT kind, id, doc, region, name, raw, hash FROM resource WHERE account = ?1 ORDER BY kind, id";
         let mut statement = self.db.prepare_cached(sql).doing(doing)?;
@@ -320,6 +338,10 @@ impl Record {
     /// # Errors
     /// When SQLite fails.
     pub fn stray_finding(&self, gone: &dyn Fn(&str) -> bool) -> Result<Option<String>, RecordError> {
+        self.sorting_on_disk(|| self.stray_finding_sorted(gone))
+    }
+
+    fn stray_finding_sorted(&self, gone: &dyn Fn(&str) -> bool) -> Result<Option<String>, RecordError> {
         let doing = "reading what was written";
         let first =
             |sql: &str| -> Result<Option<i64>, RecordError> { self.db.query_row(sql, [], |r| r.get(0)).doing(doing) };
