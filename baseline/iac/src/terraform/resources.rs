@@ -570,7 +570,10 @@ impl World<'_> {
         let instance = self.instances.get(id)?;
         let (address, key, scope) = (instance.address.clone(), instance.key.clone(), instance.env.scope);
         let mut members = self.written(id, decl);
-        for name in super::data::computed(decl.mode, &decl.type_) {
+        // A policy that is computed is judged as it stands; what a data source looks up is known where it is used.
+        let computed =
+            if POLICIES.contains(&&*decl.type_) { super::data::computed(decl.mode, &decl.type_) } else { &[] };
+        for name in computed {
             let result =
                 self.attribute(id, name, decl.block.header).map(|v| v.unwrap_or_else(|| Val::null(decl.block.header)));
             let val = self.settle(result, decl.block.header);
