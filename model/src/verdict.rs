@@ -27,6 +27,16 @@ impl Outcome {
             Self::NotApplicable => "not_applicable",
         }
     }
+
+    /// How much somebody has to do about it, most first: 3 for a failure, then unknown, pass, and 0 for not applicable.
+    pub fn urgency(self) -> u8 {
+        match self {
+            Self::Fail => 3,
+            Self::Unknown => 2,
+            Self::Pass => 1,
+            Self::NotApplicable => 0,
+        }
+    }
 }
 
 /// How bad a failure is before any context is known.

@@ -2,7 +2,7 @@
 
 use crate::{EndOfLife, Engine};
 use plumb_catalog::{Catalog, Kind};
-use plumb_evaluate::{AccountFacts, Explain, Helpers, Judging, RuleSet, Table, World, redacted};
+use plumb_evaluate::{AccountFacts, CompiledRule, Explain, Helpers, Judging, RuleSet, Table, World, redacted};
 use plumb_iac::{
     Call, FileId, Place, Problem, ProblemSeverity, Reading, Skip, SourceMap, Span, map,
     map::{Mapped, StandIn},
@@ -201,9 +201,7 @@ pub fn check(
                 let skipped = comments.of(one, &verdict).filter(|_| skips).map(Box::new);
                 let mut blocks = Vec::new();
                 for (part, told) in parts.iter().zip(&told) {
-                    let read = reads
-                        .entry(rule.id.clone())
-                        .or_insert_with(|| rules.needs_of(rule).fields.remove(&one.resource.kind).unwrap_or_default());
+                    let read = fields_read(&mut reads, rules, rule);
                     let Some(code) =
                         reading.resources.get(part.mapped.code).filter(|_| !read.is_disjoint(&part.fields))
                     else {
@@ -234,9 +232,7 @@ pub fn check(
                 let rule = judged.rule;
                 let mut verdict = judged.into_verdict();
                 // About what stands elsewhere this code is silent; it speaks through the fields it carries.
-                let read = reads
-                    .entry(rule.id.clone())
-                    .or_insert_with(|| rules.needs_of(rule).fields.remove(&one.resource.kind).unwrap_or_default());
+                let read = fields_read(&mut reads, rules, rule);
                 if !read.is_disjoint(fields) && verdict.outcome != Outcome::NotApplicable {
                     hide(&mut verdict, one);
                     let skipped = comments.of(one, &verdict).filter(|_| skips).map(Box::new);
@@ -255,20 +251,25 @@ pub fn check(
     out
 }
 
+/// Which fields of its own kind a rule reads.
+fn fields_read<'a>(
+    known: &'a mut BTreeMap<RuleId, BTreeSet<String>>,
+    rules: &RuleSet,
+    rule: &CompiledRule,
+) -> &'a BTreeSet<String> {
+    known
+        .entry(rule.id.clone())
+        .or_insert_with(|| rules.needs_of(rule).fields.remove(&rule.kind().id).unwrap_or_default())
+}
+
 /// The worst outcome of each rule for what one block says.
 fn outcomes(judging: &Judging<'_>, part: &StandIn) -> HashMap<RuleId, Outcome> {
-    let rank = |o: &Outcome| match o {
-        Outcome::Fail => 3,
-        Outcome::Unknown => 2,
-        Outcome::Pass => 1,
-        Outcome::NotApplicable => 0,
-    };
     let mut found: HashMap<RuleId, Outcome> = HashMap::new();
     judging.judge(&part.mapped.resource, Explain::Nothing, |judged| {
         let id = judged.rule.id.clone();
         let outcome = judged.into_verdict().outcome;
         let worst = found.entry(id).or_insert(outcome);
-        if rank(&outcome) > rank(worst) {
+        if outcome.urgency() > worst.urgency() {
             *worst = outcome;
         }
     });

@@ -232,14 +232,6 @@ fn print(
 ) -> Result<(), Failure> {
     let wanted = |v: &&CodeVerdict| args.all || (v.verdict.outcome == Outcome::Fail && v.skipped.is_none());
     let rows: Vec<&CodeVerdict> = checked.verdicts.iter().filter(wanted).collect();
-    let rank = |o: Outcome| -> u64 {
-        match o {
-            Outcome::Fail => 0,
-            Outcome::Unknown => 1,
-            Outcome::Pass => 2,
-            Outcome::NotApplicable => 3,
-        }
-    };
     // Texts are compared once for each place and rule that there is, not for each two rows.
     let places = ranked(&rows, |v| Arc::as_ptr(&v.at).addr(), |v| (&v.at.place.file, v.at.place.line));
     let rules = ranked(&rows, |v| v.verdict.rule.as_str().as_ptr().addr(), |v| &v.verdict.rule);
@@ -247,7 +239,9 @@ fn print(
         .into_iter()
         .zip(places.into_iter().zip(rules))
         .map(|(v, (place, rule))| {
-            let worst = rank(v.verdict.outcome) << 4 | u64::from(v.skipped.is_some()) << 3 | (7 - v.severity as u64);
+            let worst = u64::from(3 - v.verdict.outcome.urgency()) << 4
+                | u64::from(v.skipped.is_some()) << 3
+                | (7 - v.severity as u64);
             ((worst << 32 | place, rule), v)
         })
         .collect();
