@@ -8,7 +8,7 @@ use plumb_assess::{
     exposure::{Class, Estate, Exposure, Step, Table},
     identity::aws::{
         details::Principal,
-        escalate::{Admin, Standing},
+        escalate::{self, Admin, Standing},
     },
     paths::{Edge, Family},
     policy,
@@ -376,23 +376,21 @@ impl<'a> Judge<'a> {
             let mut any = false;
             for (principal, standing) in found.world.details.principals.iter().zip(&found.escalations.standings) {
                 let wanted = allowed.iter().any(|a| *a == principal.name || *a == principal.arn);
-                if standing.admin != Admin::No || !standing.can_become_admin || principal.is_service_linked() || wanted
-                {
+                let conditional = standing.conditional.as_deref();
+                let cannot = !standing.can_become_admin && conditional.is_none();
+                if standing.admin != Admin::No || cannot || principal.is_service_linked() || wanted {
                     continue;
                 }
                 any = true;
+                if let Some(way) = conditional {
+                    let needs = way.depends_on.iter().map(|what| hangs_on(what)).collect();
+                    self.say(r, &principal.arn, Outcome::Unknown, needs, way_leaves(&way.steps));
+                    continue;
+                }
                 let first = found.escalations.edges.iter().filter(|e| e.from == principal.arn && e.leads_to_admin);
                 let first = first
                     .min_by_key(|e| standing.steps.first().is_none_or(|s| s.method != e.method || s.target != e.to));
-                let mut leaves: Vec<Leaf> = Vec::new();
-                for (n, step) in standing.steps.iter().enumerate() {
-                    leaves.push(Leaf {
-                        path: format!("step {}: {}", n + 1, step.method),
-                        observed: Value::from(format!("{} → {}", step.kind, step.target)),
-                        expected: "no way to administration".into(),
-                        source: Source::Api("iam:GetAccountAuthorizationDetails".into()),
-                    });
-                }
+                let mut leaves = way_leaves(&standing.steps);
                 for evidence in first.into_iter().flat_map(|e| &e.because) {
                     let by: Vec<String> = evidence
                         .statements
@@ -638,6 +636,17 @@ fn standing_of<'a>(found: &'a Assessment, arn: &str) -> Option<(&'a Principal, &
 
 fn needs_or(found: &Assessment, what: &str) -> Vec<Arc<Unknown>> {
     if found.needs.is_empty() { vec![hangs_on(&format!("`{what}` could not be read"))] } else { found.needs.clone() }
+}
+
+/// The steps of a way to administration.
+fn way_leaves(steps: &[escalate::Step]) -> Vec<Leaf> {
+    let leaf = |(n, step): (usize, &escalate::Step)| Leaf {
+        path: format!("step {}: {}", n + 1, step.method),
+        observed: Value::from(format!("{} → {}", step.kind, step.target)),
+        expected: "no way to administration".into(),
+        source: Source::Api("iam:GetAccountAuthorizationDetails".into()),
+    };
+    steps.iter().enumerate().map(leaf).collect()
 }
 
 fn hangs_on(what: &str) -> Arc<Unknown> {

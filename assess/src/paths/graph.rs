@@ -493,7 +493,7 @@ fn privileges(facts: &Facts<'_>, graph: &mut Graph) {
     graph
         .goals
         .insert(admin.clone(), Goal { node: admin.clone(), kind: "administration".into(), data_class: String::new() });
-    for found in &facts.escalations.edges {
+    for found in facts.escalations.edges.iter().chain(&facts.escalations.conditional) {
         if found.from == found.to || details.principal(&found.from).is_none() || details.principal(&found.to).is_none()
         {
             continue;
@@ -512,7 +512,8 @@ fn privileges(facts: &Facts<'_>, graph: &mut Graph) {
             continue;
         }
         // Steps that change the principal itself or a policy it holds, and lead to administration.
-        for found in facts.escalations.edges.iter().filter(|e| e.from == principal.arn && e.leads_to_admin) {
+        let all = facts.escalations.edges.iter().chain(&facts.escalations.conditional);
+        for found in all.filter(|e| e.from == principal.arn && e.leads_to_admin) {
             if found.from == found.to || details.principal(&found.to).is_none() {
                 graph.add(escalation(found, &admin));
             }

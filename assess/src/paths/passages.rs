@@ -90,7 +90,8 @@ impl Crossing<'_> {
         out.within.extend(administers.map(|from| Passage { from: from.clone(), to: admin.clone(), open: false }));
         // Who becomes somebody that leaves the account, over however many steps.
         let mut leads: BTreeSet<&str> = out.out.iter().map(|s| s.from.as_str()).collect();
-        let edges = self.facts.escalations.edges.iter().filter(|e| e.from != e.to);
+        let all_edges = self.facts.escalations.edges.iter().chain(&self.facts.escalations.conditional);
+        let edges = all_edges.filter(|e| e.from != e.to);
         let edges: Vec<_> = edges.filter(|e| details.principal(&e.to).is_some()).collect();
         let mut more = true;
         while more {

@@ -3,6 +3,7 @@
 // Helpers of tests may fail loudly, as tests may.
 #![allow(clippy::expect_used, clippy::panic)]
 
+mod conditional;
 mod decide;
 mod escalate;
 mod exposure;

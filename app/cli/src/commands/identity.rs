@@ -388,10 +388,13 @@ pub fn assess_files(globals: &Globals, args: AssessArgs) -> Result<u8, Failure> 
             let standing = match (p.admin, p.can_become_admin) {
                 (true, _) => "administrator",
                 (false, true) => "can become administrator",
+                _ if p.conditional.as_ref().is_some_and(|c| c.can_become_admin) => "could become administrator, if",
                 _ => "",
             };
-            let steps = p.steps.iter().map(|s| s.method).collect::<Vec<_>>().join(" > ");
-            let last = p.steps.last().map(|s| s.target.clone()).unwrap_or_default();
+            let way = p.conditional.as_ref().map_or(p.steps, |c| c.steps);
+            let way = if p.steps.is_empty() { way } else { p.steps };
+            let steps = way.iter().map(|s| s.method).collect::<Vec<_>>().join(" > ");
+            let last = way.last().map(|s| s.target.clone()).unwrap_or_default();
             vec![p.arn.into(), standing.into(), steps, last]
         }
         Row::Edge(edge) => vec![edge.from.clone(), edge.kind.into(), edge.method.into(), edge.to.clone()],
@@ -478,7 +481,9 @@ pub fn principals(globals: &Globals, args: PrincipalArgs) -> Result<u8, Failure>
             let kind = entry.arn.split(':').nth(5).and_then(|r| r.split('/').next()).unwrap_or_default();
             object.insert("type".into(), json!(kind));
             let reached = standing.get(entry.arn.as_str());
-            object.insert("steps".into(), reached.map_or_else(|| json!([]), |s| json!(s.steps)));
+            // The way it has, or the one it would have where what it hangs on were so.
+            let steps = reached.map(|s| s.conditional.as_ref().map_or(&s.steps, |c| &c.steps));
+            object.insert("steps".into(), steps.map_or_else(|| json!([]), |s| json!(s)));
             object.insert(
                 "unread".into(),
                 json!(details.principal(&entry.arn).map(|p| p.unread.clone()).unwrap_or_default()),
@@ -534,6 +539,9 @@ pub fn principals(globals: &Globals, args: PrincipalArgs) -> Result<u8, Failure>
             for step in list(row, "steps") {
                 out::line(format!("    then      {} on {}", cell(&step, "method"), cell(&step, "target")));
             }
+            for what in list(row, "could_become_admin_if") {
+                out::line(format!("    only if   {}", what.as_str().unwrap_or_default()));
+            }
             for one in list(row, "assumed_by") {
                 out::line(format!("    assumed   by {}", cell(&one, "principal")));
             }
@@ -566,7 +574,10 @@ pub fn principals(globals: &Globals, args: PrincipalArgs) -> Result<u8, Failure>
             trusts.extend(list("may_assume").iter().map(|e| format!("may assume {}", cell(e, "role"))));
             let last = cell(v, "last_active").split('T').next().unwrap_or_default().to_owned();
             let columns = ["admin", "can_become_admin"].map(|n| cell(v, n));
-            let [admin, become_admin] = columns;
+            let [admin, mut become_admin] = columns;
+            if !list("could_become_admin_if").is_empty() {
+                "if".clone_into(&mut become_admin);
+            }
             vec![
                 short(&cell(v, "arn"), 60),
                 cell(v, "class"),

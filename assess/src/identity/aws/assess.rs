@@ -3,7 +3,7 @@
 use super::{
     batch::levels,
     details::{Details, DetailsError, Kind},
-    escalate::{Admin, Chain, Edge, Escalations, Organization, Step, escalations},
+    escalate::{Admin, Chain, Edge, Escalations, Organization, Standing, Step, escalations},
     workloads::{Inventory, ResourcesError},
 };
 use serde_json::{Value as Json, json};
@@ -112,8 +112,24 @@ pub struct PrincipalRow<'a> {
     pub steps: &'a [Step],
     /// Every method that begins a way.
     pub methods: &'a [&'static str],
+    /// What it could do if facts nobody knows beforehand were in its favour.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conditional: Option<ConditionalRow<'a>>,
     /// Managed policies of it that could not be read.
     pub unread: &'a [String],
+}
+
+/// Steps that hang on facts nobody knows beforehand.
+#[derive(Debug, serde::Serialize)]
+pub struct ConditionalRow<'a> {
+    /// Whether it could become an administrator.
+    pub can_become_admin: bool,
+    /// The shortest way.
+    pub steps: &'a [Step],
+    /// What must be so for that way.
+    pub depends_on: &'a [String],
+    /// Its steps that hang on something, `assumes` saying on what.
+    pub edges: Vec<&'a Edge>,
 }
 
 impl Assessed {
@@ -135,7 +151,8 @@ impl Assessed {
     ///
     /// A principal: `{arn, type, admin, can_become_admin, steps: [{method, target, kind}], methods, unread}`; `steps` is
     /// the shortest way to administration, `methods` every method that begins one. An edge: `{from, to, method, kind,
-    /// because, assumes, leads_to_admin}`. Method ids are those of `privesc_methods.jsonl`.
+    /// because, assumes, leads_to_admin}`. What a principal could do under conditions nobody can judge beforehand stands in
+    /// its own row, `conditional: {can_become_admin, steps, depends_on, edges}`. Method ids are those of `privesc_methods.jsonl`.
     pub fn rows(&self) -> Vec<Row<'_>> {
         let principals = self.details.principals.iter().zip(&self.found.standings).map(|(principal, standing)| {
             Row::Principal(PrincipalRow {
@@ -145,11 +162,25 @@ impl Assessed {
                 can_become_admin: standing.can_become_admin,
                 steps: &standing.steps,
                 methods: &standing.methods,
+                conditional: conditional(&self.found, &principal.arn, standing),
                 unread: &principal.unread,
             })
         });
         principals.chain(self.found.edges.iter().map(Row::Edge)).collect()
     }
+}
+
+fn conditional<'a>(found: &'a Escalations, arn: &str, standing: &'a Standing) -> Option<ConditionalRow<'a>> {
+    // Edges are sorted by where they begin.
+    let first = found.conditional.partition_point(|e| e.from.as_str() < arn);
+    let edges: Vec<&Edge> = found.conditional.iter().skip(first).take_while(|e| e.from == arn).collect();
+    let way = standing.conditional.as_deref();
+    (way.is_some() || !edges.is_empty()).then(|| ConditionalRow {
+        can_become_admin: way.is_some(),
+        steps: way.map(|w| w.steps.as_slice()).unwrap_or_default(),
+        depends_on: way.map(|w| w.depends_on.as_slice()).unwrap_or_default(),
+        edges,
+    })
 }
 
 /// The rows of [`Assessed`] as JSON.

@@ -275,6 +275,27 @@ pub struct Residual {
     pub values: Vec<String>,
 }
 
+impl Residual {
+    /// What must be so for the caller to succeed: `Deny "X" of policy P does not apply (aws:SourceIp NotIpAddress
+    /// 192.0.2.0/24)`.
+    pub fn words(&self) -> String {
+        if self.operator.is_empty() {
+            return self.policy.clone();
+        }
+        let must = if self.effect == "Deny" { "does not apply" } else { "applies" };
+        let condition = [&*self.key, &*self.operator, &*self.values.join(", ")];
+        let condition: Vec<&str> = condition.into_iter().filter(|text| !text.is_empty()).collect();
+        format!(
+            "{} {} of {} policy {} {must} ({})",
+            self.effect,
+            self.statement,
+            self.layer,
+            self.policy,
+            condition.join(" ")
+        )
+    }
+}
+
 /// The answer to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
@@ -326,7 +347,12 @@ struct Evaluation<'a, 'r> {
     wanted: bool,
 }
 
-impl<'a> Evaluation<'a, '_> {
+impl<'a, 'r> Evaluation<'a, 'r> {
+    fn new(request: &'r Request, policies: &Policies<'a>, wanted: bool) -> Self {
+        let (resource, bounded) = (ResourceText::from(request.resource.as_ref()), policies.boundary.is_some());
+        Self { request, resource, bounded, hits: Vec::new(), wanted }
+    }
+
     fn hit(&mut self, layer: Layer, policy: &'a Policy, statement: usize, applies: Tri, allow: bool) {
         if self.wanted {
             self.hits.push(Hit { layer, policy, statement, applies, allow });
@@ -403,21 +429,30 @@ pub fn decide(request: &Request, policies: &Policies<'_>) -> Decision {
     evaluate(request, policies, true)
 }
 
+/// Decides a request as its caller hopes: what may be allowed is told by what would allow it, and by the
+/// [`Decision::residual`] it hangs on.
+pub(crate) fn hope(request: &Request, policies: &Policies<'_>) -> Decision {
+    let mut run = Evaluation::new(request, policies, true);
+    let mut decision = judge(&mut run, policies);
+    if decision.allowed == Tri::Maybe {
+        decision.because = run.hits.iter().filter(|h| h.allow).map(told).collect();
+    }
+    decision
+}
+
 /// Whether a request is allowed, without saying why: for callers that ask many times.
 pub fn allowed(request: &Request, policies: &Policies<'_>) -> Tri {
     evaluate(request, policies, false).allowed
 }
 
 fn evaluate(request: &Request, policies: &Policies<'_>, wanted: bool) -> Decision {
+    judge(&mut Evaluation::new(request, policies, wanted), policies)
+}
+
+fn judge<'a>(run: &mut Evaluation<'a, '_>, policies: &Policies<'a>) -> Decision {
+    let request = run.request;
     let caller = &request.caller;
     let unread = policies.unread;
-    let mut run = Evaluation {
-        request,
-        resource: ResourceText::from(request.resource.as_ref()),
-        bounded: policies.boundary.is_some(),
-        hits: Vec::new(),
-        wanted,
-    };
     let maybe = |flag: bool, result: SetResult| {
         if flag { SetResult { allow: result.allow.or(Tri::Maybe), deny: result.deny.or(Tri::Maybe) } } else { result }
     };
@@ -533,7 +568,7 @@ fn evaluate(request: &Request, policies: &Policies<'_>, wanted: bool) -> Decisio
         _ => Outcome::ImplicitlyDenied,
     };
     let allowed = verdict.and(deny.negate());
-    if !wanted {
+    if !run.wanted {
         return Decision { outcome, allowed, because: Vec::new(), residual: Vec::new() };
     }
     let mut decision = Decision { outcome, allowed, because: Vec::new(), residual: Vec::new() };
@@ -546,12 +581,6 @@ fn evaluate(request: &Request, policies: &Policies<'_>, wanted: bool) -> Decisio
 
 impl<'a> Evaluation<'a, '_> {
     fn explain(&self, decision: &mut Decision, deny: Tri, gaps: Vec<(Layer, String)>, rule: Option<&'static str>) {
-        let statement = |hit: &Hit<'_>| Because {
-            layer: hit.layer.name(),
-            policy: hit.policy.name.to_string(),
-            statement: label(hit),
-            effect: if hit.allow { "Allow" } else { "Deny" },
-        };
         if let Some(rule) = rule {
             decision.because.push(Because {
                 layer: Layer::Service.name(),
@@ -563,10 +592,10 @@ impl<'a> Evaluation<'a, '_> {
         }
         match decision.outcome {
             Outcome::ExplicitlyDenied => {
-                decision.because.extend(self.hits.iter().filter(|h| !h.allow && h.applies == deny).map(statement));
+                decision.because.extend(self.hits.iter().filter(|h| !h.allow && h.applies == deny).map(told));
             }
             Outcome::Allowed => {
-                decision.because.extend(self.hits.iter().filter(|h| h.allow && h.applies.is_yes()).map(statement));
+                decision.because.extend(self.hits.iter().filter(|h| h.allow && h.applies.is_yes()).map(told));
                 if decision.because.is_empty() && self.request.caller.kind == CallerKind::Root {
                     decision.because.push(Because {
                         layer: Layer::Service.name(),
@@ -637,6 +666,15 @@ impl<'a> Evaluation<'a, '_> {
 
 fn missing(layer: Layer, policy: String) -> Because {
     Because { layer: layer.name(), policy, statement: String::new(), effect: "NoAllow" }
+}
+
+fn told(hit: &Hit<'_>) -> Because {
+    Because {
+        layer: hit.layer.name(),
+        policy: hit.policy.name.to_string(),
+        statement: label(hit),
+        effect: if hit.allow { "Allow" } else { "Deny" },
+    }
 }
 
 fn label(hit: &Hit<'_>) -> String {

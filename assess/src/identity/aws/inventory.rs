@@ -97,6 +97,9 @@ pub struct Entry {
     pub admin: bool,
     /// Whether it is one or can become one.
     pub can_become_admin: bool,
+    /// What must be so for it to become one, where that alone is not known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub could_become_admin_if: Vec<String>,
     /// The last sign of life; none when there never was one or none is known.
     pub last_active: Option<Time>,
     /// Whether it showed no life within the window; none when no input tells.
@@ -219,6 +222,7 @@ pub fn inventory(
                 class: class(principal, credentials),
                 admin: standing.admin != Admin::No,
                 can_become_admin: standing.can_become_admin,
+                could_become_admin_if: standing.conditional.as_ref().map(|c| c.depends_on.clone()).unwrap_or_default(),
                 last_active,
                 dormant: dormant(principal, last_active, credentials.is_some() || usage.is_some(), now, window_days),
                 mfa: credentials.and_then(|c| c.mfa),
@@ -249,6 +253,7 @@ pub fn inventory(
             class: Class::Root,
             admin: true,
             can_become_admin: true,
+            could_become_admin_if: Vec::new(),
             last_active: last,
             dormant: Some(last.is_none_or(|t| now.days_since(t) > window_days)),
             mfa: credentials.mfa,

@@ -5,7 +5,7 @@ use super::super::{
     bits::Bits,
     context::{Context, Fact},
     data,
-    decide::{Decision, Layer, Level, Policies, Request, Unread, allowed, decide},
+    decide::{Decision, Layer, Level, Policies, Request, Unread, allowed, hope},
     details::{Attachment, Kind, Principal},
     document::{Document, Effect, Policy, Statement},
     glob::ResourceText,
@@ -99,6 +99,8 @@ pub(crate) struct Actor {
     pub through: Rc<Bits>,
     /// Steps from the principal as it is.
     pub depth: u8,
+    /// Whether what hangs on facts nobody knows is taken to go its way.
+    pub hopes: bool,
     /// The last request asked: the next one often differs in the resource alone.
     probe: Probe,
 }
@@ -323,6 +325,7 @@ impl Actor {
             may: Rc::default(),
             through,
             depth: 0,
+            hopes: false,
             probe: Probe::default(),
         };
         actor.settle(sets);
@@ -453,6 +456,44 @@ impl Actor {
         self.probe.0.take();
     }
 
+    /// The actions that its own policies, its boundary and the organization allow or deny under conditions nobody can
+    /// judge beforehand.
+    pub(crate) fn hedged(&self, org: &Organization, sets: &mut ActionSets) -> Bits {
+        let mut out = Bits::empty(data::actions().len());
+        if self.unread.boundary {
+            return Bits::full(data::actions().len());
+        }
+        let account = &self.caller.account;
+        let levels = org.scps_of(account).iter().chain(org.rcps_of(account)).flat_map(|level| &level.policies);
+        let policies = self.identity.iter().chain(self.boundary.iter().flatten()).chain(levels);
+        for statement in policies.flat_map(|p| p.document.statements.iter()) {
+            let helps = statement.effect == Effect::Allow;
+            let mut conditions = statement.conditions.iter();
+            if conditions.any(|c| c.holds(&self.context, helps) == Tri::Maybe) || self.is_unclear(statement) {
+                out.union(&sets.of(&statement.actions));
+            }
+        }
+        out
+    }
+
+    /// Whether a statement's resources hang on a variable nobody knows the value of.
+    fn is_unclear(&self, statement: &Statement) -> bool {
+        use super::super::glob::{Piece, pieces};
+        let unknown = |piece: &Piece| matches!(piece, Piece::Variable { key, .. } if self.context.single(key).is_err());
+        let mut texts = statement.resources.iter().flat_map(|r| &r.texts).filter(|text| text.contains("${"));
+        texts.any(|text| pieces(text).iter().any(unknown))
+    }
+
+    /// Whether an answer is what it asks for: a certain one, or one that may turn out so where it hopes.
+    pub(crate) fn content(&self, answer: Tri) -> bool {
+        answer.is_yes() || (self.hopes && !answer.is_no())
+    }
+
+    /// The same, who takes it that what hangs on facts nobody knows goes its way.
+    pub(crate) fn hoping(&self) -> Self {
+        Self { hopes: true, ..self.clone() }
+    }
+
     /// Whether it certainly may; `action` in lower case.
     pub(crate) fn can(&self, org: &Organization, action: &str, resource: &str, extra: &[(&str, Fact)]) -> bool {
         self.can_with(org, action, resource, extra, None)
@@ -468,7 +509,7 @@ impl Actor {
         policy: Option<&Policy>,
     ) -> bool {
         self.asking(action, resource, extra, |request| {
-            allowed(request, &self.policies(org, &request.resource_account, policy)).is_yes()
+            self.content(allowed(request, &self.policies(org, &request.resource_account, policy)))
         })
     }
 
@@ -480,7 +521,7 @@ impl Actor {
         let with = |rest: fn(&str) -> Fact| {
             let mut request = self.request("sts:assumerole", role, &[]);
             request.context.otherwise(rest);
-            allowed(&request, &self.policies(org, &request.resource_account, Some(trust))).is_yes()
+            self.content(allowed(&request, &self.policies(org, &request.resource_account, Some(trust))))
         };
         if !asks_for_tags(trust) && !self.identity.iter().any(|p| asks_for_tags(p)) {
             return true;
@@ -493,7 +534,7 @@ impl Actor {
             || (also("sts:tagsession") && also("sts:setsourceidentity"))
     }
 
-    /// The decision with its reasons.
+    /// The decision with its reasons, and whether it is what the actor asks for.
     pub(crate) fn why(
         &self,
         org: &Organization,
@@ -503,7 +544,7 @@ impl Actor {
         trust: Option<&Policy>,
     ) -> Decision {
         self.asking(action, resource, extra, |request| {
-            decide(request, &self.policies(org, &request.resource_account, trust))
+            hope(request, &self.policies(org, &request.resource_account, trust))
         })
     }
 

@@ -1,6 +1,6 @@
 //! Edges of the escalation graph and their evidence.
 
-use super::super::decide::{Because, Decision, Outcome};
+use super::super::decide::{Because, Decision, Outcome, Residual};
 use std::sync::Arc;
 
 /// A step one principal can take towards more permissions.
@@ -17,7 +17,8 @@ pub struct Edge {
     /// What makes it possible; edges of one actor share what they rest on alike.
     #[serde(serialize_with = "plainly")]
     pub because: Vec<Arc<Evidence>>,
-    /// What is taken for granted, because no input says.
+    /// What is taken for granted, because no input says; an edge of [`super::Escalations::conditional`] names here what
+    /// its permissions hang on.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub assumes: Vec<String>,
     /// Whether taking it leads to administration, by itself or through more steps.
@@ -34,17 +35,21 @@ pub struct Evidence {
     /// The statements that say so.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub statements: Vec<Because>,
+    /// What is not known and must be so for the permission to be held; empty when it certainly is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub depends_on: Vec<String>,
 }
 
 impl Evidence {
     pub(crate) fn of(permission: &str, resource: &str, decision: Decision) -> Arc<Self> {
-        debug_assert!(decision.outcome == Outcome::Allowed);
+        debug_assert!(decision.outcome == Outcome::Allowed || !decision.residual.is_empty());
         let name = super::super::data::actions().find(permission).map_or(permission, |a| &a.name);
-        Arc::new(Self { what: name.into(), on: resource.into(), statements: decision.because })
+        let depends_on = decision.residual.iter().map(Residual::words).collect();
+        Arc::new(Self { what: name.into(), on: resource.into(), statements: decision.because, depends_on })
     }
 
     pub(crate) fn fact(what: &str, on: &str) -> Arc<Self> {
-        Arc::new(Self { what: what.into(), on: on.into(), statements: Vec::new() })
+        Arc::new(Self { what: what.into(), on: on.into(), statements: Vec::new(), depends_on: Vec::new() })
     }
 }
 
@@ -70,4 +75,6 @@ pub(crate) struct Link {
     pub edge: Edge,
     /// Whether the edge is worth telling only when it leads to administration (a grant capped by a boundary).
     pub only_if_useful: bool,
+    /// Whether it hangs on facts nobody knows.
+    pub conditional: bool,
 }

@@ -9,13 +9,15 @@ use super::{
         bits::Bits,
         context::{Context, Fact},
         data::{self, Method},
+        decide::Residual,
         details::{Attachment, Details, Kind, Principal, Source},
         document::{Effect, Policy},
         principal::PrincipalEntry,
         workloads::{Inventory, RoleIndex, Workload},
     },
     actor::{
-        Actor, Admin, AdminRule, Organization, TRUST, account_context, allow_everything, let_through, trust_everyone,
+        Actor, Admin, AdminRule, Organization, TRUST, account_context, allow_everything, let_through, open,
+        trust_everyone,
     },
     edge::{Edge, Evidence, Link, Node},
     witness::{joint, witnesses},
@@ -42,6 +44,8 @@ struct Plan {
     needed: Vec<usize>,
     /// The same for actions the catalogue has lost.
     unlisted: Vec<String>,
+    /// Whether it ends in assuming a role.
+    enters: bool,
 }
 
 /// Everything the search knows of the accounts.
@@ -67,9 +71,37 @@ pub(crate) struct Search<'a> {
     by_anyone: Vec<usize>,
     /// Which principals are service-linked roles.
     linked: Bits,
+    /// Which roles admit someone under a condition that may hang on facts nobody knows.
+    hedged_trusts: Bits,
+    /// Whether a resource's own policy has such a condition.
+    hedged_resources: bool,
     by_name: HashMap<String, Vec<usize>>,
     /// Where each principal is.
     places: HashMap<&'a str, usize>,
+}
+
+/// What of an actor's rights hangs on facts nobody knows.
+#[derive(Default)]
+struct Hedged {
+    /// The actions its own policies, its boundary and the organization speak of under such conditions.
+    actions: Bits,
+    any: bool,
+    /// Whether a role that may admit it does so under one.
+    roles: bool,
+    /// Whether some resource's own policy has one.
+    resources: bool,
+}
+
+impl Hedged {
+    /// Whether a method's outcome may be another when all of it goes the actor's way.
+    fn concerns(&self, plan: Option<&Plan>) -> bool {
+        let Some(plan) = plan else { return false };
+        let how = &plan.method.how;
+        plan.needed.iter().any(|at| self.actions.contains(*at))
+            || (self.any && (!plan.unlisted.is_empty() || plan.enters))
+            || (self.roles && plan.enters)
+            || (self.resources && matches!(how.kind.as_str(), "resource" | "workload" | "poison"))
+    }
 }
 
 type Extra = Vec<(&'static str, Fact)>;
@@ -107,8 +139,12 @@ impl<'a> Search<'a> {
                 let own = all.iter().filter(|a| a.as_str() != "sts:assumerole");
                 let (listed, unlisted): (Vec<&String>, Vec<&String>) =
                     own.partition(|a| data::actions().position(a).is_some());
+                let kind = method.how.kind.as_str();
                 Plan {
                     method,
+                    enters: all.iter().any(|a| a == "sts:assumerole")
+                        || matches!(kind, "assume" | "unbind-role" | "take-role" | "new-role")
+                        || (kind == "write-and-take" && matches!(method.how.take.as_str(), "assume" | "trust")),
                     needed: listed.into_iter().filter_map(|a| data::actions().position(a)).collect(),
                     unlisted: unlisted.into_iter().cloned().collect(),
                     actions: all.into_iter().filter(|a| a != "iam:passrole").collect(),
@@ -122,7 +158,16 @@ impl<'a> Search<'a> {
         let profiled = inventory.map(|i| i.profiled_roles(&roles).into_iter().collect()).unwrap_or_default();
         let account = details.principals.first().map_or("", |p| p.account.as_str());
         let own_policies = inventory.map(|i| i.own_policies(account)).unwrap_or_default();
+        let hedged = |policy: &Policy| {
+            let mut conditions = policy.document.statements.iter().flat_map(|s| s.conditions.iter());
+            conditions.any(|c| open(&c.key) == Fact::Unknown)
+        };
+        let mut hedged_trusts = Bits::empty(details.principals.len());
+        let trusts = details.principals.iter().enumerate().filter_map(|(at, p)| Some((at, p.trust.as_ref()?)));
+        trusts.filter(|(_, trust)| hedged(trust)).for_each(|(at, _)| hedged_trusts.insert(at));
         let mut search = Self {
+            hedged_resources: own_policies.values().any(|policy| hedged(policy)),
+            hedged_trusts,
             details,
             org,
             inventory,
@@ -182,46 +227,74 @@ impl<'a> Search<'a> {
         self.open_trusts();
     }
 
+    /// The edges of an actor: those that certainly hold, then those that hang on what nobody knows.
     fn edges_of(&mut self, at: usize) {
         let Some(actor) = self.actors.get(at).cloned() else { return };
         let Some(principal) = self.details.principals.get(actor.principal) else { return };
         if self.linked.contains(actor.principal) {
             return;
         }
-        for index in 0..self.plans.len() {
-            let Some(plan) = self.plans.get(index) else { continue };
-            if !plan.needed.iter().all(|at| actor.may.contains(*at)) || !plan.unlisted.iter().all(|a| actor.mentions(a))
-            {
-                continue;
-            }
-            let (method, actions) = (plan.method, Rc::clone(&plan.actions));
-            let step = Step { at, actor: &actor, principal, method, actions: &actions };
-            match method.how.kind.as_str() {
-                "self-write" => self.self_write(&step),
-                "older-version" => self.older_version(&step),
-                "join-group" => self.join_group(&step),
-                "self-unbound" => self.self_unbound(&step),
-                "unbind-role" => self.unbind_role(&step),
-                "edit-boundary" => self.edit_boundary(&step),
-                "drop-deny" => self.drop_deny(&step),
-                "tag-self" => self.tag_self(&step),
-                "take-user" => self.take_user(&step),
-                "take-role" => self.take_role(&step),
-                "assume" => self.assume(&step),
-                "write-and-take" => self.write_and_take(&step),
-                "new-role" | "new-user" => self.new_principal(&step),
-                "provider" => self.provider(&step),
-                "guardrail" => self.guardrail(&step),
-                "permission-set" => self.permission_set(&step),
-                "pass" => self.pass(&step),
-                "workload" => self.workload(&step),
-                "resource" => self.resource(&step),
-                "poison" => self.poison(&step),
-                "member" => self.member(&step),
-                _ => {}
-            }
-        }
+        let before = self.links.len();
+        (0..self.plans.len()).for_each(|plan| self.attempt(at, &actor, principal, plan));
         actor.forget();
+        let hedged = self.hedged(&actor);
+        let again: Vec<usize> = (0..self.plans.len()).filter(|plan| hedged.concerns(self.plans.get(*plan))).collect();
+        if again.is_empty() {
+            return;
+        }
+        let certain = self.links.len();
+        let hoping = actor.hoping();
+        again.into_iter().for_each(|plan| self.attempt(at, &hoping, principal, plan));
+        let maybe = self.links.split_off(certain);
+        let known: HashSet<(&str, &str)> =
+            self.links.iter().skip(before).map(|l| (l.edge.method, l.edge.to.as_str())).collect();
+        let maybe: Vec<Link> =
+            maybe.into_iter().filter(|l| !known.contains(&(l.edge.method, l.edge.to.as_str()))).collect();
+        self.links.extend(maybe);
+    }
+
+    /// Tries one method for an actor.
+    fn attempt(&mut self, at: usize, actor: &Actor, principal: &Principal, plan: usize) {
+        let Some(plan) = self.plans.get(plan) else { return };
+        if !plan.needed.iter().all(|at| actor.may.contains(*at)) || !plan.unlisted.iter().all(|a| actor.mentions(a)) {
+            return;
+        }
+        let (method, actions) = (plan.method, Rc::clone(&plan.actions));
+        let step = Step { at, actor, principal, method, actions: &actions };
+        match method.how.kind.as_str() {
+            "self-write" => self.self_write(&step),
+            "older-version" => self.older_version(&step),
+            "join-group" => self.join_group(&step),
+            "self-unbound" => self.self_unbound(&step),
+            "unbind-role" => self.unbind_role(&step),
+            "edit-boundary" => self.edit_boundary(&step),
+            "drop-deny" => self.drop_deny(&step),
+            "tag-self" => self.tag_self(&step),
+            "take-user" => self.take_user(&step),
+            "take-role" => self.take_role(&step),
+            "assume" => self.assume(&step),
+            "write-and-take" => self.write_and_take(&step),
+            "new-role" | "new-user" => self.new_principal(&step),
+            "provider" => self.provider(&step),
+            "guardrail" => self.guardrail(&step),
+            "permission-set" => self.permission_set(&step),
+            "pass" => self.pass(&step),
+            "workload" => self.workload(&step),
+            "resource" => self.resource(&step),
+            "poison" => self.poison(&step),
+            "member" => self.member(&step),
+            _ => {}
+        }
+    }
+
+    /// Where what an actor may hangs on facts nobody knows.
+    fn hedged(&mut self, actor: &Actor) -> Hedged {
+        let mut out = Hedged { actions: actor.hedged(self.org, &mut self.sets), ..Hedged::default() };
+        out.any = !out.actions.is_empty();
+        out.roles = !self.hedged_trusts.is_empty()
+            && self.roles_in_reach(actor).into_iter().any(|role| self.hedged_trusts.contains(role));
+        out.resources = self.hedged_resources;
+        out
     }
 
     fn link(&mut self, step: &Step<'_>, to: &str, node: Node, because: Vec<Arc<Evidence>>, only_if_useful: bool) {
@@ -230,6 +303,11 @@ impl<'a> Search<'a> {
         let mut assumes: Vec<String> = Vec::new();
         if !how.assumes.is_empty() {
             assumes.push(how.assumes.clone());
+        }
+        for what in because.iter().flat_map(|e| &e.depends_on) {
+            if !assumes.contains(what) {
+                assumes.push(what.clone());
+            }
         }
         let edge = Edge {
             from: step.principal.arn.clone(),
@@ -240,7 +318,8 @@ impl<'a> Search<'a> {
             assumes,
             leads_to_admin: false,
         };
-        self.links.push(Link { from: step.at, node, edge, only_if_useful });
+        let conditional = step.actor.hopes;
+        self.links.push(Link { from: step.at, node, edge, only_if_useful, conditional });
     }
 
     fn assume_last(&mut self, what: &str) {
@@ -306,7 +385,7 @@ impl<'a> Search<'a> {
         let mut extra: Vec<(&str, Fact)> = context.iter().map(|(k, f)| (k.as_str(), f.clone())).collect();
         extra.extend(more.iter().cloned());
         let decision = actor.why(self.org, action, &target.arn, &extra, None);
-        decision.allowed.is_yes().then(|| Evidence::of(action, &target.arn, decision))
+        actor.content(decision.allowed).then(|| Evidence::of(action, &target.arn, decision))
     }
 
     /// Whether an actor can write a policy for `target`: what it then holds, and why.
@@ -649,7 +728,22 @@ impl<'a> Search<'a> {
     /// Whether an actor can rewrite a role's trust policy and then assume it.
     fn retrusts(&self, actor: &Actor, target: &Principal) -> Option<Arc<Evidence>> {
         let why = self.on_principal(actor, "iam:updateassumerolepolicy", target, &[])?;
-        actor.can_assume(self.org, &target.arn, &trust_everyone()).then_some(why)
+        self.enters(actor, &target.arn, why)
+    }
+
+    /// Whether an actor may assume a role that trusts everyone, which it brought about by what `why` says.
+    fn enters(&self, actor: &Actor, role: &str, why: Arc<Evidence>) -> Option<Arc<Evidence>> {
+        let trust = trust_everyone();
+        if !actor.can_assume(self.org, role, &trust) {
+            return None;
+        }
+        if !actor.hopes {
+            return Some(why);
+        }
+        let mut why = Arc::unwrap_or_clone(why);
+        let entering = actor.why(self.org, "sts:assumerole", role, &[], Some(&trust));
+        why.depends_on.extend(entering.residual.iter().map(Residual::words));
+        Some(Arc::new(why))
     }
 
     fn roles_in_reach(&self, actor: &Actor) -> Vec<usize> {
@@ -742,8 +836,11 @@ impl<'a> Search<'a> {
         let Some(found) = joint(step.actor, self.org, &actions, &self.regions) else { return };
         let Some(arn) = found.first().map(|(_, arn)| arn.clone()) else { return };
         let role = step.method.how.kind == "new-role";
-        if role && !step.actor.can_assume(self.org, &arn, &trust_everyone()) {
-            return;
+        let mut because = self.joint_evidence(step.actor, &found, &actions);
+        if role {
+            let Some(first) = because.first_mut() else { return };
+            let Some(why) = self.enters(step.actor, &arn, Arc::clone(first)) else { return };
+            *first = why;
         }
         // The new principal, bound by the organization alone.
         let mut fresh = step.principal.clone();
@@ -754,7 +851,6 @@ impl<'a> Search<'a> {
         fresh.attachments = vec![Attachment { policy: allow_everything(), source: Source::Inline }];
         let fresh = Actor::new(step.actor.principal, &fresh, self.org, &mut self.sets);
         let admin = self.rule.judge(&fresh, self.org, &mut self.sets) != Admin::No;
-        let because = self.joint_evidence(step.actor, &found, &actions);
         self.link(step, &arn, if admin { Node::Admin } else { Node::End }, because, true);
     }
 
@@ -835,11 +931,13 @@ impl<'a> Search<'a> {
                             statement,
                             effect: "Allow",
                         }],
+                        depends_on: Vec::new(),
                     })],
                     assumes: Vec::new(),
                     leads_to_admin: false,
                 };
-                self.links.push(Link { from: usize::MAX, node: Node::Actor(at), edge, only_if_useful: false });
+                let node = Node::Actor(at);
+                self.links.push(Link { from: usize::MAX, node, edge, only_if_useful: false, conditional: false });
             }
         }
     }
