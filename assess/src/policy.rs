@@ -223,7 +223,7 @@ pub fn unrestricted(document: &Document, what: Wide) -> Vec<String> {
         let named = if wide.is_empty() { Vec::new() } else { spans(wide.iter().map(|s| &s.actions), actions()) };
         let table = named.into_iter().flatten().filter_map(|at| actions().get(at));
         let asked = move |a: &&Action| !a.types.is_empty() && wanted.is_none_or(|level| a.level == level);
-        table.filter(asked).filter(|a| given(&a.lower, true)).take(SHOWN).map(|a| a.name.to_string()).collect()
+        table.filter(asked).filter(|a| given(a.lower, true)).take(SHOWN).map(|a| a.name.to_string()).collect()
     };
     match what {
         Wide::Any => level(None),
@@ -748,7 +748,7 @@ mod tests {
                 let spans: Vec<usize> = spans([element].into_iter(), actions_table()).into_iter().flatten().collect();
                 assert!(spans.is_sorted_by(|a, b| a < b), "{key} {actions}: in order, none twice");
                 let named = (0..actions_table().len())
-                    .filter(|at| actions_table().get(*at).is_some_and(|a| element.matches(&a.lower)));
+                    .filter(|at| actions_table().get(*at).is_some_and(|a| element.matches(a.lower)));
                 let missed: Vec<usize> = named.filter(|at| spans.binary_search(at).is_err()).collect();
                 assert!(missed.is_empty(), "{key} {actions}: {missed:?}");
             }

@@ -98,6 +98,10 @@ pub fn world(estate: &Estate, details: Details, organization: Organization) -> W
     let kinds = ["aws.s3.bucket", "aws.secretsmanager.secret", "aws.kms.key", "aws.dynamodb.table"];
     for kind in kinds.into_iter().chain(["aws.sqs.queue", "aws.sns.topic"]) {
         for item in estate.of(kind) {
+            let grants = item.get("grants");
+            if !grants.is_null() && grants.first_unknown().is_none() {
+                world.add_grants(item.id(), &grants.to_plain_json());
+            }
             let value = item.get("policy");
             if value.is_null() {
                 continue;

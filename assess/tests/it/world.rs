@@ -170,3 +170,29 @@ fn grants_on_keys_come_with_the_files() {
     let error = World::from_files([("g.json", r#"{"Grants": [{"KeyId": "k"}]}"#)]).expect_err("whose key");
     assert!(error.to_string().contains("no `KeyId` with the ARN"), "{error}");
 }
+
+#[test]
+fn grants_of_the_record_are_told_and_listed() {
+    let key = "arn:aws:kms:eu-west-1:111111111111:key/k";
+    let mut world = world();
+    let strange = "arn:aws:iam::999988887777:role/left-behind";
+    // As the kind of keys has them.
+    world.add_grants(
+        key,
+        &serde_json::json!([
+            {"grant_name": "app", "grantee": "arn:aws:iam::111111111111:role/x/app", "operations": ["Decrypt"],
+             "encryption_context_equals": {}, "encryption_context_subset": {}},
+            {"grant_name": "g-2", "grantee": strange, "operations": ["Decrypt", "GenerateDataKey"]},
+            {"grant_name": "gone", "grantee": "arn:aws:iam::111111111111:user/gone", "operations": ["Decrypt"]},
+        ]),
+    );
+    let app = world.can("arn:aws:iam::111111111111:role/x/app", "kms:Decrypt", key, &[]).expect("an answer");
+    assert_eq!(app.outcome, Outcome::Allowed);
+    assert_eq!(app.because.iter().map(|b| &*b.policy).collect::<Vec<_>>(), ["grant app"]);
+    let app = world.can("arn:aws:iam::111111111111:role/x/app", "kms:Encrypt", key, &[]).expect("an answer");
+    assert_eq!(app.outcome, Outcome::ImplicitlyDenied);
+    let holders: Vec<(String, &str)> =
+        world.who_can("kms:Decrypt", key).into_iter().map(|h| (h.principal, h.access)).collect();
+    let want = [("arn:aws:iam::111111111111:role/x/app", "Allowed"), (strange, "Conditional")];
+    assert_eq!(holders, want.map(|(who, access)| (who.to_owned(), access)));
+}

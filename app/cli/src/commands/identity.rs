@@ -261,10 +261,11 @@ fn asked(globals: &Globals, action: &str, resource: &str) -> Result<(), Failure>
     Ok(())
 }
 
-/// What a question about a key leaves out: scans read key policies and no grants.
-fn grants_unread(action: &str) -> Option<String> {
-    let asked = action.to_ascii_lowercase().starts_with("kms:");
-    asked.then(|| "grants on keys are not read by scans: who holds one may do more; say --policies DIR with what `kms list-grants` answers".into())
+/// What a question about a key leaves out.
+fn grants_unread(world: &World, action: &str) -> Option<String> {
+    let keys = world.unread_grants;
+    let asked = keys > 0 && action.to_ascii_lowercase().starts_with("kms:");
+    asked.then(|| format!("grants on {keys} keys were not read: who holds one may do more with its key"))
 }
 
 /// What of the details was passed over, the first of it: statements that are none, principals without an ARN.
@@ -298,9 +299,7 @@ pub fn can(globals: &Globals, args: CanArgs) -> Result<u8, Failure> {
     if world.lacks(who) {
         gaps.push(format!("`{who}` is not among the principals of its account: nothing is known of its policies"));
     }
-    if args.policies.is_none() {
-        gaps.extend(grants_unread(action));
-    }
+    gaps.extend(grants_unread(&world, action));
     if world.outside(who) {
         gaps.push(format!("nothing is known of the account of `{who}`: its policies count against it"));
     }
@@ -356,9 +355,7 @@ fn reasons(because: &[Because], residual: &[Residual]) {
 pub fn who_can(globals: &Globals, args: WhoCanArgs) -> Result<u8, Failure> {
     asked(globals, &args.action, &args.resource)?;
     let (world, mut gaps) = world(globals, args.policies.as_deref())?;
-    if args.policies.is_none() {
-        gaps.extend(grants_unread(&args.action));
-    }
+    gaps.extend(grants_unread(&world, &args.action));
     let holders = world.who_can(&args.action, &args.resource);
     if args.explain && out::format(globals) == Format::Text {
         for holder in &holders {
@@ -367,7 +364,7 @@ pub fn who_can(globals: &Globals, args: WhoCanArgs) -> Result<u8, Failure> {
         }
     } else {
         out::rows(globals, &holders, &["principal", "access", "by"], |h| {
-            let by: BTreeSet<&str> = h.because.iter().map(|b| b.policy.as_str()).collect();
+            let by: BTreeSet<&str> = h.because.iter().map(|b| &*b.policy).collect();
             vec![h.principal.clone(), h.access.into(), by.into_iter().collect::<Vec<_>>().join(", ")]
         })?;
     }

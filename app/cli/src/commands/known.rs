@@ -86,6 +86,7 @@ pub fn identities(record: &Record, account: Option<&str>) -> Result<Known, Failu
     let organization = plumb_run::organization(record, &mut gaps)?;
     let mut world = World::new(details, organization, None);
     resource_policies(record, &mut world, &mut gaps)?;
+    grants(record, &mut world)?;
     for row in rows(record, "SELECT account, id FROM resource WHERE id LIKE 'arn:%:s3:::%' AND misses = 0")? {
         world.add_owner(text(&row, "id"), text(&row, "account"));
     }
@@ -127,6 +128,19 @@ fn resource_policies(record: &Record, world: &mut World, gaps: &mut Vec<String>)
         }
     }
     gaps.extend(broken.into_iter().map(|(kind, n)| format!("policies of {n} {kind} are not known")));
+    Ok(())
+}
+
+/// The grants on keys.
+fn grants(record: &Record, world: &mut World) -> Result<(), Failure> {
+    let sql = "SELECT id, json_extract(doc, '$.grants') AS grants, json_type(doc, '$.grants') AS type FROM resource \
+               WHERE kind = 'aws.kms.key' AND misses = 0 ORDER BY id";
+    for row in rows(record, sql)? {
+        match serde_json::from_str::<Json>(text(&row, "grants")) {
+            Ok(listed) if text(&row, "type") == "array" => world.add_grants(text(&row, "id"), &listed),
+            _ => world.unread_grants += 1,
+        }
+    }
     Ok(())
 }
 

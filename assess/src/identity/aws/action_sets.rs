@@ -53,7 +53,7 @@ impl ActionSets {
         let catalogue = data::actions();
         let mut set = Bits::empty(catalogue.len());
         for at in pattern.within(catalogue) {
-            if catalogue.get(at).is_some_and(|a| pattern.matches(&a.lower)) {
+            if catalogue.get(at).is_some_and(|a| pattern.matches(a.lower)) {
                 set.insert(at);
             }
         }

@@ -311,15 +311,22 @@ pub(super) fn grants(json: Option<&Json>) -> Vec<Grant> {
         let grantee = member(object, &["grantee", "grantee_principal"])?.as_str()?;
         let operations = member(object, &["operations"]).map(strings).unwrap_or_default();
         let constraints = member(object, &["constraints"]).and_then(Json::as_object);
-        let equals = constraints.and_then(|c| member(c, &["encryption_context_equals"])).and_then(Json::as_object);
-        let subset = equals
-            .or_else(|| constraints.and_then(|c| member(c, &["encryption_context_subset"])).and_then(Json::as_object));
+        let held = |name| {
+            let one = member(constraints.unwrap_or(object), &[name]).and_then(Json::as_object);
+            one.filter(|pairs| !pairs.is_empty())
+        };
+        let equals = held("encryption_context_equals");
+        let subset = equals.or_else(|| held("encryption_context_subset"));
         let context_subset = subset
             .into_iter()
             .flatten()
             .filter_map(|(key, value)| Some((key.as_str().into(), value.as_str()?.into())))
             .collect();
-        Some(Grant { grantee: grantee.into(), operations, context_subset, context_exact: equals.is_some() })
+        let name = [&["name", "grant_name"][..], &["grant_id", "id"]]
+            .into_iter()
+            .find_map(|names| member(object, names).and_then(Json::as_str).filter(|name| !name.is_empty()));
+        let name = name.unwrap_or_default().into();
+        Some(Grant { name, grantee: grantee.into(), operations, context_subset, context_exact: equals.is_some() })
     };
     list.iter().filter_map(grant).collect()
 }

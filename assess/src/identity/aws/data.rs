@@ -31,33 +31,23 @@ pub enum Level {
 #[derive(Debug, Clone)]
 pub struct Action {
     /// `iam:PassRole`
-    pub name: Box<str>,
+    pub name: &'static str,
     /// `iam:passrole`
-    pub lower: Box<str>,
+    pub lower: &'static str,
     /// Its access level.
     pub level: Level,
     /// Its resource types and whether each is required; empty for actions that take `*` only.
-    pub types: Vec<(&'static str, bool)>,
+    pub types: &'static [(&'static str, bool)],
     /// Condition keys it supports beyond the global ones.
-    pub keys: Vec<&'static str>,
+    pub keys: &'static [&'static str],
     /// Actions it needs besides.
-    pub dependent: Vec<&'static str>,
+    pub dependent: &'static [&'static str],
 }
 
 /// Every action AWS documents, sorted by lower-case name; the position is its bit in an action set.
 #[derive(Debug, Default)]
 pub struct Actions {
     list: Vec<Action>,
-}
-
-/// Name, level, resource types, condition keys, dependent actions.
-type ActionRow<'t> = (&'t str, &'t str, Vec<&'t str>, Vec<&'t str>, Vec<&'t str>);
-
-#[derive(Deserialize)]
-struct ServiceRow<'t> {
-    service: &'t str,
-    #[serde(borrow)]
-    actions: Vec<ActionRow<'t>>,
 }
 
 #[derive(Deserialize)]
@@ -102,36 +92,79 @@ fn rows<'t, T: Deserialize<'t>>(text: &'t str) -> impl Iterator<Item = T> {
 }
 
 /// The actions.
+///
+/// The table stands in the order it is searched in, and everything in it points into its text: reading it costs a
+/// millisecond or two, which a command that asks one question would otherwise spend on this most of all.
 pub fn actions() -> &'static Actions {
     static ACTIONS: OnceLock<Actions> = OnceLock::new();
+    static LOWER: OnceLock<String> = OnceLock::new();
+    static TYPES: OnceLock<Vec<(&str, bool)>> = OnceLock::new();
+    static NAMES: OnceLock<Vec<&str>> = OnceLock::new();
     ACTIONS.get_or_init(|| {
-        let mut list = Vec::with_capacity(21_000);
-        for row in rows::<ServiceRow<'_>>(unpacked!("actions.jsonl.zst")) {
-            for (name, level, types, keys, dependent) in row.actions {
-                let name = [row.service, ":", name].concat();
-                let level = match level {
-                    "L" => Level::List,
-                    "R" => Level::Read,
-                    "T" => Level::Tagging,
-                    "P" => Level::Permissions,
-                    _ => Level::Write,
-                };
-                let required = |name: &'static str| name.strip_prefix('?').map_or((name, true), |name| (name, false));
-                list.push(Action {
-                    lower: name.to_ascii_lowercase().into(),
-                    name: name.into(),
-                    level,
-                    types: types.into_iter().map(required).collect(),
-                    keys,
-                    dependent,
-                });
+        let text: &'static str = unpacked!("actions.tsv.zst");
+        let lower = LOWER.get_or_init(|| text.to_ascii_lowercase());
+        let (mut types, mut names) = (Vec::with_capacity(text.len() / 64), Vec::with_capacity(text.len() / 24));
+        let mut read = Vec::with_capacity(21_000);
+        let mut at = 0;
+        while at < text.len() {
+            let start = at;
+            // The fields of a line, piece by piece; what ends a piece says where it belongs.
+            let mut piece = || {
+                let from = at;
+                let bytes = text.as_bytes().get(from..).unwrap_or_default();
+                let length = bytes.iter().position(|b| matches!(b, b'\t' | b',' | b'\n')).unwrap_or(bytes.len());
+                at = from + length + 1;
+                (text.get(from..from + length).unwrap_or_default(), bytes.get(length).copied().unwrap_or(b'\n'))
+            };
+            let (name, _) = piece();
+            let (level, _) = piece();
+            let type_from = types.len();
+            loop {
+                let (name, end) = piece();
+                if !name.is_empty() {
+                    types.push(name.strip_prefix('?').map_or((name, true), |name| (name, false)));
+                }
+                if end != b',' {
+                    break;
+                }
             }
+            let mut list = || {
+                let from = names.len();
+                loop {
+                    let (name, end) = piece();
+                    if !name.is_empty() {
+                        names.push(name);
+                    }
+                    if end != b',' {
+                        return from..names.len();
+                    }
+                }
+            };
+            let (keys, dependent) = (list(), list());
+            let lower = lower.get(start..start + name.len()).unwrap_or_default();
+            read.push((name, lower, level, (type_from..types.len(), keys, dependent)));
         }
-        list.sort_by(|a, b| a.lower.cmp(&b.lower));
-        list.dedup_by(|a, b| a.lower == b.lower);
-        Actions { list }
+        let types: &'static [(&str, bool)] = TYPES.get_or_init(|| types);
+        let names: &'static [&str] = NAMES.get_or_init(|| names);
+        let action = |(name, lower, level, (held, keys, dependent)): (_, _, _, (Span, Span, Span))| Action {
+            name,
+            lower,
+            level: match level {
+                "L" => Level::List,
+                "R" => Level::Read,
+                "T" => Level::Tagging,
+                "P" => Level::Permissions,
+                _ => Level::Write,
+            },
+            types: types.get(held).unwrap_or_default(),
+            keys: names.get(keys).unwrap_or_default(),
+            dependent: names.get(dependent).unwrap_or_default(),
+        };
+        Actions { list: read.into_iter().map(action).collect() }
     })
 }
+
+type Span = std::ops::Range<usize>;
 
 impl Actions {
     /// How many there are.
@@ -151,7 +184,7 @@ impl Actions {
 
     /// The position of an action given in lower case.
     pub fn position(&self, lower: &str) -> Option<usize> {
-        self.list.binary_search_by(|a| a.lower.as_ref().cmp(lower)).ok()
+        self.list.binary_search_by(|a| a.lower.cmp(lower)).ok()
     }
 
     /// The action with a lower-case name.
@@ -167,13 +200,13 @@ impl Actions {
     /// Whether any action of a service (`s3`) is known.
     pub fn has_service(&self, service: &str) -> bool {
         let prefix = format!("{}:", service.to_ascii_lowercase());
-        let at = self.list.partition_point(|a| a.lower.as_ref() < prefix.as_str());
+        let at = self.list.partition_point(|a| a.lower < prefix.as_str());
         self.list.get(at).is_some_and(|a| a.lower.starts_with(&prefix))
     }
 
     /// The positions whose names start with `prefix` (lower case).
     pub(crate) fn with_prefix(&self, prefix: &str) -> std::ops::Range<usize> {
-        let from = self.list.partition_point(|a| a.lower.as_ref() < prefix);
+        let from = self.list.partition_point(|a| a.lower < prefix);
         let tail = self.list.get(from..).unwrap_or_default();
         from..from + tail.partition_point(|a| a.lower.starts_with(prefix))
     }

@@ -114,6 +114,8 @@ fn derive(caller: &Caller, resource_account: &str, context: &mut Context) {
 /// A KMS grant.
 #[derive(Debug, Clone)]
 pub struct Grant {
+    /// Its name, or else its id; empty when neither is known.
+    pub name: Box<str>,
     /// The ARN of the grantee.
     pub grantee: Box<str>,
     /// The granted operations without prefix: `Decrypt`.
@@ -244,10 +246,10 @@ pub struct Because {
     /// Where it stands.
     pub layer: &'static str,
     /// The policy's name; for a missing grant, the level or layer that does not allow.
-    pub policy: String,
+    pub policy: Arc<str>,
     /// The statement's Sid or place.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub statement: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub statement: Arc<str>,
     /// `Allow`, `Deny`, or `NoAllow` for a layer without a matching allow.
     pub effect: &'static str,
 }
@@ -542,7 +544,8 @@ fn judge<'a>(run: &mut Evaluation<'a, '_>, policies: &Policies<'a>) -> Decision 
         resource.account = resource.account.or(Tri::Maybe);
         resource.deny = resource.deny.or(Tri::Maybe);
     }
-    if policies.grants.iter().any(|grant| granted(grant, request)) {
+    let grant = policies.grants.iter().find(|grant| granted(grant, request));
+    if grant.is_some() {
         resource.principal = Tri::Yes;
     }
     if !keeps_its_bucket(request) {
@@ -573,6 +576,15 @@ fn judge<'a>(run: &mut Evaluation<'a, '_>, policies: &Policies<'a>) -> Decision 
     }
     let mut decision = Decision { outcome, allowed, because: Vec::new(), residual: Vec::new() };
     run.explain(&mut decision, deny, gaps, rule.map(|(_, why)| why));
+    if let (Some(grant), Outcome::Allowed) = (grant, outcome) {
+        let policy = format!("grant {}", grant.name).trim_end().to_owned();
+        decision.because.push(Because {
+            layer: Layer::Resource.name(),
+            policy: policy.into(),
+            statement: Arc::default(),
+            effect: "Allow",
+        });
+    }
     if allowed == Tri::Maybe {
         run.residual(&mut decision, unread);
     }
@@ -585,7 +597,7 @@ impl<'a> Evaluation<'a, '_> {
             decision.because.push(Because {
                 layer: Layer::Service.name(),
                 policy: rule.into(),
-                statement: String::new(),
+                statement: Arc::default(),
                 effect: if decision.outcome == Outcome::Allowed { "Allow" } else { "Deny" },
             });
             return;
@@ -600,7 +612,7 @@ impl<'a> Evaluation<'a, '_> {
                     decision.because.push(Because {
                         layer: Layer::Service.name(),
                         policy: "the root user may do everything in its account".into(),
-                        statement: String::new(),
+                        statement: Arc::default(),
                         effect: "Allow",
                     });
                 }
@@ -623,7 +635,7 @@ impl<'a> Evaluation<'a, '_> {
                 effect: if hit.allow { "Allow" } else { "Deny" },
                 layer: hit.layer.name(),
                 policy: hit.policy.name.to_string(),
-                statement: label(hit),
+                statement: label(hit).to_string(),
                 key: key.into(),
                 operator: operator.into(),
                 values,
@@ -665,20 +677,20 @@ impl<'a> Evaluation<'a, '_> {
 }
 
 fn missing(layer: Layer, policy: String) -> Because {
-    Because { layer: layer.name(), policy, statement: String::new(), effect: "NoAllow" }
+    Because { layer: layer.name(), policy: policy.into(), statement: Arc::default(), effect: "NoAllow" }
 }
 
 fn told(hit: &Hit<'_>) -> Because {
     Because {
         layer: hit.layer.name(),
-        policy: hit.policy.name.to_string(),
+        policy: Arc::clone(&hit.policy.name),
         statement: label(hit),
         effect: if hit.allow { "Allow" } else { "Deny" },
     }
 }
 
-fn label(hit: &Hit<'_>) -> String {
-    hit.policy.document.statements.get(hit.statement).map(super::document::Statement::label).unwrap_or_default()
+fn label(hit: &Hit<'_>) -> Arc<str> {
+    hit.policy.document.statements.get(hit.statement).map(super::document::Statement::shared_label).unwrap_or_default()
 }
 
 /// Whether identity, resource policy and limits together grant: the same-account and cross-account formulas.

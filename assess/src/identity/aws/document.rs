@@ -9,7 +9,7 @@ use super::{
     tri::Tri,
 };
 use serde_json::Value as Json;
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 /// A policy document in a form that can be evaluated, linted and shown again.
 ///
@@ -56,7 +56,7 @@ pub struct Statement {
     /// Its place in the document, counted from 0.
     pub index: usize,
     /// Its `Sid`, when it has one.
-    pub sid: Option<Box<str>>,
+    pub sid: Option<Arc<str>>,
     /// Whether it grants or forbids.
     pub effect: Effect,
     /// `Action` or `NotAction`.
@@ -259,9 +259,14 @@ impl Statement {
 
     /// The `Sid`, or the place in the document: `#0`.
     pub fn label(&self) -> String {
+        self.shared_label().to_string()
+    }
+
+    /// The same, its text shared with the statement where it has a `Sid`.
+    pub(crate) fn shared_label(&self) -> Arc<str> {
         match &self.sid {
-            Some(sid) if !sid.is_empty() => sid.to_string(),
-            _ => format!("#{}", self.index),
+            Some(sid) if !sid.is_empty() => Arc::clone(sid),
+            _ => format!("#{}", self.index).into(),
         }
     }
 }
@@ -461,14 +466,14 @@ fn statement(index: usize, json: &Json, variables: bool, problems: &mut Vec<Prob
 #[derive(Debug, Clone)]
 pub struct Policy {
     /// A managed policy's ARN or name, an inline policy's name, or where the document was found.
-    pub name: Box<str>,
+    pub name: Arc<str>,
     /// The document.
     pub document: Document,
 }
 
 impl Policy {
     /// Names a document.
-    pub fn new(name: impl Into<Box<str>>, document: Document) -> Self {
+    pub fn new(name: impl Into<Arc<str>>, document: Document) -> Self {
         Self { name: name.into(), document }
     }
 }

@@ -236,7 +236,7 @@ pub fn inventory(
                     granted
                         .iter()
                         .filter_map(|i| data::actions().get(i))
-                        .filter(|a| u.actions.get(&*a.lower).is_some_and(recent))
+                        .filter(|a| u.actions.get(a.lower).is_some_and(recent))
                         .count()
                 }),
             }
@@ -438,7 +438,7 @@ pub fn right_sized(principal: &Principal, usage: &Usage) -> Option<RightSized> {
         before.union(&set);
         let mut kept: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for at in set.iter() {
-            if let Some(action) = data::actions().get(at).filter(|a| used(&a.lower)) {
+            if let Some(action) = data::actions().get(at).filter(|a| used(a.lower)) {
                 kept.entry(action.name.split(':').next().unwrap_or_default()).or_default().push(at);
             }
         }

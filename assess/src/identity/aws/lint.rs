@@ -9,6 +9,7 @@ use super::{
     principal::PrincipalEntry,
 };
 use crate::policy::{self, Definition};
+use std::collections::HashMap;
 
 /// What kind of policy a document is; some checks apply to some kinds only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +104,7 @@ fn names(statement: &Statement, note: &mut impl FnMut(&'static str, String)) {
             }
             ActionPattern::Exact(name) => catalogue.find(name).is_some(),
             ActionPattern::Prefix(prefix) => !catalogue.with_prefix(prefix).is_empty(),
-            ActionPattern::Glob(_) => catalogue.iter().any(|a| pattern.matches(&a.lower)),
+            ActionPattern::Glob(_) => catalogue.iter().any(|a| pattern.matches(a.lower)),
         };
         if !known {
             let service = text.split(':').next().unwrap_or_default();
@@ -153,6 +154,8 @@ fn resources(statement: &Statement, kind: Use, note: &mut impl FnMut(&'static st
     {
         return;
     }
+    // The actions of a statement mostly share their forms.
+    let mut meets: HashMap<&str, bool> = HashMap::new();
     for (text, pattern) in statement.actions.texts.iter().zip(statement.actions.patterns()) {
         let ActionPattern::Exact(name) = pattern else { continue };
         let Some(action) = data::actions().find(name).filter(|a| !a.types.is_empty()) else { continue };
@@ -164,7 +167,13 @@ fn resources(statement: &Statement, kind: Use, note: &mut impl FnMut(&'static st
         let service = name.split(':').next().unwrap_or_default();
         let own = |form: &str| form.split(':').nth(2) == Some(service);
         let whole = action.types.iter().all(|(t, _)| formats.iter().any(|(kind, form)| kind == t && own(form)));
-        if whole && !forms.any(|(_, form)| arns.iter().any(|arn| same_kind(arn, &tokens(form)))) {
+        let mut meets = |form: &'static str| {
+            *meets.entry(form).or_insert_with(|| {
+                let form = tokens(form);
+                arns.iter().any(|arn| same_kind(arn, &form))
+            })
+        };
+        if whole && !forms.any(|(_, form)| meets(form)) {
             note("resource-mismatch", format!("`{text}` acts on none of these resources; it takes {first}"));
         }
     }
@@ -213,7 +222,20 @@ fn same_kind(pattern: &[Token], form: &[Token]) -> bool {
 }
 
 /// Whether some text matches both.
-fn overlap(a: &[Token], b: &[Token]) -> bool {
+fn overlap(mut a: &[Token], mut b: &[Token]) -> bool {
+    // What is plain on both sides decides at once, from either end.
+    while let ([Token::One(x), left @ ..], [Token::One(y), right @ ..]) = (a, b) {
+        if x != y {
+            return false;
+        }
+        (a, b) = (left, right);
+    }
+    while let ([left @ .., Token::One(x)], [right @ .., Token::One(y)]) = (a, b) {
+        if x != y {
+            return false;
+        }
+        (a, b) = (left, right);
+    }
     let runs = |t: Option<&Token>| matches!(t, Some(Token::Any | Token::Name));
     let may = |t: &Token, c: char| match t {
         Token::One(own) => c == *own,

@@ -273,7 +273,7 @@ impl<'w> Evaluator<'w> {
             for position in range {
                 let Some(action) = data::actions().get(position) else { continue };
                 if action.types.iter().any(|(t, _)| **t == *kind) {
-                    actions.push(Self::class_action(position, &action.lower, action.level));
+                    actions.push(Self::class_action(position, action.lower, action.level));
                 }
             }
             if service == "iam" && kind == "role" {

@@ -34,6 +34,8 @@ pub struct World {
     owners: HashMap<String, String>,
     /// Grants on keys, by the key's ARN.
     grants: HashMap<String, Vec<Grant>>,
+    /// How many keys there are whose grants were not read.
+    pub unread_grants: usize,
     /// Policies that a file holds by themselves, which name nobody they are attached to.
     loose: Loose,
 }
@@ -77,8 +79,8 @@ impl World {
         let account = details.principals.first().map(|p| p.account.clone()).unwrap_or_default();
         let resource_policies = inventory.map(|i| i.policies(&account)).unwrap_or_default();
         let accounts = details.accounts().into_iter().map(str::to_owned).collect();
-        let (unread, owners, grants, loose) = Default::default();
-        Self { details, organization, resource_policies, unread, accounts, owners, grants, loose }
+        let (unread, owners, grants, unread_grants, loose) = Default::default();
+        Self { details, organization, resource_policies, unread, accounts, owners, grants, unread_grants, loose }
     }
 
     /// Reads the files of a directory, `(name, text)` each, recognising each by its shape: authorization details, an
@@ -115,8 +117,8 @@ impl World {
                 for grant in listed {
                     let key = grant.get("KeyId").and_then(Json::as_str).filter(|key| key.starts_with("arn:"));
                     let key = key.ok_or_else(|| wrong("a grant has no `KeyId` with the ARN of its key".into()))?;
-                    let one = Json::Array(vec![grant.clone()]);
-                    grants.entry(key.to_owned()).or_default().extend(super::batch::grants(Some(&one)));
+                    let listed = super::batch::grants(Some(&Json::Array(vec![grant.clone()])));
+                    grants.entry(key.to_owned()).or_default().extend(listed);
                 }
             } else if json.get("Statement").is_some() {
                 let document = Document::parse(&json).map_err(|e| wrong(e.to_string()))?;
@@ -169,6 +171,18 @@ impl World {
     /// Says that a resource's policy could not be read: it may let anyone in, or keep anyone out.
     pub fn add_unread_policy(&mut self, arn: &str) {
         self.unread.insert(arn.to_owned());
+    }
+
+    /// Adds the grants on a key, as `kms:ListGrants` answers them or as the kind of keys has them.
+    pub fn add_grants(&mut self, key: &str, listed: &Json) {
+        let grants = super::batch::grants(Some(listed));
+        if !grants.is_empty() {
+            self.grants.entry(key.to_owned()).or_default().extend(grants);
+        }
+    }
+
+    fn grants_of(&self, key: &str) -> &[Grant] {
+        self.grants.get(key).map(Vec::as_slice).unwrap_or_default()
     }
 
     fn is_unread(&self, arn: &str) -> bool {
@@ -351,7 +365,7 @@ impl World {
                 },
                 rcps: self.organization.rcps_of(&request.resource_account),
                 endpoint: None,
-                grants: self.grants.get(resource).map(Vec::as_slice).unwrap_or_default(),
+                grants: self.grants_of(resource),
                 unread,
             },
         )
@@ -372,6 +386,20 @@ impl World {
             };
             let decision = self.decide(caller, Some(principal), action, resource, &[], true);
             out.extend(holder(&principal.arn, decision));
+        }
+        let known = |arn: &str| self.details.principal(arn).is_some();
+        let mut grantees: Vec<&str> =
+            self.grants_of(resource).iter().map(|g| &*g.grantee).filter(|arn| !known(arn)).collect();
+        grantees.sort_unstable();
+        grantees.dedup();
+        for grantee in grantees {
+            let Some(caller) =
+                Caller::parse(grantee).filter(|c| !c.is_identity() || !self.accounts.contains(&c.account))
+            else {
+                continue;
+            };
+            let decision = self.decide(caller, None, action, resource, &[], true);
+            out.extend(holder(grantee, decision));
         }
         let policy = self.resource_policy(resource).or(self.loose.resource.as_ref());
         let Some(policy) = policy else { return out };
@@ -403,6 +431,9 @@ impl World {
             }) else {
                 continue;
             };
+            if out.iter().any(|h| h.principal == entry.text()) {
+                continue;
+            }
             let decision = self.decide(caller, None, action, resource, &[], true);
             out.extend(holder(entry.text(), decision));
         }

@@ -740,10 +740,8 @@ impl<'a> Search<'a> {
         if !actor.hopes {
             return Some(why);
         }
-        let mut why = Arc::unwrap_or_clone(why);
         let entering = actor.why(self.org, "sts:assumerole", role, &[], Some(&trust));
-        why.depends_on.extend(entering.residual.iter().map(Residual::words));
-        Some(Arc::new(why))
+        Some(why.hanging_on(entering.residual.iter().map(Residual::words)))
     }
 
     fn roles_in_reach(&self, actor: &Actor) -> Vec<usize> {
@@ -922,17 +920,16 @@ impl<'a> Search<'a> {
                     to: role.arn.clone(),
                     method: &method.id,
                     kind: &method.edge,
-                    because: vec![Arc::new(Evidence {
-                        what: "trust".into(),
-                        on: role.arn.clone(),
-                        statements: vec![super::super::decide::Because {
+                    because: vec![Arc::new(Evidence::new(
+                        "trust",
+                        &role.arn,
+                        vec![super::super::decide::Because {
                             layer: TRUST.name(),
                             policy: "trust policy".into(),
-                            statement,
+                            statement: statement.into(),
                             effect: "Allow",
                         }],
-                        depends_on: Vec::new(),
-                    })],
+                    ))],
                     assumes: Vec::new(),
                     leads_to_admin: false,
                 };
