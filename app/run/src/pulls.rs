@@ -37,7 +37,7 @@ pub struct Pull {
     pub name: String,
     /// Its tier.
     pub tier: Tier,
-    /// What the triage makes of it: a light entry is pulled at the slowest cadence.
+    /// What a review decided, else what the triage makes of it: a light entry is pulled at the slowest cadence.
     pub triage: Triage,
     /// Hours between pulls.
     pub every_hours: u32,
@@ -67,7 +67,8 @@ pub fn pulls(record: &Record, estate: &Estate, config: &Config, now: Time) -> Re
     let read = last_pulls(record)?;
     let last: BTreeMap<AccountKey, Time> =
         estate.accounts.keys().filter_map(|key| Some((key.clone(), *read.get(key.id.as_str())?))).collect();
-    let rows = due_pulls(estate, &last, config).into_iter().filter_map(|(key, due_at)| {
+    let decided = accounts::decided(estate, &accounts::reviews(record)?);
+    let rows = due_pulls(estate, &last, &decided, config).into_iter().filter_map(|(key, due_at)| {
         let a = estate.accounts.get(&key)?;
         let last = last.get(&key).copied();
         let due_at = if last.is_none() { due_at.min(now) } else { due_at };
@@ -78,7 +79,7 @@ pub fn pulls(record: &Record, estate: &Estate, config: &Config, now: Time) -> Re
         Some(Pull {
             name: a.facts.name.clone().unwrap_or_default(),
             tier: a.tier(),
-            triage: a.triage,
+            triage: decided.get(&key).copied().unwrap_or(a.triage),
             every_hours,
             last,
             due_at,

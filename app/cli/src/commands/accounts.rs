@@ -210,7 +210,13 @@ pub fn run(globals: &Globals, args: AccountsArgs) -> Result<u8, Failure> {
                     return Err(Failure::usage(format!("`{word}` is no account on the list: {right}")));
                 }
             }
-            said(globals, vec![(key, set.said())])
+            let entry = set.said();
+            if entry == Manual::default() {
+                return Err(Failure::usage(
+                    "say what is known about the account: --owner, --tier, --purpose, --data-class, …",
+                ));
+            }
+            said(globals, vec![(key, entry)])
         }
         Some(AccountsCommand::Import { file, mapping }) => import(globals, &file, mapping.as_ref()),
         Some(AccountsCommand::Review { accounts, decide: Some(decision), note, .. }) => {
@@ -273,8 +279,9 @@ fn list(globals: &Globals, args: &AccountsArgs) -> Result<u8, Failure> {
         let first = roles.first().map(|r| format!("{r}{more}")).unwrap_or_default();
         vec![
             cell(v, "account"),
-            cell(v, "state"),
-            cell(v, "name"),
+            // Somebody else's, whom we deal with.
+            if cell(v, "third_party").is_empty() { cell(v, "state") } else { "third party".into() },
+            Some(cell(v, "name")).filter(|n| !n.is_empty()).unwrap_or_else(|| cell(v, "third_party")),
             cell(v, "owner"),
             cell(v, "tier"),
             texts(v, "data_classes").join(" "),
