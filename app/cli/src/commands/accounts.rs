@@ -234,7 +234,7 @@ pub fn run(globals: &Globals, args: AccountsArgs) -> Result<u8, Failure> {
                 Format::Text => estate::summary(&estate),
                 _ => out::line(json!({
                     "as_of": estate.as_of, "metrics": estate.metrics, "gaps": estate.gaps, "shadow": estate.shadow,
-                    "contradictions": estate.contradictions, "freshness": estate.freshness,
+                    "contradictions": estate.contradictions, "freshness": estate.freshness, "news": estate::news(&estate),
                 })),
             }
             Ok(0)

@@ -173,6 +173,31 @@ pub fn discover(globals: &Globals, args: DiscoverArgs) -> Result<u8, Failure> {
     Ok(if complete { 0 } else { 3 })
 }
 
+/// Days for which what came onto the list counts as new.
+const NEW_DAYS: i64 = 30;
+/// Lines of news.
+const MOST_NEWS: usize = 10;
+
+/// What runs of the last weeks found that none before had.
+#[derive(Debug, Default, serde::Serialize)]
+pub struct News {
+    /// Accounts, with when they came.
+    pub accounts: Vec<String>,
+    /// Who was seen to sign in where for the first time, with when.
+    pub federated: Vec<String>,
+}
+
+/// What came onto the list in the last weeks, the latest first.
+pub fn news(estate: &Estate) -> News {
+    let mut out = News::default();
+    for run in estate.runs.iter().rev().filter(|r| estate.as_of.days_since(r.at) <= NEW_DAYS) {
+        let day = run.at.date();
+        out.accounts.extend(run.new_accounts.iter().map(|a| format!("{a} on {day}")));
+        out.federated.extend(run.newly_federated.iter().map(|f| format!("{f} on {day}")));
+    }
+    out
+}
+
 /// Prints an estate for people: numbers, shadow accounts, gaps, contradictions.
 pub fn summary(estate: &Estate) {
     let m = &estate.metrics;
@@ -201,6 +226,15 @@ pub fn summary(estate: &Estate) {
         n => format!("p50 {}, p95 {} ({n} accounts)", hours(new.p50_seconds), hours(new.p95_seconds)),
     };
     out::line(format!("{:<14}of accounts made since the first run: {words}", ""));
+    let news = news(estate);
+    for (what, list) in [("new", &news.accounts), ("first sign-in", &news.federated)] {
+        for one in list.iter().take(MOST_NEWS) {
+            out::line(format!("{what:<14}{one}"));
+        }
+        if list.len() > MOST_NEWS {
+            out::line(format!("{:<14}and {} more", "", list.len() - MOST_NEWS));
+        }
+    }
     for s in &estate.shadow {
         out::line(format!("{:<14}{} {}", "shadow", s.account, s.name.as_deref().unwrap_or("")));
         let say = |what: &str, list: &[String]| {

@@ -113,6 +113,18 @@ fn sources_and_people_make_one_list() {
         "{summary}"
     );
 
+    // D36: an account and a sign-in that came between two runs are told of.
+    std::fs::write(dir.join("later.json"), r#"{"Accounts":[{"Id":"121212121212","Name":"late","Status":"ACTIVE"}]}"#)
+        .unwrap();
+    std::fs::write(dir.join("login.json"), login.replace("1010", "1212")).unwrap();
+    let more = ["--source", "aws-organizations=later.json", "--source", "cloudtrail=login.json"];
+    run(&more);
+    let news = json(&dir, "", &["accounts", "summary"], 0)["news"].clone();
+    let told =
+        |list: &str, what: &str| news[list].as_array().unwrap().iter().any(|n| n.as_str().unwrap().starts_with(what));
+    assert!(told("accounts", "aws:121212121212 on "), "{news}");
+    assert!(told("federated", "zoe at aws:121212121212 on "), "{news}");
+
     // The list as CSV, filled in, and read back for many accounts at once; one wrong row keeps everything out.
     let csv = String::from_utf8(plumb(&dir, "", &["accounts", "-F", "csv"]).stdout).unwrap();
     let heading = csv.lines().next().unwrap().to_owned();
