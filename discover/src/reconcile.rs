@@ -333,7 +333,15 @@ fn state(account: &mut Account, org: &BTreeSet<Provider>, speaks: &Speaks, confi
     } else {
         return if account.lacks.is_empty() { State::Governed } else { State::Candidate };
     };
-    let by_hand = account.known_to(SourceClass::Manual);
+    // That somebody looked at an account says nothing of it yet.
+    let by_hand = account.sources.get(&SourceClass::Manual).is_some_and(|k| {
+        let looked = Facts {
+            last_reviewed_at: k.facts.last_reviewed_at,
+            last_reviewed_by: k.facts.last_reviewed_by.clone(),
+            ..Facts::default()
+        };
+        k.gone_since.is_none() && *k.facts != looked
+    });
     if account.lacks.is_empty() && (account.known_to(authority) || by_hand) {
         return State::Governed;
     }

@@ -50,6 +50,14 @@ pub(crate) fn triage(account: &Account, ghost: bool, config: &Config, now: Time)
     }
 }
 
+/// Hours between two pulls of an account's configuration.
+pub fn pull_hours(tier: Tier, triage: Triage, config: &Config) -> u32 {
+    match triage {
+        Triage::FullBaseline => config.pull_every(tier),
+        Triage::LightEntry | Triage::Retire => config.pull_every(Tier::Experimental).max(config.pull_every(tier)),
+    }
+}
+
 /// When each account's configuration is to be pulled next, given when it was last; accounts with a light entry or
 /// up for retirement, as a review `decided` or else the triage proposes, are pulled at the slowest cadence, third
 /// parties never.
@@ -64,12 +72,7 @@ pub fn due_pulls(
         .iter()
         .filter(|(_, a)| a.third_party.is_none() && a.state != State::Closed)
         .map(|(key, a)| {
-            let hours = match decided.get(key).copied().unwrap_or(a.triage) {
-                Triage::FullBaseline => config.pull_every(a.tier()),
-                Triage::LightEntry | Triage::Retire => {
-                    config.pull_every(Tier::Experimental).max(config.pull_every(a.tier()))
-                }
-            };
+            let hours = pull_hours(a.tier(), decided.get(key).copied().unwrap_or(a.triage), config);
             let due =
                 last.get(key).map_or(estate.as_of, |at| Time::from_seconds(at.seconds() + i64::from(hours) * 3_600));
             (key.clone(), due)

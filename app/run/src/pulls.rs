@@ -5,7 +5,7 @@ use crate::{
     accounts::{self, allowed},
     govern::{Change, GovernError, Session, commit},
 };
-use plumb_discover::{AccountKey, Config, Estate, Tier, Triage, due_pulls};
+use plumb_discover::{AccountKey, Config, Estate, Tier, Triage, due_pulls, pull_hours};
 use plumb_govern::{log, people::Act};
 use plumb_model::Time;
 use plumb_record::Record;
@@ -72,15 +72,12 @@ pub fn pulls(record: &Record, estate: &Estate, config: &Config, now: Time) -> Re
         let a = estate.accounts.get(&key)?;
         let last = last.get(&key).copied();
         let due_at = if last.is_none() { due_at.min(now) } else { due_at };
-        let every_hours = last.map_or_else(
-            || config.pull_every(a.tier()),
-            |at| u32::try_from((due_at.seconds() - at.seconds()) / 3_600).unwrap_or_default(),
-        );
+        let triage = decided.get(&key).copied().unwrap_or(a.triage);
         Some(Pull {
             name: a.facts.name.clone().unwrap_or_default(),
             tier: a.tier(),
-            triage: decided.get(&key).copied().unwrap_or(a.triage),
-            every_hours,
+            triage,
+            every_hours: pull_hours(a.tier(), triage, config),
             last,
             due_at,
             due: due_at <= now,

@@ -386,6 +386,15 @@ fn the_list_tells_whose_an_account_is_and_which_gaps_are_closed() {
     let review = json(&dir, "", &["accounts", "review", "--all"], 0);
     let ghost = review.as_array().unwrap().iter().find(|d| d["account"] == "aws:100000000007").unwrap();
     assert_eq!(ghost["proposed"], "retire", "{ghost}");
+    // That somebody reviewed it makes it no account of the organisation; and it is pulled as rarely as decided.
+    let review = ["accounts", "review", "100000000007", "--decide", "proposed", "--note", "nobody knows of it"];
+    json(&dir, "erin", &review, 0);
+    let rows = json(&dir, "", &["accounts"], 0);
+    let state = |id: &str| rows.as_array().unwrap().iter().find(|r| r["native_id"] == id).unwrap()["state"].clone();
+    assert_eq!((state("100000000007"), state("100000000002")), ("candidate".into(), "governed".into()));
+    let pulls = json(&dir, "", &["accounts", "pulls"], 0);
+    let pull = pulls.as_array().unwrap().iter().find(|p| p["account"] == "aws:100000000007").unwrap();
+    assert_eq!((pull["triage"].as_str(), pull["every_hours"].as_u64()), (Some("retire"), Some(168)), "{pull}");
     std::fs::write(dir.join("none.json"), "{}").unwrap();
     let said = refused(&dir, "", &["discover", "--source", &sources[1], "--previous", "none.json"], 2);
     assert!(said.contains("`none.json`") && said.contains("missing field"), "{said}");
