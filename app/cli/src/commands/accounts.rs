@@ -23,7 +23,7 @@ use plumb_run::{
 };
 use serde_json::{Value as Json, json};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::BufReader,
     path::{Path, PathBuf},
 };
@@ -66,13 +66,13 @@ pub enum AccountsCommand {
         #[arg(long, value_name = "DECISION")]
         decide: Option<String>,
         /// Why, in at least 10 characters
-        #[arg(long, default_value = "", value_name = "TEXT")]
+        #[arg(long, default_value = "", value_name = "TEXT", requires = "decide")]
         note: String,
         /// Every account, due or not
-        #[arg(long)]
+        #[arg(long, conflicts_with_all = ["accounts", "decide"])]
         all: bool,
         /// The decisions of past reviews instead
-        #[arg(long)]
+        #[arg(long, conflicts_with_all = ["accounts", "decide", "all"])]
         history: bool,
     },
     /// Give the reason why an account is missing from a source; that closes the gap
@@ -194,6 +194,10 @@ pub(super) fn who(globals: &Globals, record: &Record) -> Result<Session, Failure
 
 /// `plumb accounts`
 pub fn run(globals: &Globals, args: AccountsArgs) -> Result<u8, Failure> {
+    // Not left to clap, which would refuse `--format` before a command too.
+    if args.command.is_some() && (args.state.is_some() || args.tier.is_some() || args.regulated) {
+        return Err(Failure::usage("--state, --tier and --regulated narrow the list; they go with no other command"));
+    }
     match args.command {
         None => list(globals, &args),
         Some(AccountsCommand::Set(set)) => {
@@ -420,6 +424,10 @@ fn due_rows(record: &Record, keys: &[AccountKey], all: bool) -> Result<Vec<Due>,
     let estate = accounts::current_estate(record, Some(now))?;
     let reviews = accounts::reviews(record).map_err(refused)?;
     let mut rows = accounts::due(&estate, &reviews, &accounts::settings(record)?, now);
+    if let Some(key) = keys.iter().find(|k| !rows.iter().any(|d| d.account == **k)) {
+        let right = "`plumb accounts` lists those that are; what is closed or a third party's is not reviewed";
+        return Err(Failure::usage(format!("`{key}` is no account to review; {right}")));
+    }
     rows.retain(|d| {
         if keys.is_empty() { all || d.overdue || d.contradicts || d.owner_left } else { keys.contains(&d.account) }
     });
@@ -429,7 +437,8 @@ fn due_rows(record: &Record, keys: &[AccountKey], all: bool) -> Result<Vec<Due>,
 fn decide(globals: &Globals, wanted: &[String], decision: &str, note: &str) -> Result<u8, Failure> {
     let mut record = context::record(globals)?;
     let session = session(globals, &record)?;
-    let keys: Vec<AccountKey> = wanted.iter().map(|a| key_of(a)).collect::<Result<_, _>>()?;
+    let keys: BTreeSet<AccountKey> = wanted.iter().map(|a| key_of(a)).collect::<Result<_, _>>()?;
+    let keys: Vec<AccountKey> = keys.into_iter().collect();
     if keys.is_empty() {
         return Err(Failure::usage("say which accounts are decided about; `plumb accounts review` lists them"));
     }

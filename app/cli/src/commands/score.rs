@@ -27,7 +27,6 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 /// `plumb score`
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
 pub struct ScoreArgs {
     /// What to do
     #[command(subcommand)]
@@ -181,6 +180,10 @@ pub(super) fn policy(path: Option<&PathBuf>) -> Result<Policy, Failure> {
 
 /// `plumb score`
 pub fn run(globals: &Globals, args: ScoreArgs) -> Result<u8, Failure> {
+    // Not left to clap, which would refuse `--format` before a command too.
+    if args.command.is_some() && (args.batch.is_some() || args.policy.is_some()) {
+        return Err(Failure::usage("--batch goes with no command, and --policy comes after one that takes it"));
+    }
     match (&args.command, &args.batch) {
         (None, Some(batch)) => {
             let policy = policy(args.policy.as_ref())?;

@@ -74,10 +74,10 @@ pub struct CalibrateArgs {
     #[arg(long, value_name = "RFC3339")]
     pub now: Option<String>,
     /// Put the thresholds or weights found up for approval, as a policy of the next version
-    #[arg(long, conflicts_with = "team")]
+    #[arg(long, conflicts_with_all = ["team", "policy"])]
     pub propose: bool,
     /// With --propose: why
-    #[arg(long, default_value = "calibrated against verified fixes")]
+    #[arg(long, default_value = "calibrated against verified fixes", requires = "propose")]
     pub note: String,
 }
 

@@ -386,8 +386,22 @@ fn the_list_tells_whose_an_account_is_and_which_gaps_are_closed() {
     let review = json(&dir, "", &["accounts", "review", "--all"], 0);
     let ghost = review.as_array().unwrap().iter().find(|d| d["account"] == "aws:100000000007").unwrap();
     assert_eq!(ghost["proposed"], "retire", "{ghost}");
+    // Options that would be passed over, and accounts that are not there, are refused.
+    for wrong in [
+        &["accounts", "--state", "shadow", "summary"][..],
+        &["accounts", "review", "100000000007", "--history"],
+        &["accounts", "review", "--note", "nobody knows of it"],
+        &["accounts", "review", "400000000006"],
+        &["score", "calibrate", "--policy", "p.json", "--propose"],
+    ] {
+        refused(&dir, "erin", wrong, 2);
+    }
+    refused(&dir, "", &["score", "--batch", "none.json", "list"], 2);
+    json(&dir, "", &["score", "-F", "json", "list"], 0);
     // That somebody reviewed it makes it no account of the organisation; and it is pulled as rarely as decided.
-    let review = ["accounts", "review", "100000000007", "--decide", "proposed", "--note", "nobody knows of it"];
+    let twice = ["100000000007", "aws:100000000007"];
+    let how = ["--decide", "proposed", "--note", "nobody knows of it"];
+    let review = [&["accounts", "review"], &twice[..], &how].concat();
     json(&dir, "erin", &review, 0);
     let rows = json(&dir, "", &["accounts"], 0);
     let state = |id: &str| rows.as_array().unwrap().iter().find(|r| r["native_id"] == id).unwrap()["state"].clone();
