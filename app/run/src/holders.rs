@@ -172,9 +172,10 @@ fn levels(world: &World, others: &[usize], stores: &[&str], stale: &BTreeMap<Str
                 format!("; {} do under a condition ({}{more})", many.len(), first.join(", "))
             }
         };
-        let stale = old(&sure);
+        let (stale, maybe_stale) = (old(&sure), old(&maybe));
         // Those under a condition may make the reach a broad one; where they are all there is, nobody knows how narrow it is.
-        let open = sure.is_empty() && !maybe.is_empty() || sure.len() + maybe.len() >= MANY || !old(&maybe).is_empty();
+        let open = sure.is_empty() && !maybe.is_empty() || sure.len() + maybe.len() >= MANY || !maybe_stale.is_empty();
+        let under = [under].into_iter().chain(maybe_stale).collect::<Vec<_>>().join("; ");
         let said = if !stale.is_empty() {
             json!(["broad", format!("{count}; {}", stale.join(", "))])
         } else if sure.len() >= MANY {
@@ -305,7 +306,7 @@ mod tests {
         let two = world(&[("ann", free()), ("bob", office())], None, None);
         let says = "user/ann reaches it besides administrators; user/bob does under a condition";
         check(&two, &[], "narrow", says);
-        check(&two, &["bob"], "unknown", says);
+        check(&two, &["bob"], "unknown", &format!("{says}; user/bob is dormant"));
         check(&two, &["ann"], "broad", "user/ann reaches it besides administrators; user/ann is dormant");
         let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i"];
         let mut many: Vec<(&str, Json)> = names.iter().map(|n| (*n, office())).collect();

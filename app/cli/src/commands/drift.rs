@@ -248,12 +248,10 @@ fn print(globals: &Globals, record: &Record, compared: &Compared, events: &[Even
         })
         .collect();
     let cell = |v: &Json, name: &str| v.get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
-    let value = |v: &Json, name: &str| {
-        let said = v.get(name).filter(|x| !x.is_null()).map(ToString::to_string).unwrap_or_default();
-        super::scan::short(&said, 36)
-    };
+    let said = |v: &Json, name: &str| v.get(name).filter(|x| !x.is_null()).map(ToString::to_string).unwrap_or_default();
     let header = ["account", "kind", "resource", "what", "path", "before", "after", "by"];
     out::rows(globals, &rows, &header, |v| {
+        let [before, after] = apart(&said(v, "before"), &said(v, "after"));
         let by = v.get("changed_by").filter(|b| !b.is_null());
         let by = by.map(|b| format!("{} {} {}", cell(b, "who"), cell(b, "call"), cell(b, "at")));
         let by = by.or_else(|| v.get("announced")?.as_str().map(|a| format!("announced in {a}")));
@@ -263,9 +261,39 @@ fn print(globals: &Globals, record: &Record, compared: &Compared, events: &[Even
             super::scan::short(&cell(v, "name"), 32),
             cell(v, "what"),
             cell(v, "path"),
-            value(v, "before"),
-            value(v, "after"),
+            before,
+            after,
             by.unwrap_or_default(),
         ]
     })
+}
+
+/// Two values short enough for a table; long ones that would look alike from where they differ.
+fn apart(before: &str, after: &str) -> [String; 2] {
+    const WIDTH: usize = 36;
+    const LEAD: usize = 8;
+    let cells = [before, after].map(|t| super::scan::short(t, WIDTH));
+    if before == after || cells.first() != cells.last() {
+        return cells;
+    }
+    let same = before.chars().zip(after.chars()).take_while(|(a, b)| a == b).count();
+    [before, after].map(|t| {
+        let rest: String = t.chars().skip(same.saturating_sub(LEAD)).collect();
+        let cut: String = rest.chars().take(WIDTH - 2).collect();
+        format!("…{cut}{}", if cut.len() < rest.len() { "…" } else { "" })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::apart;
+
+    #[test]
+    fn values_that_differ_look_different() {
+        assert_eq!(apart("true", "false"), ["true", "false"]);
+        let list = |inner: &str| format!("[{}\"x-{inner}\"{}]", "\"first\",".repeat(9), ",\"last\"".repeat(9));
+        let [before, after] = apart(&list("old"), &list("new"));
+        assert!(before.contains("x-old") && after.contains("x-new"), "{before} {after}");
+        assert!(before.chars().count() <= 36 && after.chars().count() <= 36);
+    }
 }
