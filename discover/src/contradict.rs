@@ -3,7 +3,7 @@
 use crate::{
     config::Config,
     estate::{Account, Conflict, Contradiction, Estate, State},
-    kinds::SourceClass,
+    kinds::{Provider, SourceClass},
     mapping::canonical,
     sighting::{Federation, Reach, SignIn, Status, Tier},
 };
@@ -32,7 +32,12 @@ pub(crate) fn all(estate: &Estate, config: &Config, now: Time) -> Vec<Contradict
             kind: Conflict::UnattributedUse,
             account: None,
             sources: vec![class],
-            detail: format!("{} names a {} use but no account ({})", lead.evidence, lead.provider, who.join(", ")),
+            detail: format!(
+                "{} names a use of {} but no account ({})",
+                lead.evidence,
+                vendor(lead.provider),
+                who.join(", ")
+            ),
         });
     }
     for f in estate.freshness.iter().filter(|f| f.stale) {
@@ -53,6 +58,16 @@ pub(crate) fn all(estate: &Estate, config: &Config, now: Time) -> Vec<Contradict
         (a.account.is_none(), &a.account, a.kind, &a.detail).cmp(&(b.account.is_none(), &b.account, b.kind, &b.detail))
     });
     out
+}
+
+/// A provider as a sentence names it.
+fn vendor(provider: Provider) -> &'static str {
+    match provider {
+        Provider::Aws => "AWS",
+        Provider::Azure => "Azure",
+        Provider::Gcp => "Google Cloud",
+        Provider::Other => "another vendor",
+    }
 }
 
 struct About<'a> {

@@ -241,6 +241,8 @@ fn csv_labels(
 /// An Amazon Macie sensitive-data finding: resourcesAffected.s3Bucket.arn and
 /// classificationDetails.result.sensitiveData\[\].category.
 fn macie(value: &Value, _: &Mapping) -> Option<Vec<Label>> {
+    // As an event it is wrapped.
+    let value = value.get("detail").filter(|d| d.is_object()).unwrap_or(value);
     let bucket = json::text(value, "resourcesAffected.s3Bucket.arn")?;
     let observed_at = json::text(value, "updatedAt").and_then(|t| crate::read::instant(t, false));
     let data = json::at(value, "classificationDetails.result.sensitiveData").and_then(Value::as_array);
@@ -351,6 +353,15 @@ mod tests {
         let macie = r#"{"id":"f1","updatedAt":"2026-11-01T00:00:00Z","resourcesAffected":{"s3Bucket":{"arn":"arn:aws:s3:::x"}},
             "classificationDetails":{"result":{"sensitiveData":[{"category":"FINANCIAL_INFORMATION","detections":[{"type":"CREDIT_CARD_NUMBER"}]}]}}}"#;
         check(LabelKind::Macie, macie, &[("arn:aws:s3:::x", DataClass::RegulatedPayment)], 0);
+        // As `aws macie2 get-findings` answers, and as an event.
+        check(
+            LabelKind::Macie,
+            &format!(r#"{{"findings":[{macie}]}}"#),
+            &[("arn:aws:s3:::x", DataClass::RegulatedPayment)],
+            0,
+        );
+        let event = format!(r#"{{"detail-type":"Macie Finding","detail":{macie}}}"#);
+        check(LabelKind::Macie, &event, &[("arn:aws:s3:::x", DataClass::RegulatedPayment)], 0);
         let ocsf = r#"[{"class_uid":2006,"time":1785500000000,"resources":[{"uid":"r1"}],"data_security":{"category":"Personal"}},{}]"#;
         check(LabelKind::Ocsf, ocsf, &[("r1", DataClass::Personal)], 1);
         check(LabelKind::Csv, "resource_id,data_class\nr1,PHI\nr2,green\n", &[("r1", DataClass::RegulatedHealth)], 1);

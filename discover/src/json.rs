@@ -11,7 +11,7 @@ use std::{
 /// Members of an answer that hold its records: `Records` (CloudTrail), `value` (Microsoft Graph, Azure), `Accounts`
 /// (AWS Organizations), `Events` (CloudTrail LookupEvents), `projects` (Google Cloud).
 pub(crate) const LISTS: &[&str] =
-    &["Records", "value", "Accounts", "Events", "projects", "data", "items", "accounts", "results"];
+    &["Records", "value", "Accounts", "Events", "projects", "data", "items", "accounts", "results", "findings"];
 
 /// The same of IAM: `ListRoles` and `GetAccountAuthorizationDetails`. Members of these names mean other things elsewhere.
 pub(crate) const ROLE_LISTS: &[&str] = &["Roles", "RoleDetailList", "Records", "value", "data", "items", "results"];

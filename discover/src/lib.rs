@@ -52,4 +52,4 @@ pub use sighting::{
     Sighting, SignIn, Signer, Span, Stated, Status, Tier,
 };
 pub use table::{NamedRow, named_rows};
-pub use triage::due_pulls;
+pub use triage::{due_pulls, pull_hours};

@@ -1,7 +1,7 @@
 //! How the columns, values and applications of a source map to the record's words. Saved once per source.
 
 use crate::{
-    kinds::{AccountKey, Provider, is_guid},
+    kinds::{AccountKey, Provider, SourceKind, is_guid},
     sighting::{DataClass, Tier},
 };
 use std::collections::BTreeMap;
@@ -59,7 +59,7 @@ pub struct Mapping {
     pub columns: BTreeMap<String, String>,
     /// The provider of rows that do not say.
     pub provider: Option<Provider>,
-    /// The XLSX sheet; by default the first one with an account column.
+    /// The XLSX sheet; by default every one with an account column.
     pub sheet: Option<String>,
     /// Further spellings of tiers: `gold` → `tier1`.
     pub tiers: BTreeMap<String, Tier>,
@@ -99,6 +99,11 @@ impl Mapping {
     /// A mapping that only names the source.
     pub fn named(label: impl Into<String>) -> Self {
         Self { label: label.into(), ..Self::default() }
+    }
+
+    /// What the source is called in evidence.
+    pub(crate) fn label_of(&self, kind: SourceKind) -> &str {
+        if self.label.is_empty() { kind.name() } else { &self.label }
     }
 
     /// The tier a text means, if any.

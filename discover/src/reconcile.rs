@@ -6,7 +6,9 @@
 use crate::{
     config::Config,
     contradict,
-    estate::{Account, Appeared, Estate, FORMAT, Freshness, Gap, Known, Run, RunReading, Shadow, State, Triage},
+    estate::{
+        Account, Appeared, Conflict, Estate, FORMAT, Freshness, Gap, Known, Run, RunReading, Shadow, State, Triage,
+    },
     kinds::{AccountKey, Provider, SourceClass, SourceKind},
     metrics,
     sighting::{Facts, Federation, Reach, Reading, Sighting, SignIn, Stated, Status, Tier, earlier},
@@ -93,7 +95,6 @@ pub fn reconcile_from(readings: &[Reading], mut previous: Option<Estate>, config
         account.gaps = speaks.missing(account);
         account.time_to_appear = appeared(account);
         account.state = state(account, &org_authority, &speaks, config, now);
-        (account.triage, account.triage_because) = triage::triage(account, config, now);
     }
 
     let first_run = previous.map_or(now, |p| p.first_run);
@@ -125,6 +126,11 @@ pub fn reconcile_from(readings: &[Reading], mut previous: Option<Estate>, config
         first_run,
     };
     estate.contradictions = contradict::all(&estate, config, now);
+    let ghosts = estate.contradictions.iter().filter(|c| c.kind == Conflict::Ghost);
+    let ghosts: BTreeSet<&AccountKey> = ghosts.filter_map(|c| c.account.as_ref()).collect();
+    for (key, account) in &mut estate.accounts {
+        (account.triage, account.triage_because) = triage::triage(account, ghosts.contains(key), config, now);
+    }
     estate.metrics = metrics::of(&estate);
     estate
 }
@@ -327,7 +333,15 @@ fn state(account: &mut Account, org: &BTreeSet<Provider>, speaks: &Speaks, confi
     } else {
         return if account.lacks.is_empty() { State::Governed } else { State::Candidate };
     };
-    let by_hand = account.known_to(SourceClass::Manual);
+    // That somebody looked at an account says nothing of it yet.
+    let by_hand = account.sources.get(&SourceClass::Manual).is_some_and(|k| {
+        let looked = Facts {
+            last_reviewed_at: k.facts.last_reviewed_at,
+            last_reviewed_by: k.facts.last_reviewed_by.clone(),
+            ..Facts::default()
+        };
+        k.gone_since.is_none() && *k.facts != looked
+    });
     if account.lacks.is_empty() && (account.known_to(authority) || by_hand) {
         return State::Governed;
     }

@@ -207,6 +207,9 @@ fn plain(value: &serde_json::Value) -> String {
 /// Cells of a worksheet that are read.
 const MOST_CELLS: usize = 5_000_000;
 
+/// Rows a worksheet can have.
+const MOST_ROWS: usize = 1 << 20;
+
 /// A worksheet: its name and its rows.
 pub(crate) type Sheet = (String, Vec<Vec<String>>);
 
@@ -364,7 +367,12 @@ fn sheet(xml: &str, shared: &[String]) -> Result<Vec<Vec<String>>, String> {
         let event = reader.read_event().map_err(bad_xml)?;
         refuse_doctype(&event)?;
         match &event {
-            Event::Start(s) if s.local_name().as_ref() == "row" => rows.push(Vec::new()),
+            Event::Start(s) if s.local_name().as_ref() == "row" => {
+                // Empty rows may be left out; a place that is told is the one a person sees.
+                let at: usize = attribute(s, "r").parse().unwrap_or(0);
+                rows.resize(rows.len().max(at.min(MOST_ROWS).saturating_sub(1)), Vec::new());
+                rows.push(Vec::new());
+            }
             Event::Start(s) | Event::Empty(s) if s.local_name().as_ref() == "c" => {
                 kind = attribute(s, "t");
                 let next = rows.last().map_or(0, Vec::len);

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 /// The proposal for one account, with its reason. An account nobody described and that is in use gets the full
 /// baseline: the unseen must not sink.
-pub(crate) fn triage(account: &Account, config: &Config, now: Time) -> (Triage, String) {
+pub(crate) fn triage(account: &Account, ghost: bool, config: &Config, now: Time) -> (Triage, String) {
     if let Some(party) = &account.third_party {
         return (Triage::LightEntry, format!("belongs to {party}"));
     }
@@ -23,6 +23,9 @@ pub(crate) fn triage(account: &Account, config: &Config, now: Time) -> (Triage, 
     }
     if account.state == State::Shadow {
         return (Triage::FullBaseline, "shadow account: see what is in it before anything else".into());
+    }
+    if ghost {
+        return (Triage::Retire, "on the record, but neither in the organisation nor billed nor used".into());
     }
     if matches!(account.tier(), Tier::Tier1 | Tier::Production) {
         return (Triage::FullBaseline, format!("{} account", account.tier()));
@@ -47,20 +50,29 @@ pub(crate) fn triage(account: &Account, config: &Config, now: Time) -> (Triage, 
     }
 }
 
+/// Hours between two pulls of an account's configuration.
+pub fn pull_hours(tier: Tier, triage: Triage, config: &Config) -> u32 {
+    match triage {
+        Triage::FullBaseline => config.pull_every(tier),
+        Triage::LightEntry | Triage::Retire => config.pull_every(Tier::Experimental).max(config.pull_every(tier)),
+    }
+}
+
 /// When each account's configuration is to be pulled next, given when it was last; accounts with a light entry or
-/// up for retirement are pulled at the slowest cadence, third parties never.
-pub fn due_pulls(estate: &Estate, last: &BTreeMap<AccountKey, Time>, config: &Config) -> Vec<(AccountKey, Time)> {
+/// up for retirement, as a review `decided` or else the triage proposes, are pulled at the slowest cadence, third
+/// parties never.
+pub fn due_pulls(
+    estate: &Estate,
+    last: &BTreeMap<AccountKey, Time>,
+    decided: &BTreeMap<AccountKey, Triage>,
+    config: &Config,
+) -> Vec<(AccountKey, Time)> {
     let mut out: Vec<(AccountKey, Time)> = estate
         .accounts
         .iter()
         .filter(|(_, a)| a.third_party.is_none() && a.state != State::Closed)
         .map(|(key, a)| {
-            let hours = match a.triage {
-                Triage::FullBaseline => config.pull_every(a.tier()),
-                Triage::LightEntry | Triage::Retire => {
-                    config.pull_every(Tier::Experimental).max(config.pull_every(a.tier()))
-                }
-            };
+            let hours = pull_hours(a.tier(), decided.get(key).copied().unwrap_or(a.triage), config);
             let due =
                 last.get(key).map_or(estate.as_of, |at| Time::from_seconds(at.seconds() + i64::from(hours) * 3_600));
             (key.clone(), due)

@@ -46,7 +46,8 @@ fn lacks_due(db: &Connection) -> Result<bool, RecordError> {
 }
 
 fn none_yet(path: &Path) -> RecordError {
-    let why = format!("there is no record at `{}` yet; run `plumb scan aws` or `plumb demo` first", path.display());
+    let first = "run `plumb scan aws`, `plumb demo` or, for accounts alone, `plumb discover --save` first";
+    let why = format!("there is no record at `{}` yet; {first}", path.display());
     RecordError::Missing(why)
 }
 

@@ -63,7 +63,12 @@ impl FeedStatus {
     pub fn warning(&self) -> Option<String> {
         match (&self.version, self.age_days) {
             (Some(version), Some(age)) if self.stale() => {
-                Some(format!("{} {version} is {age} days old; import a newer edition", self.name))
+                // Histories of service families are no file of a publisher's.
+                let right = match self.name.as_str() {
+                    "families" => "a newer release of this program brings newer ones".to_owned(),
+                    name => format!("`plumb feed import {}` takes a newer edition", feed_kind(name)),
+                };
+                Some(format!("{} {version} is {age} days old; {right}", self.name))
             }
             (None, _) if self.name == "kev" => Some("kev is not loaded: known exploitation is not considered".into()),
             _ => None,
@@ -99,6 +104,16 @@ fn shape(feed: &'static str, problem: impl Into<String>) -> FeedError {
 }
 
 /// `CVE-2024-12345` as a number that sorts; none for anything else.
+/// What the file of a data set is called where it is imported.
+fn feed_kind(name: &str) -> &str {
+    if name == "advisories" { "csaf" } else { name }
+}
+
+/// Whether a text is the id of a vulnerability: `CVE-2024-1234`.
+pub fn is_cve(text: &str) -> bool {
+    cve(text).is_some()
+}
+
 fn cve(text: &str) -> Option<u64> {
     let (year, number) = text.trim().strip_prefix("CVE-")?.split_once('-')?;
     if year.len() != 4 || !(4..=9).contains(&number.len()) {
@@ -401,6 +416,16 @@ impl Feeds {
         self.epss = epss;
         self.record("epss", &version, date, bytes, self.epss.len(), false);
         Ok(())
+    }
+
+    /// Which advisory a vendor's document is (publisher and tracking id) and the date of its revision: a later revision takes
+    /// the place of an earlier one. None where it is no CSAF document.
+    pub fn advisory(bytes: &[u8]) -> Option<(String, Time)> {
+        let doc: serde_json::Value = serde_json::from_slice(&unpacked("advisories", bytes).ok()?).ok()?;
+        let text = |path: &str| doc.pointer(path).and_then(serde_json::Value::as_str);
+        let publisher = text("/document/publisher/namespace").or_else(|| text("/document/publisher/name"));
+        let id = format!("{} {}", publisher.unwrap_or("vendor"), text("/document/tracking/id")?);
+        Some((id, text("/document/tracking/current_release_date")?.parse().ok()?))
     }
 
     /// Adds a vendor's advisory (CSAF 2.0). CVEs it reports as used in attacks, and does not call unaffected in all

@@ -39,7 +39,9 @@ pub use calibrate::{
 };
 pub use cvss::{CvssError, base_score_tenths, severity_of};
 pub use explain::{Change, Context, Evidence, Explanation, Part, Previous, Simulated, WhatIf, explain, simulate};
-pub use feeds::{Exploited, FeedError, FeedInfo, FeedStatus, Feeds, KevEntry, STALE_AFTER_DAYS, Subject, Support};
+pub use feeds::{
+    Exploited, FeedError, FeedInfo, FeedStatus, Feeds, KevEntry, STALE_AFTER_DAYS, Subject, Support, is_cve,
+};
 pub use line::score_line;
 pub use points::{Contribution, Lane, Score, Signals, lane, order, score, tenths};
 pub use policy::{Breach, ExploitWeight, NotHard, Policy, PolicyError, Scale, Terms, Thresholds};

@@ -531,6 +531,18 @@ pub(crate) fn allowed(
     Err(refusal.into())
 }
 
+/// Whether a text has the shape of an AWS region: `eu-west-1`, `us-gov-east-1`. A slip would put every resource out of scope.
+fn is_region(text: &str) -> bool {
+    let parts: Vec<&str> = text.trim().split('-').collect();
+    let (Some(first), Some(last)) = (parts.first(), parts.last()) else { return false };
+    let words = |p: &&str| !p.is_empty() && p.bytes().all(|b| b.is_ascii_lowercase());
+    parts.len() >= 3
+        && first.len() == 2
+        && parts.iter().take(parts.len() - 1).all(words)
+        && !last.is_empty()
+        && last.bytes().all(|b| b.is_ascii_digit())
+}
+
 /// Says what a person knows about accounts: validated as a whole, kept and sealed in one step. Returns the entries.
 ///
 /// # Errors
@@ -544,7 +556,11 @@ pub fn describe(
     allowed(record, session, Act::Comment, "account.set", ("account", &first))?;
     let problems: Vec<String> = entries
         .iter()
-        .flat_map(|(key, m)| m.problems(session.now).into_iter().map(move |p| format!("{key}: {p}")))
+        .flat_map(|(key, m)| {
+            let regions = m.region_scope.iter().flatten().filter(|r| key.provider == Provider::Aws && !is_region(r));
+            let regions = regions.map(|r| format!("`{r}` is no region; they look like eu-west-1"));
+            m.problems(session.now).into_iter().chain(regions).map(move |p| format!("{key}: {p}"))
+        })
         .collect();
     if !problems.is_empty() {
         return Err(GovernError::Input(problems.join("; ")));
@@ -647,6 +663,22 @@ pub fn reviews(record: &Record) -> Result<Vec<Review>, GovernError> {
     Ok(out)
 }
 
+/// Whether the world speaks against a decision that was less than the full baseline.
+fn no_longer_fits(review: &Review, account: &plumb_discover::Account) -> bool {
+    match review.decision {
+        Triage::LightEntry => account.triage == Triage::FullBaseline,
+        Triage::Retire => account.triage != Triage::Retire,
+        Triage::FullBaseline => false,
+    }
+}
+
+/// What the last review decided about each account, where it still fits.
+pub fn decided(estate: &Estate, reviews: &[Review]) -> BTreeMap<AccountKey, Triage> {
+    let last: BTreeMap<&AccountKey, &Review> = reviews.iter().map(|r| (&r.account, r)).collect();
+    let fits = last.into_iter().filter(|(key, r)| estate.accounts.get(*key).is_some_and(|a| !no_longer_fits(r, a)));
+    fits.map(|(key, r)| (key.clone(), r.decision)).collect()
+}
+
 /// Every account of ours with what a review would look at; those that wait longest first.
 pub fn due(estate: &Estate, reviews: &[Review], config: &Config, now: Time) -> Vec<Due> {
     let last: BTreeMap<&AccountKey, &Review> = reviews.iter().map(|r| (&r.account, r)).collect();
@@ -665,11 +697,7 @@ pub fn due(estate: &Estate, reviews: &[Review], config: &Config, now: Time) -> V
             let last_reviewed = a.facts.last_reviewed_at.max(last.get(key).map(|r| r.at));
             let days = if a.tier() == Tier::Tier1 { config.review_days_tier1 } else { config.review_days };
             let due = last_reviewed.map_or(now, |at| at.plus_days(days));
-            let contradicts = match decided {
-                Some(Triage::LightEntry) => a.triage == Triage::FullBaseline,
-                Some(Triage::Retire) => a.triage != Triage::Retire,
-                _ => false,
-            };
+            let contradicts = last.get(key).is_some_and(|r| no_longer_fits(r, a));
             Due {
                 account: key.clone(),
                 name: a.facts.name.clone().unwrap_or_default(),

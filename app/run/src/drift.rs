@@ -3,6 +3,7 @@
 
 use crate::{baselines, govern::GovernError, stored::resources_of};
 use plumb_catalog::{Catalog, Kind};
+use plumb_discover::Tier;
 use plumb_drift::{
     Against, Announcement, Approved, Baseline, Deviation, Drift, Field, Report, Shapes, Side, What, against_baseline,
     against_code, against_previous, approve_as_is,
@@ -176,6 +177,10 @@ pub fn since(
         let id = AccountId::from(account.id.as_str());
         let found = match from {
             Since::Previous => before(record, &scans, &id, later)?,
+            Since::Scan(scan) if *scan >= later => {
+                let what = format!("scan {} is not before scan {}; an earlier one is right", scan.0, later.0);
+                return Err(DriftError::Input(what));
+            }
             Since::Scan(scan) => Some(*scan),
             Since::At(at) => until(*at),
             Since::Review(reviews) => match reviews.get(&account.id) {
@@ -244,6 +249,10 @@ pub fn as_it_is(
             let found = resources(record, kind, &AccountId::from(account.id.as_str()), scan)?;
             out.extend(approve_as_is(&found, &shapes, "", now));
         }
+        if !out.iter().any(|v| v.kind == kind.id) {
+            let of = if accounts.is_empty() { String::new() } else { format!(" in {}", accounts.join(", ")) };
+            return Err(DriftError::Input(format!("the last scan saw no resource of kind `{name}`{of}")));
+        }
     }
     Ok(out)
 }
@@ -290,11 +299,46 @@ fn root_of(path: &str) -> &str {
     path.split(['.', '[']).next().unwrap_or(path)
 }
 
+/// The tier of each account of the list, by the provider's number: as people say now, whatever it was when a scan read it.
+fn tiers(record: &Record) -> Result<BTreeMap<String, Tier>, DriftError> {
+    let estate =
+        crate::accounts::current_estate(record, None).map_err(|e| DriftError::Input(format!("the accounts: {e}")))?;
+    Ok(estate.accounts.values().map(|a| (a.native_id.clone(), a.tier())).collect())
+}
+
+/// Accounts that have no approved values to be held against, and why, by the provider's number.
+///
+/// # Errors
+/// The record fails, or a document is damaged.
+pub fn without_values(record: &Record, narrow: &Narrow) -> Result<BTreeMap<String, String>, DriftError> {
+    let (held, tiers) = (baseline_of(record)?, tiers(record)?);
+    let mut out = BTreeMap::new();
+    for account in record.accounts()?.into_iter().filter(|a| narrow.account(&a.id)) {
+        let tier = tiers.get(&account.id).map_or("unknown", |t| t.name());
+        let why = match held.get(&account.id) {
+            Some(b) if b.values.is_empty() => {
+                format!("{} approves no values; `plumb baseline draft --value`", b.label())
+            }
+            Some(_) => continue,
+            None => format!("no baseline is in force for tier {tier}"),
+        };
+        out.insert(account.id, why);
+    }
+    Ok(out)
+}
+
 /// The baseline in force for each account of the record, by the provider's number.
 pub(crate) fn baseline_of(record: &Record) -> Result<BTreeMap<String, Baseline>, DriftError> {
     let in_force = baselines::in_force(record)?;
+    if in_force.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let tiers = tiers(record)?;
     let of = |a: &plumb_record::AccountRow| {
-        let tier = a.doc.get("tier").and_then(Json::as_str).filter(|t| !t.is_empty()).unwrap_or("unknown");
+        // Where nobody says, the one it was judged by.
+        let judged = || a.doc.get("tier").and_then(Json::as_str).filter(|t| !t.is_empty());
+        let said = tiers.get(a.id.as_str()).filter(|t| **t != Tier::Unknown);
+        let tier = said.map(|t| t.name()).or_else(judged).unwrap_or("unknown");
         let fits =
             |b: &&Baseline| b.tiers.iter().any(|t| **t == *tier) && b.providers.iter().any(|p| **p == *a.provider);
         Some((a.id.clone(), in_force.iter().find(fits)?.clone()))
@@ -370,8 +414,9 @@ pub fn from_code(
     let mut out = Report::default();
     for (kind, code) in &declared {
         let Some(kind) = catalog.kinds.get(kind) else { continue };
+        // All accounts, however few are asked about: code does not say which one it is applied to.
         let mut live = Vec::new();
-        for account in record.accounts()?.iter().filter(|a| narrow.account(&a.id)) {
+        for account in &record.accounts()? {
             live.extend(resources(record, kind, &AccountId::from(account.id.as_str()), scan)?);
         }
         let own: BTreeSet<AccountId> = live.iter().map(|r| r.account.clone()).collect();
@@ -383,7 +428,17 @@ pub fn from_code(
                 whole.read(k, a, r)
             }
         };
-        join(&mut out, against_code(Side { resources: &live, complete: &complete }, code, &shapes));
+        let mut report = against_code(Side { resources: &live, complete: &complete }, code, &shapes);
+        if !narrow.accounts.is_empty() {
+            let asked = |account: &AccountId| account.as_str() == "code" || narrow.account(account.as_str());
+            report.drifts.retain(|d| asked(&d.account));
+            let others = live.iter().filter(|r| !asked(&r.account)).map(|r| r.id.clone());
+            let others: BTreeSet<plumb_model::ResourceId> = others.collect();
+            report.undecided.retain(|u| !others.contains(&u.resource));
+            live.retain(|r| narrow.account(r.account.as_str()));
+            report.compared = against_code(Side { resources: &live, complete: &complete }, code, &shapes).compared;
+        }
+        join(&mut out, report);
     }
     if !undeclared {
         out.drifts.retain(|d| d.what != What::Appeared);
@@ -427,18 +482,28 @@ pub struct Event {
 const MOST_NAMES: usize = 64;
 
 /// Reads changes out of CloudTrail: records, answers of `LookupEvents`, or one event a line. Reads are passed over.
-pub fn events(text: &str) -> Vec<Event> {
+///
+/// # Errors
+/// It is not JSON, or none of these.
+pub fn events(text: &str) -> Result<Vec<Event>, DriftError> {
     let mut waiting: Vec<Json> = match serde_json::from_str::<Json>(text) {
         Ok(doc) => vec![doc],
-        Err(_) => text.lines().filter_map(|l| serde_json::from_str(l).ok()).collect(),
+        Err(_) => {
+            let lines = text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty());
+            let one = |(n, l): (usize, &str)| {
+                serde_json::from_str(l).map_err(|e| DriftError::Input(format!("line {}: {e}", n + 1)))
+            };
+            lines.map(one).collect::<Result<_, _>>()?
+        }
     };
-    let mut out = Vec::new();
+    let (mut out, mut known) = (Vec::new(), false);
     while let Some(value) = waiting.pop() {
         if let Json::Array(items) = value {
             waiting.extend(items);
             continue;
         }
         if let Some(list) = ["Records", "Events"].iter().find_map(|n| value.get(n)?.as_array()) {
+            known = true;
             waiting.extend(list.iter().cloned());
             continue;
         }
@@ -446,10 +511,15 @@ pub fn events(text: &str) -> Vec<Event> {
             waiting.extend(serde_json::from_str::<Json>(inner).ok().filter(|v| v.get("CloudTrailEvent").is_none()));
             continue;
         }
+        known |= value.get("eventName").is_some();
         out.extend(event(&value));
     }
+    if !known {
+        let right = "`Records`, an answer of LookupEvents, or one event a line is";
+        return Err(DriftError::Input(format!("no event of CloudTrail is in it; {right} right")));
+    }
     out.sort_by_key(|e| e.by.at);
-    out
+    Ok(out)
 }
 
 fn event(value: &Json) -> Option<Event> {

@@ -65,11 +65,7 @@ pub(crate) fn own_support(record: &Record) -> Result<Option<Feeds>, GovernError>
 }
 
 fn take(feeds: &mut Feeds, id: &str, doc: &Json) -> Result<(), GovernError> {
-    let bytes = match (doc.get("text").and_then(Json::as_str), doc.get("hex").and_then(Json::as_str)) {
-        (Some(text), _) => text.as_bytes().to_vec(),
-        (None, Some(hex)) => from_hex(hex),
-        _ => return Ok(()),
-    };
+    let Some(bytes) = kept_bytes(doc) else { return Ok(()) };
     let file = match id.split(':').collect::<Vec<_>>().as_slice() {
         ["kev"] => FeedFile::Kev,
         ["epss"] => FeedFile::Epss,
@@ -111,7 +107,7 @@ pub fn import_feed(
     load(&mut feeds, file, &bytes, now)?;
     let Some(info) = feeds.info().find(|i| i.name == file.data_set()).cloned() else { return Ok(None) };
     let id = match file {
-        FeedFile::Csaf => format!("csaf:{}", info.sha256),
+        FeedFile::Csaf => advisory_place(record, &bytes, &info)?,
         FeedFile::Eol(product) if bytes.trim_ascii_start().starts_with(b"[") => format!("eol:{product}"),
         FeedFile::Kev => "kev".into(),
         FeedFile::Epss => "epss".into(),
@@ -127,6 +123,31 @@ pub fn import_feed(
     let version = record.document(FEEDS, &id)?.map_or(0, |(version, _)| version);
     record.put_document(FEEDS, &id, version, &doc)?;
     Ok(Some(info))
+}
+
+/// Where an advisory is kept: in the place of the revision of it that is there, unless that one is newer.
+fn advisory_place(record: &Record, bytes: &[u8], info: &FeedInfo) -> Result<String, GovernError> {
+    let fresh = format!("csaf:{}", info.sha256);
+    let Some((name, date)) = Feeds::advisory(bytes) else { return Ok(fresh) };
+    for (id, doc) in record.documents(FEEDS)?.into_iter().filter(|(id, _)| id.starts_with("csaf:")) {
+        let kept = kept_bytes(&doc).and_then(|bytes| Feeds::advisory(&bytes));
+        match kept.filter(|(other, _)| *other == name) {
+            Some((_, kept)) if date < kept => {
+                let (given, present) = (date.date(), kept.date());
+                let what = format!("advisory {name} of {given} is older than its revision in use, of {present}");
+                return Err(GovernError::Input(what));
+            }
+            Some(_) => return Ok(id),
+            None => {}
+        }
+    }
+    Ok(fresh)
+}
+
+/// The publisher's file as it was imported.
+fn kept_bytes(doc: &Json) -> Option<Vec<u8>> {
+    let text = |name: &str| doc.get(name).and_then(Json::as_str);
+    text("text").map(|t| t.as_bytes().to_vec()).or_else(|| text("hex").map(from_hex))
 }
 
 fn to_hex(bytes: &[u8]) -> String {

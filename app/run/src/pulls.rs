@@ -5,7 +5,7 @@ use crate::{
     accounts::{self, allowed},
     govern::{Change, GovernError, Session, commit},
 };
-use plumb_discover::{AccountKey, Config, Estate, Tier, Triage, due_pulls};
+use plumb_discover::{AccountKey, Config, Estate, Tier, Triage, due_pulls, pull_hours};
 use plumb_govern::{log, people::Act};
 use plumb_model::Time;
 use plumb_record::Record;
@@ -37,7 +37,7 @@ pub struct Pull {
     pub name: String,
     /// Its tier.
     pub tier: Tier,
-    /// What the triage makes of it: a light entry is pulled at the slowest cadence.
+    /// What a review decided, else what the triage makes of it: a light entry is pulled at the slowest cadence.
     pub triage: Triage,
     /// Hours between pulls.
     pub every_hours: u32,
@@ -67,19 +67,17 @@ pub fn pulls(record: &Record, estate: &Estate, config: &Config, now: Time) -> Re
     let read = last_pulls(record)?;
     let last: BTreeMap<AccountKey, Time> =
         estate.accounts.keys().filter_map(|key| Some((key.clone(), *read.get(key.id.as_str())?))).collect();
-    let rows = due_pulls(estate, &last, config).into_iter().filter_map(|(key, due_at)| {
+    let decided = accounts::decided(estate, &accounts::reviews(record)?);
+    let rows = due_pulls(estate, &last, &decided, config).into_iter().filter_map(|(key, due_at)| {
         let a = estate.accounts.get(&key)?;
         let last = last.get(&key).copied();
         let due_at = if last.is_none() { due_at.min(now) } else { due_at };
-        let every_hours = last.map_or_else(
-            || config.pull_every(a.tier()),
-            |at| u32::try_from((due_at.seconds() - at.seconds()) / 3_600).unwrap_or_default(),
-        );
+        let triage = decided.get(&key).copied().unwrap_or(a.triage);
         Some(Pull {
             name: a.facts.name.clone().unwrap_or_default(),
             tier: a.tier(),
-            triage: a.triage,
-            every_hours,
+            triage,
+            every_hours: pull_hours(a.tier(), triage, config),
             last,
             due_at,
             due: due_at <= now,

@@ -211,7 +211,7 @@ pub fn import_vulnerabilities(record: &mut Record, bytes: &[u8], at: Time) -> Re
         let get = |names: &[&str]| names.iter().find_map(|n| row.get(*n)).map(String::as_str).unwrap_or_default();
         let resource = get(&["resource", "resourceid", "resourcearn", "arn"]);
         let cve = get(&["cve", "cveid", "vulnerability", "vulnerabilityid"]).to_ascii_uppercase();
-        if resource.is_empty() || !cve.starts_with("CVE-") {
+        if resource.is_empty() || !plumb_score::is_cve(&cve) {
             return Err(wrong(
                 "a resource and a CVE are needed, in columns `resource` and `cve`: `arn:…,CVE-2024-1234`".into(),
             ));

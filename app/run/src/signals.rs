@@ -15,7 +15,7 @@ use plumb_model::{Severity, Time};
 use plumb_record::{FindingRow, Query, Record};
 use plumb_score::{
     Context, Evidence, Explanation, FeedStatus, Feeds, Policy, Signals, Subject, Support, Terms, explain,
-    signal::{AccountFacts, Criticality, DataClass, Exposure, IdentityReach, Signal},
+    signal::{AccountFacts, Criticality, DataClass, Exposure, IdentityReach, Level, Signal},
 };
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, HashMap};
@@ -229,7 +229,17 @@ impl Stack {
             s.account = Criticality::of(facts, MANY_USERS);
             s.data = DataClass::worst_of(classes.iter().map(String::as_str));
             if s.account != Criticality::Unknown {
-                say(Signal::Account, format!("account {} on the estate: tier {}", finding.account, facts.tier));
+                // What makes a tier-one account of one whose tier is another.
+                let many = facts.users.filter(|n| *n >= MANY_USERS).map(|n| format!("{n} users"));
+                let bound = [
+                    facts.contractual.then(|| "a contract".to_owned()),
+                    facts.regulated.then(|| "a regulation".to_owned()),
+                    many,
+                ];
+                let bound: Vec<String> = bound.into_iter().flatten().collect();
+                let raised = s.account.name() != facts.tier && !bound.is_empty();
+                let by = if raised { format!(", raised by {}", bound.join(" and ")) } else { String::new() };
+                say(Signal::Account, format!("account {} on the estate: tier {}{by}", finding.account, facts.tier));
             }
             if s.data != DataClass::Unknown {
                 let proof = self.proven.words(&finding.account, classes);

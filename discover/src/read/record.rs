@@ -37,6 +37,7 @@ fn read_text(input: &mut dyn BufRead, mapping: &Mapping, gather: &mut Gather) {
         return super::each(input, mapping, gather, json_record);
     }
     let mut rows = Rows::sniffed(input, &mapping.limits);
+    let label = mapping.label_of(gather.kind()).to_owned();
     let (mut places, mut width) = (None, 0);
     loop {
         match rows.next() {
@@ -57,7 +58,7 @@ fn read_text(input: &mut dyn BufRead, mapping: &Mapping, gather: &mut Gather) {
                 Some(places) => {
                     gather.rows += 1;
                     let row = cells(places, |i| rows.text(i));
-                    one(&row, rows.line, mapping, gather);
+                    one(&row, rows.line, &label, mapping, gather);
                 }
             },
         }
@@ -72,25 +73,40 @@ fn read_xlsx(bytes: Vec<u8>, mapping: &Mapping, gather: &mut Gather) {
         Ok(sheets) => sheets,
         Err(problem) => return gather.lost(0, format!("the workbook {problem}")),
     };
+    let label = mapping.label_of(gather.kind()).to_owned();
+    let (mut read, mut passed) = (0, Vec::new());
     for (name, rows) in &sheets {
         if mapping.sheet.as_ref().is_some_and(|s| s != name) {
             continue;
         }
         let heading = rows.iter().take(20).enumerate().find_map(|(i, row)| Some((i, find_columns(row, mapping)?)));
-        let Some((at, places)) = heading else { continue };
+        let Some((at, places)) = heading else {
+            // A page of words is none of a record's; a table may be.
+            if rows.iter().filter(|r| r.iter().filter(|c| !c.is_empty()).count() > 1).count() > 1 {
+                passed.push(name.as_str());
+            }
+            continue;
+        };
+        read += 1;
+        // Of several sheets the evidence says which.
+        let label = if sheets.len() > 1 { format!("{label} sheet {name}") } else { label.clone() };
         for (i, row) in rows.iter().enumerate().skip(at + 1).filter(|(_, r)| r.iter().any(|c| !c.is_empty())) {
             gather.rows += 1;
             let row = cells(&places, |c| row.get(c).cloned().unwrap_or_default());
-            one(&row, i as u64 + 1, mapping, gather);
+            one(&row, i as u64 + 1, &label, mapping, gather);
         }
-        return;
     }
     match &mapping.sheet {
         Some(sheet) if !sheets.iter().any(|(name, _)| name == sheet) => {
             let names: Vec<_> = sheets.iter().map(|(n, _)| n.as_str()).collect();
             gather.lost(0, format!("no sheet `{sheet}`; the workbook has {}", names.join(", ")));
         }
-        _ => no_columns(gather),
+        _ if read == 0 => no_columns(gather),
+        _ => {
+            for name in passed {
+                gather.odd(0, format!("sheet `{name}` has no column with account ids and was passed over"));
+            }
+        }
     }
 }
 
@@ -137,10 +153,11 @@ fn json_record(value: &serde_json::Value, number: u64, mapping: &Mapping, gather
         Some(serde_json::Value::Null) | None => String::new(),
         Some(other) => other.to_string(),
     };
-    one(&cells(&places, text), number, mapping, gather);
+    let label = mapping.label_of(gather.kind()).to_owned();
+    one(&cells(&places, text), number, &label, mapping, gather);
 }
 
-fn one(row: &Cells, line: u64, mapping: &Mapping, gather: &mut Gather) {
+fn one(row: &Cells, line: u64, label: &str, mapping: &Mapping, gather: &mut Gather) {
     let text = |name: &str| row.get(name).map(String::as_str);
     let Some(id) = text("native_id") else {
         if !row.is_empty() {
@@ -172,7 +189,6 @@ fn one(row: &Cells, line: u64, mapping: &Mapping, gather: &mut Gather) {
         gather.odd(line, format!("account id lost its leading zeros; read as {}", account.id));
     }
 
-    let label = if mapping.label.is_empty() { gather.kind().name() } else { mapping.label.as_str() };
     let mut sighting = Sighting::new(gather.kind(), account, None, format!("{label} row {line}"));
     let f = &mut sighting.facts;
     let own = |name: &str| text(name).map(|t| t.chars().take(2_000).collect::<String>());

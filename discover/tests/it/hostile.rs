@@ -226,8 +226,60 @@ fn zip_members_are_joined_and_bombs_refused() {
 }
 
 fn workbook(sheet: &str) -> Vec<u8> {
-    let book = r#"<workbook xmlns:r="r"><sheets><sheet name="A" r:id="rId1"/></sheets></workbook>"#;
-    zip(&[("xl/workbook.xml", book.as_bytes()), ("xl/worksheets/sheet1.xml", sheet.as_bytes())], None)
+    workbook_of(&[("A", sheet)])
+}
+
+fn workbook_of(sheets: &[(&str, &str)]) -> Vec<u8> {
+    let named = |(at, (name, _)): (usize, &(&str, &str))| format!(r#"<sheet name="{name}" r:id="rId{}"/>"#, at + 1);
+    let named: String = sheets.iter().enumerate().map(named).collect();
+    let book = format!(r#"<workbook xmlns:r="r"><sheets>{named}</sheets></workbook>"#);
+    let paths: Vec<String> = (1..=sheets.len()).map(|n| format!("xl/worksheets/sheet{n}.xml")).collect();
+    let mut members = vec![("xl/workbook.xml", book.as_bytes())];
+    members.extend(paths.iter().zip(sheets).map(|(path, (_, xml))| (path.as_str(), xml.as_bytes())));
+    zip(&members, None)
+}
+
+/// A worksheet of these rows; an empty one is left out, as spreadsheets do.
+fn worksheet(rows: &[&[&str]]) -> String {
+    let cell = |text: &&str| format!(r#"<c t="inlineStr"><is><t>{text}</t></is></c>"#);
+    let row = |(at, cells): (usize, &&[&str])| {
+        let cells: String = cells.iter().map(cell).collect();
+        if cells.is_empty() { cells } else { format!(r#"<row r="{}">{cells}</row>"#, at + 1) }
+    };
+    let rows: String = rows.iter().enumerate().map(row).collect();
+    format!("<worksheet><sheetData>{rows}</sheetData></worksheet>")
+}
+
+/// D01, D10: a landing-zone record with a sheet for each cloud is read whole, and its evidence names the sheet.
+#[test]
+fn every_sheet_of_accounts_is_read() {
+    const GUID: &str = "6f1c2d3e-0000-4000-8000-00000000000a";
+    let sheets = [
+        ("Read me", worksheet(&[&["How to fill this in"], &["Ask the cloud team"]])),
+        ("AWS", worksheet(&[&["Account ID", "Owner"], &[], &["111122223333", "ann"]])),
+        ("Azure", worksheet(&[&["Subscription ID", "Owner"], &[GUID, "gina"]])),
+        ("Costs", worksheet(&[&["Team", "EUR"], &["web", "100"], &["shop", "50"]])),
+        ("GCP", worksheet(&[&["Project ID", "Owner"], &["pay-prod-1", "ada"]])),
+    ];
+    let sheets: Vec<(&str, &str)> = sheets.iter().map(|(name, xml)| (*name, xml.as_str())).collect();
+    let bytes = workbook_of(&sheets);
+    let reading = read(SourceKind::LandingZone, &mut bytes.as_slice(), &Mapping::named("lz.xlsx"));
+    let found: Vec<_> =
+        reading.sightings.iter().map(|s| (s.account.as_ref().unwrap().to_string(), s.evidence.as_str())).collect();
+    let azure = format!("azure:{GUID}");
+    let want = [
+        ("aws:111122223333".to_owned(), "lz.xlsx sheet AWS row 3"),
+        (azure, "lz.xlsx sheet Azure row 2"),
+        ("gcp:pay-prod-1".to_owned(), "lz.xlsx sheet GCP row 2"),
+    ];
+    assert_eq!(found, want, "{}", problems(&reading));
+    // What may have been a table of accounts is told of; a page of words is not.
+    assert!(reading.complete);
+    assert_eq!(problems(&reading).matches("passed over").count(), 1, "{}", problems(&reading));
+    assert!(problems(&reading).contains("sheet `Costs`"));
+    let one = Mapping { sheet: Some("GCP".into()), ..Mapping::named("lz.xlsx") };
+    let reading = read(SourceKind::LandingZone, &mut bytes.as_slice(), &one);
+    assert_eq!((reading.sightings.len(), reading.complete), (1, true), "{}", problems(&reading));
 }
 
 #[test]

@@ -201,10 +201,16 @@ fn the_long_tail_is_triaged() {
     check(&estate, "aws:200000000001", Triage::FullBaseline);
     check(&estate, "aws:200000000003", Triage::FullBaseline);
     check(&estate, "aws:200000000004", Triage::LightEntry);
-    let pulls = due_pulls(&estate, &[("aws:100000000002".parse().unwrap(), now())].into(), &config());
+    // A ghost goes, whatever tier its record claims.
+    check(&estate, "aws:100000000007", Triage::Retire);
+    let key = |id: &str| id.parse::<AccountKey>().unwrap();
+    let read = [(key("aws:100000000002"), now()), (key("aws:100000000008"), now())].into();
+    let decided = [(key("aws:100000000008"), Triage::LightEntry)].into();
+    let pulls = due_pulls(&estate, &read, &decided, &config());
     let due = |id: &str| pulls.iter().find(|(k, _)| k.to_string() == id).map(|(_, t)| t.seconds() - now().seconds());
     assert_eq!(due("aws:100000000002"), Some(6 * 3600));
     assert_eq!(due("aws:100000000001"), Some(0));
+    assert_eq!(due("aws:100000000008"), Some(7 * 24 * 3600), "a review decided on a light entry");
     assert_eq!(due("aws:200000000004"), None);
 }
 

@@ -52,10 +52,9 @@ impl Feeds {
         let (version, date) = match self.info.get("eol") {
             Some(before) if !had.is_empty() => {
                 let rest = before.version.split(" for ").next().unwrap_or_default();
-                (
-                    format!("{rest}, {} for {} of {} products", date.date(), names.len(), names.len() + had.len()),
-                    before.date,
-                )
+                let date = date.date();
+                let dates = if rest.split(", ").any(|d| d == date) { rest.into() } else { format!("{rest}, {date}") };
+                (format!("{dates} for {} of {} products", names.len(), names.len() + had.len()), before.date)
             }
             _ => (date.date(), date),
         };

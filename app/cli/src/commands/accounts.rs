@@ -23,7 +23,7 @@ use plumb_run::{
 };
 use serde_json::{Value as Json, json};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::BufReader,
     path::{Path, PathBuf},
 };
@@ -66,13 +66,13 @@ pub enum AccountsCommand {
         #[arg(long, value_name = "DECISION")]
         decide: Option<String>,
         /// Why, in at least 10 characters
-        #[arg(long, default_value = "", value_name = "TEXT")]
+        #[arg(long, default_value = "", value_name = "TEXT", requires = "decide")]
         note: String,
         /// Every account, due or not
-        #[arg(long)]
+        #[arg(long, conflicts_with_all = ["accounts", "decide"])]
         all: bool,
         /// The decisions of past reviews instead
-        #[arg(long)]
+        #[arg(long, conflicts_with_all = ["accounts", "decide", "all"])]
         history: bool,
     },
     /// Give the reason why an account is missing from a source; that closes the gap
@@ -194,6 +194,10 @@ pub(super) fn who(globals: &Globals, record: &Record) -> Result<Session, Failure
 
 /// `plumb accounts`
 pub fn run(globals: &Globals, args: AccountsArgs) -> Result<u8, Failure> {
+    // Not left to clap, which would refuse `--format` before a command too.
+    if args.command.is_some() && (args.state.is_some() || args.tier.is_some() || args.regulated) {
+        return Err(Failure::usage("--state, --tier and --regulated narrow the list; they go with no other command"));
+    }
     match args.command {
         None => list(globals, &args),
         Some(AccountsCommand::Set(set)) => {
@@ -210,7 +214,13 @@ pub fn run(globals: &Globals, args: AccountsArgs) -> Result<u8, Failure> {
                     return Err(Failure::usage(format!("`{word}` is no account on the list: {right}")));
                 }
             }
-            said(globals, vec![(key, set.said())])
+            let entry = set.said();
+            if entry == Manual::default() {
+                return Err(Failure::usage(
+                    "say what is known about the account: --owner, --tier, --purpose, --data-class, …",
+                ));
+            }
+            said(globals, vec![(key, entry)])
         }
         Some(AccountsCommand::Import { file, mapping }) => import(globals, &file, mapping.as_ref()),
         Some(AccountsCommand::Review { accounts, decide: Some(decision), note, .. }) => {
@@ -228,7 +238,7 @@ pub fn run(globals: &Globals, args: AccountsArgs) -> Result<u8, Failure> {
                 Format::Text => estate::summary(&estate),
                 _ => out::line(json!({
                     "as_of": estate.as_of, "metrics": estate.metrics, "gaps": estate.gaps, "shadow": estate.shadow,
-                    "contradictions": estate.contradictions, "freshness": estate.freshness,
+                    "contradictions": estate.contradictions, "freshness": estate.freshness, "news": estate::news(&estate),
                 })),
             }
             Ok(0)
@@ -273,8 +283,9 @@ fn list(globals: &Globals, args: &AccountsArgs) -> Result<u8, Failure> {
         let first = roles.first().map(|r| format!("{r}{more}")).unwrap_or_default();
         vec![
             cell(v, "account"),
-            cell(v, "state"),
-            cell(v, "name"),
+            // Somebody else's, whom we deal with.
+            if cell(v, "third_party").is_empty() { cell(v, "state") } else { "third party".into() },
+            Some(cell(v, "name")).filter(|n| !n.is_empty()).unwrap_or_else(|| cell(v, "third_party")),
             cell(v, "owner"),
             cell(v, "tier"),
             texts(v, "data_classes").join(" "),
@@ -413,6 +424,10 @@ fn due_rows(record: &Record, keys: &[AccountKey], all: bool) -> Result<Vec<Due>,
     let estate = accounts::current_estate(record, Some(now))?;
     let reviews = accounts::reviews(record).map_err(refused)?;
     let mut rows = accounts::due(&estate, &reviews, &accounts::settings(record)?, now);
+    if let Some(key) = keys.iter().find(|k| !rows.iter().any(|d| d.account == **k)) {
+        let right = "`plumb accounts` lists those that are; what is closed or a third party's is not reviewed";
+        return Err(Failure::usage(format!("`{key}` is no account to review; {right}")));
+    }
     rows.retain(|d| {
         if keys.is_empty() { all || d.overdue || d.contradicts || d.owner_left } else { keys.contains(&d.account) }
     });
@@ -422,7 +437,8 @@ fn due_rows(record: &Record, keys: &[AccountKey], all: bool) -> Result<Vec<Due>,
 fn decide(globals: &Globals, wanted: &[String], decision: &str, note: &str) -> Result<u8, Failure> {
     let mut record = context::record(globals)?;
     let session = session(globals, &record)?;
-    let keys: Vec<AccountKey> = wanted.iter().map(|a| key_of(a)).collect::<Result<_, _>>()?;
+    let keys: BTreeSet<AccountKey> = wanted.iter().map(|a| key_of(a)).collect::<Result<_, _>>()?;
+    let keys: Vec<AccountKey> = keys.into_iter().collect();
     if keys.is_empty() {
         return Err(Failure::usage("say which accounts are decided about; `plumb accounts review` lists them"));
     }

@@ -9,7 +9,9 @@ use crate::{
 use clap::{Args, Subcommand};
 use plumb_drift::{Approved, Baseline, Status};
 use plumb_model::{KindId, RuleId, Severity, Value};
+use plumb_record::ScanId;
 use plumb_run::{
+    accounts,
     baselines::{self, Kept, Verb},
     drift as run_drift,
     govern::{self, Ask},
@@ -106,8 +108,8 @@ pub struct DraftArgs {
     /// Take the present values of the resources of these kinds as approved ones
     #[arg(long = "as-is", value_name = "KIND", num_args = 1.., value_delimiter = ',')]
     pub as_is: Vec<String>,
-    /// With --as-is: only of these accounts
-    #[arg(long = "of", value_name = "ACCOUNT", num_args = 1.., value_delimiter = ',')]
+    /// With --as-is: of these accounts; default those of its tiers
+    #[arg(long = "of", value_name = "ACCOUNT", num_args = 1.., value_delimiter = ',', requires = "as_is")]
     pub of: Vec<String>,
 }
 
@@ -336,11 +338,36 @@ fn draft(globals: &Globals, args: &DraftArgs) -> Result<u8, Failure> {
         });
     }
     if !args.as_is.is_empty() {
-        let taken = run_drift::as_it_is(&record, &catalog, &args.as_is, &args.of, session.now)?;
+        let of = as_is_of(&record, &b, &args.of)?;
+        let taken = run_drift::as_it_is(&record, &catalog, &args.as_is, &of, session.now)?;
         b.values.extend(taken);
     }
     let kept = baselines::draft(&mut record, &catalog, &session, b).map_err(refused)?;
     say(globals, &kept, &[])
+}
+
+/// The accounts whose present values are taken: those named, else those the baseline stands for.
+fn as_is_of(record: &plumb_record::Record, b: &Baseline, named: &[String]) -> Result<Vec<String>, Failure> {
+    for account in named {
+        context::known_account(record, Some(account))?;
+    }
+    if !named.is_empty() {
+        return Ok(named.to_vec());
+    }
+    let estate = accounts::current_estate(record, None)?;
+    let stands = |a: &plumb_discover::Account| {
+        b.tiers.iter().any(|t| **t == *a.tier().name()) && b.providers.iter().any(|p| **p == *a.provider.name())
+    };
+    let read: BTreeSet<String> = record.accounts()?.into_iter().map(|a| a.id).collect();
+    let own = estate.accounts.values().filter(|a| stands(a) && read.contains(&a.native_id));
+    let own: Vec<String> = own.map(|a| a.native_id.clone()).collect();
+    if own.is_empty() {
+        let tiers = joined(&b.tiers);
+        return Err(Failure::usage(format!(
+            "no scanned account has tier {tiers}; name those to copy with --of ACCOUNT"
+        )));
+    }
+    Ok(own)
 }
 
 fn change(b: &mut Baseline, args: &DraftArgs) -> Result<(), Failure> {
@@ -418,6 +445,9 @@ fn diff(globals: &Globals, from: &str, to: &str) -> Result<u8, Failure> {
 fn runs(globals: &Globals, account: Option<&str>, scan: Option<i64>) -> Result<u8, Failure> {
     let record = context::record_read_only(globals)?;
     context::known_account(&record, account)?;
+    if let Some(scan) = scan {
+        record.scan(Some(ScanId(scan)))?;
+    }
     let mut rows = baselines::runs(&record).map_err(refused)?;
     rows.retain(|r| account.is_none_or(|a| r.run.account.as_str() == a) && scan.is_none_or(|n| r.scan == n));
     let header = ["scan", "account", "tier", "baseline", "started", "pass", "fail", "unknown", "n/a", "inputs"];

@@ -14,6 +14,7 @@ use plumb_record::{Record, ScanId};
 use plumb_run::{
     accounts,
     drift::{self, ChangedBy, Compared, Event, Narrow, Since},
+    is_partial,
 };
 use serde_json::{Value as Json, json};
 use std::{collections::BTreeMap, path::PathBuf};
@@ -134,6 +135,17 @@ pub fn run(globals: &Globals, args: DriftArgs) -> Result<u8, Failure> {
         (Some(what), None) => what,
         (None, None) => Other::Previous,
     };
+    if against != Other::Previous {
+        let given = [
+            ("--since", args.since.is_some()),
+            ("--scan", args.scan.is_some()),
+            ("--announced", args.announced.is_some()),
+            ("--unannounced", args.unannounced),
+        ];
+        if let Some((flag, _)) = given.iter().find(|(_, given)| *given) {
+            return Err(Failure::usage(format!("{flag} goes with --against previous, which compares scans")));
+        }
+    }
     let mut record = if args.save { context::record(globals)? } else { context::record_read_only(globals)? };
     let catalog = context::catalog(globals)?;
     if let Some(kind) = args.kinds.iter().find(|k| !catalog.kinds.contains_key(k.as_str())) {
@@ -145,7 +157,7 @@ pub fn run(globals: &Globals, args: DriftArgs) -> Result<u8, Failure> {
         context::known_account(&record, Some(account))?;
     }
     let narrow = narrow(&record, &args)?;
-    let now = context::now();
+    let (now, mut partial) = (context::now(), false);
     let mut compared = match against {
         Other::Previous => {
             let announced = announcements(args.announced.as_ref())?;
@@ -153,7 +165,8 @@ pub fn run(globals: &Globals, args: DriftArgs) -> Result<u8, Failure> {
             drift::since(&record, &catalog, &since(&record, args.since.as_deref())?, later, &narrow, &announced)?
         }
         Other::Baseline => {
-            Compared { report: drift::from_baseline(&record, &catalog, &narrow, now)?, ..Compared::default() }
+            let left_out = drift::without_values(&record, &narrow)?;
+            Compared { report: drift::from_baseline(&record, &catalog, &narrow, now)?, left_out, ..Compared::default() }
         }
         Other::Code => {
             let input = CodeInput {
@@ -162,6 +175,13 @@ pub fn run(globals: &Globals, args: DriftArgs) -> Result<u8, Failure> {
                 var_files: args.var_files.clone(),
             };
             let readings = Source::open(&input)?.read()?;
+            for problem in readings.iter().flat_map(|r| &r.problems) {
+                partial |= is_partial(problem);
+                out::note(globals, problem);
+            }
+            if readings.iter().all(|r| r.resources.is_empty()) && !partial {
+                return Err(Failure::usage(format!("`{}` declares no resource to compare with", input.path)));
+            }
             let report = drift::from_code(&record, &catalog, &readings, &narrow, args.undeclared)?;
             if args.save {
                 drift::keep_from_code(&mut record, &input.path, &report, now)?;
@@ -173,7 +193,9 @@ pub fn run(globals: &Globals, args: DriftArgs) -> Result<u8, Failure> {
         compared.report.drifts.retain(|d| d.announced.is_none());
     }
     let events = match &args.events {
-        Some(file) => drift::events(&read_text(file)?),
+        Some(file) => {
+            drift::events(&read_text(file)?).map_err(|e| Failure::usage(format!("`{}`: {e}", file.display())))?
+        }
         None => Vec::new(),
     };
     print(globals, &record, &compared, &events)?;
@@ -189,7 +211,11 @@ pub fn run(globals: &Globals, args: DriftArgs) -> Result<u8, Failure> {
     for (account, why) in &compared.left_out {
         out::note(globals, format!("plumb: account {account} was not compared: {why}"));
     }
-    Ok(u8::from(args.fail && !report.drifts.is_empty()))
+    Ok(match args.fail && !report.drifts.is_empty() {
+        true => 1,
+        false if partial => 3,
+        false => 0,
+    })
 }
 
 fn print(globals: &Globals, record: &Record, compared: &Compared, events: &[Event]) -> Result<(), Failure> {
@@ -222,12 +248,10 @@ fn print(globals: &Globals, record: &Record, compared: &Compared, events: &[Even
         })
         .collect();
     let cell = |v: &Json, name: &str| v.get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
-    let value = |v: &Json, name: &str| {
-        let said = v.get(name).filter(|x| !x.is_null()).map(ToString::to_string).unwrap_or_default();
-        super::scan::short(&said, 36)
-    };
+    let said = |v: &Json, name: &str| v.get(name).filter(|x| !x.is_null()).map(ToString::to_string).unwrap_or_default();
     let header = ["account", "kind", "resource", "what", "path", "before", "after", "by"];
     out::rows(globals, &rows, &header, |v| {
+        let [before, after] = apart(&said(v, "before"), &said(v, "after"));
         let by = v.get("changed_by").filter(|b| !b.is_null());
         let by = by.map(|b| format!("{} {} {}", cell(b, "who"), cell(b, "call"), cell(b, "at")));
         let by = by.or_else(|| v.get("announced")?.as_str().map(|a| format!("announced in {a}")));
@@ -237,9 +261,39 @@ fn print(globals: &Globals, record: &Record, compared: &Compared, events: &[Even
             super::scan::short(&cell(v, "name"), 32),
             cell(v, "what"),
             cell(v, "path"),
-            value(v, "before"),
-            value(v, "after"),
+            before,
+            after,
             by.unwrap_or_default(),
         ]
     })
+}
+
+/// Two values short enough for a table; long ones that would look alike from where they differ.
+fn apart(before: &str, after: &str) -> [String; 2] {
+    const WIDTH: usize = 36;
+    const LEAD: usize = 8;
+    let cells = [before, after].map(|t| super::scan::short(t, WIDTH));
+    if before == after || cells.first() != cells.last() {
+        return cells;
+    }
+    let same = before.chars().zip(after.chars()).take_while(|(a, b)| a == b).count();
+    [before, after].map(|t| {
+        let rest: String = t.chars().skip(same.saturating_sub(LEAD)).collect();
+        let cut: String = rest.chars().take(WIDTH - 2).collect();
+        format!("…{cut}{}", if cut.len() < rest.len() { "…" } else { "" })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::apart;
+
+    #[test]
+    fn values_that_differ_look_different() {
+        assert_eq!(apart("true", "false"), ["true", "false"]);
+        let list = |inner: &str| format!("[{}\"x-{inner}\"{}]", "\"first\",".repeat(9), ",\"last\"".repeat(9));
+        let [before, after] = apart(&list("old"), &list("new"));
+        assert!(before.contains("x-old") && after.contains("x-new"), "{before} {after}");
+        assert!(before.chars().count() <= 36 && after.chars().count() <= 36);
+    }
 }

@@ -123,9 +123,11 @@ pub fn discover(globals: &Globals, args: DiscoverArgs) -> Result<u8, Failure> {
     let kept = record.as_ref().map(accounts::kept_estate).transpose()?.flatten();
     let version = kept.as_ref().map_or(0, |(version, _)| *version);
     let previous = match &args.previous {
-        Some(file) => Some(
-            Estate::from_json(&read_text(file)?).map_err(|e| Failure::usage(format!("`{}`: {e}", file.display())))?,
-        ),
+        Some(file) => Some(Estate::from_json(&read_text(file)?).map_err(|e| {
+            let why = std::error::Error::source(&e).map(|s| format!(": {s}")).unwrap_or_default();
+            let right = "`plumb discover --format json` writes one";
+            Failure::usage(format!("`{}`: {e}{why}; {right}", file.display()))
+        })?),
         None => kept.map(|(_, estate)| estate),
     };
     let mut readings = Vec::new();
@@ -171,6 +173,31 @@ pub fn discover(globals: &Globals, args: DiscoverArgs) -> Result<u8, Failure> {
     Ok(if complete { 0 } else { 3 })
 }
 
+/// Days for which what came onto the list counts as new.
+const NEW_DAYS: i64 = 30;
+/// Lines of news.
+const MOST_NEWS: usize = 10;
+
+/// What runs of the last weeks found that none before had.
+#[derive(Debug, Default, serde::Serialize)]
+pub struct News {
+    /// Accounts, with when they came.
+    pub accounts: Vec<String>,
+    /// Who was seen to sign in where for the first time, with when.
+    pub federated: Vec<String>,
+}
+
+/// What came onto the list in the last weeks, the latest first.
+pub fn news(estate: &Estate) -> News {
+    let mut out = News::default();
+    for run in estate.runs.iter().rev().filter(|r| estate.as_of.days_since(r.at) <= NEW_DAYS) {
+        let day = run.at.date();
+        out.accounts.extend(run.new_accounts.iter().map(|a| format!("{a} on {day}")));
+        out.federated.extend(run.newly_federated.iter().map(|f| format!("{f} on {day}")));
+    }
+    out
+}
+
 /// Prints an estate for people: numbers, shadow accounts, gaps, contradictions.
 pub fn summary(estate: &Estate) {
     let m = &estate.metrics;
@@ -192,6 +219,22 @@ pub fn summary(estate: &Estate) {
         hours(t.p95_seconds),
         t.accounts
     ));
+    // Accounts older than the record took as long as the record did to come.
+    let new = &m.time_to_appear_new;
+    let words = match new.accounts {
+        0 => "none yet".to_owned(),
+        n => format!("p50 {}, p95 {} ({n} accounts)", hours(new.p50_seconds), hours(new.p95_seconds)),
+    };
+    out::line(format!("{:<14}of accounts made since the first run: {words}", ""));
+    let news = news(estate);
+    for (what, list) in [("new", &news.accounts), ("first sign-in", &news.federated)] {
+        for one in list.iter().take(MOST_NEWS) {
+            out::line(format!("{what:<14}{one}"));
+        }
+        if list.len() > MOST_NEWS {
+            out::line(format!("{:<14}and {} more", "", list.len() - MOST_NEWS));
+        }
+    }
     for s in &estate.shadow {
         out::line(format!("{:<14}{} {}", "shadow", s.account, s.name.as_deref().unwrap_or("")));
         let say = |what: &str, list: &[String]| {
@@ -203,11 +246,21 @@ pub fn summary(estate: &Estate) {
         say("signed in to by", &s.who_signs_in);
         say("reached by", &s.roles);
     }
-    for gap in estate.gaps.iter().filter(|g| !g.accounts.is_empty()) {
-        let names: Vec<String> = gap.accounts.iter().take(5).map(ToString::to_string).collect();
-        let more = gap.accounts.len().saturating_sub(5);
+    for gap in &estate.gaps {
+        let open: Vec<_> = gap.accounts.iter().filter(|a| !gap.explained.contains(a)).collect();
+        if open.is_empty() {
+            continue;
+        }
+        let names: Vec<String> = open.iter().take(5).map(ToString::to_string).collect();
+        let more = open.len().saturating_sub(5);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         out::line(format!("{:<14}in {}, not in {}: {}{more}", "gap", gap.known_to, gap.missing_in, names.join(", ")));
+    }
+    let still = |r: &&plumb_discover::GapReason| {
+        estate.accounts.get(&r.account).is_some_and(|a| a.gaps.contains(&r.missing_in))
+    };
+    for r in estate.gap_reasons.iter().filter(still) {
+        out::line(format!("{:<14}{} is not in {}: {} ({})", "explained", r.account, r.missing_in, r.reason, r.by));
     }
     for c in &estate.contradictions {
         let about = c.account.as_ref().map_or_else(String::new, |a| format!("{a}: "));

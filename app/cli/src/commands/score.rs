@@ -27,7 +27,6 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 /// `plumb score`
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
 pub struct ScoreArgs {
     /// What to do
     #[command(subcommand)]
@@ -181,6 +180,10 @@ pub(super) fn policy(path: Option<&PathBuf>) -> Result<Policy, Failure> {
 
 /// `plumb score`
 pub fn run(globals: &Globals, args: ScoreArgs) -> Result<u8, Failure> {
+    // Not left to clap, which would refuse `--format` before a command too.
+    if args.command.is_some() && (args.batch.is_some() || args.policy.is_some()) {
+        return Err(Failure::usage("--batch goes with no command, and --policy comes after one that takes it"));
+    }
     match (&args.command, &args.batch) {
         (None, Some(batch)) => {
             let policy = policy(args.policy.as_ref())?;
@@ -258,7 +261,12 @@ fn explain_finding(globals: &Globals, id: &str, file: Option<&PathBuf>) -> Resul
                 Some(percent) => format!("×{}.{:02} ({})", percent / 100, percent % 100, tenths(i64::from(p.points))),
                 None => tenths(i64::from(p.points)),
             };
-            let source = if p.unknown { "not known".to_owned() } else { p.evidence.source.clone() };
+            // Why it is not known, where somebody looked.
+            let source = match p.evidence.source.as_str() {
+                "" if p.unknown => "not known".to_owned(),
+                why if p.unknown => format!("not known: {why}"),
+                source => source.to_owned(),
+            };
             vec![p.signal.title().into(), p.level.clone(), points, source]
         })
         .collect();
@@ -271,13 +279,10 @@ fn explain_finding(globals: &Globals, id: &str, file: Option<&PathBuf>) -> Resul
         for c in &before.why {
             let learnt = if c.only_learnt { "; the world did not change, what is known did" } else { "" };
             let sign = if c.points > 0 { "+" } else { "" };
-            out::line(format!(
-                "  {} {} → {}: {sign}{}{learnt}",
-                c.signal.title(),
-                c.from,
-                c.to,
-                tenths(i64::from(c.points))
-            ));
+            // A factor that did not change weighs more points.
+            let moved =
+                if c.from == c.to { format!("{}, as before", c.to) } else { format!("{} → {}", c.from, c.to) };
+            out::line(format!("  {} {moved}: {sign}{}{learnt}", c.signal.title(), tenths(i64::from(c.points))));
         }
     }
     for w in &explanation.what_if {
@@ -369,7 +374,11 @@ pub fn feed(globals: &Globals, args: FeedArgs) -> Result<u8, Failure> {
                     Some(Json::Null) | None => "-".into(),
                     Some(other) => other.to_string(),
                 };
-                vec![text("name"), text("version"), text("age_days"), text("entries"), text("warning")]
+                let warning = match v.get("version") {
+                    Some(Json::Null) => "none imported".to_owned(),
+                    _ => text("warning"),
+                };
+                vec![text("name"), text("version"), text("age_days"), text("entries"), warning]
             })?;
         }
         FeedCommand::Support { ended } => {

@@ -74,10 +74,10 @@ pub struct CalibrateArgs {
     #[arg(long, value_name = "RFC3339")]
     pub now: Option<String>,
     /// Put the thresholds or weights found up for approval, as a policy of the next version
-    #[arg(long, conflicts_with = "team")]
+    #[arg(long, conflicts_with_all = ["team", "policy"])]
     pub propose: bool,
     /// With --propose: why
-    #[arg(long, default_value = "calibrated against verified fixes")]
+    #[arg(long, default_value = "calibrated against verified fixes", requires = "propose")]
     pub note: String,
 }
 
@@ -88,7 +88,7 @@ pub struct StandingArgs {
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
     /// Compare with this many days ago
-    #[arg(long, value_name = "DAYS", default_value_t = 7)]
+    #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(i64).range(1..=3650))]
     pub since_days: i64,
 }
 
@@ -138,7 +138,7 @@ pub fn policy(globals: &Globals, command: Option<&PolicyCommand>) -> Result<u8, 
                     p.terms.approved_by.join(" "),
                     date(p.terms.effective_from),
                     format!("{}{late}", date(p.terms.review_by)),
-                    p.notes.last().cloned().unwrap_or_default(),
+                    p.notes.iter().rev().find(|n| !n.trim().is_empty()).cloned().unwrap_or_default(),
                 ]
             })?;
         }
@@ -474,13 +474,18 @@ pub fn standings(globals: &Globals, args: &StandingArgs, by_team: bool) -> Resul
         let lanes: Vec<u64> =
             v.get("lanes").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_u64).collect();
         let lane = |i: usize| lanes.get(i).copied().unwrap_or_default().to_string();
+        let refused = match part("calls_refused") {
+            0 => String::new(),
+            1 => ", 1 call refused".into(),
+            n => format!(", {n} calls refused"),
+        };
         vec![
             scope.to_owned(),
             text(v, "name"),
             text(v, "tier"),
             shown(number(v, "risk")),
             format!(
-                "{} % ({} of {} accounts)",
+                "{} % ({} of {} accounts{refused})",
                 number(v, "coverage_percent").unwrap_or_default(),
                 part("accounts_scanned"),
                 part("accounts_known")

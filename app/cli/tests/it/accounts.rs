@@ -113,6 +113,18 @@ fn sources_and_people_make_one_list() {
         "{summary}"
     );
 
+    // D36: an account and a sign-in that came between two runs are told of.
+    std::fs::write(dir.join("later.json"), r#"{"Accounts":[{"Id":"121212121212","Name":"late","Status":"ACTIVE"}]}"#)
+        .unwrap();
+    std::fs::write(dir.join("login.json"), login.replace("1010", "1212")).unwrap();
+    let more = ["--source", "aws-organizations=later.json", "--source", "cloudtrail=login.json"];
+    run(&more);
+    let news = json(&dir, "", &["accounts", "summary"], 0)["news"].clone();
+    let told =
+        |list: &str, what: &str| news[list].as_array().unwrap().iter().any(|n| n.as_str().unwrap().starts_with(what));
+    assert!(told("accounts", "aws:121212121212 on "), "{news}");
+    assert!(told("federated", "zoe at aws:121212121212 on "), "{news}");
+
     // The list as CSV, filled in, and read back for many accounts at once; one wrong row keeps everything out.
     let csv = String::from_utf8(plumb(&dir, "", &["accounts", "-F", "csv"]).stdout).unwrap();
     let heading = csv.lines().next().unwrap().to_owned();
@@ -335,4 +347,180 @@ fn stores_are_scored_by_who_reaches_them() {
     // Who has not signed in for a year still holds the grant.
     let (level, why) = reach("nw-hardened");
     assert!(level == "broad" && why.ends_with("user/plumb-auditor is dormant"), "{level} {why}");
+}
+
+/// D10 A02 T02 T14: what was said wrongly or about nothing is refused, a gap with a reason is closed in what people read too.
+#[test]
+fn the_list_tells_whose_an_account_is_and_which_gaps_are_closed() {
+    let dir = folder("told");
+    assert!(refused(&dir, "", &["accounts", "set", "444455556666"], 2).contains("say what is known"));
+    let region = ["accounts", "set", "444455556666", "--region-scope", "eu-west-1,mars-1"];
+    assert!(refused(&dir, "", &region, 2).contains("`mars-1` is no region"));
+    let sources: Vec<String> = [
+        ("aws-organizations", "organizations.json"),
+        ("landing-zone", "landing-zone.csv"),
+        ("aws-cur", "cur-2.0.csv"),
+        ("okta-log", "okta.jsonl"),
+        ("cross-account-roles", "roles.jsonl"),
+    ]
+    .iter()
+    .flat_map(|(kind, file)| ["--source".to_owned(), format!("{kind}={DATA}/{file}")])
+    .collect();
+    let args: Vec<&str> = ["discover", "--save"].into_iter().chain(sources.iter().map(String::as_str)).collect();
+    json(&dir, "", &args, 0);
+    people(&dir);
+    let gap = ["accounts", "gap", "100000000004", "--missing-in", "billing", "--reason", "free tier, no charge"];
+    json(&dir, "erin", &gap, 0);
+    let told = |args: &[&str]| {
+        let out = plumb(&dir, "", &[args, &["-F", "text"]].concat());
+        String::from_utf8(out.stdout).unwrap()
+    };
+    let summary = told(&["accounts", "summary"]);
+    assert!(summary.contains("aws:100000000004 is not in billing: free tier, no charge (erin)"), "{summary}");
+    assert!(!summary.contains("not in billing: aws:100000000004"), "{summary}");
+    assert!(summary.contains("names a use of AWS but no account"), "{summary}");
+    let list = told(&["accounts"]);
+    let vendor = list.lines().find(|l| l.contains("127311923021")).unwrap();
+    assert!(vendor.contains("third party") && vendor.contains("AWS log delivery"), "{vendor}");
+    // What only a record kept by hand knows is to go.
+    let review = json(&dir, "", &["accounts", "review", "--all"], 0);
+    let ghost = review.as_array().unwrap().iter().find(|d| d["account"] == "aws:100000000007").unwrap();
+    assert_eq!(ghost["proposed"], "retire", "{ghost}");
+    // Options that would be passed over, and accounts that are not there, are refused.
+    for wrong in [
+        &["accounts", "--state", "shadow", "summary"][..],
+        &["accounts", "review", "100000000007", "--history"],
+        &["accounts", "review", "--note", "nobody knows of it"],
+        &["accounts", "review", "400000000006"],
+        &["score", "calibrate", "--policy", "p.json", "--propose"],
+    ] {
+        refused(&dir, "erin", wrong, 2);
+    }
+    refused(&dir, "", &["score", "--batch", "none.json", "list"], 2);
+    json(&dir, "", &["score", "-F", "json", "list"], 0);
+    // That somebody reviewed it makes it no account of the organisation; and it is pulled as rarely as decided.
+    let twice = ["100000000007", "aws:100000000007"];
+    let how = ["--decide", "proposed", "--note", "nobody knows of it"];
+    let review = [&["accounts", "review"], &twice[..], &how].concat();
+    json(&dir, "erin", &review, 0);
+    let rows = json(&dir, "", &["accounts"], 0);
+    let state = |id: &str| rows.as_array().unwrap().iter().find(|r| r["native_id"] == id).unwrap()["state"].clone();
+    assert_eq!((state("100000000007"), state("100000000002")), ("candidate".into(), "governed".into()));
+    let pulls = json(&dir, "", &["accounts", "pulls"], 0);
+    let pull = pulls.as_array().unwrap().iter().find(|p| p["account"] == "aws:100000000007").unwrap();
+    assert_eq!((pull["triage"].as_str(), pull["every_hours"].as_u64()), (Some("retire"), Some(168)), "{pull}");
+    std::fs::write(dir.join("none.json"), "{}").unwrap();
+    let said = refused(&dir, "", &["discover", "--source", &sources[1], "--previous", "none.json"], 2);
+    assert!(said.contains("`none.json`") && said.contains("missing field"), "{said}");
+}
+
+/// B43 B55 B56 O14: what cannot be compared, or not with these options, is told and no empty answer.
+#[test]
+fn drift_and_baselines_say_what_they_cannot_compare() {
+    let dir = folder("compare");
+    json(&dir, "", &["demo", "-q"], 0);
+    people(&dir);
+    let rows = json(&dir, "", &["accounts"], 0);
+    let named = |name: &str| {
+        let row = rows.as_array().unwrap().iter().find(|r| r["name"] == name).expect(name);
+        row["native_id"].as_str().unwrap().to_owned()
+    };
+    let (master, sandbox) = (named("master"), named("dev-sandbox"));
+    let draft = ["baseline", "draft", "core", "--tier", "tier1", "--as-is", "aws.s3.bucket"];
+    assert!(refused(&dir, "root", &draft, 2).contains("no scanned account has tier tier1"));
+    assert!(refused(&dir, "root", &[&draft[..], &["--of", "999"]].concat(), 2).contains("`999` is not on the record"));
+    json(&dir, "erin", &["accounts", "set", &master, "--tier", "tier1"], 0);
+    let taken = json(&dir, "root", &draft, 0);
+    let shown = json(&dir, "", &["baseline", "show", "core"], 0);
+    let values = shown["baseline"]["values"].as_array().unwrap();
+    assert_eq!(taken["values"].as_u64().unwrap(), values.len() as u64);
+    // Of the accounts it stands for, and of no others.
+    assert!(values.iter().all(|v| v["resource"].as_str().is_some_and(|r| r.ends_with(&master))), "{values:?}");
+
+    // The tier counts from the moment it is said; the others are named with why they were left out.
+    let value = ["baseline", "draft", "versions", "--tier", "tier1", "--value", "aws.s3.bucket.versioning=true"];
+    json(&dir, "root", &value, 0);
+    json(&dir, "root", &["baseline", "propose", "versions"], 0);
+    json(&dir, "anna", &["baseline", "approve", "versions"], 0);
+    json(&dir, "anna", &["baseline", "activate", "versions"], 0);
+    let lost = json(&dir, "", &["drift", "--against", "baseline"], 0);
+    assert!(lost.as_array().unwrap().iter().all(|d| d["account"] == master.as_str() && d["path"] == "versioning"));
+    assert!(!lost.as_array().unwrap().is_empty());
+    let out = plumb(&dir, "", &["drift", "--against", "baseline"]);
+    let said = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(said.contains(&format!("account {sandbox} was not compared: no baseline is in force")), "{said}");
+    assert!(refused(&dir, "", &["baseline", "runs", "--scan", "99"], 2).contains("no scan 99"));
+
+    let bucket = format!("nw-logs-{master}");
+    let code = format!(
+        "resource \"aws_s3_bucket\" \"logs\" {{ bucket = \"{bucket}\" }}\nresource \"aws_s3_bucket\" \"gone\" {{ bucket = \"nw-gone\" }}\n"
+    );
+    std::fs::write(dir.join("main.tf"), code).unwrap();
+    let gone = |more: &[&str]| -> Vec<String> {
+        let found = json(&dir, "", &[&["drift", "--code", "main.tf"][..], more].concat(), 0);
+        let rows = found.as_array().unwrap().iter().filter(|d| d["what"] == "gone");
+        rows.map(|d| d["name"].as_str().unwrap().to_owned()).collect()
+    };
+    // What another account has is not gone because only one account is asked about.
+    assert_eq!(gone(&["--account", &sandbox]), gone(&[]));
+    assert_eq!(gone(&[]), ["nw-gone"]);
+    std::fs::write(dir.join("broken.tf"), "resource \"aws_s3_bucket\" {{").unwrap();
+    assert!(refused(&dir, "", &["drift", "--code", "broken.tf"], 3).contains("broken.tf:1"));
+    std::fs::create_dir_all(dir.join("nothing")).unwrap();
+    assert!(refused(&dir, "", &["drift", "--code", "nothing"], 2).contains("declares no resource"));
+    std::fs::write(dir.join("no-events.json"), "{\"foo\":1}").unwrap();
+    assert!(refused(&dir, "", &["drift", "--events", "no-events.json"], 2).contains("no event of CloudTrail"));
+    std::fs::write(dir.join("cut.json"), "{\"eventName\":\"PutBucketPol").unwrap();
+    assert!(refused(&dir, "", &["drift", "--events", "cut.json"], 2).contains("`cut.json`: line 1"));
+    assert!(refused(&dir, "", &["drift", "--code", "main.tf", "--since", "1"], 2).contains("--against previous"));
+    assert!(refused(&dir, "", &["drift", "--since", "1", "--scan", "1"], 2).contains("not before scan 1"));
+}
+
+/// S15 S16 S19: of an advisory the latest revision counts; a CVE that is none is refused; why reach is unknown is said.
+#[test]
+fn advisories_are_revised_and_unknown_reach_says_why() {
+    let dir = folder("feeds");
+    json(&dir, "", &["demo", "-q"], 0);
+    let advisory = |date: &str, details: &str| {
+        let doc = serde_json::json!({"document": {"csaf_version": "2.0", "publisher": {"name": "Vendor", "namespace": "https://v.example"},
+            "tracking": {"id": "V-1", "current_release_date": date}},
+            "vulnerabilities": [{"cve": "CVE-2024-0001", "threats": [{"category": "exploit_status", "details": details}]}]});
+        std::fs::write(dir.join("csaf.json"), doc.to_string()).unwrap();
+    };
+    let import = ["feed", "import", "csaf", "csaf.json"];
+    advisory("2026-11-01T00:00:00Z", "Exploited:Yes");
+    json(&dir, "", &import, 0);
+    let finding = json(&dir, "", &["findings", "--check", "aws.lambda.*"], 0)[0].clone();
+    let row = format!("resource,cve\n{},CVE-2024-0001\n", finding["resource"].as_str().unwrap());
+    std::fs::write(dir.join("cves.csv"), &row).unwrap();
+    json(&dir, "", &["feed", "import", "vulnerabilities", "cves.csv"], 0);
+    let level = || json(&dir, "", &["score", "explain", finding["id"].as_str().unwrap()], 0)["signals"]["kex"].clone();
+    assert_eq!(level(), "advisory");
+    advisory("2026-11-10T00:00:00Z", "Exploited:No");
+    json(&dir, "", &import, 0);
+    assert_eq!(level(), "none", "the revision takes the place of what it revises");
+    advisory("2026-11-05T00:00:00Z", "Exploited:Yes");
+    assert!(
+        refused(&dir, "", &import, 2).contains("V-1 of 2026-11-05 is older than its revision in use, of 2026-11-10")
+    );
+    // S11, S13: what makes an account critical stands in the explanation.
+    let account = finding["account"].as_str().unwrap();
+    let set = ["accounts", "set", account, "--tier", "staging", "--users", "200000", "--contract", "PRG-9"];
+    json(&dir, "", &set, 0);
+    let said = json(&dir, "", &["score", "explain", finding["id"].as_str().unwrap()], 0);
+    let part = said["contributions"].as_array().unwrap().iter().find(|c| c["signal"] == "acc").unwrap();
+    assert_eq!(part["level"], "tier1");
+    let source = part["source"].as_str().unwrap();
+    assert!(source.ends_with("tier staging, raised by a contract and 200000 users"), "{source}");
+    std::fs::write(dir.join("cves.csv"), row.replace("CVE-2024-0001", "CVE-24-1")).unwrap();
+    assert!(refused(&dir, "", &["feed", "import", "vulnerabilities", "cves.csv"], 2).contains("line 2"));
+
+    let out = plumb(&dir, "", &["score", "list", "-F", "jsonl"]);
+    let text = String::from_utf8(out.stdout).unwrap();
+    let unread = text.lines().map(|l| serde_json::from_str::<Json>(l).unwrap()).find_map(|row| {
+        let signals = row["signals"].as_array().unwrap();
+        signals.iter().find(|s| s["source"].as_str().is_some_and(|w| w.contains("needs s3:GetBucketPolicy"))).cloned()
+    });
+    let unread = unread.expect("a bucket whose policy was refused");
+    assert_eq!((unread["signal"].as_str(), unread["level"].as_str()), (Some("idr"), Some("unknown")));
 }

@@ -262,6 +262,10 @@ fn entries_by_hand_are_checked_sealed_and_outrank_others() {
         accounts::due(&estate, &accounts::reviews(&record).unwrap(), &accounts::settings(&record).unwrap(), later);
     // Personal data deserve more than a light entry: the decision does not fit the world.
     assert!(due[0].contradicts && !due[0].overdue);
+    // T14: nor is it followed. A decision for more than is proposed is.
+    let reviews = accounts::reviews(&record).unwrap();
+    assert!(accounts::decided(&estate, &reviews).is_empty());
+    assert_eq!(accounts::decided(&estate, &reviews[..1])[&key(ACCOUNT)], Triage::FullBaseline);
     assert_eq!(due[0].last_reviewed, Some(now()));
     assert!(govern::verify_log(&record, &[]).unwrap().is_ok());
     assert!(
@@ -468,7 +472,7 @@ fn drift_is_told_with_who_changed_it_and_reaches_the_score() {
         event("GetBucketVersioning", "orders", now().plus_days(-1), "arn:reader"),
         event("PutBucketVersioning", "other", now(), "arn:bob"),
     ] });
-    let events = drift::events(&log.to_string());
+    let events = drift::events(&log.to_string()).unwrap();
     let orders = compared.report.drifts.iter().find(|d| &*d.name == "orders").unwrap();
     let by = drift::changed_by(&events, orders, now().plus_days(-2), now()).unwrap();
     assert_eq!((by.who.as_str(), by.call.as_str()), ("arn:ann", "s3:PutBucketVersioning"));
