@@ -6,10 +6,9 @@ use crate::exposure::Assessment;
 use plumb_assess::{
     exposure::Class,
     identity::aws::{
-        Organization, Policy, World,
-        condition::{Condition, Operator},
+        Policy, World,
         document::{Effect, Statement},
-        escalate::Admin,
+        escalate::{Admin, is_open},
         reach::{Access, Evaluator, Reach},
     },
 };
@@ -45,39 +44,6 @@ const SHOWN: usize = 3;
 /// An object of a bucket that no policy names apart: what is given for all of them is given for it.
 fn object(bucket: &str) -> String {
     format!("{bucket}/any")
-}
-
-/// Whether a condition hangs on what nobody knows beforehand: an address, a second factor, the time, a provider's token.
-/// What is known of the principal and its organisation decides, and what a request chooses counts for the caller.
-fn is_open(condition: &Condition, organization: &Organization) -> bool {
-    const KNOWN: [&str; 11] = [
-        "aws:userid",
-        "aws:username",
-        "aws:securetransport",
-        "aws:viaawsservice",
-        "aws:resourceaccount",
-        "aws:sourcearn",
-        "aws:sourceaccount",
-        "aws:requestedregion",
-        "aws:useragent",
-        "aws:referer",
-        "aws:tagkeys",
-    ];
-    let key = &*condition.key;
-    let service = key.split(':').next().unwrap_or_default();
-    match key {
-        _ if condition.operator == Operator::Unsupported => false,
-        "aws:principalorgid" => organization.id.is_none(),
-        "aws:principalorgpaths" => !organization.accounts.values().all(|c| c.path.is_some()),
-        "kms:viaservice" | "s3:dataaccesspointaccount" | "s3:dataaccesspointarn" | "s3:accesspointnetworkorigin" => {
-            true
-        }
-        "kms:calleraccount" | "s3:resourceaccount" => false,
-        _ if key.contains("resourcetag/") || key.starts_with("s3:existingobjecttag/") => false,
-        _ if ["aws:principal", "aws:requesttag/", "aws:calledvia"].iter().any(|p| key.starts_with(p)) => false,
-        _ if KNOWN.contains(&key) => false,
-        _ => ["aws", "sts", "saml", "iam"].contains(&service) || service.contains(['.', '/']),
-    }
 }
 
 /// A world in which every open condition turns out for the caller: who reaches something there and not in the real one

@@ -3,6 +3,7 @@
 use super::super::{
     action_sets::ActionSets,
     bits::Bits,
+    condition::{Condition, Operator},
     context::{Context, Fact},
     data,
     decide::{Decision, Layer, Level, Policies, Request, Unread, allowed, hope},
@@ -222,6 +223,34 @@ pub(crate) fn open(lower: &str) -> Fact {
         return Fact::Unknown;
     }
     Fact::Chosen
+}
+
+/// Whether a condition hangs on what nobody knows beforehand: an address, a second factor, the time, a provider's token.
+/// What is known of the principal and its organization decides for itself, and what a request chooses counts for the
+/// caller.
+pub fn is_open(condition: &Condition, organization: &Organization) -> bool {
+    // What every request says of its caller and of what it asks for.
+    const SAID: &[&str] = &[
+        "aws:principalarn",
+        "aws:principalaccount",
+        "aws:principaltype",
+        "aws:principalisawsservice",
+        "aws:viaawsservice",
+        "aws:securetransport",
+        "aws:userid",
+        "aws:username",
+        "aws:resourceaccount",
+        "s3:resourceaccount",
+        "kms:calleraccount",
+    ];
+    let known = match &*condition.key {
+        "aws:principalorgid" => organization.id.is_some(),
+        "aws:principalorgpaths" => {
+            !organization.accounts.is_empty() && organization.accounts.values().all(|c| c.path.is_some())
+        }
+        key => SAID.contains(&key) || open(key) != Fact::Unknown,
+    };
+    !known && condition.operator != Operator::Unsupported
 }
 
 /// Actions of services without regions.

@@ -12,7 +12,7 @@ mod graph;
 mod search;
 mod witness;
 
-pub use actor::{Admin, Chain, Organization};
+pub use actor::{Admin, Chain, Organization, is_open};
 pub(crate) use actor::{base_context as open_context, invoke_everyone, open as open_fact, trust_everyone};
 pub use edge::{Edge, Evidence};
 pub use graph::{Conditional, Escalations, Standing, Step, escalations};

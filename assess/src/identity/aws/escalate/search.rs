@@ -16,7 +16,7 @@ use super::{
         workloads::{Inventory, RoleIndex, Workload},
     },
     actor::{
-        Actor, Admin, AdminRule, Organization, TRUST, account_context, allow_everything, let_through, open,
+        Actor, Admin, AdminRule, Organization, TRUST, account_context, allow_everything, is_open, let_through,
         trust_everyone,
     },
     edge::{Edge, Evidence, Link, Node},
@@ -160,7 +160,7 @@ impl<'a> Search<'a> {
         let own_policies = inventory.map(|i| i.own_policies(account)).unwrap_or_default();
         let hedged = |policy: &Policy| {
             let mut conditions = policy.document.statements.iter().flat_map(|s| s.conditions.iter());
-            conditions.any(|c| open(&c.key) == Fact::Unknown)
+            conditions.any(|c| is_open(c, org))
         };
         let mut hedged_trusts = Bits::empty(details.principals.len());
         let trusts = details.principals.iter().enumerate().filter_map(|(at, p)| Some((at, p.trust.as_ref()?)));
