@@ -233,7 +233,7 @@ pub fn durability(d: &Decisions<'_>, directory: &Directory, policy: &Policy, now
             Origin::Import { tool, place } => ("only-in-another-tool", format!("{tool} {place}")),
             Origin::Person => ("never-submitted", x.kind.to_string()),
         };
-        let missing: Vec<_> = x.problems().into_iter().map(|p| p.field).collect();
+        let missing: Vec<_> = x.lacks().into_iter().map(|p| p.field).collect();
         flags.push(flag(what, object, format!("decided outside the record; it lacks {}", missing.join(", "))));
     }
     for u in d.unmatched {

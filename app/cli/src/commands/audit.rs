@@ -328,7 +328,7 @@ fn log(globals: &Globals, from: i64, limit: Option<usize>, denied: bool) -> Resu
             e.at.to_string(),
             e.actor.clone(),
             e.action.clone(),
-            super::scan::short(&e.object_id, 24),
+            out::cut(globals, &e.object_id, 24),
             outcome.into(),
             said,
         ]

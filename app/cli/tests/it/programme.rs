@@ -213,3 +213,66 @@ fn other_tools_lists_become_drafts() {
     std::fs::write(d.join("list"), "not json").unwrap();
     text(d, &["import", "scoutsuite", "list", "--actor", "erin"], 2);
 }
+
+/// G37, R24: a skip in code, and another tool's list, become requests about what is deployed; who decides sees all of it.
+#[test]
+fn what_was_muted_elsewhere_is_asked_for_here() {
+    let d = folder_of("muted");
+    let d = d.as_path();
+    text(d, &["demo", "--top", "0", "-q"], 0);
+    text(d, &["people", "add", "ada", "--role", "admin"], 0);
+    for (who, role) in [("erin", "engineer"), ("adam", "approver")] {
+        text(d, &["people", "add", who, "--role", role, "--actor", "ada"], 0);
+    }
+    std::fs::create_dir_all(d.join("code")).unwrap();
+    let code = "resource \"aws_s3_bucket\" \"acl\" {\n  # checkov:skip=CKV_AWS_21:rebuilt from source every night\n  bucket = \"nw-acl-public-100085771961\"\n}\n";
+    std::fs::write(d.join("code/main.tf"), code).unwrap();
+    text(d, &["check", "code", "--check", "CKV_AWS_21", "--record"], 0);
+    // The comment has moved; it is the same skip.
+    std::fs::write(d.join("code/main.tf"), format!("# a shop\n{code}")).unwrap();
+    text(d, &["check", "code", "--check", "CKV_AWS_21", "--record"], 0);
+    let drafts = lines(d, &["exceptions", "drafts"], 0);
+    assert_eq!(drafts.len(), 1, "{drafts:?}");
+    assert_eq!(drafts[0]["draft"]["origin"]["inline"]["file"], "main.tf", "{drafts:?}");
+    let missing: Vec<&str> =
+        drafts[0]["missing"].as_array().unwrap().iter().filter_map(|m| m["field"].as_str()).collect();
+    assert_eq!(missing, ["basis", "justification", "risk", "owner", "expires_at", "triggers"]);
+    let risk = "Somebody could overwrite what is in there by mistake";
+    let rest = [
+        "--basis",
+        "test",
+        "--justification",
+        WHY,
+        "--risk",
+        risk,
+        "--expires",
+        "30d",
+        "--trigger",
+        "value-changes",
+        "--actor",
+        "erin",
+    ];
+    let complete = |draft: &str, more: &[&str], code| {
+        text(d, &[&["exceptions", "request", "--draft", draft], more, &rest].concat(), code)
+    };
+    complete("D-000001", &[], 0);
+    assert!(
+        complete("D-000001", &[], 2).contains("EX-2026-000001") || complete("D-000001", &[], 2).contains("already")
+    );
+    let made = &lines(d, &["exceptions"], 0)[0];
+    assert_eq!(made["draft"]["subject"]["selector"]["matched"].as_array().unwrap().len(), 1, "{made}");
+    // A list that names no rule of ours, and places nobody has here, is completed by saying what is meant.
+    std::fs::write(d.join("list"), "AVD-AWS-9999\n").unwrap();
+    let listed = lines(d, &["import", "trivyignore", "list", "--actor", "erin"], 0);
+    assert_eq!(listed[0]["unknown_rules"][0], "AVD-AWS-9999", "{listed:?}");
+    assert!(complete("D-000002", &[], 1).contains("name findings or other patterns"));
+    complete("D-000002", &["--rule", "aws.s3.bucket.mfa-delete", "--account", "533886960523"], 0);
+    let number = made["number"].as_str().unwrap();
+    let said = text(d, &["exceptions", "show", number, "-F", "text"], 0);
+    for part in
+        [WHY, risk, "earlier: value-changes", "iso27001_2022/8.13", "1 more approver", "resource aws_s3_bucket.acl"]
+    {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(text(d, &["exceptions", "list", "-F", "csv"], 0).contains(WHY), "what programs read is whole");
+}

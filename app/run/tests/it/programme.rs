@@ -251,6 +251,28 @@ fn disposal_takes_what_is_old_and_never_what_is_held() {
     assert_eq!(govern::astray(&r).unwrap(), None);
 }
 
+/// G07, G35: a number stands on the log for ever; what is asked for after a disposal gets the next one, not one again.
+#[test]
+fn what_was_disposed_of_keeps_its_number() {
+    let mut r = world();
+    let request = |r: &mut Record, who: &Session, name: &str| govern::request(r, &catalog(), who, &ask(name));
+    let erin = session(&r, "erin", now());
+    for (name, number) in [("orders", "EX-2026-000001"), ("logs", "EX-2026-000002")] {
+        assert_eq!(request(&mut r, &erin, name).unwrap().number.as_str(), number);
+    }
+    let over = "it is taken out of service next week instead";
+    govern::decide(&mut r, &catalog(), &erin, "EX-2026-000001", govern::Verb::Withdraw, over).unwrap();
+    let short = r#"{"version":"retention/1.1.0","days":{"decisions":1},"demands":[]}"#;
+    let later = now().plus_days(10);
+    let (ada, adam, erin) = (session(&r, "ada", later), session(&r, "adam", later), session(&r, "erin", later));
+    govern::set_retention(&mut r, &ada, &serde_json::from_str(short).unwrap()).unwrap();
+    let (number, plan) = govern::propose_disposal(&mut r, &ada).unwrap();
+    assert_eq!(plan.ids.len(), 1, "{plan:?}");
+    govern::approve_disposal(&mut r, &adam, &number).unwrap();
+    assert_eq!(request(&mut r, &erin, "orders").unwrap().number.as_str(), "EX-2026-000003");
+    assert!(sound(&r).is_ok());
+}
+
 /// Group 12: out, in elsewhere, out again: equal digests, and what was restored verifies.
 #[test]
 fn a_record_restored_elsewhere_is_the_same_and_verifies() {

@@ -238,6 +238,7 @@ mod tests {
             team: None,
             tags: &tags,
             file: Some(file),
+            code: &[],
         })
     }
 
