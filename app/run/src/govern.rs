@@ -52,7 +52,7 @@ pub use ledger::{
 pub use life::{Life, each_life, load as load_life};
 pub use notes::{Answer, Note, NoteKind, answer_note, notes, write_note};
 pub use people::{Identity, NewPerson, Session, add_person, directory, identify, log_unidentified};
-pub use picture::{Picture, cadences, controls};
+pub use picture::{Picture, cadences, controls, first_look};
 pub use places::keep_places;
 pub use removal::{Removal, removal, removal_of};
 pub use reviews::{

@@ -61,6 +61,11 @@ fn figure(label: &str, value: impl ToString, note: impl Into<String>, tone: Tone
     Figure { label: label.into(), value: value.to_string(), note: note.into(), tone }
 }
 
+fn counted(n: impl TryInto<u64>, one: &str, many: &str) -> String {
+    let n = n.try_into().unwrap_or(u64::MAX);
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
 fn tone(bad: bool) -> Tone {
     if bad { Tone::Bad } else { Tone::Plain }
 }
@@ -199,7 +204,11 @@ pub fn leadership(l: &Leadership<'_>) -> Doc {
         figure(
             "Judged",
             covered,
-            format!("{} checks could not look; {unscanned} accounts not scanned", l.coverage.unknown),
+            format!(
+                "{}; {} not scanned",
+                counted(l.coverage.unknown, "check could not look", "checks could not look"),
+                counted(unscanned, "account", "accounts")
+            ),
             if l.coverage.unknown > 0 || unscanned > 0 { Tone::Warn } else { Tone::Plain },
         ),
     ])];
@@ -243,12 +252,14 @@ pub fn leadership(l: &Leadership<'_>) -> Doc {
     };
     let bare = match n.uncarried {
         0 => String::new(),
-        1 => ", 1 of them with no compensating control that holds".into(),
-        many => format!(", {many} of them with no compensating control that holds"),
+        few => format!(" ({few} with no compensating control that holds)"),
     };
     let exposure = format!(
-        "{} resources can be reached from outside, {moved}. {} are approved{bare}, {} have no approval, {} are older than a year.",
-        n.after, n.approved, n.open, n.older_than_a_year
+        "{} can be reached from outside, {moved}. {} approved{bare}, {} no approval, {} older than a year.",
+        counted(n.after, "resource", "resources"),
+        counted(n.approved, "is", "are"),
+        counted(n.open, "has", "have"),
+        counted(n.older_than_a_year, "is", "are")
     );
     let unseen = "Nobody has looked at what can be reached from outside yet.";
     blocks.push(Block::Text(if unlooked && n.after == 0 { unseen.into() } else { exposure }));
@@ -356,12 +367,80 @@ pub struct AuditPack<'a> {
     pub lenses: &'a [View],
     /// The frameworks.
     pub alignments: &'a [Alignment],
+    /// Where none was named: every framework, by title.
+    pub summary: &'a [(String, Alignment)],
     /// The register.
     pub decisions: &'a [Decision],
     /// What is not known.
     pub limits: &'a [Limit],
     /// The signing key's fingerprint.
     pub key: &'a str,
+}
+
+/// How the controls of every framework stand, a row each.
+fn standings(summary: &[(String, Alignment)]) -> Vec<Block> {
+    let (judged, silent): (Vec<_>, Vec<_>) = summary.iter().partition(|(_, a)| a.hygiene_percent.is_some());
+    let row = |(title, a): &&(String, Alignment)| {
+        let n = |s: Standing| a.counts.get(&s).copied().unwrap_or(0);
+        vec![
+            Cell::text(format!("{title} ({})", a.framework)),
+            Cell::number(a.rows.len()),
+            Cell::number(n(Standing::Satisfied)),
+            Cell::number(n(Standing::SatisfiedWithException)),
+            Cell::number(n(Standing::NotSatisfied)).toned(Tone::Bad, n(Standing::NotSatisfied) > 0),
+            Cell::number(n(Standing::NotAssessed)),
+            Cell::number(n(Standing::NeedsAttestation)),
+            Cell::number(n(Standing::Attested)),
+            Cell::number(n(Standing::NotApplicable)),
+            Cell::number(a.hygiene_percent.map_or_else(|| "none".into(), |p| format!("{p} %"))),
+        ]
+    };
+    let columns = [
+        ("Framework", 28),
+        ("Controls", 9),
+        ("Pass", 6),
+        ("By exc.", 8),
+        ("Fail", 6),
+        ("Unknown", 9),
+        ("Manual", 7),
+        ("Attested", 9),
+        ("Not there", 10),
+        ("Hygiene", 8),
+    ];
+    let mut blocks =
+        vec![table(&columns, judged.iter().map(row).collect(), "Nothing that a framework speaks about was judged.")];
+    if !silent.is_empty() {
+        let ids: Vec<&str> = silent.iter().map(|(_, a)| a.framework.as_str()).collect();
+        blocks.push(Block::Text(format!(
+            "Not assessed, because nothing they speak about was looked at: {}.",
+            ids.join(", ")
+        )));
+    }
+    blocks.push(Block::Note(
+        "Controls by standing. Manual controls wait for a person's attestation; \"not there\" are controls about what was \
+         proven not to be there; unknown is never counted as passed. Hygiene is a share of checks; it is neither risk nor \
+         compliance. Control by control, with what an auditor would flag: name frameworks with --framework."
+            .into(),
+    ));
+    blocks
+}
+
+/// Every framework on one page, for who named none: how its controls stand.
+pub fn alignment_summary(scope: &str, period: &str, made_at: Time, summary: &[(String, Alignment)]) -> Doc {
+    let failing = summary.iter().filter(|(_, a)| a.counts.get(&Standing::NotSatisfied).is_some_and(|n| *n > 0)).count();
+    let judged = summary.iter().filter(|(_, a)| a.hygiene_percent.is_some()).count();
+    let mut blocks = vec![Block::Text(format!(
+        "{judged} of {} frameworks speak about something that was judged; {failing} have controls that are not satisfied.",
+        summary.len()
+    ))];
+    blocks.extend(standings(summary));
+    Doc {
+        v: 1,
+        title: format!("Framework alignment: {scope}"),
+        subtitle: format!("{period}. Made on {}.", made_at.date()),
+        footer: format!("Framework alignment, {scope}, {period}"),
+        blocks,
+    }
 }
 
 /// The audit pack: the three lenses, the frameworks with every control, the register, and the limits.
@@ -372,6 +451,10 @@ pub fn audit_pack(a: &AuditPack<'_>) -> Doc {
     ];
     for view in a.lenses {
         blocks.push(heading(&format!("Lens: {}", view.lens.name().replace('-', " "))));
+        if view.looked_at.is_empty() && !a.summary.is_empty() {
+            blocks.extend(standings(a.summary));
+            continue;
+        }
         blocks.push(Block::Text(format!("Looked at {}. Flags: {}.", view.looked_at.join(", "), view.flags.len())));
         let rows = view
             .flags

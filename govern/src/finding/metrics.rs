@@ -304,6 +304,8 @@ pub fn state_before(steps: &[Transition], at: Time) -> Option<State> {
 #[derive(Debug, Clone)]
 pub struct RiskTally {
     from: Time,
+    /// What is detected before this was there at the start.
+    settled: Time,
     to: Time,
     out: RiskMove,
     movers: BTreeMap<RuleId, i64>,
@@ -312,22 +314,41 @@ pub struct RiskTally {
 impl RiskTally {
     /// Between these moments.
     pub fn new(from: Time, to: Time) -> Self {
-        Self { from, to, out: RiskMove::default(), movers: BTreeMap::new() }
+        Self { from, settled: from, to, out: RiskMove::default(), movers: BTreeMap::new() }
+    }
+
+    /// As [`Self::new`], from the first time anybody looked: what that look found until `settled` did not arrive, it was there.
+    pub fn from_first_look(from: Time, settled: Time, to: Time) -> Self {
+        Self { settled, ..Self::new(from, to) }
     }
 
     /// Counts a finding with its steps, from the first.
     pub fn add(&mut self, f: &Finding, steps: &[Transition]) {
-        let (was, is) = (state_before(steps, self.from), state_before(steps, self.to));
+        let first = || steps.first().filter(|s| s.at < self.settled).map(|s| s.to);
+        let was = state_before(steps, self.from).or_else(first);
+        let is = state_before(steps, self.to);
         let points = f.facts.points;
         let (open_was, open_is) = (was.is_some_and(State::is_open), is.is_some_and(State::is_open));
         self.out.before += if open_was { points } else { 0 };
         self.out.after += if open_is { points } else { 0 };
         if open_is == open_was {
+            let between = steps.iter().any(|s| s.at >= self.from && s.at < self.to && s.to.is_open());
+            // What came and was dealt with in between moved nothing on the whole, and is work that was done.
+            if !open_is && between {
+                self.out.arrived += points;
+                self.left(is, points);
+            }
             return;
         }
         *self.movers.entry(f.facts.rule.clone()).or_default() += if open_is { points } else { -points };
+        match open_is {
+            true => self.out.arrived += points,
+            false => self.left(is, points),
+        }
+    }
+
+    fn left(&mut self, is: Option<State>, points: i64) {
         match is {
-            _ if open_is => self.out.arrived += points,
             Some(State::Fixed) => self.out.burned += points,
             Some(State::Accepted | State::Deferred) => self.out.decided += points,
             _ => self.out.vanished += points,

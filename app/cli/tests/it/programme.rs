@@ -276,3 +276,21 @@ fn what_was_muted_elsewhere_is_asked_for_here() {
     }
     assert!(text(d, &["exceptions", "list", "-F", "csv"], 0).contains(WHY), "what programs read is whole");
 }
+
+/// A07, G26: who names no framework gets all of them on a page, in the audit pack too; words nobody knows are refused.
+#[test]
+fn frameworks_are_summed_up_where_none_is_named() {
+    let d = folder_of("summed-up");
+    let d = d.as_path();
+    text(d, &["demo", "--top", "0", "-q"], 0);
+    let all = text(d, &["report", "alignment"], 0);
+    assert!(all.lines().count() < 60 && all.contains("(iso27001_2022)") && all.contains("Not assessed"), "{all}");
+    assert!(text(d, &["report", "audit-pack"], 0).contains("(soc2_tsc)"));
+    let one = text(d, &["report", "alignment", "--framework", "soc2_tsc"], 0);
+    assert!(one.contains("soc2_tsc CC6.1") && !one.contains("iso27001"), "{one}");
+    assert!(text(d, &["frameworks", "show", "soc2_tsc", "--only", "fine"], 2).contains("manual"));
+    assert!(lines(d, &["baseline"], 0).is_empty());
+    let said = text(d, &["exposure", "diff", "--from", "2020-01-01", "-F", "text"], 0);
+    assert!(said.contains("nobody looked before") && !said.contains("0 before"), "{said}");
+    assert!(text(d, &["exposure", "diff", "--to", "soon"], 2).contains("`soon` is no day"));
+}

@@ -133,6 +133,13 @@ pub fn worst_paths(record: &Record, catalog: &Catalog) -> Result<Vec<String>, Go
     Ok(found.into_iter().map(|(_, _, words)| words).collect())
 }
 
+/// Every framework with its title, for who named none.
+fn summary(p: &Picture<'_>, catalog: &Catalog) -> Vec<(String, plumb_govern::framework::Alignment)> {
+    let one =
+        |(id, framework): (_, &plumb_catalog::Framework)| Some((framework.title.to_string(), p.align(catalog, id)?));
+    catalog.frameworks().iter().filter_map(|(id, framework)| one((id.as_str(), framework))).collect()
+}
+
 /// Makes a report of the period that ends now. `paths` are the worst ways in, for the leadership read.
 ///
 /// # Errors
@@ -154,7 +161,10 @@ pub fn report(
             let coverage = Coverage { judged: all.pass + all.fail, unknown: all.unknown, reasons: p.gaps() };
             // What was carried before the first scan was not measured: the period begins when measuring did.
             let measured = from.max(Time::from_seconds(p.begun.seconds() + 1));
-            let (mut risk, mut carried) = (RiskTally::new(measured, to), Carried::new(measured, to));
+            // What the programme says about the first scan itself is said when that scan is over, and did not arrive then.
+            let settled = if measured > from { p.settled.min(to) } else { measured };
+            let mut risk = RiskTally::from_first_look(measured, settled, to);
+            let mut carried = Carried::new(measured, to);
             let (mut teams, mut pareto) = (TeamTally::new(from, to), ParetoTally::default());
             p.each(|_, life| {
                 risk.add(&life.finding, &life.steps);
@@ -191,7 +201,9 @@ pub fn report(
         }
         Report::AuditPack(frameworks) => {
             let alignments = alignments(p, catalog, frameworks)?;
+            let summary = if frameworks.is_empty() { summary(p, catalog) } else { Vec::new() };
             plumb_report::audit_pack(&AuditPack {
+                summary: &summary,
                 scope: organization,
                 period: &period,
                 made_at: p.now,
@@ -203,12 +215,10 @@ pub fn report(
             })
         }
         Report::Lens(lens, frameworks) => {
-            let all: Vec<String> = catalog.frameworks().keys().map(ToString::to_string).collect();
-            let wanted = match lens {
-                plumb_govern::lens::Lens::FrameworkAlignment if frameworks.is_empty() => &all,
-                _ => frameworks,
-            };
-            let alignments = alignments(p, catalog, wanted)?;
+            if *lens == plumb_govern::lens::Lens::FrameworkAlignment && frameworks.is_empty() {
+                return Ok(plumb_report::alignment_summary(organization, &period, p.now, &summary(p, catalog)));
+            }
+            let alignments = alignments(p, catalog, frameworks)?;
             let view = p.lenses(&alignments)?.into_iter().find(|v| v.lens == *lens);
             let view = view.ok_or_else(|| GovernError::Input(format!("there is no lens `{lens}`")))?;
             plumb_report::lens_report(organization, &period, p.now, &view)

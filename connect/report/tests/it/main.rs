@@ -198,6 +198,7 @@ fn pack() -> Doc {
         meaning: "800 checks are unknown".into(),
     }];
     audit_pack(&AuditPack {
+        summary: &[],
         scope: "Example Ltd",
         period: "2026-07-01 to 2026-09-30",
         made_at: now(),
