@@ -273,6 +273,29 @@ fn what_was_disposed_of_keeps_its_number() {
     assert!(sound(&r).is_ok());
 }
 
+/// R1, G32: an admin runs the tool and gives roles to others; nobody gives themselves one, by any login.
+#[test]
+fn nobody_gives_themselves_a_role() {
+    let mut r = world();
+    let new = |id: &str, roles: Vec<plumb_govern::people::Role>| govern::NewPerson {
+        id: id.into(),
+        name: "Ada".into(),
+        roles,
+        teams: Vec::new(),
+        logins: Vec::new(),
+        code: false,
+        active: true,
+    };
+    let ada = session(&r, "ada@example.com", now());
+    for id in ["ada", "Ada", "ada@example.com"] {
+        let said = govern::add_person(&mut r, &ada, new(id, vec![plumb_govern::people::Role::Approver]));
+        assert!(matches!(said, Err(GovernError::Refused(_))), "{id}");
+    }
+    govern::add_person(&mut r, &ada, new("ada", Vec::new())).unwrap();
+    let ida = session(&r, "ida", now());
+    govern::add_person(&mut r, &ida, new("ada", vec![plumb_govern::people::Role::Approver])).unwrap();
+}
+
 /// Group 12: out, in elsewhere, out again: equal digests, and what was restored verifies.
 #[test]
 fn a_record_restored_elsewhere_is_the_same_and_verifies() {
