@@ -7,6 +7,7 @@
 mod attest;
 mod bound;
 mod bundled;
+mod emergency;
 mod evidence;
 mod exceptions;
 mod idle;
@@ -36,6 +37,7 @@ mod written;
 
 pub use attest::{ATTACH_MOST, NewAttestation, NewFile, agree, attachment, attest, attestations};
 pub use bound::{Astray, Held, astray, held};
+pub use emergency::{EmergencyVerb, emergencies, emergency};
 pub use evidence::{BundleAsk, BundleTo, OSCAL_MOST, Report, report, worst_paths, write_bundle};
 pub use exceptions::{Ask, MuteFormat, Verb, decide, decision, drafts, end_of, import, request, sweep};
 pub use inventory::{Profile, Surroundings, profiles, route_words, routing, set_routing};

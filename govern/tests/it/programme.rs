@@ -370,6 +370,7 @@ fn the_lenses_flag_what_an_auditor_would() {
         campaigns: &[],
         unmatched: &[],
         cadence: &[],
+        emergencies: &[],
     };
     let flags =
         |at| lens::durability(&d, &directory(), &policy(), at).flags.into_iter().map(|f| f.what).collect::<Vec<_>>();

@@ -410,6 +410,11 @@ pub fn write_bundle<W: Write>(
         Population::all("decisions/drafts", "Requests that are not complete", &p.drafts)?,
         Population::all("programme/cadence", "What was promised, and what is overdue", &p.cadence)?,
         Population::all(
+            "programme/emergencies",
+            "Emergency sessions, and who looked at them",
+            &super::emergencies(record)?,
+        )?,
+        Population::all(
             "programme/notes",
             "Comments, notes of auditors, what they asked evidence for and what was answered",
             &super::notes(record)?,

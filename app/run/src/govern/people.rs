@@ -112,6 +112,7 @@ pub fn identify(
         (Some(_), None) => (None, "cli/no-code"),
     };
     let actor = directory.actor(&Credential { login, token: false, mfa_at }, &Place::default())?;
+    let actor = super::emergency::in_emergency(record, actor, now)?;
     Ok(Session { actor, policy: Policy::default(), now, key, session: session.into(), request: String::new() })
 }
 

@@ -375,6 +375,7 @@ impl<'r> Picture<'r> {
             campaigns: &self.campaigns,
             unmatched: &idle,
             cadence: &self.cadence,
+            emergencies: &super::emergencies(self.around.record)?,
         };
         Ok(vec![
             lens::coverage(&rows, &read, &self.elsewhere.explained, &self.around.directory, self.now),

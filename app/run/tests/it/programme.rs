@@ -296,6 +296,81 @@ fn nobody_gives_themselves_a_role() {
     govern::add_person(&mut r, &ida, new("ada", vec![plumb_govern::people::Role::Approver])).unwrap();
 }
 
+/// R7, G34: an admin decides in an emergency only, never their own request; everything in it is tagged, and another approver
+/// looks at it afterwards.
+#[test]
+fn an_emergency_is_short_tagged_and_looked_at() {
+    use govern::{EmergencyVerb, Verb};
+    let mut r = world();
+    let (c, why) = (catalog(), "the approvers are on a plane and the site is down");
+    let at = |r: &Record, who: &str, hours: i64| session(r, who, Time::from_seconds(now().seconds() + hours * 3_600));
+    let open = |r: &mut Record, who: &str, why: &str, hours: u8| {
+        let session = at(r, who, 0);
+        govern::emergency(r, &session, &EmergencyVerb::Open(why.into(), hours))
+    };
+    let refused = |said: Result<plumb_govern::emergency::Emergency, GovernError>| match said {
+        Err(GovernError::Refused(refusal)) => refusal.to_string(),
+        other => panic!("{other:?}"),
+    };
+    let erin = at(&r, "erin", 0);
+    let number = govern::request(&mut r, &c, &erin, &ask("orders")).unwrap().number;
+    let decide = |r: &mut Record, who: &str, hours: i64, number: &str| {
+        let session = at(r, who, hours);
+        govern::decide(r, &c, &session, number, Verb::Approve, "until the plane lands")
+    };
+    assert!(matches!(decide(&mut r, "ada", 0, number.as_str()), Err(GovernError::Refused(_))));
+    for (who, why, hours, says) in [
+        ("erin", why, 1, "needs admin"),
+        ("ada", "short", 1, "20 characters"),
+        ("ada", why, 5, "1 to 4"),
+        ("ada", why, 0, "1 to 4"),
+    ] {
+        assert!(refused(open(&mut r, who, why, hours)).contains(says));
+    }
+    let id = open(&mut r, "ada", why, 2).unwrap().id;
+    assert!(refused(open(&mut r, "ada", why, 2)).contains("open already"));
+    // What they ask for themselves, somebody else decides.
+    let ada = at(&r, "ada", 1);
+    let own = govern::request(&mut r, &c, &ada, &ask("logs")).unwrap().number;
+    assert!(matches!(decide(&mut r, "ada", 1, own.as_str()), Err(GovernError::Refused(_))));
+    let done = decide(&mut r, "ada", 1, number.as_str()).unwrap();
+    assert_eq!(done.approvals.len(), 1);
+    let tag = format!("\"emergency\":\"{id}\"");
+    let tagged =
+        govern::entries(&r, 0).filter(|e| String::from_utf8_lossy(&e.as_ref().unwrap().bytes).contains(&tag)).count();
+    assert!(tagged >= 4, "{tagged}");
+    // It runs out by itself, and another approver looks at it; whoever acted in it does not, nor anybody in their own.
+    let review = |r: &mut Record, who: &str, hours: i64| {
+        let session = at(r, who, hours);
+        govern::emergency(
+            r,
+            &session,
+            &EmergencyVerb::Review(id.clone(), "each of these was asked for by the site's team".into()),
+        )
+    };
+    assert!(refused(review(&mut r, "adam", 1)).contains("not over"));
+    assert!(matches!(decide(&mut r, "ada", 3, own.as_str()), Err(GovernError::Refused(_))));
+    assert!(refused(review(&mut r, "ada", 3)).contains("needs approver"));
+    let flags = |r: &Record, days: i64| {
+        let p = govern::Picture::read(r, &c, now().plus_days(days)).unwrap();
+        let views = p.lenses(&[]).unwrap();
+        views
+            .into_iter()
+            .flat_map(|v| v.flags)
+            .map(|f| f.what)
+            .filter(|w| w.starts_with("emergency"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (flags(&r, 1), flags(&r, 9)),
+        (vec!["emergency-not-reviewed".to_owned()], vec!["emergency-review-overdue".to_owned()])
+    );
+    assert_eq!(review(&mut r, "adam", 3).unwrap().review.unwrap().by.as_str(), "adam");
+    assert!(refused(review(&mut r, "anna", 3)).contains("reviewed already"));
+    assert!(flags(&r, 9).is_empty() && sound(&r).is_ok());
+    assert_eq!(govern::astray(&r).unwrap(), None);
+}
+
 /// Group 12: out, in elsewhere, out again: equal digests, and what was restored verifies.
 #[test]
 fn a_record_restored_elsewhere_is_the_same_and_verifies() {
