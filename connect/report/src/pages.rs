@@ -5,7 +5,7 @@ use crate::doc::{Block, Cell, Doc, Figure, Tone};
 use plumb_govern::bundle::Limit;
 use plumb_govern::cadence::Due;
 use plumb_govern::decision::{Decision, Register};
-use plumb_govern::finding::{Finding, Pareto, Queue, RiskMove, TeamSla};
+use plumb_govern::finding::{Finding, Impact, ImpactTally, Pareto, Queue, RiskMove, TeamSla};
 use plumb_govern::framework::{Alignment, Standing};
 use plumb_govern::ledger::NetChange;
 use plumb_govern::lens::View;
@@ -134,6 +134,8 @@ pub struct Leadership<'a> {
     pub from: Time,
     /// Risk carried and what moved it.
     pub risk: &'a RiskMove,
+    /// What the open work may lead to.
+    pub impact: &'a ImpactTally,
     /// Risk carried at earlier moments: label and points, oldest first.
     pub history: &'a [(String, i64)],
     /// The worst attack paths, in words; the first five are shown.
@@ -232,6 +234,13 @@ pub fn leadership(l: &Leadership<'_>) -> Doc {
     if !charts.is_empty() {
         blocks.push(Block::Charts(charts));
     }
+    if !unlooked {
+        let said = Impact::ALL.map(|impact| {
+            let (n, carried) = l.impact.of(impact);
+            format!("{}: {n} open, {} carried", impact.words(), points(carried))
+        });
+        blocks.push(Block::Text(format!("{}.", said.join(". "))));
+    }
     blocks.push(heading("The worst ways in"));
     if unlooked {
         blocks.push(Block::Text("Nobody has looked for ways in yet.".into()));
@@ -302,7 +311,7 @@ pub fn leadership(l: &Leadership<'_>) -> Doc {
         blocks.push(Block::Text(format!("Outside: {}.", words.join("; "))));
     }
     blocks.push(heading(&format!("Promises that are overdue: {}", overdue.len())));
-    let rows = overdue.iter().take(4).map(|c| {
+    let rows = overdue.iter().take(3).map(|c| {
         let what = if c.subject.is_empty() { c.title.clone() } else { format!("{} ({})", c.title, c.subject) };
         vec![
             Cell::text(what),
@@ -322,8 +331,9 @@ pub fn leadership(l: &Leadership<'_>) -> Doc {
         "No decision is in force: no open risk is accepted or deferred.".into()
     } else {
         format!(
-        "{in_force} decisions in force cover {}.{} % of the open risk. {} end within 30 days, {} ran out unrenewed, {} were prolonged three times or more, {} have lost their owner.",
-        g.share_permille / 10, g.share_permille % 10, g.expiring.len(), g.expired_unrenewed.len(), g.renewed_often.len(), g.orphaned.len()
+        "{} {}.{} % of the open risk. {} within 30 days, {} ran out unrenewed, {} prolonged three times or more, {} lost their owner.",
+        counted(in_force, "decision in force covers", "decisions in force cover"),
+        g.share_permille / 10, g.share_permille % 10, counted(g.expiring.len(), "ends", "end"), g.expired_unrenewed.len(), counted(g.renewed_often.len(), "was", "were"), counted(g.orphaned.len(), "has", "have")
         )
     }));
     if let Some(top) = l.pareto.rules.first() {
@@ -543,8 +553,24 @@ pub fn audit_pack(a: &AuditPack<'_>) -> Doc {
     }
 }
 
-/// One lens by itself: what an auditor looks at, how much of each kind they would flag, and every flag.
-pub fn lens_report(scope: &str, period: &str, made_at: Time, view: &View) -> Doc {
+/// How much of a domain was looked at: identity, networks, data, logging …
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Domain {
+    /// Its name.
+    pub name: String,
+    /// Rules that had anything to ask about.
+    pub rules: usize,
+    /// Checks that pass.
+    pub pass: u64,
+    /// Checks that fail.
+    pub fail: u64,
+    /// Checks that could not look.
+    pub unknown: u64,
+}
+
+/// One lens by itself: what an auditor looks at, how much of each domain was looked at (for the lens that asks), how much of
+/// each kind they would flag, and every flag.
+pub fn lens_report(scope: &str, period: &str, made_at: Time, view: &View, domains: &[Domain]) -> Doc {
     let name = view.lens.name().replace('-', " ");
     let mut kinds: std::collections::BTreeMap<&str, i64> = Default::default();
     for f in &view.flags {
@@ -561,6 +587,30 @@ pub fn lens_report(scope: &str, period: &str, made_at: Time, view: &View) -> Doc
             n => format!("{n} things of {} kinds", kinds.len()),
         }
     ))];
+    if !domains.is_empty() {
+        let row = |d: &Domain| {
+            let judged = d.pass + d.fail;
+            vec![
+                Cell::text(&d.name),
+                Cell::number(d.rules),
+                Cell::number(d.pass),
+                Cell::number(d.fail),
+                Cell::number(d.unknown).toned(Tone::Warn, d.unknown > 0),
+                Cell::number(
+                    (judged * 100).checked_div(judged + d.unknown).map_or_else(String::new, |p| format!("{p} %")),
+                ),
+            ]
+        };
+        let columns = [
+            ("Domain", 30),
+            ("Rules that asked", 18),
+            ("Pass", 12),
+            ("Fail", 12),
+            ("Could not look", 15),
+            ("Judged", 13),
+        ];
+        blocks.push(table(&columns, domains.iter().map(row).collect(), "Nothing was judged."));
+    }
     if !kinds.is_empty() {
         let bars =
             kinds.iter().take(12).map(|(k, n)| bar(&k.replace('-', " "), *n, n.to_string(), Tone::Plain)).collect();

@@ -457,3 +457,61 @@ pub fn by_lane(findings: &[Finding]) -> [usize; 4] {
     debug_assert!(Lane::ALL.len() == out.len());
     out
 }
+
+/// What an open finding may lead to, as business speaks of it; each finding is of one kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Impact {
+    /// Something stands open to the outside: an incident waits for whoever comes by.
+    DirectExposure,
+    /// Data is not protected as laws, contracts and frameworks demand: an audit fails, or a regulator asks.
+    ComplianceViolation,
+    /// Rights, logs, networks and machines are looser than they should be: an incident that happens goes further and is
+    /// seen later.
+    OperationalGap,
+}
+
+impl Impact {
+    /// What a finding may lead to. What everybody reaches comes first; then what protects data, and all that is wrong where
+    /// regulated data is.
+    pub fn of(topic: &str, facts: &super::Facts) -> Self {
+        const PROTECTS: [&str; 4] = ["data.", "crypto.", "secrets.", "governance."];
+        if topic.starts_with("exposure.") || facts.terms.reachable {
+            Self::DirectExposure
+        } else if facts.terms.regulated || PROTECTS.iter().any(|p| topic.starts_with(p)) {
+            Self::ComplianceViolation
+        } else {
+            Self::OperationalGap
+        }
+    }
+
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::DirectExposure => "Direct exposure incidents",
+            Self::ComplianceViolation => "Compliance violations",
+            Self::OperationalGap => "Operational security gaps",
+        }
+    }
+
+    /// All of them, the most direct first.
+    pub const ALL: [Self; 3] = [Self::DirectExposure, Self::ComplianceViolation, Self::OperationalGap];
+}
+
+/// Open work by what it may lead to, told one finding at a time.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ImpactTally(BTreeMap<Impact, (usize, i64)>);
+
+impl ImpactTally {
+    /// Counts a finding of this topic, where it is open.
+    pub fn add(&mut self, topic: &str, f: &Finding) {
+        if f.state().is_open() {
+            let sum = self.0.entry(Impact::of(topic, &f.facts)).or_default();
+            *sum = (sum.0 + 1, sum.1 + f.facts.points);
+        }
+    }
+
+    /// How many open findings of a kind, and what they carry.
+    pub fn of(&self, impact: Impact) -> (usize, i64) {
+        self.0.get(&impact).copied().unwrap_or_default()
+    }
+}

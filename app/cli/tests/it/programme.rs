@@ -289,6 +289,15 @@ fn frameworks_are_summed_up_where_none_is_named() {
     let one = text(d, &["report", "alignment", "--framework", "soc2_tsc"], 0);
     assert!(one.contains("soc2_tsc CC6.1") && !one.contains("iso27001"), "{one}");
     assert!(text(d, &["frameworks", "show", "soc2_tsc", "--only", "fine"], 2).contains("manual"));
+    // T06: how much of each domain was looked at. W05, W06, W07: what the open work may lead to.
+    let coverage = text(d, &["report", "coverage"], 0);
+    for domain in ["identity", "network", "data", "logging", "crypto", "compute"] {
+        assert!(coverage.contains(&format!("| {domain} |")), "{domain}: {coverage}");
+    }
+    let read = text(d, &["report", "leadership"], 0);
+    for kind in ["Direct exposure incidents: ", "Compliance violations: ", "Operational security gaps: "] {
+        assert!(read.contains(kind), "{kind}: {read}");
+    }
     assert!(lines(d, &["baseline"], 0).is_empty());
     let said = text(d, &["exposure", "diff", "--from", "2020-01-01", "-F", "text"], 0);
     assert!(said.contains("nobody looked before") && !said.contains("0 before"), "{said}");

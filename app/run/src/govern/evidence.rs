@@ -133,6 +133,23 @@ pub fn worst_paths(record: &Record, catalog: &Catalog) -> Result<Vec<String>, Go
     Ok(found.into_iter().map(|(_, _, words)| words).collect())
 }
 
+/// How much of each domain was looked at, by the first word of rules' topics.
+fn domains(p: &Picture<'_>, catalog: &Catalog) -> Vec<plumb_report::Domain> {
+    let mut all: std::collections::BTreeMap<&str, plumb_report::Domain> = Default::default();
+    for (id, tally) in &p.judged.rules {
+        let Some(rule) = catalog.rules.get(id) else { continue };
+        let name = rule.topic.as_str().split('.').next().unwrap_or_default();
+        let domain =
+            all.entry(name).or_insert_with(|| plumb_report::Domain { name: name.into(), ..Default::default() });
+        let asked = tally.pass + tally.fail + tally.unknown > 0;
+        domain.rules += usize::from(asked);
+        domain.pass += tally.pass;
+        domain.fail += tally.fail;
+        domain.unknown += tally.unknown;
+    }
+    all.into_values().filter(|d| d.rules > 0).collect()
+}
+
 /// Every framework with its title, for who named none.
 fn summary(p: &Picture<'_>, catalog: &Catalog) -> Vec<(String, plumb_govern::framework::Alignment)> {
     let one =
@@ -166,7 +183,9 @@ pub fn report(
             let mut risk = RiskTally::from_first_look(measured, settled, to);
             let mut carried = Carried::new(measured, to);
             let (mut teams, mut pareto) = (TeamTally::new(from, to), ParetoTally::default());
-            p.each(|_, life| {
+            let mut impact = plumb_govern::finding::ImpactTally::default();
+            p.each(|row, life| {
+                impact.add(&row.topic, &life.finding);
                 risk.add(&life.finding, &life.steps);
                 carried.add(&life.finding, &life.steps);
                 teams.add(&life.finding);
@@ -188,6 +207,7 @@ pub fn report(
                 begun: p.begun,
                 from,
                 risk: &risk.finish(),
+                impact: &impact,
                 history: &history,
                 paths,
                 ledger: net_change(&p.ledger, from, to),
@@ -221,7 +241,11 @@ pub fn report(
             let alignments = alignments(p, catalog, frameworks)?;
             let view = p.lenses(&alignments)?.into_iter().find(|v| v.lens == *lens);
             let view = view.ok_or_else(|| GovernError::Input(format!("there is no lens `{lens}`")))?;
-            plumb_report::lens_report(organization, &period, p.now, &view)
+            let domains = match lens {
+                plumb_govern::lens::Lens::Coverage => domains(p, catalog),
+                _ => Vec::new(),
+            };
+            plumb_report::lens_report(organization, &period, p.now, &view, &domains)
         }
         Report::Team(name) => {
             let (mut sla, mut pareto) = (TeamTally::new(from, to), ParetoTally::default());
