@@ -227,6 +227,11 @@ fn what_was_muted_elsewhere_is_asked_for_here() {
     std::fs::create_dir_all(d.join("code")).unwrap();
     let code = "resource \"aws_s3_bucket\" \"acl\" {\n  # checkov:skip=CKV_AWS_21:rebuilt from source every night\n  bucket = \"nw-acl-public-100085771961\"\n}\n";
     std::fs::write(d.join("code/main.tf"), code).unwrap();
+    // What is missing is told with the flag that says it.
+    let some =
+        lines(d, &["findings", "--check", "aws.iam.account.support-role"], 0)[0]["id"].as_str().unwrap().to_owned();
+    let said = text(d, &["findings", "transition", &some, "triage", "--actor", "erin"], 1);
+    assert!(said.contains("--field team="), "{said}");
     text(d, &["check", "code", "--check", "CKV_AWS_21", "--record"], 0);
     // The comment has moved; it is the same skip.
     std::fs::write(d.join("code/main.tf"), format!("# a shop\n{code}")).unwrap();
