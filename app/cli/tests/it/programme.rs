@@ -279,6 +279,11 @@ fn what_was_muted_elsewhere_is_asked_for_here() {
     {
         assert!(said.contains(part), "{part}: {said}");
     }
+    std::fs::write(d.join("asks"), "\n").unwrap();
+    assert!(text(d, &["exceptions", "request", "--file", "asks", "--actor", "erin"], 2).contains("has no line"));
+    std::fs::write(d.join("asks"), "\n{\"bogus\":1}\n").unwrap();
+    let said = text(d, &["exceptions", "request", "--file", "asks", "--actor", "erin"], 2);
+    assert!(said.contains("line 2: unknown field `bogus`") && !said.contains("line 1"), "{said}");
     assert!(text(d, &["exceptions", "list", "-F", "csv"], 0).contains(WHY), "what programs read is whole");
 }
 
