@@ -56,7 +56,7 @@ pub(crate) fn decider<'a>(
     if owners.contains(who) {
         return Err(Refusal::OwnResource { human: who.clone() });
     }
-    if actor.is(Role::Admin) && !policy.allow_admin_approver {
+    if actor.is(Role::Admin) && !policy.allow_admin_approver && actor.emergency.is_none() {
         return Err(Refusal::AdminDecides { human: who.clone() });
     }
     second_factor(actor, policy, now, doing)?;

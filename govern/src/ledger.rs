@@ -475,6 +475,7 @@ impl PreApproval {
             team: seen.team.as_ref(),
             tags: &seen.tags,
             file: None,
+            code: &[],
         };
         let (needed, most) = limits(seen, policy);
         let agreed = self.warrant.approvals.iter().filter(|a| a.human != self.warrant.requested_by).count();

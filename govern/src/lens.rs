@@ -2,6 +2,7 @@
 
 use crate::cadence::Due;
 use crate::decision::{Decision, Draft, Kind, Origin, Status, Unmatched};
+use crate::emergency::Emergency;
 use crate::framework::{Alignment, Standing};
 use crate::ids::{HumanId, TeamId, named};
 use crate::ledger::{Exposure, ExposureState};
@@ -200,6 +201,8 @@ pub struct Decisions<'a> {
     pub unmatched: &'a [Unmatched],
     /// Where the programme's promises stand.
     pub cadence: &'a [Due],
+    /// Emergency sessions.
+    pub emergencies: &'a [Emergency],
 }
 
 /// Whether each exception, exposure and access decision has a basis, an owner, an end and a trigger.
@@ -233,8 +236,13 @@ pub fn durability(d: &Decisions<'_>, directory: &Directory, policy: &Policy, now
             Origin::Import { tool, place } => ("only-in-another-tool", format!("{tool} {place}")),
             Origin::Person => ("never-submitted", x.kind.to_string()),
         };
-        let missing: Vec<_> = x.problems().into_iter().map(|p| p.field).collect();
+        let missing: Vec<_> = x.lacks().into_iter().map(|p| p.field).collect();
         flags.push(flag(what, object, format!("decided outside the record; it lacks {}", missing.join(", "))));
+    }
+    for e in d.emergencies.iter().filter(|e| e.review.is_none()) {
+        let what = if e.is_overdue(now) { "emergency-review-overdue" } else { "emergency-not-reviewed" };
+        let said = format!("{} acted beyond their role from {}: {}", e.human, e.opened_at.date(), e.reason);
+        flags.push(flag(what, &e.id, format!("{said}; another approver looks at it by {}", e.review_due().date())));
     }
     for u in d.unmatched {
         flags.push(flag("covers-nothing", &u.number, u.advice.clone()));

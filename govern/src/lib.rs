@@ -15,7 +15,7 @@
 //! - [`retention`]: classes, legal holds, disposal with certificates.
 //! - [`bundle`], [`export`]: evidence that verifies offline, and the whole record out and in again.
 //! - [`log`]: every change and every denied attempt, hash-chained, with signed Merkle checkpoints.
-//! - [`people`]: humans behind logins, roles on scopes, the permission matrix.
+//! - [`people`]: humans behind logins, roles on scopes, the permission matrix; [`emergency`]: what holds for a few hours.
 //!
 //! Every refused attempt is a [`Refusal`] that says what would be right; the caller logs it with
 //! [`log::Event::denied`].
@@ -23,6 +23,7 @@
 pub mod bundle;
 pub mod cadence;
 pub mod decision;
+pub mod emergency;
 pub mod export;
 pub mod finding;
 pub mod framework;

@@ -328,7 +328,11 @@ impl Campaign {
             return Err(Refusal::OwnResource { human });
         }
         if found.reviewer.as_ref() != Some(&human) {
-            return Err(guard::not_allowed(reviewer, "review this access", "its reviewer"));
+            let needs = match &found.reviewer {
+                Some(named) => format!("its reviewer, {named}"),
+                None => "a reviewer, and none is named yet; assign one first".to_owned(),
+            };
+            return Err(guard::not_allowed(reviewer, "review this access", &needs));
         }
         let a = &found.access;
         match judgement {

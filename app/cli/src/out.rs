@@ -114,6 +114,14 @@ pub fn rows<T: Serialize>(
     rows_of(globals, rows.iter(), header, |row| cells(row))
 }
 
+/// A text as it stands in a cell: shortened for a terminal only, so that what a program reads is whole.
+pub fn cut(globals: &Globals, text: &str, most: usize) -> String {
+    match format(globals) {
+        Format::Text => crate::commands::scan::short(text, most),
+        _ => text.to_owned(),
+    }
+}
+
 /// The same for rows that are made while they are printed.
 pub fn rows_of<T: Serialize>(
     globals: &Globals,

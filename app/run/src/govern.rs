@@ -7,6 +7,7 @@
 mod attest;
 mod bound;
 mod bundled;
+mod emergency;
 mod evidence;
 mod exceptions;
 mod idle;
@@ -36,6 +37,7 @@ mod written;
 
 pub use attest::{ATTACH_MOST, NewAttestation, NewFile, agree, attachment, attest, attestations};
 pub use bound::{Astray, Held, astray, held};
+pub use emergency::{EmergencyVerb, emergencies, emergency};
 pub use evidence::{BundleAsk, BundleTo, OSCAL_MOST, Report, report, worst_paths, write_bundle};
 pub use exceptions::{Ask, MuteFormat, Verb, decide, decision, drafts, end_of, import, request, sweep};
 pub use inventory::{Profile, Surroundings, profiles, route_words, routing, set_routing};
@@ -52,7 +54,7 @@ pub use ledger::{
 pub use life::{Life, each_life, load as load_life};
 pub use notes::{Answer, Note, NoteKind, answer_note, notes, write_note};
 pub use people::{Identity, NewPerson, Session, add_person, directory, identify, log_unidentified};
-pub use picture::{Picture, cadences, controls};
+pub use picture::{Picture, cadences, controls, first_look};
 pub use places::keep_places;
 pub use removal::{Removal, removal, removal_of};
 pub use reviews::{

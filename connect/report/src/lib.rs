@@ -19,8 +19,8 @@ pub use doc::{Block, Cell, Doc, Figure, Tone};
 pub use html::html;
 pub use markdown::markdown;
 pub use pages::{
-    Accounts, AuditPack, Coverage, Digest, Leadership, audit_pack, engineer_queue, leadership, lens_report, points,
-    team_digest,
+    Accounts, AuditPack, Coverage, Digest, Domain, Leadership, alignment_summary, audit_pack, engineer_queue,
+    leadership, lens_report, points, team_digest,
 };
 pub use pdf::pdf;
 pub use programme::{CloudPosture, FrameworkPosture, Layer, Trend, layer_report, trend_report};

@@ -5,7 +5,7 @@ use crate::doc::{Block, Cell, Doc, Figure, Tone};
 use plumb_govern::bundle::Limit;
 use plumb_govern::cadence::Due;
 use plumb_govern::decision::{Decision, Register};
-use plumb_govern::finding::{Finding, Pareto, Queue, RiskMove, TeamSla};
+use plumb_govern::finding::{Finding, Impact, ImpactTally, Pareto, Queue, RiskMove, TeamSla};
 use plumb_govern::framework::{Alignment, Standing};
 use plumb_govern::ledger::NetChange;
 use plumb_govern::lens::View;
@@ -59,6 +59,11 @@ fn signed_points(n: i64) -> String {
 
 fn figure(label: &str, value: impl ToString, note: impl Into<String>, tone: Tone) -> Figure {
     Figure { label: label.into(), value: value.to_string(), note: note.into(), tone }
+}
+
+fn counted(n: impl TryInto<u64>, one: &str, many: &str) -> String {
+    let n = n.try_into().unwrap_or(u64::MAX);
+    format!("{n} {}", if n == 1 { one } else { many })
 }
 
 fn tone(bad: bool) -> Tone {
@@ -129,6 +134,8 @@ pub struct Leadership<'a> {
     pub from: Time,
     /// Risk carried and what moved it.
     pub risk: &'a RiskMove,
+    /// What the open work may lead to.
+    pub impact: &'a ImpactTally,
     /// Risk carried at earlier moments: label and points, oldest first.
     pub history: &'a [(String, i64)],
     /// The worst attack paths, in words; the first five are shown.
@@ -199,7 +206,11 @@ pub fn leadership(l: &Leadership<'_>) -> Doc {
         figure(
             "Judged",
             covered,
-            format!("{} checks could not look; {unscanned} accounts not scanned", l.coverage.unknown),
+            format!(
+                "{}; {} not scanned",
+                counted(l.coverage.unknown, "check could not look", "checks could not look"),
+                counted(unscanned, "account", "accounts")
+            ),
             if l.coverage.unknown > 0 || unscanned > 0 { Tone::Warn } else { Tone::Plain },
         ),
     ])];
@@ -223,6 +234,13 @@ pub fn leadership(l: &Leadership<'_>) -> Doc {
     if !charts.is_empty() {
         blocks.push(Block::Charts(charts));
     }
+    if !unlooked {
+        let said = Impact::ALL.map(|impact| {
+            let (n, carried) = l.impact.of(impact);
+            format!("{}: {n} open, {} carried", impact.words(), points(carried))
+        });
+        blocks.push(Block::Text(format!("{}.", said.join(". "))));
+    }
     blocks.push(heading("The worst ways in"));
     if unlooked {
         blocks.push(Block::Text("Nobody has looked for ways in yet.".into()));
@@ -243,12 +261,14 @@ pub fn leadership(l: &Leadership<'_>) -> Doc {
     };
     let bare = match n.uncarried {
         0 => String::new(),
-        1 => ", 1 of them with no compensating control that holds".into(),
-        many => format!(", {many} of them with no compensating control that holds"),
+        few => format!(" ({few} with no compensating control that holds)"),
     };
     let exposure = format!(
-        "{} resources can be reached from outside, {moved}. {} are approved{bare}, {} have no approval, {} are older than a year.",
-        n.after, n.approved, n.open, n.older_than_a_year
+        "{} can be reached from outside, {moved}. {} approved{bare}, {} no approval, {} older than a year.",
+        counted(n.after, "resource", "resources"),
+        counted(n.approved, "is", "are"),
+        counted(n.open, "has", "have"),
+        counted(n.older_than_a_year, "is", "are")
     );
     let unseen = "Nobody has looked at what can be reached from outside yet.";
     blocks.push(Block::Text(if unlooked && n.after == 0 { unseen.into() } else { exposure }));
@@ -291,7 +311,7 @@ pub fn leadership(l: &Leadership<'_>) -> Doc {
         blocks.push(Block::Text(format!("Outside: {}.", words.join("; "))));
     }
     blocks.push(heading(&format!("Promises that are overdue: {}", overdue.len())));
-    let rows = overdue.iter().take(4).map(|c| {
+    let rows = overdue.iter().take(3).map(|c| {
         let what = if c.subject.is_empty() { c.title.clone() } else { format!("{} ({})", c.title, c.subject) };
         vec![
             Cell::text(what),
@@ -311,8 +331,9 @@ pub fn leadership(l: &Leadership<'_>) -> Doc {
         "No decision is in force: no open risk is accepted or deferred.".into()
     } else {
         format!(
-        "{in_force} decisions in force cover {}.{} % of the open risk. {} end within 30 days, {} ran out unrenewed, {} were prolonged three times or more, {} have lost their owner.",
-        g.share_permille / 10, g.share_permille % 10, g.expiring.len(), g.expired_unrenewed.len(), g.renewed_often.len(), g.orphaned.len()
+        "{} {}.{} % of the open risk. {} within 30 days, {} ran out unrenewed, {} prolonged three times or more, {} lost their owner.",
+        counted(in_force, "decision in force covers", "decisions in force cover"),
+        g.share_permille / 10, g.share_permille % 10, counted(g.expiring.len(), "ends", "end"), g.expired_unrenewed.len(), counted(g.renewed_often.len(), "was", "were"), counted(g.orphaned.len(), "has", "have")
         )
     }));
     if let Some(top) = l.pareto.rules.first() {
@@ -356,12 +377,80 @@ pub struct AuditPack<'a> {
     pub lenses: &'a [View],
     /// The frameworks.
     pub alignments: &'a [Alignment],
+    /// Where none was named: every framework, by title.
+    pub summary: &'a [(String, Alignment)],
     /// The register.
     pub decisions: &'a [Decision],
     /// What is not known.
     pub limits: &'a [Limit],
     /// The signing key's fingerprint.
     pub key: &'a str,
+}
+
+/// How the controls of every framework stand, a row each.
+fn standings(summary: &[(String, Alignment)]) -> Vec<Block> {
+    let (judged, silent): (Vec<_>, Vec<_>) = summary.iter().partition(|(_, a)| a.hygiene_percent.is_some());
+    let row = |(title, a): &&(String, Alignment)| {
+        let n = |s: Standing| a.counts.get(&s).copied().unwrap_or(0);
+        vec![
+            Cell::text(format!("{title} ({})", a.framework)),
+            Cell::number(a.rows.len()),
+            Cell::number(n(Standing::Satisfied)),
+            Cell::number(n(Standing::SatisfiedWithException)),
+            Cell::number(n(Standing::NotSatisfied)).toned(Tone::Bad, n(Standing::NotSatisfied) > 0),
+            Cell::number(n(Standing::NotAssessed)),
+            Cell::number(n(Standing::NeedsAttestation)),
+            Cell::number(n(Standing::Attested)),
+            Cell::number(n(Standing::NotApplicable)),
+            Cell::number(a.hygiene_percent.map_or_else(|| "none".into(), |p| format!("{p} %"))),
+        ]
+    };
+    let columns = [
+        ("Framework", 28),
+        ("Controls", 9),
+        ("Pass", 6),
+        ("By exc.", 8),
+        ("Fail", 6),
+        ("Unknown", 9),
+        ("Manual", 7),
+        ("Attested", 9),
+        ("Not there", 10),
+        ("Hygiene", 8),
+    ];
+    let mut blocks =
+        vec![table(&columns, judged.iter().map(row).collect(), "Nothing that a framework speaks about was judged.")];
+    if !silent.is_empty() {
+        let ids: Vec<&str> = silent.iter().map(|(_, a)| a.framework.as_str()).collect();
+        blocks.push(Block::Text(format!(
+            "Not assessed, because nothing they speak about was looked at: {}.",
+            ids.join(", ")
+        )));
+    }
+    blocks.push(Block::Note(
+        "Controls by standing. Manual controls wait for a person's attestation; \"not there\" are controls about what was \
+         proven not to be there; unknown is never counted as passed. Hygiene is a share of checks; it is neither risk nor \
+         compliance. Control by control, with what an auditor would flag: name frameworks with --framework."
+            .into(),
+    ));
+    blocks
+}
+
+/// Every framework on one page, for who named none: how its controls stand.
+pub fn alignment_summary(scope: &str, period: &str, made_at: Time, summary: &[(String, Alignment)]) -> Doc {
+    let failing = summary.iter().filter(|(_, a)| a.counts.get(&Standing::NotSatisfied).is_some_and(|n| *n > 0)).count();
+    let judged = summary.iter().filter(|(_, a)| a.hygiene_percent.is_some()).count();
+    let mut blocks = vec![Block::Text(format!(
+        "{judged} of {} frameworks speak about something that was judged; {failing} have controls that are not satisfied.",
+        summary.len()
+    ))];
+    blocks.extend(standings(summary));
+    Doc {
+        v: 1,
+        title: format!("Framework alignment: {scope}"),
+        subtitle: format!("{period}. Made on {}.", made_at.date()),
+        footer: format!("Framework alignment, {scope}, {period}"),
+        blocks,
+    }
 }
 
 /// The audit pack: the three lenses, the frameworks with every control, the register, and the limits.
@@ -372,6 +461,10 @@ pub fn audit_pack(a: &AuditPack<'_>) -> Doc {
     ];
     for view in a.lenses {
         blocks.push(heading(&format!("Lens: {}", view.lens.name().replace('-', " "))));
+        if view.looked_at.is_empty() && !a.summary.is_empty() {
+            blocks.extend(standings(a.summary));
+            continue;
+        }
         blocks.push(Block::Text(format!("Looked at {}. Flags: {}.", view.looked_at.join(", "), view.flags.len())));
         let rows = view
             .flags
@@ -460,8 +553,24 @@ pub fn audit_pack(a: &AuditPack<'_>) -> Doc {
     }
 }
 
-/// One lens by itself: what an auditor looks at, how much of each kind they would flag, and every flag.
-pub fn lens_report(scope: &str, period: &str, made_at: Time, view: &View) -> Doc {
+/// How much of a domain was looked at: identity, networks, data, logging …
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Domain {
+    /// Its name.
+    pub name: String,
+    /// Rules that had anything to ask about.
+    pub rules: usize,
+    /// Checks that pass.
+    pub pass: u64,
+    /// Checks that fail.
+    pub fail: u64,
+    /// Checks that could not look.
+    pub unknown: u64,
+}
+
+/// One lens by itself: what an auditor looks at, how much of each domain was looked at (for the lens that asks), how much of
+/// each kind they would flag, and every flag.
+pub fn lens_report(scope: &str, period: &str, made_at: Time, view: &View, domains: &[Domain]) -> Doc {
     let name = view.lens.name().replace('-', " ");
     let mut kinds: std::collections::BTreeMap<&str, i64> = Default::default();
     for f in &view.flags {
@@ -478,6 +587,30 @@ pub fn lens_report(scope: &str, period: &str, made_at: Time, view: &View) -> Doc
             n => format!("{n} things of {} kinds", kinds.len()),
         }
     ))];
+    if !domains.is_empty() {
+        let row = |d: &Domain| {
+            let judged = d.pass + d.fail;
+            vec![
+                Cell::text(&d.name),
+                Cell::number(d.rules),
+                Cell::number(d.pass),
+                Cell::number(d.fail),
+                Cell::number(d.unknown).toned(Tone::Warn, d.unknown > 0),
+                Cell::number(
+                    (judged * 100).checked_div(judged + d.unknown).map_or_else(String::new, |p| format!("{p} %")),
+                ),
+            ]
+        };
+        let columns = [
+            ("Domain", 30),
+            ("Rules that asked", 18),
+            ("Pass", 12),
+            ("Fail", 12),
+            ("Could not look", 15),
+            ("Judged", 13),
+        ];
+        blocks.push(table(&columns, domains.iter().map(row).collect(), "Nothing was judged."));
+    }
     if !kinds.is_empty() {
         let bars =
             kinds.iter().take(12).map(|(k, n)| bar(&k.replace('-', " "), *n, n.to_string(), Tone::Plain)).collect();

@@ -67,6 +67,9 @@ struct Files<'a, A: ReadAt + ?Sized> {
     places: BTreeMap<String, usize>,
 }
 
+/// The log's file.
+const LOG: &str = "log/activity.jsonl";
+
 /// The most that is taken into memory of one file, or of one line of a list.
 const MOST: u64 = 1 << 28;
 
@@ -201,7 +204,11 @@ pub fn verify<A: ReadAt + ?Sized>(archive: &A, expected: &[&str]) -> Result<Bund
         return Err(fault(FaultKind::Content, "manifest.json", "is of another version, or names another key"));
     }
     for listed in &manifest.files {
-        files.check(listed)?;
+        files.check(listed).map_err(|fault| match listed.path.as_str() {
+            // Whoever finds the log changed wants to know from which entry on.
+            LOG => check_log(&files, key, &manifest).err().filter(|f| f.broken.is_some()).unwrap_or(fault),
+            _ => fault,
+        })?;
     }
     let known: BTreeSet<&str> = manifest.files.iter().map(|l| l.path.as_str()).collect();
     let own = |path: &str| path == "manifest.json" || path == "manifest.sig" || known.contains(path);
@@ -226,7 +233,7 @@ fn check_log<A: ReadAt + ?Sized>(
     let points: Vec<Checkpoint> = files.lines("log/checkpoints.jsonl")?.collect::<Result<_, _>>()?;
     // The manifest's signature vouches for the keys in here.
     let keys = files.json::<Vec<Known>>("keys/log.json")?.into_iter().map(|k| k.key).chain([key]);
-    let path = "log/activity.jsonl";
+    let path = LOG;
     let mut failed = None;
     let lines = files.split(path)?.map_while(|line| line.map_err(|fault| failed = Some(fault)).ok());
     let entries = lines.zip(start.size..).map(|(line, seq)| Sealed::from_line(seq, &line));

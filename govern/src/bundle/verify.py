@@ -184,7 +184,10 @@ def check_manifest(files, fingerprint):
         for data in files.chunks(path):
             size += len(data)
             digest.update(data)
-        need(size == f["size"] and digest.hexdigest() == f["sha256"], CONTENT, path + " is not what the manifest lists")
+        if size != f["size"] or digest.hexdigest() != f["sha256"]:
+            if path == "log/activity.jsonl":
+                check_log(files, manifest, key)  # names the first broken entry
+            raise Fault(CONTENT, path + " is not what the manifest lists")
         if path.endswith(".jsonl") and f.get("records") is not None:
             count = sum(1 for _ in files.rows(path))
             need(count == f["records"], MISSING, "%s should have %d rows" % (path, f["records"]))

@@ -14,7 +14,7 @@ mod triggers;
 pub use flow::{Context, Rejected, submit};
 pub use later::{Ahead, Later};
 pub use register::{Register, Unmatched, expiring, register, unmatched};
-pub use selector::{Pattern, Selector, Target};
+pub use selector::{Declared, Pattern, Selector, Target};
 pub use triggers::{Ended, Fired, Situation, Trigger, Watch, run_expiry};
 
 use crate::ids::{DecisionId, FindingId, HumanId, named};
@@ -255,6 +255,13 @@ impl Draft {
         }
     }
 
+    /// What a person still has to say before it can be requested. What a selector meets is not theirs to say: it is looked
+    /// up when they ask.
+    pub fn lacks(&self) -> Vec<Problem> {
+        let asks = matches!(&self.subject, Subject::Selector { selector, .. } if !selector.is_everything());
+        self.problems().into_iter().filter(|p| !(asks && p.field == "subject")).collect()
+    }
+
     /// What is missing or wrong in the words themselves, whatever the subject; see [`submit`] for the rest.
     pub fn problems(&self) -> Vec<Problem> {
         let mut out = Vec::new();
@@ -293,7 +300,11 @@ impl Draft {
                     "subject",
                     "a selector that names at least a rule, account or resource",
                 );
-                need(!matched.is_empty() || *covers_future, "subject", "a selector that matches something now");
+                need(
+                    !matched.is_empty() || *covers_future,
+                    "subject",
+                    "a selector that matches something now; name findings or other patterns, or say that it covers what comes later",
+                );
             }
         }
         out

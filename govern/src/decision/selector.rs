@@ -88,6 +88,23 @@ impl<'de> serde::Deserialize<'de> for Pattern {
     }
 }
 
+/// Where code declares what a finding is about, as a check of that code left it on record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Declared {
+    /// The file, relative to what was checked.
+    pub file: String,
+    /// The block: `aws_s3_bucket.logs`.
+    pub address: String,
+}
+
+impl Declared {
+    /// The path, and what of it follows each `/`: another tool may have been started further down.
+    fn paths(&self) -> impl Iterator<Item = &str> {
+        let tails = self.file.match_indices('/').filter_map(|(at, _)| self.file.get(at + 1..));
+        std::iter::once(self.file.as_str()).chain(tails)
+    }
+}
+
 /// What a selector is held against.
 #[derive(Debug, Clone, Copy)]
 pub struct Target<'a> {
@@ -109,6 +126,8 @@ pub struct Target<'a> {
     pub tags: &'a [(String, String)],
     /// For code: the file, relative to the checked directory.
     pub file: Option<&'a str>,
+    /// For what is deployed: where code declares it. A skip or a baseline of code speaks about that place.
+    pub code: &'a [Declared],
 }
 
 /// Patterns that must all match; an empty list does not restrict.
@@ -141,6 +160,29 @@ pub struct Selector {
     pub except: Vec<Selector>,
 }
 
+/// In words: `rule aws.s3.*; account 1111*, 2222*`.
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lists = [
+            ("rule", &self.rules),
+            ("account", &self.accounts),
+            ("region", &self.regions),
+            ("resource", &self.resources),
+            ("tag", &self.tags),
+            ("team", &self.teams),
+            ("file", &self.files),
+        ];
+        let mut parts: Vec<String> = Vec::new();
+        for (name, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
+            let words: Vec<String> = list.iter().map(ToString::to_string).collect();
+            parts.push(format!("{name} {}", words.join(", ")));
+        }
+        parts.extend(self.except.iter().map(|e| format!("except ({e})")));
+        f.write_str(if parts.is_empty() { "everything" } else { "" })?;
+        f.write_str(&parts.join("; "))
+    }
+}
+
 impl Selector {
     /// The selector of one rule.
     pub fn rule(rule: &str) -> Self {
@@ -155,16 +197,68 @@ impl Selector {
             .all(|l| open(l))
     }
 
+    /// Whether resources and files match together, here or where code declares it.
+    fn places(&self, target: &Target<'_>) -> bool {
+        let any = |list: &[Pattern], of: &dyn Fn(&Pattern) -> bool| list.is_empty() || list.iter().any(of);
+        let live = |p: &Pattern| p.matches(target.resource.as_str()) || p.matches(target.name);
+        let here = any(&self.resources, &live) && any(&self.files, &|p| target.file.is_some_and(|f| p.matches(f)));
+        here || target.code.iter().any(|d| {
+            any(&self.resources, &|p| live(p) || p.matches(&d.address))
+                && any(&self.files, &|p| d.paths().any(|f| p.matches(f)))
+        })
+    }
+
     /// Whether `target` is selected.
     pub fn matches(&self, target: &Target<'_>) -> bool {
         let any = |list: &[Pattern], of: &dyn Fn(&Pattern) -> bool| list.is_empty() || list.iter().any(of);
         any(&self.rules, &|p| p.matches(target.rule.as_str()) || target.aliases.iter().any(|a| p.matches(a)))
             && any(&self.accounts, &|p| p.matches(target.account.as_str()))
             && any(&self.regions, &|p| p.matches(target.region.as_str()))
-            && any(&self.resources, &|p| p.matches(target.resource.as_str()) || p.matches(target.name))
             && any(&self.tags, &|p| target.tags.iter().any(|(k, v)| p.matches(&format!("{k}={v}"))))
             && any(&self.teams, &|p| target.team.is_some_and(|t| p.matches(t.as_str())))
-            && any(&self.files, &|p| target.file.is_some_and(|f| p.matches(f)))
+            && self.places(target)
             && !self.except.iter().any(|e| !e.is_everything() && e.matches(target))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// G37: what was skipped in code speaks about what that code deployed.
+    #[test]
+    fn a_place_in_code_selects_what_it_declares() {
+        let code = [Declared { file: "shop/main.tf".into(), address: "aws_s3_bucket.logs".into() }];
+        let (rule, account, region, resource) =
+            ("r".into(), "1".into(), "eu-west-1".into(), "arn:aws:s3:::logs".into());
+        let target = Target {
+            rule: &rule,
+            aliases: &[],
+            account: &account,
+            region: &region,
+            resource: &resource,
+            name: "logs",
+            team: None,
+            tags: &[],
+            file: None,
+            code: &code,
+        };
+        let list = |texts: &[&str]| texts.iter().map(|t| t.parse().unwrap()).collect::<Vec<Pattern>>();
+        for (resources, files, met) in [
+            (&["aws_s3_bucket.logs"] as &[_], &["shop/main.tf"] as &[_], true),
+            (&["aws_s3_bucket.logs"], &["main.tf"], true),
+            (&["logs"], &["main.tf"], true),
+            (&["aws_s3_bucket.logs"], &[], true),
+            (&["aws_s3_bucket.logs"], &["ain.tf"], false),
+            (&["aws_s3_bucket.other"], &["main.tf"], false),
+            (&["logs"], &["other.tf"], false),
+        ] {
+            let selector = Selector { resources: list(resources), files: list(files), ..Selector::rule("r") };
+            assert_eq!(selector.matches(&target), met, "{selector}");
+            assert!(!selector.matches(&Target { code: &[], ..target }) || files.is_empty(), "{selector}");
+        }
+        let words = Selector { accounts: list(&["1*", "2"]), ..Selector::rule("aws.s3.bucket.versioning") };
+        assert_eq!(words.to_string(), "rule aws.s3.bucket.versioning; account 1*, 2");
+        assert_eq!(Selector::default().to_string(), "everything");
     }
 }

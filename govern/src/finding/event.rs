@@ -302,7 +302,11 @@ impl Event {
     /// The name is no event, or one that people do not cause this way: requests and decisions go through the register,
     /// observations come from runs.
     pub fn by_hand(name: &str, fields: &BTreeMap<String, String>) -> Result<Self, String> {
-        let kind: EventKind = name.parse()?;
+        let kind: EventKind = name.parse().map_err(|_| {
+            format!(
+                "unknown event `{name}`; people say triage, start, claim-fixed or merge, and decide with `plumb exceptions …`"
+            )
+        })?;
         let text = |key: &str| fields.get(key).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty());
         Ok(match kind {
             EventKind::Triage => {

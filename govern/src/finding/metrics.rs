@@ -304,6 +304,8 @@ pub fn state_before(steps: &[Transition], at: Time) -> Option<State> {
 #[derive(Debug, Clone)]
 pub struct RiskTally {
     from: Time,
+    /// What is detected before this was there at the start.
+    settled: Time,
     to: Time,
     out: RiskMove,
     movers: BTreeMap<RuleId, i64>,
@@ -312,22 +314,41 @@ pub struct RiskTally {
 impl RiskTally {
     /// Between these moments.
     pub fn new(from: Time, to: Time) -> Self {
-        Self { from, to, out: RiskMove::default(), movers: BTreeMap::new() }
+        Self { from, settled: from, to, out: RiskMove::default(), movers: BTreeMap::new() }
+    }
+
+    /// As [`Self::new`], from the first time anybody looked: what that look found until `settled` did not arrive, it was there.
+    pub fn from_first_look(from: Time, settled: Time, to: Time) -> Self {
+        Self { settled, ..Self::new(from, to) }
     }
 
     /// Counts a finding with its steps, from the first.
     pub fn add(&mut self, f: &Finding, steps: &[Transition]) {
-        let (was, is) = (state_before(steps, self.from), state_before(steps, self.to));
+        let first = || steps.first().filter(|s| s.at < self.settled).map(|s| s.to);
+        let was = state_before(steps, self.from).or_else(first);
+        let is = state_before(steps, self.to);
         let points = f.facts.points;
         let (open_was, open_is) = (was.is_some_and(State::is_open), is.is_some_and(State::is_open));
         self.out.before += if open_was { points } else { 0 };
         self.out.after += if open_is { points } else { 0 };
         if open_is == open_was {
+            let between = steps.iter().any(|s| s.at >= self.from && s.at < self.to && s.to.is_open());
+            // What came and was dealt with in between moved nothing on the whole, and is work that was done.
+            if !open_is && between {
+                self.out.arrived += points;
+                self.left(is, points);
+            }
             return;
         }
         *self.movers.entry(f.facts.rule.clone()).or_default() += if open_is { points } else { -points };
+        match open_is {
+            true => self.out.arrived += points,
+            false => self.left(is, points),
+        }
+    }
+
+    fn left(&mut self, is: Option<State>, points: i64) {
         match is {
-            _ if open_is => self.out.arrived += points,
             Some(State::Fixed) => self.out.burned += points,
             Some(State::Accepted | State::Deferred) => self.out.decided += points,
             _ => self.out.vanished += points,
@@ -435,4 +456,62 @@ pub fn by_lane(findings: &[Finding]) -> [usize; 4] {
     }
     debug_assert!(Lane::ALL.len() == out.len());
     out
+}
+
+/// What an open finding may lead to, as business speaks of it; each finding is of one kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Impact {
+    /// Something stands open to the outside: an incident waits for whoever comes by.
+    DirectExposure,
+    /// Data is not protected as laws, contracts and frameworks demand: an audit fails, or a regulator asks.
+    ComplianceViolation,
+    /// Rights, logs, networks and machines are looser than they should be: an incident that happens goes further and is
+    /// seen later.
+    OperationalGap,
+}
+
+impl Impact {
+    /// What a finding may lead to. What everybody reaches comes first; then what protects data, and all that is wrong where
+    /// regulated data is.
+    pub fn of(topic: &str, facts: &super::Facts) -> Self {
+        const PROTECTS: [&str; 4] = ["data.", "crypto.", "secrets.", "governance."];
+        if topic.starts_with("exposure.") || facts.terms.reachable {
+            Self::DirectExposure
+        } else if facts.terms.regulated || PROTECTS.iter().any(|p| topic.starts_with(p)) {
+            Self::ComplianceViolation
+        } else {
+            Self::OperationalGap
+        }
+    }
+
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::DirectExposure => "Direct exposure incidents",
+            Self::ComplianceViolation => "Compliance violations",
+            Self::OperationalGap => "Operational security gaps",
+        }
+    }
+
+    /// All of them, the most direct first.
+    pub const ALL: [Self; 3] = [Self::DirectExposure, Self::ComplianceViolation, Self::OperationalGap];
+}
+
+/// Open work by what it may lead to, told one finding at a time.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ImpactTally(BTreeMap<Impact, (usize, i64)>);
+
+impl ImpactTally {
+    /// Counts a finding of this topic, where it is open.
+    pub fn add(&mut self, topic: &str, f: &Finding) {
+        if f.state().is_open() {
+            let sum = self.0.entry(Impact::of(topic, &f.facts)).or_default();
+            *sum = (sum.0 + 1, sum.1 + f.facts.points);
+        }
+    }
+
+    /// How many open findings of a kind, and what they carry.
+    pub fn of(&self, impact: Impact) -> (usize, i64) {
+        self.0.get(&impact).copied().unwrap_or_default()
+    }
 }

@@ -14,8 +14,8 @@ mod route;
 pub use bulk::{BULK_LIMIT, BulkError, BulkRow, bulk};
 pub use event::{Event, EvidenceRef, Look, Pass, Remedy, RemedyKind};
 pub use metrics::{
-    CauseRow, Pareto, ParetoTally, Queue, RiskMove, RiskTally, TeamSla, TeamTally, Week, by_lane, pareto, queue,
-    risk_moves, sla_by_team, state_before, weekly,
+    CauseRow, Impact, ImpactTally, Pareto, ParetoTally, Queue, RiskMove, RiskTally, TeamSla, TeamTally, Week, by_lane,
+    pareto, queue, risk_moves, sla_by_team, state_before, weekly,
 };
 pub use route::{Route, Routed, RoutingRule, link, route};
 

@@ -253,6 +253,24 @@ fn one_flipped_byte_in_each_file_is_found() {
     assert_eq!(fault.to_string(), "`evidence/late.json` is not in the manifest");
 }
 
+/// The first broken entry is named although the manifest alone shows that the file was changed.
+#[test]
+fn a_log_changed_in_a_bundle_is_named_by_its_entry() {
+    let mut files = zip::read(&write(made()).unwrap()).unwrap();
+    let log = files.iter_mut().find(|(name, _)| name == "log/activity.jsonl").unwrap();
+    let second = log.1.iter().position(|b| *b == b'\n').unwrap() + 1;
+    let actor = log.1[second..].windows(9).position(|w| w == b"\"actor\":\"").unwrap() + second + 9;
+    log.1[actor] ^= 1;
+    let fault = bundle::verify(&repack(&files), &[]).unwrap_err();
+    assert_eq!((fault.kind, fault.file.as_str()), (FaultKind::Content, "log/activity.jsonl"));
+    let first: u64 = serde_json::from_slice::<serde_json::Value>(log_start(&files)).unwrap()["size"].as_u64().unwrap();
+    assert_eq!(fault.broken.unwrap().index, first + 1);
+}
+
+fn log_start(files: &[(String, Vec<u8>)]) -> &[u8] {
+    &files.iter().find(|(name, _)| name == "log/start.json").unwrap().1
+}
+
 #[test]
 fn a_record_that_does_not_verify_is_not_bundled() {
     let mut m = made();

@@ -313,5 +313,5 @@ fn by_hand_events_say_where_others_go() {
     assert!(matches!(Event::by_hand("start", &fields), Ok(Event::Start { plan, .. }) if plan == "SEC-1"));
     assert!(Event::by_hand("approve", &fields).unwrap_err().contains("plumb exceptions"));
     assert!(Event::by_hand("retest-pass", &fields).unwrap_err().contains("comes from runs"));
-    assert!(Event::by_hand("fixed", &fields).unwrap_err().contains("one of detect, triage"));
+    assert!(Event::by_hand("fixed", &fields).unwrap_err().contains("triage, start, claim-fixed or merge"));
 }

@@ -370,6 +370,7 @@ fn the_lenses_flag_what_an_auditor_would() {
         campaigns: &[],
         unmatched: &[],
         cadence: &[],
+        emergencies: &[],
     };
     let flags =
         |at| lens::durability(&d, &directory(), &policy(), at).flags.into_iter().map(|f| f.what).collect::<Vec<_>>();
@@ -488,6 +489,17 @@ fn risk_burned_and_the_few_rules_that_make_the_work() {
     );
     let m = finding::risk_moves(&findings, &steps, now().plus_days(1), now().plus_days(3));
     assert_eq!((m.before, m.arrived, m.burned, m.after), (4000, 0, 100, 3900));
+    // R23: what the first look found was there before it; what came and was fixed in between is work that was done.
+    let mut first = finding::RiskTally::from_first_look(now().plus_days(-1), now().plus_days(1), now().plus_days(3));
+    let mut all = finding::RiskTally::new(now().plus_days(-1), now().plus_days(3));
+    for f in &findings {
+        let mine: Vec<_> = steps.iter().filter(|s| s.finding == f.id).cloned().collect();
+        first.add(f, &mine);
+        all.add(f, &mine);
+    }
+    let (first, all) = (first.finish(), all.finish());
+    assert_eq!((first.before, first.arrived, first.burned, first.after), (4000, 0, 100, 3900));
+    assert_eq!((all.before, all.arrived, all.burned, all.after), (0, 4000, 100, 3900));
     let sla = &finding::sla_by_team(&findings, now(), now().plus_days(15))[0];
     assert_eq!(
         (sla.team.as_str(), sla.open, sla.overdue, sla.closed, sla.burned, sla.in_time_percent()),

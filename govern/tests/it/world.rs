@@ -229,6 +229,7 @@ pub fn brief_if(d: &Decision, f: &Finding, allowed: bool) -> Brief {
         team: facts.team.as_ref(),
         tags: &[],
         file: None,
+        code: &[],
     };
     d.brief_ahead(&f.id, &target, allowed, &policy())
 }

@@ -116,7 +116,7 @@ pub fn list(globals: &Globals, framework: Option<&str>) -> Result<u8, Failure> {
             cell(v, "/attestation/agreed_by"),
             cell(v, "/attestation/valid_until").chars().take(10).collect(),
             papers.to_string(),
-            super::scan::short(&cell(v, "/attestation/statement"), 60),
+            out::cut(globals, &cell(v, "/attestation/statement"), 60),
         ]
     })?;
     Ok(0)

@@ -44,6 +44,9 @@ pub enum AuditCommand {
         /// Only refused attempts
         #[arg(long)]
         denied: bool,
+        /// Only what was done in this emergency session: BG-0001
+        #[arg(long, value_name = "ID")]
+        emergency: Option<String>,
     },
     /// Print the newest signed checkpoint, to be kept where the record's keeper cannot reach
     Checkpoint,
@@ -161,7 +164,7 @@ pub fn scan_ended(
 pub fn run(globals: &Globals, args: AuditArgs) -> Result<u8, Failure> {
     match args.command {
         AuditCommand::Verify { trust } => verify(globals, &trust),
-        AuditCommand::Log { from, limit, denied } => log(globals, from, limit, denied),
+        AuditCommand::Log { from, limit, denied, emergency } => log(globals, from, limit, denied, emergency.as_deref()),
         AuditCommand::Checkpoint => {
             let record = context::record_read_only(globals)?;
             let (_, state) = govern::log_state(&record)?;
@@ -306,15 +309,29 @@ fn broken(text: bool, what: &str, entry: Option<u64>) -> Result<u8, Failure> {
     Ok(1)
 }
 
-fn log(globals: &Globals, from: i64, limit: Option<usize>, denied: bool) -> Result<u8, Failure> {
+fn log(
+    globals: &Globals,
+    from: i64,
+    limit: Option<usize>,
+    denied: bool,
+    emergency: Option<&str>,
+) -> Result<u8, Failure> {
     let record = context::record_read_only(globals)?;
+    if let Some(id) = emergency
+        && !govern::emergencies(&record).map_err(super::people::refused)?.iter().any(|e| e.id == id)
+    {
+        return Err(Failure::usage(format!("there is no emergency session `{id}`; see `plumb people emergency`")));
+    }
     let mut rows: Vec<Entry> = Vec::new();
-    for (seq, line) in record.activity(from.max(0), if denied { usize::MAX } else { limit.unwrap_or(usize::MAX) })? {
+    for (seq, line) in record
+        .activity(from.max(0), if denied || emergency.is_some() { usize::MAX } else { limit.unwrap_or(usize::MAX) })?
+    {
         let line: Json = serde_json::from_str(&line)
             .map_err(|_| Failure::new(format!("entry {seq} is damaged; run `plumb audit verify`")))?;
         let entry: Entry = serde_json::from_value(line.get("entry").cloned().unwrap_or_default())
             .map_err(|_| Failure::new(format!("entry {seq} is damaged; run `plumb audit verify`")))?;
-        if !denied || entry.outcome == plumb_govern::log::Outcome::Denied {
+        let wanted = !denied || entry.outcome == plumb_govern::log::Outcome::Denied;
+        if wanted && emergency.is_none_or(|id| entry.emergency == id) {
             rows.push(entry);
         }
     }
@@ -328,7 +345,7 @@ fn log(globals: &Globals, from: i64, limit: Option<usize>, denied: bool) -> Resu
             e.at.to_string(),
             e.actor.clone(),
             e.action.clone(),
-            super::scan::short(&e.object_id, 24),
+            out::cut(globals, &e.object_id, 24),
             outcome.into(),
             said,
         ]

@@ -22,9 +22,9 @@ use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 /// `plumb baseline`
 #[derive(Debug, Args)]
 pub struct BaselineArgs {
-    /// What to do
+    /// What to do; `list` when not said
     #[command(subcommand)]
-    pub command: BaselineCommand,
+    pub command: Option<BaselineCommand>,
 }
 
 /// What to do with baselines.
@@ -154,7 +154,7 @@ pub struct DeviateArgs {
 
 /// `plumb baseline`
 pub fn run(globals: &Globals, args: BaselineArgs) -> Result<u8, Failure> {
-    match args.command {
+    match args.command.unwrap_or(BaselineCommand::List) {
         BaselineCommand::List => list(globals),
         BaselineCommand::Show { baseline } => show(globals, &baseline),
         BaselineCommand::Draft(args) => draft(globals, &args),

@@ -61,7 +61,11 @@ pub fn begin(given: Option<&str>, now: Time) -> Result<Time, Failure> {
         None => Ok(now.plus_days(-90)),
         Some(text) => {
             let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
-            whole.parse().map_err(|e| Failure::usage(format!("--from: {e}")))
+            whole.parse().map_err(|_| {
+                Failure::usage(format!(
+                    "`{text}` is no day like 2026-11-21, nor an instant like 2026-11-21T10:00:00Z; a period begins or ends with one"
+                ))
+            })
         }
     }
 }
@@ -250,7 +254,7 @@ pub enum FrameworksCommand {
     Show {
         /// Its id
         id: String,
-        /// Only controls that stand so: pass, fail, unknown, manual, attested, exception
+        /// Only controls that stand so: pass, fail, unknown, manual, attested, exception, not-applicable
         #[arg(long, value_name = "WORD")]
         only: Option<String>,
     },
@@ -329,6 +333,13 @@ pub fn frameworks(globals: &Globals, args: FrameworksArgs) -> Result<u8, Failure
                 let known: Vec<&str> = catalog.frameworks().keys().map(String::as_str).collect();
                 Failure::usage(format!("there is no framework `{id}`; there is {}", known.join(", ")))
             })?;
+            if let Some(word) = only.as_deref()
+                && !Standing::ALL.iter().any(|s| s.word() == word || s.name() == word)
+            {
+                let mut words: Vec<&str> = Standing::ALL.iter().map(|s| s.word()).collect();
+                words.dedup();
+                return Err(Failure::usage(format!("no control stands `{word}`; one of {}", words.join(", "))));
+            }
             let rows: Vec<Json> = a
                 .rows
                 .iter()

@@ -10,17 +10,18 @@ use crate::{
     out::Failure,
 };
 use clap::{Args, Subcommand, ValueEnum};
-use plumb_govern::decision::{Decision, Status, Subject};
+use plumb_catalog::Catalog;
+use plumb_govern::decision::{Decision, Draft, Origin, Pattern, Status, Subject};
 use plumb_run::govern::{self, Ask, Covered, MuteFormat, Session, Shown, Verb};
-use serde_json::json;
-use std::path::PathBuf;
+use serde_json::Value as Json;
+use std::{collections::BTreeSet, path::PathBuf};
 
 /// `plumb exceptions`
 #[derive(Debug, Args)]
 pub struct ExceptionsArgs {
-    /// What to do
+    /// What to do; `list` when not said
     #[command(subcommand)]
-    pub command: ExceptionsCommand,
+    pub command: Option<ExceptionsCommand>,
 }
 
 /// What to do with exceptions.
@@ -91,7 +92,7 @@ pub struct RequestArgs {
     /// Cover what the patterns match later too: two approvers, at most 90 days, nothing worse than what is there now
     #[arg(long)]
     pub covers_future: bool,
-    /// Complete an imported draft
+    /// Complete an imported draft; findings or patterns that are named take the place of what it speaks about
     #[arg(long, value_name = "ID")]
     pub draft: Option<String>,
     /// exception, deferral, false-positive, baseline-deviation
@@ -150,7 +151,7 @@ fn print(globals: &Globals, rows: &[Decision]) -> Result<(), Failure> {
             by.join(" "),
             d.draft.expires_at.map(|t| t.date()).unwrap_or_default(),
             d.draft.basis.map(|b| b.to_string()).unwrap_or_default(),
-            super::scan::short(&d.draft.justification, 60),
+            out::cut(globals, &d.draft.justification, 60),
         ]
     })
 }
@@ -177,7 +178,7 @@ pub fn run(globals: &Globals, args: ExceptionsArgs) -> Result<u8, Failure> {
         }
         Ok(0)
     };
-    match args.command {
+    match args.command.unwrap_or(ExceptionsCommand::List { status: Vec::new(), expiring: None }) {
         ExceptionsCommand::Request(args) => request(globals, *args),
         ExceptionsCommand::Approve(args) => decide(args, Verb::Approve),
         ExceptionsCommand::Reject(args) => decide(args, Verb::Reject),
@@ -203,17 +204,13 @@ pub fn run(globals: &Globals, args: ExceptionsArgs) -> Result<u8, Failure> {
         ExceptionsCommand::Show { number } => show(globals, &number),
         ExceptionsCommand::Drafts => {
             let record = context::record_read_only(globals)?;
-            let rows: Vec<_> = govern::drafts(&record)
+            let catalog = context::catalog(globals)?;
+            let rows: Vec<Waiting> = govern::drafts(&record)
                 .map_err(refused)?
                 .into_iter()
-                .map(|(id, d)| json!({ "id": id, "draft": d }))
+                .map(|(id, d)| Waiting::new(id, d, &catalog))
                 .collect();
-            out::rows(globals, &rows, &["draft", "subject", "why"], |v| {
-                let at = |p: &str| {
-                    v.pointer(p).map(|x| x.as_str().map_or_else(|| x.to_string(), str::to_owned)).unwrap_or_default()
-                };
-                vec![at("/id"), super::scan::short(&at("/draft/subject/selector"), 80), at("/draft/justification")]
-            })?;
+            print_drafts(globals, &rows)?;
             Ok(0)
         }
         ExceptionsCommand::Idle => {
@@ -235,6 +232,60 @@ pub fn run(globals: &Globals, args: ExceptionsArgs) -> Result<u8, Failure> {
             Ok(0)
         }
     }
+}
+
+/// A draft that waits for a person.
+#[derive(Debug, serde::Serialize)]
+struct Waiting {
+    id: String,
+    /// What is still to be said.
+    missing: Vec<plumb_govern::Problem>,
+    /// What it names that is no rule's id here, nor another name of one: it meets nothing before somebody says which rule is meant.
+    unknown_rules: Vec<String>,
+    draft: Draft,
+}
+
+impl Waiting {
+    fn new(id: String, draft: Draft, catalog: &Catalog) -> Self {
+        let known = |p: &Pattern| {
+            catalog.rules.values().any(|r| p.matches(r.id.as_str()) || r.aliases.ids().any(|alias| p.matches(alias)))
+        };
+        let unknown_rules = match &draft.subject {
+            Subject::Selector { selector, .. } => {
+                selector.rules.iter().filter(|p| !known(p)).map(ToString::to_string).collect()
+            }
+            Subject::Findings(_) => Vec::new(),
+        };
+        Self { id, missing: draft.lacks(), unknown_rules, draft }
+    }
+
+    fn origin(&self) -> String {
+        match &self.draft.origin {
+            Origin::Person => "person".into(),
+            Origin::Inline { file, line, .. } => format!("{file}:{line}"),
+            Origin::Import { tool, place } => format!("{tool} {place}"),
+        }
+    }
+}
+
+fn print_drafts(globals: &Globals, rows: &[Waiting]) -> Result<(), Failure> {
+    out::rows(globals, rows, &["draft", "from", "about", "lacks", "why"], |w| {
+        let about = match &w.draft.subject {
+            Subject::Selector { selector, .. } => selector.to_string(),
+            Subject::Findings(set) => format!("{} findings", set.len()),
+        };
+        let mut lacks: Vec<&str> = w.missing.iter().map(|p| p.field.as_str()).collect();
+        if !w.unknown_rules.is_empty() {
+            lacks.push("rule");
+        }
+        vec![
+            w.id.clone(),
+            out::cut(globals, &w.origin(), 32),
+            out::cut(globals, &about, 72),
+            lacks.join(" "),
+            out::cut(globals, &w.draft.justification, 48),
+        ]
+    })
 }
 
 fn request(globals: &Globals, args: RequestArgs) -> Result<u8, Failure> {
@@ -286,10 +337,11 @@ fn request(globals: &Globals, args: RequestArgs) -> Result<u8, Failure> {
 fn scope(globals: &Globals, shown: &Shown) -> Result<(), Failure> {
     let d = &shown.decision;
     if let Subject::Selector { selector, .. } = &d.draft.subject {
-        out::line(format!("{} selects {}", d.number, serde_json::to_string(selector)?));
+        out::line(format!("{} selects {selector}", d.number));
     }
     let ahead = if shown.covers_future { "and what comes later, no worse than that" } else { "and nothing later" };
-    out::line(format!("{} covers {} findings {ahead}", d.number, shown.matched.len()));
+    let n = shown.matched.len();
+    out::line(format!("{} covers {n} finding{} {ahead}", d.number, if n == 1 { "" } else { "s" }));
     list(globals, &shown.matched)
 }
 
@@ -321,6 +373,57 @@ fn list(globals: &Globals, rows: &[Covered]) -> Result<(), Failure> {
     })
 }
 
+/// All an approver has to know of a decision before deciding: who asks, why, what may happen, what carries it, what ends it,
+/// what is allowed, and which controls it touches.
+fn whole(d: &Decision) {
+    let draft = &d.draft;
+    let line = |name: &str, said: String| {
+        if !said.is_empty() {
+            out::line(format!("  {name:<12} {said}"));
+        }
+    };
+    let dated = |t: Option<plumb_model::Time>| t.map(|t| t.date()).unwrap_or_default();
+    out::line(format!("{}  {}  {}", d.number, draft.kind, d.status));
+    let owner = draft.owner.as_ref().map(|o| format!("; {o} answers for it")).unwrap_or_default();
+    line("asked by", format!("{} on {}{owner}", d.requested_by, d.requested_at.date()));
+    line("basis", draft.basis.map(|b| b.to_string()).unwrap_or_default());
+    line("why", draft.justification.clone());
+    line("may happen", draft.risk.clone());
+    for c in &draft.compensations {
+        let rule = c.rule.as_ref().map(|r| {
+            let stands = d.situation.controls.get(r).map_or("not judged", |o| o.name());
+            format!(" ({r}: {stands} when asked)")
+        });
+        line("carried by", format!("{}{}", c.text, rule.unwrap_or_default()));
+    }
+    for text in &draft.counter_evidence {
+        line("shown by", text.clone());
+    }
+    if let Some(Json::Object(allowed)) = &draft.allowed_value {
+        for (path, value) in allowed {
+            let wanted = draft.expected_value.as_ref().and_then(|e| e.get(path)).and_then(Json::as_str);
+            line("allows", format!("{path} = {value}; wanted {}", wanted.unwrap_or("otherwise")));
+        }
+    }
+    line("plan", draft.plan.clone().unwrap_or_default());
+    line("prolongs", draft.renews.as_ref().map(ToString::to_string).unwrap_or_default());
+    let triggers: Vec<String> = draft.triggers.iter().map(|t| t.watch.to_string()).collect();
+    line("ends", format!("{}; earlier: {}", dated(draft.expires_at), triggers.join(", ")));
+    line("carries", format!("{} points, lane {}, tier {}", plumb_report::points(d.points), d.lane, d.tier));
+    line("counts for", d.frameworks.join(", "));
+    for a in &d.approvals {
+        let note = if a.note.is_empty() { String::new() } else { format!(": {}", a.note) };
+        line("approved by", format!("{} on {}{note}", a.human, a.at.date()));
+    }
+    let more = usize::from(d.approvers_needed).saturating_sub(d.approvals.len());
+    if d.status == Status::Requested {
+        line("waits for", format!("{more} more approver{}", if more == 1 { "" } else { "s" }));
+    }
+    if let Some(end) = &d.end {
+        line("ended", format!("{} on {}: {}", d.status, end.at.date(), end.why));
+    }
+}
+
 fn show(globals: &Globals, number: &str) -> Result<u8, Failure> {
     let record = context::record_read_only(globals)?;
     let catalog = context::catalog(globals)?;
@@ -328,7 +431,7 @@ fn show(globals: &Globals, number: &str) -> Result<u8, Failure> {
     let shown = govern::shown(&record, &catalog, &session, number).map_err(refused)?;
     match out::format(globals) {
         Format::Text => {
-            print(globals, std::slice::from_ref(&shown.decision))?;
+            whole(&shown.decision);
             out::line("");
             scope(globals, &shown)?;
             if !shown.later.is_empty() {
@@ -411,13 +514,23 @@ pub fn import(globals: &Globals, args: ImportArgs) -> Result<u8, Failure> {
         ImportFrom::Scoutsuite | ImportFrom::Record => MuteFormat::Scoutsuite,
     };
     let made = govern::import(&mut record, &session, format, &text).map_err(refused)?;
-    let rows: Vec<_> = made.iter().map(|(id, d)| json!({ "id": id, "missing": d.problems(), "draft": d })).collect();
-    out::rows(globals, &rows, &["draft"], |v| {
-        vec![v.get("id").and_then(|i| i.as_str()).unwrap_or_default().to_owned()]
-    })?;
+    let catalog = context::catalog(globals)?;
+    let rows: Vec<Waiting> = made.into_iter().map(|(id, d)| Waiting::new(id, d, &catalog)).collect();
+    print_drafts(globals, &rows)?;
     out::note(
         globals,
-        format!("{} drafts; nothing is muted. Complete one with: plumb exceptions request --draft ID …", made.len()),
+        format!(
+            "{} new drafts; nothing is muted. Complete one with: plumb exceptions request --draft ID …",
+            rows.len()
+        ),
     );
+    let unknown: BTreeSet<&str> = rows.iter().flat_map(|r| &r.unknown_rules).map(String::as_str).collect();
+    if !unknown.is_empty() {
+        let named: Vec<&str> = unknown.into_iter().take(10).collect();
+        out::note(
+            globals,
+            format!("no rule here goes by {}; name the one that is meant with --rule", named.join(", ")),
+        );
+    }
     Ok(0)
 }

@@ -196,10 +196,10 @@ fn print(globals: &Globals, entries: &[&Exposure]) -> Result<(), Failure> {
             cell(v, "account"),
             cell(v, "region"),
             cell(v, "kind"),
-            super::scan::short(&cell(v, "name"), 36),
+            out::cut(globals, &cell(v, "name"), 36),
             cell(v, "expires_at").chars().take(10).collect(),
             by.join(" "),
-            super::scan::short(&why, 80),
+            out::cut(globals, &why, 80),
         ]
     })
 }
@@ -225,7 +225,7 @@ fn print_plans(globals: &Globals, plans: &[PreApproval]) -> Result<(), Failure> 
             p.warrant.requested_by.to_string(),
             by.join(" "),
             p.warrant.expires_at.date(),
-            super::scan::short(&p.warrant.justification, 60),
+            out::cut(globals, &p.warrant.justification, 60),
         ]
     })
 }
@@ -416,18 +416,26 @@ fn diff(globals: &Globals, from: Option<&str>, to: Option<&str>) -> Result<u8, F
     };
     let ledger = govern::entries_of_ledger(&record).map_err(refused)?;
     let net = net_change(&ledger, from, to);
+    // Before the first scan nobody looked: a zero would be a claim.
+    let measured_from = govern::first_look(&record).map_err(refused)?;
+    let unmeasured = net.before == 0 && measured_from.is_none_or(|first| first >= from);
     let steps = govern::ledger_steps(&ledger, from, to);
     match out::format(globals) {
         Format::Text => {
+            let (before, moved) = match (unmeasured, measured_from) {
+                (false, _) => (format!("{} before", net.before), format!(" (net {:+})", net.net())),
+                (true, None) => ("no scan has looked yet".to_owned(), String::new()),
+                (true, Some(first)) => {
+                    (format!("nobody looked before {}, when the first scan did", first.date()), String::new())
+                }
+            };
             out::line(format!(
-                "{} to {}: {} before, {} came, {} went, {} after (net {:+}); {} approved, {} open, {} older than a year\n",
+                "{} to {}: {before}; {} came, {} went, {} after{moved}; {} approved, {} open, {} older than a year\n",
                 from.date(),
-                to.date(),
-                net.before,
+                to.min(now).date(),
                 net.added,
                 net.retired,
                 net.after,
-                net.net(),
                 net.approved,
                 net.open,
                 net.older_than_a_year
@@ -448,7 +456,7 @@ fn diff(globals: &Globals, from: Option<&str>, to: Option<&str>) -> Result<u8, F
             out::table(&["on", "what", "entry", "reach", "resource", "why"], &rows);
         }
         Format::Json => out::line(serde_json::to_string_pretty(
-            &json!({ "from": from, "to": to, "net": net.net(), "change": net, "steps": steps }),
+            &json!({ "from": from, "to": to, "net": net.net(), "change": net, "measured_from": measured_from, "steps": steps }),
         )?),
         _ => out::rows(globals, &steps, &["at", "what", "id", "reach", "entry", "reason"], |s| {
             vec![s.at.to_string(), s.what.into(), s.id.clone(), s.reach.to_string(), s.entry.clone(), s.reason.clone()]

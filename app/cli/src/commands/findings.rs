@@ -1,6 +1,6 @@
 //! `plumb findings`
 
-use super::{scan::short, verdicts::leaves};
+use super::verdicts::leaves;
 use crate::{
     args::{FindingArgs, Globals},
     context, out,
@@ -54,7 +54,7 @@ pub fn run(globals: &Globals, args: FindingArgs) -> Result<u8, Failure> {
     let json: Vec<serde_json::Value> = rows.iter().map(row).collect();
     let cell = |v: &serde_json::Value, name: &str| v.get(name).and_then(|c| c.as_str()).unwrap_or_default().to_owned();
     out::rows(globals, &json, &["finding", "severity", "state", "account", "region", "resource", "rule"], |v| {
-        let name = short(&cell(v, "name"), 40);
+        let name = out::cut(globals, &cell(v, "name"), 40);
         let part = cell(v, "sub_key");
         let resource = if part.is_empty() { name } else { format!("{name} [{part}]") };
         vec![

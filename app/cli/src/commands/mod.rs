@@ -48,9 +48,20 @@ use clap::CommandFactory;
 
 /// The JSON objects of a file of lines, or of standard input for `-`.
 pub fn json_lines<T: serde::de::DeserializeOwned>(path: &std::path::Path) -> Result<Vec<T>, Failure> {
-    let parse =
-        |(i, l): (usize, &str)| serde_json::from_str(l).map_err(|e| Failure::usage(format!("line {}: {e}", i + 1)));
-    file_or_stdin(path)?.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()).map(parse).collect()
+    let parse = |(i, l): (usize, &str)| {
+        serde_json::from_str(l).map_err(|e| {
+            // A line is parsed by itself: what serde calls line 1 is this one.
+            let said = e.to_string().replace(" at line 1 column ", ", column ");
+            Failure::usage(format!("line {}: {said}", i + 1))
+        })
+    };
+    let text = file_or_stdin(path)?;
+    let rows: Vec<T> =
+        text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()).map(parse).collect::<Result<_, _>>()?;
+    if rows.is_empty() {
+        return Err(Failure::usage(format!("`{}` has no line; one JSON object a line is right", path.display())));
+    }
+    Ok(rows)
 }
 
 /// A JSON file; `what` says what it is not when it cannot be read as one: `no column mapping`.

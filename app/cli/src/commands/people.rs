@@ -4,7 +4,7 @@ use crate::{args::Globals, context, out, out::Failure};
 use clap::{Args, Subcommand};
 use plumb_govern::people::{Actor, ActorKind, Role};
 use plumb_record::Record;
-use plumb_run::govern::{self, NewPerson, Session};
+use plumb_run::govern::{self, EmergencyVerb, NewPerson, Session};
 use serde_json::{Value as Json, json};
 
 /// `plumb people`
@@ -43,6 +43,84 @@ pub enum PeopleCommand {
         #[arg(long)]
         left: bool,
     },
+    /// Emergency sessions: what an admin may do for a few hours beyond their role, tagged and looked at afterwards; exit 1
+    /// when a review is overdue
+    Emergency {
+        /// What to do; default list
+        #[command(subcommand)]
+        command: Option<EmergencyCommand>,
+    },
+}
+
+/// What to do about emergency sessions.
+#[derive(Debug, Subcommand)]
+pub enum EmergencyCommand {
+    /// List them; `plumb audit log --emergency BG-0001` lists what was done in one
+    List,
+    /// Open one: from now on you may what engineers and approvers may, but for your own requests
+    Open {
+        /// Why; at least 20 characters
+        #[arg(long)]
+        reason: String,
+        /// For how many hours, 4 at most
+        #[arg(long, default_value_t = 1)]
+        hours: u8,
+    },
+    /// End one before its time
+    Close {
+        /// Its number: BG-0001
+        id: String,
+    },
+    /// Say what you found when you looked at what was done in it; another approver does, within three working days
+    Review {
+        /// Its number: BG-0001
+        id: String,
+        /// In your words; at least 20 characters
+        #[arg(long)]
+        note: String,
+    },
+}
+
+/// `plumb people emergency`
+fn emergency(globals: &Globals, command: EmergencyCommand) -> Result<u8, Failure> {
+    let verb = match command {
+        EmergencyCommand::List => None,
+        EmergencyCommand::Open { reason, hours } => Some(EmergencyVerb::Open(reason, hours)),
+        EmergencyCommand::Close { id } => Some(EmergencyVerb::Close(id)),
+        EmergencyCommand::Review { id, note } => Some(EmergencyVerb::Review(id, note)),
+    };
+    let now = context::now();
+    let (rows, code) = match verb {
+        Some(verb) => {
+            let mut record = context::record(globals)?;
+            let session = session(globals, &record)?;
+            (vec![govern::emergency(&mut record, &session, &verb).map_err(refused)?], 0)
+        }
+        None => {
+            let all = govern::emergencies(&context::record_read_only(globals)?).map_err(refused)?;
+            let overdue = all.iter().any(|e| e.is_overdue(now));
+            (all, u8::from(overdue))
+        }
+    };
+    let head = ["session", "who", "opened", "ends", "review due", "reviewed by", "why"];
+    out::rows(globals, &rows, &head, |e| {
+        let by = match &e.review {
+            Some(review) => review.by.to_string(),
+            None if e.is_overdue(now) => "nobody, overdue".into(),
+            None => String::new(),
+        };
+        let why = out::cut(globals, &e.reason, 60);
+        vec![
+            e.id.clone(),
+            e.human.to_string(),
+            e.opened_at.to_string(),
+            e.ends().to_string(),
+            e.review_due().date(),
+            by,
+            why,
+        ]
+    })?;
+    Ok(code)
 }
 
 /// The login of who acts: `--actor`, `PLUMB_ACTOR`, or the file beside the configuration.
@@ -110,6 +188,7 @@ pub fn run(globals: &Globals, args: PeopleArgs) -> Result<u8, Failure> {
             })?;
             Ok(0)
         }
+        PeopleCommand::Emergency { command } => emergency(globals, command.unwrap_or(EmergencyCommand::List)),
         PeopleCommand::Add { login: id, roles, name, teams, logins, code, left } => {
             let roles = roles.iter().map(|r| r.parse::<Role>()).collect::<Result<_, _>>().map_err(Failure::usage)?;
             let mut record = context::record(globals)?;

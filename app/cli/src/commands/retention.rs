@@ -90,7 +90,7 @@ fn print_holds(globals: &Globals, holds: &[Hold]) -> Result<(), Failure> {
             all(h.accounts.iter().cloned().collect::<Vec<_>>().join(" ")),
             h.proposed_by.to_string(),
             h.placed_by.as_ref().map(ToString::to_string).unwrap_or_default(),
-            super::scan::short(&h.reason, 60),
+            out::cut(globals, &h.reason, 60),
         ]
     })
 }
@@ -185,7 +185,7 @@ pub fn run(globals: &Globals, args: RetentionArgs) -> Result<u8, Failure> {
                     text("/proposed_by"),
                     text("/certificate/approved_by"),
                     text("/certificate/at").chars().take(10).collect(),
-                    super::scan::short(&text("/digest"), 24),
+                    out::cut(globals, &text("/digest"), 24),
                 ]
             })?;
             Ok(0)

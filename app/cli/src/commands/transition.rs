@@ -8,7 +8,7 @@ use crate::{
 };
 use clap::{Args, Subcommand};
 use plumb_govern::finding::machine;
-use plumb_run::govern;
+use plumb_run::govern::{self, GovernError};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -104,6 +104,25 @@ struct Row {
     fields: BTreeMap<String, String>,
 }
 
+/// A refusal with how to say what is missing.
+fn hinted(error: GovernError) -> Failure {
+    use plumb_govern::Refusal;
+    let how = match &error {
+        GovernError::Refused(Refusal::Incomplete { problems }) => {
+            let one = |p: &plumb_govern::Problem| match p.field.as_str() {
+                "owner" => "--field team=… or --field person=…".to_owned(),
+                "plan" => "--reason TICKET or --field plan=…".to_owned(),
+                field => format!("--field {field}=…"),
+            };
+            problems.iter().map(one).collect::<Vec<_>>().join(" ")
+        }
+        _ => return refused(error),
+    };
+    let mut failure = Failure::new(format!("{error}; say it with {how}"));
+    failure.code = 1;
+    failure
+}
+
 fn transition(globals: &Globals, args: TransitionArgs) -> Result<u8, Failure> {
     if args.possible {
         let record = context::record_read_only(globals)?;
@@ -151,7 +170,7 @@ fn transition(globals: &Globals, args: TransitionArgs) -> Result<u8, Failure> {
                 code = 1;
                 said.push(json!({ "finding": row.id, "event": row.event, "ok": false, "refused": error.to_string() }));
             }
-            Err(error) => return Err(refused(error)),
+            Err(error) => return Err(hinted(error)),
         }
     }
     match out::format(globals) {

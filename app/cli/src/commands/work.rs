@@ -3,7 +3,6 @@
 use super::{
     evidence,
     people::{refused, session},
-    scan::short,
 };
 use crate::{
     args::{Format, Globals},
@@ -406,7 +405,7 @@ pub fn patterns(globals: &Globals, args: PatternArgs) -> Result<u8, Failure> {
             n("findings"),
             format!("{} %", n("share_percent")),
             format!("{} %", n("reached_percent")),
-            short(&text("hint"), 70),
+            out::cut(globals, &text("hint"), 70),
         ]
     })?;
     Ok(0)
@@ -469,7 +468,7 @@ pub fn routing(globals: &Globals, args: RoutingArgs) -> Result<u8, Failure> {
     out::rows(globals, &rows_of(&rules)?, &["rule", "team", "person", "tag", "matches"], |v| {
         let text = |k: &str| v.get(k).and_then(Json::as_str).unwrap_or_default().to_owned();
         let select = v.get("select").map(ToString::to_string).unwrap_or_default();
-        vec![text("name"), text("team"), text("person"), text("team_from_tag"), short(&select, 90)]
+        vec![text("name"), text("team"), text("person"), text("team_from_tag"), out::cut(globals, &select, 90)]
     })?;
     Ok(0)
 }

@@ -213,3 +213,103 @@ fn other_tools_lists_become_drafts() {
     std::fs::write(d.join("list"), "not json").unwrap();
     text(d, &["import", "scoutsuite", "list", "--actor", "erin"], 2);
 }
+
+/// G37, R24: a skip in code, and another tool's list, become requests about what is deployed; who decides sees all of it.
+#[test]
+fn what_was_muted_elsewhere_is_asked_for_here() {
+    let d = folder_of("muted");
+    let d = d.as_path();
+    text(d, &["demo", "--top", "0", "-q"], 0);
+    text(d, &["people", "add", "ada", "--role", "admin"], 0);
+    for (who, role) in [("erin", "engineer"), ("adam", "approver")] {
+        text(d, &["people", "add", who, "--role", role, "--actor", "ada"], 0);
+    }
+    std::fs::create_dir_all(d.join("code")).unwrap();
+    let code = "resource \"aws_s3_bucket\" \"acl\" {\n  # checkov:skip=CKV_AWS_21:rebuilt from source every night\n  bucket = \"nw-acl-public-100085771961\"\n}\n";
+    std::fs::write(d.join("code/main.tf"), code).unwrap();
+    // What is missing is told with the flag that says it.
+    let some =
+        lines(d, &["findings", "--check", "aws.iam.account.support-role"], 0)[0]["id"].as_str().unwrap().to_owned();
+    let said = text(d, &["findings", "transition", &some, "triage", "--actor", "erin"], 1);
+    assert!(said.contains("--field team="), "{said}");
+    text(d, &["check", "code", "--check", "CKV_AWS_21", "--record"], 0);
+    // The comment has moved; it is the same skip.
+    std::fs::write(d.join("code/main.tf"), format!("# a shop\n{code}")).unwrap();
+    text(d, &["check", "code", "--check", "CKV_AWS_21", "--record"], 0);
+    let drafts = lines(d, &["exceptions", "drafts"], 0);
+    assert_eq!(drafts.len(), 1, "{drafts:?}");
+    assert_eq!(drafts[0]["draft"]["origin"]["inline"]["file"], "main.tf", "{drafts:?}");
+    let missing: Vec<&str> =
+        drafts[0]["missing"].as_array().unwrap().iter().filter_map(|m| m["field"].as_str()).collect();
+    assert_eq!(missing, ["basis", "justification", "risk", "owner", "expires_at", "triggers"]);
+    let risk = "Somebody could overwrite what is in there by mistake";
+    let rest = [
+        "--basis",
+        "test",
+        "--justification",
+        WHY,
+        "--risk",
+        risk,
+        "--expires",
+        "30d",
+        "--trigger",
+        "value-changes",
+        "--actor",
+        "erin",
+    ];
+    let complete = |draft: &str, more: &[&str], code| {
+        text(d, &[&["exceptions", "request", "--draft", draft], more, &rest].concat(), code)
+    };
+    complete("D-000001", &[], 0);
+    assert!(
+        complete("D-000001", &[], 2).contains("EX-2026-000001") || complete("D-000001", &[], 2).contains("already")
+    );
+    let made = &lines(d, &["exceptions"], 0)[0];
+    assert_eq!(made["draft"]["subject"]["selector"]["matched"].as_array().unwrap().len(), 1, "{made}");
+    // A list that names no rule of ours, and places nobody has here, is completed by saying what is meant.
+    std::fs::write(d.join("list"), "AVD-AWS-9999\n").unwrap();
+    let listed = lines(d, &["import", "trivyignore", "list", "--actor", "erin"], 0);
+    assert_eq!(listed[0]["unknown_rules"][0], "AVD-AWS-9999", "{listed:?}");
+    assert!(complete("D-000002", &[], 1).contains("name findings or other patterns"));
+    complete("D-000002", &["--rule", "aws.s3.bucket.mfa-delete", "--account", "533886960523"], 0);
+    let number = made["number"].as_str().unwrap();
+    let said = text(d, &["exceptions", "show", number, "-F", "text"], 0);
+    for part in
+        [WHY, risk, "earlier: value-changes", "iso27001_2022/8.13", "1 more approver", "resource aws_s3_bucket.acl"]
+    {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    std::fs::write(d.join("asks"), "\n").unwrap();
+    assert!(text(d, &["exceptions", "request", "--file", "asks", "--actor", "erin"], 2).contains("has no line"));
+    std::fs::write(d.join("asks"), "\n{\"bogus\":1}\n").unwrap();
+    let said = text(d, &["exceptions", "request", "--file", "asks", "--actor", "erin"], 2);
+    assert!(said.contains("line 2: unknown field `bogus`") && !said.contains("line 1"), "{said}");
+    assert!(text(d, &["exceptions", "list", "-F", "csv"], 0).contains(WHY), "what programs read is whole");
+}
+
+/// A07, G26: who names no framework gets all of them on a page, in the audit pack too; words nobody knows are refused.
+#[test]
+fn frameworks_are_summed_up_where_none_is_named() {
+    let d = folder_of("summed-up");
+    let d = d.as_path();
+    text(d, &["demo", "--top", "0", "-q"], 0);
+    let all = text(d, &["report", "alignment"], 0);
+    assert!(all.lines().count() < 60 && all.contains("(iso27001_2022)") && all.contains("Not assessed"), "{all}");
+    assert!(text(d, &["report", "audit-pack"], 0).contains("(soc2_tsc)"));
+    let one = text(d, &["report", "alignment", "--framework", "soc2_tsc"], 0);
+    assert!(one.contains("soc2_tsc CC6.1") && !one.contains("iso27001"), "{one}");
+    assert!(text(d, &["frameworks", "show", "soc2_tsc", "--only", "fine"], 2).contains("manual"));
+    // T06: how much of each domain was looked at. W05, W06, W07: what the open work may lead to.
+    let coverage = text(d, &["report", "coverage"], 0);
+    for domain in ["identity", "network", "data", "logging", "crypto", "compute"] {
+        assert!(coverage.contains(&format!("| {domain} |")), "{domain}: {coverage}");
+    }
+    let read = text(d, &["report", "leadership"], 0);
+    for kind in ["Direct exposure incidents: ", "Compliance violations: ", "Operational security gaps: "] {
+        assert!(read.contains(kind), "{kind}: {read}");
+    }
+    assert!(lines(d, &["baseline"], 0).is_empty());
+    let said = text(d, &["exposure", "diff", "--from", "2020-01-01", "-F", "text"], 0);
+    assert!(said.contains("nobody looked before") && !said.contains("0 before"), "{said}");
+    assert!(text(d, &["exposure", "diff", "--to", "soon"], 2).contains("`soon` is no day"));
+}

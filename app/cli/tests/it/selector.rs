@@ -95,7 +95,7 @@ fn an_exception_by_selector_covers_what_comes_later() {
     // What is refused says what would be right: no pattern, everything, two subjects, nothing matched, no such decision.
     assert!(ask(&["--covers-future"], &[], 1).contains("a selector that names at least"));
     assert!(ask(&["--rule", "*"], &[], 1).contains("a selector that names at least"));
-    assert!(ask(&[&last, "--rule", &rule], &[], 2).contains("not several"));
+    assert!(ask(&[&last, "--rule", &rule], &[], 2).contains("not both of them"));
     assert!(ask(&["--rule", &rule, &last], &[], 2).contains("a finding's id"));
     assert!(ask(&["--rule", "aws.none.*"], &[], 1).contains("matches something now"));
     assert!(ask(&["--tag", "stage"], &[], 2).contains("key=value"));

@@ -163,7 +163,7 @@ fn accounts_no_scan_lists_are_in_reports_and_bundles() {
     let dir = folder_of("unlisted");
     text(&dir, &["demo", "--quiet"], 0);
     let read = text(&dir, &["report", "leadership"], 0);
-    assert!(read.contains("1 accounts not scanned") && read.contains("of 4 known accounts"), "{read}");
+    assert!(read.contains("1 account not scanned") && read.contains("of 4 known accounts"), "{read}");
     assert!(read.contains("555566667777: shadow, never scanned, known by cross-account-role"), "{read}");
     let lens = text(&dir, &["report", "coverage"], 0);
     assert!(lens.contains("not in organization") && lens.contains("aws:555566667777"), "{lens}");

@@ -4,7 +4,7 @@
 //! step without an entry; nobody can do that and leave the digests as they are (decision 150).
 
 use super::{
-    GovernError, keep, kept, ledger, life, notes, people, picture,
+    GovernError, emergency, keep, kept, ledger, life, notes, people, picture,
     seal::{HEAD, entries},
     written::{self, Seals},
 };
@@ -43,6 +43,7 @@ const KEPT: &[(&str, &str)] = &[
     ("baseline", crate::baselines::BASELINES),
     ("campaign", picture::CAMPAIGNS),
     ("decision", picture::DECISIONS),
+    ("emergency", emergency::COLLECTION),
     ("exposure", picture::LEDGER),
     ("finding", life::COLLECTION),
     ("hold", keep::HOLDS),

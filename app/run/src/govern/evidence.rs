@@ -133,6 +133,30 @@ pub fn worst_paths(record: &Record, catalog: &Catalog) -> Result<Vec<String>, Go
     Ok(found.into_iter().map(|(_, _, words)| words).collect())
 }
 
+/// How much of each domain was looked at, by the first word of rules' topics.
+fn domains(p: &Picture<'_>, catalog: &Catalog) -> Vec<plumb_report::Domain> {
+    let mut all: std::collections::BTreeMap<&str, plumb_report::Domain> = Default::default();
+    for (id, tally) in &p.judged.rules {
+        let Some(rule) = catalog.rules.get(id) else { continue };
+        let name = rule.topic.as_str().split('.').next().unwrap_or_default();
+        let domain =
+            all.entry(name).or_insert_with(|| plumb_report::Domain { name: name.into(), ..Default::default() });
+        let asked = tally.pass + tally.fail + tally.unknown > 0;
+        domain.rules += usize::from(asked);
+        domain.pass += tally.pass;
+        domain.fail += tally.fail;
+        domain.unknown += tally.unknown;
+    }
+    all.into_values().filter(|d| d.rules > 0).collect()
+}
+
+/// Every framework with its title, for who named none.
+fn summary(p: &Picture<'_>, catalog: &Catalog) -> Vec<(String, plumb_govern::framework::Alignment)> {
+    let one =
+        |(id, framework): (_, &plumb_catalog::Framework)| Some((framework.title.to_string(), p.align(catalog, id)?));
+    catalog.frameworks().iter().filter_map(|(id, framework)| one((id.as_str(), framework))).collect()
+}
+
 /// Makes a report of the period that ends now. `paths` are the worst ways in, for the leadership read.
 ///
 /// # Errors
@@ -154,9 +178,14 @@ pub fn report(
             let coverage = Coverage { judged: all.pass + all.fail, unknown: all.unknown, reasons: p.gaps() };
             // What was carried before the first scan was not measured: the period begins when measuring did.
             let measured = from.max(Time::from_seconds(p.begun.seconds() + 1));
-            let (mut risk, mut carried) = (RiskTally::new(measured, to), Carried::new(measured, to));
+            // What the programme says about the first scan itself is said when that scan is over, and did not arrive then.
+            let settled = if measured > from { p.settled.min(to) } else { measured };
+            let mut risk = RiskTally::from_first_look(measured, settled, to);
+            let mut carried = Carried::new(measured, to);
             let (mut teams, mut pareto) = (TeamTally::new(from, to), ParetoTally::default());
-            p.each(|_, life| {
+            let mut impact = plumb_govern::finding::ImpactTally::default();
+            p.each(|row, life| {
+                impact.add(&row.topic, &life.finding);
                 risk.add(&life.finding, &life.steps);
                 carried.add(&life.finding, &life.steps);
                 teams.add(&life.finding);
@@ -178,6 +207,7 @@ pub fn report(
                 begun: p.begun,
                 from,
                 risk: &risk.finish(),
+                impact: &impact,
                 history: &history,
                 paths,
                 ledger: net_change(&p.ledger, from, to),
@@ -191,7 +221,9 @@ pub fn report(
         }
         Report::AuditPack(frameworks) => {
             let alignments = alignments(p, catalog, frameworks)?;
+            let summary = if frameworks.is_empty() { summary(p, catalog) } else { Vec::new() };
             plumb_report::audit_pack(&AuditPack {
+                summary: &summary,
                 scope: organization,
                 period: &period,
                 made_at: p.now,
@@ -203,15 +235,17 @@ pub fn report(
             })
         }
         Report::Lens(lens, frameworks) => {
-            let all: Vec<String> = catalog.frameworks().keys().map(ToString::to_string).collect();
-            let wanted = match lens {
-                plumb_govern::lens::Lens::FrameworkAlignment if frameworks.is_empty() => &all,
-                _ => frameworks,
-            };
-            let alignments = alignments(p, catalog, wanted)?;
+            if *lens == plumb_govern::lens::Lens::FrameworkAlignment && frameworks.is_empty() {
+                return Ok(plumb_report::alignment_summary(organization, &period, p.now, &summary(p, catalog)));
+            }
+            let alignments = alignments(p, catalog, frameworks)?;
             let view = p.lenses(&alignments)?.into_iter().find(|v| v.lens == *lens);
             let view = view.ok_or_else(|| GovernError::Input(format!("there is no lens `{lens}`")))?;
-            plumb_report::lens_report(organization, &period, p.now, &view)
+            let domains = match lens {
+                plumb_govern::lens::Lens::Coverage => domains(p, catalog),
+                _ => Vec::new(),
+            };
+            plumb_report::lens_report(organization, &period, p.now, &view, &domains)
         }
         Report::Team(name) => {
             let (mut sla, mut pareto) = (TeamTally::new(from, to), ParetoTally::default());
@@ -399,6 +433,11 @@ pub fn write_bundle<W: Write>(
         Population::all("reviews/campaigns", "Access reviews", &p.campaigns)?,
         Population::all("decisions/drafts", "Requests that are not complete", &p.drafts)?,
         Population::all("programme/cadence", "What was promised, and what is overdue", &p.cadence)?,
+        Population::all(
+            "programme/emergencies",
+            "Emergency sessions, and who looked at them",
+            &super::emergencies(record)?,
+        )?,
         Population::all(
             "programme/notes",
             "Comments, notes of auditors, what they asked evidence for and what was answered",

@@ -20,6 +20,7 @@ use plumb_govern::{
     log,
     people::Directory,
     policy::{Lane, Tier},
+    retention::Class,
 };
 use plumb_model::{Outcome, RuleId, Severity, Time};
 use plumb_record::Record;
@@ -32,7 +33,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Ask {
     /// Findings: ids or beginnings of them.
     pub findings: Vec<String>,
-    /// An imported draft to complete.
+    /// An imported draft to complete; findings or patterns that are named take the place of what it speaks about.
     pub draft: Option<String>,
     /// `exception` (default), `deferral`, `false-positive`, `baseline-deviation`.
     pub kind: Option<String>,
@@ -87,9 +88,9 @@ impl Ask {
     /// The selector its patterns make; none where it names findings or a draft.
     fn selector(&self) -> Result<Option<Selector>, GovernError> {
         let lists = [&self.rules, &self.accounts, &self.regions, &self.resources, &self.tags, &self.teams];
-        let named = !self.findings.is_empty() || self.draft.is_some();
-        if lists.iter().all(|l| l.is_empty()) && (named || !self.covers_future) {
-            if !self.findings.is_empty() && self.covers_future {
+        let named = !self.findings.is_empty();
+        if lists.iter().all(|l| l.is_empty()) && (named || self.draft.is_some() || !self.covers_future) {
+            if named && self.covers_future {
                 return Err(GovernError::Input(
                     "findings that are named cover nothing later; say what later ones look like: --rule, --account, …"
                         .into(),
@@ -98,7 +99,7 @@ impl Ask {
             return Ok(None);
         }
         if named {
-            return Err(GovernError::Input("name findings, a draft or patterns, not several of them".into()));
+            return Err(GovernError::Input("name findings or patterns, not both of them".into()));
         }
         let patterns = |texts: &[String]| -> Result<Vec<Pattern>, GovernError> {
             texts.iter().map(|t| t.parse().map_err(GovernError::Input)).collect()
@@ -107,7 +108,7 @@ impl Ask {
         let plain = [&self.rules, &self.accounts, &self.regions].into_iter().flatten();
         if let Some(id) = plain.into_iter().find(|t| t.starts_with("F-")) {
             return Err(GovernError::Input(format!(
-                "`{id}` is a finding's id; name findings or patterns, not several of them"
+                "`{id}` is a finding's id; name findings or patterns, not both of them"
             )));
         }
         if let Some(tag) = self.tags.iter().find(|t| !t.contains('=') && !t.starts_with("re:")) {
@@ -356,6 +357,29 @@ fn request_event(kind: Kind, brief: plumb_govern::decision::Brief) -> Event {
     }
 }
 
+/// Drafts that became requests.
+const DRAFTS_DONE: &str = "draft-done";
+
+/// What a draft speaks about, with the patterns that were named in place of its own.
+fn narrowed(subject: Subject, said: Selector) -> Subject {
+    let Subject::Selector { selector, matched, covers_future } = subject else {
+        return Subject::Selector { selector: said, matched: BTreeSet::new(), covers_future: false };
+    };
+    let or = |said: Vec<Pattern>, was: Vec<Pattern>| if said.is_empty() { was } else { said };
+    let selector = Selector {
+        // Files and addresses of code say where it was muted; who names resources says what is meant here.
+        files: if said.resources.is_empty() { selector.files } else { Vec::new() },
+        rules: or(said.rules, selector.rules),
+        accounts: or(said.accounts, selector.accounts),
+        regions: or(said.regions, selector.regions),
+        resources: or(said.resources, selector.resources),
+        tags: or(said.tags, selector.tags),
+        teams: or(said.teams, selector.teams),
+        except: selector.except,
+    };
+    Subject::Selector { selector, matched, covers_future }
+}
+
 /// Asks for a decision: the request is numbered, the findings wait for it, all in one transaction.
 ///
 /// # Errors
@@ -368,11 +392,21 @@ pub fn request(record: &mut Record, catalog: &Catalog, session: &Session, ask: &
             keys.insert(record.finding(id)?.key);
         }
         let mut draft = match (&ask.draft, ask.selector()?) {
-            (Some(id), _) => {
+            (Some(id), said) => {
                 let (_, doc) = record.document(DRAFTS, id)?.ok_or_else(|| {
                     GovernError::Input(format!("there is no draft `{id}`; see `plumb exceptions drafts`"))
                 })?;
-                serde_json::from_value::<Draft>(doc)?
+                if let Some((_, done)) = record.document(DRAFTS_DONE, id)? {
+                    let number = done["requested_as"].as_str().unwrap_or_default();
+                    return Err(GovernError::Input(format!("draft `{id}` was requested as {number} already")));
+                }
+                let mut draft = serde_json::from_value::<Draft>(doc)?;
+                if !keys.is_empty() {
+                    draft.subject = Subject::Findings(keys.iter().map(|k| FindingId::from(k.as_str())).collect());
+                } else if let Some(said) = said {
+                    draft.subject = narrowed(draft.subject, said);
+                }
+                draft
             }
             (None, Some(selector)) => Draft::about(
                 Kind::Exception,
@@ -421,8 +455,8 @@ pub fn request(record: &mut Record, catalog: &Catalog, session: &Session, ask: &
         let known = Known::about(record, covered, draft.renews.as_ref())?.foreseen(&around, &draft.subject);
         drop(around);
         let year: String = session.now.to_string().chars().take(4).collect();
-        let taken = decisions(record)?.iter().filter(|d| d.number.as_str().starts_with(&format!("EX-{year}-"))).count();
-        let number = format!("EX-{year}-{:06}", taken + 1);
+        let prefix = format!("EX-{year}-");
+        let number = format!("{prefix}{:06}", super::keep::next_number(record, DECISIONS, Class::Decisions, &prefix)?);
         let decision =
             submit(draft, number.as_str().into(), &session.actor, &known.context(), &session.policy, session.now)?;
         let mut change = Change::default();
@@ -436,7 +470,7 @@ pub fn request(record: &mut Record, catalog: &Catalog, session: &Session, ask: &
             if let Some(map) = done.as_object_mut() {
                 map.insert("requested_as".into(), json!(number));
             }
-            change.documents.push(("draft-done".into(), id.clone(), 0, done));
+            change.documents.push((DRAFTS_DONE.into(), id.clone(), 0, done));
         }
         let why = &decision.draft.justification;
         sealed(record, session.key.as_ref(), session.now, |record, sealing| {
@@ -624,10 +658,18 @@ pub fn sweep(record: &mut Record, catalog: &Catalog, session: &Session) -> Resul
     let directory = super::directory(record)?;
     let numbers: Vec<DecisionId> =
         decisions(record)?.iter().filter(|d| d.status == Status::InForce).map(|d| d.number.clone()).collect();
-    for number in numbers {
+    // What others are read with is read once; what ends is read again before it is written.
+    let mut ends = Vec::new();
+    {
+        let around = Surroundings::read(record, catalog, &session.policy)?;
+        for number in numbers {
+            let (_, before) = decision(record, number.as_str())?;
+            let here = situation_under(&around, &before, &tallies)?;
+            ends.extend(before.reevaluate(&here, &directory, session.now).map(|end| (number, end)));
+        }
+    }
+    for (number, end) in ends {
         let (version, before) = decision(record, number.as_str())?;
-        let here = situation_under(&Surroundings::read(record, catalog, &session.policy)?, &before, &tallies)?;
-        let Some(end) = before.reevaluate(&here, &directory, session.now) else { continue };
         let why = end.fired.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         let said = if why.is_empty() { "its end came" } else { &why };
         let mut change = Change::default();
@@ -711,11 +753,17 @@ pub(super) fn keep_drafts(
     about: &serde_json::Value,
 ) -> Result<Vec<(String, Draft)>, GovernError> {
     let have: Vec<(String, serde_json::Value)> = record.documents(DRAFTS)?;
+    // The line of a comment moves with what stands above it; it is the same skip.
+    let told = |d: &Draft| serde_json::to_string(&(&d.kind, &d.subject, &d.justification, d.expires_at));
+    let mut known = BTreeSet::new();
+    for (_, doc) in &have {
+        known.insert(told(&serde_json::from_value(doc.clone())?)?);
+    }
     let mut change = Change::default();
     let mut out = Vec::new();
     for draft in drafts {
         let value = serde_json::to_value(&draft)?;
-        if have.iter().any(|(_, d)| *d == value) {
+        if !known.insert(told(&draft)?) {
             continue;
         }
         let id = format!("D-{:06}", have.len() + out.len() + 1);
@@ -741,7 +789,7 @@ pub(super) fn keep_drafts(
 /// # Errors
 /// The record fails.
 pub fn drafts(record: &Record) -> Result<Vec<(String, Draft)>, GovernError> {
-    let done: BTreeSet<String> = record.documents("draft-done")?.into_iter().map(|(id, _)| id).collect();
+    let done: BTreeSet<String> = record.documents(DRAFTS_DONE)?.into_iter().map(|(id, _)| id).collect();
     record
         .documents(DRAFTS)?
         .into_iter()

@@ -1,6 +1,6 @@
 //! What people and sources say about accounts: owner, tier, data, purpose; and who gets which findings.
 
-use super::{Change, GovernError, Session, commit, directory, log_denied, picture::collection};
+use super::{Change, GovernError, Session, commit, directory, log_denied, picture::collection, places::Places};
 use crate::accounts::ESTATE;
 use plumb_catalog::Catalog;
 use plumb_govern::{
@@ -286,6 +286,8 @@ pub struct Surroundings<'a> {
     pub routing: Vec<RoutingRule>,
     /// Everybody.
     pub directory: Directory,
+    /// Where code declares what is deployed, as checks that went on the record found it.
+    pub(super) places: Places,
     controls: std::cell::RefCell<BTreeMap<RuleId, Named>>,
     asked: std::cell::RefCell<Asked>,
 }
@@ -311,6 +313,7 @@ impl<'a> Surroundings<'a> {
             profiles: profiles(record)?,
             routing: routing(record)?,
             directory: directory(record)?,
+            places: Places::read(record)?,
             controls: std::cell::RefCell::default(),
             asked: std::cell::RefCell::default(),
         })
@@ -394,6 +397,7 @@ impl<'a> Surroundings<'a> {
             team: team.as_ref(),
             tags,
             file: None,
+            code: &self.places.declared(row),
         })
     }
 

@@ -138,6 +138,19 @@ pub fn hold(record: &mut Record, session: &Session, verb: &HoldVerb) -> Result<H
     })
 }
 
+/// The number after the highest that was ever given in a collection under a prefix. What retention let go had one too, and
+/// a number that stands on the log names one thing for ever.
+pub(super) fn next_number(record: &Record, collection: &str, class: Class, prefix: &str) -> Result<u64, GovernError> {
+    let number = |id: &str| id.strip_prefix(prefix)?.parse::<u64>().ok();
+    let mut last = record.documents(collection)?.iter().filter_map(|(id, _)| number(id)).max().unwrap_or(0);
+    for (_, doc) in record.documents(DISPOSALS)? {
+        let plan: Disposal = serde_json::from_value(doc)?;
+        let gone = plan.ids.iter().filter(|(of, _)| *of == class);
+        last = gone.filter_map(|(_, id)| number(id)).fold(last, u64::max);
+    }
+    Ok(last + 1)
+}
+
 fn text(row: &[Json], i: usize) -> String {
     match row.get(i) {
         Some(Json::String(s)) => s.clone(),

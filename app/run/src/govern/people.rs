@@ -112,6 +112,7 @@ pub fn identify(
         (Some(_), None) => (None, "cli/no-code"),
     };
     let actor = directory.actor(&Credential { login, token: false, mfa_at }, &Place::default())?;
+    let actor = super::emergency::in_emergency(record, actor, now)?;
     Ok(Session { actor, policy: Policy::default(), now, key, session: session.into(), request: String::new() })
 }
 
@@ -177,6 +178,13 @@ pub fn add_person(
     let id = new.id.trim().to_lowercase();
     if id.is_empty() {
         return Err(GovernError::Input("a person needs a login".into()));
+    }
+    // Running the tool is not deciding what one may do with it: an admin's roles are another admin's to change.
+    let own = session.actor.human.as_ref().is_some_and(|h| everybody.human(&id).unwrap_or(&id.as_str().into()) == h);
+    if governed && own && !new.roles.is_empty() {
+        let refusal = Refusal::SamePerson { human: id.as_str().into() };
+        super::log_denied(record, session, "person.add", ("person", &id), &refusal)?;
+        return Err(refusal.into());
     }
     let stored = record.document(COLLECTION, &id)?;
     let (version, before) = match stored {

@@ -59,6 +59,8 @@ pub struct Picture<'r> {
     pub judged: Judged,
     /// When the programme began: the first scan.
     pub begun: Time,
+    /// When what was found first was all said: the first scan was over, and the programme had said what it thinks of it.
+    pub(super) settled: Time,
     /// Where its promises stand.
     pub cadence: Vec<Due>,
     /// How many findings stand how: rule, state, severity, count.
@@ -78,6 +80,28 @@ pub(super) struct Carried {
     pub(super) cloud: String,
     pub(super) n: i64,
     pub(super) points: i64,
+}
+
+/// How long after a scan's end the programme may still say what it found about itself in it, in seconds.
+const SETTLING: i64 = 3_600;
+
+/// When the first scan of the record was over.
+fn first_over(record: &Record) -> Result<Option<Time>, GovernError> {
+    first_scan(record, "finished")
+}
+
+/// When the first scan looked; nothing before that was measured.
+///
+/// # Errors
+/// The record fails.
+pub fn first_look(record: &Record) -> Result<Option<Time>, GovernError> {
+    first_scan(record, "judged_at")
+}
+
+fn first_scan(record: &Record, column: &str) -> Result<Option<Time>, GovernError> {
+    let table = record.query(&format!("SELECT {column} FROM scan WHERE finished IS NOT NULL ORDER BY id LIMIT 1"))?;
+    let at = table.rows.first().and_then(|row| row.first()?.as_str()?.parse().ok());
+    Ok(at)
 }
 
 impl<'r> Picture<'r> {
@@ -109,6 +133,7 @@ impl<'r> Picture<'r> {
             attestations: collection(record, ATTESTATIONS)?,
             judged: Judged::read(record)?,
             begun,
+            settled: first_over(record)?.map_or(begun, |over| Time::from_seconds(over.seconds() + SETTLING)),
             cadence,
             standing: record.standing()?.into_iter().map(counted).collect::<Result<_, GovernError>>()?,
             named: OnceCell::new(),
@@ -350,6 +375,7 @@ impl<'r> Picture<'r> {
             campaigns: &self.campaigns,
             unmatched: &idle,
             cadence: &self.cadence,
+            emergencies: &super::emergencies(self.around.record)?,
         };
         Ok(vec![
             lens::coverage(&rows, &read, &self.elsewhere.explained, &self.around.directory, self.now),

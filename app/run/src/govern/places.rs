@@ -2,6 +2,7 @@
 
 use super::GovernError;
 use crate::CodeVerdict;
+use plumb_govern::decision::Declared;
 use plumb_model::{Outcome, Time};
 use plumb_record::{FindingRow, Record};
 use serde_json::json;
@@ -48,9 +49,16 @@ pub fn keep_places(
     Ok(places.len())
 }
 
+/// A place a check on record found, and when.
+#[derive(Debug)]
+struct Found {
+    place: Declared,
+    words: String,
+}
+
 /// What the checks on record say, by rule, part and name.
 #[derive(Debug, Default)]
-pub(super) struct Places(HashMap<(String, String, String), Vec<String>>);
+pub(super) struct Places(HashMap<(String, String, String), Vec<Found>>);
 
 impl Places {
     /// Reads them.
@@ -64,19 +72,27 @@ impl Places {
             let places: Vec<Place> = serde_json::from_value(doc["places"].clone())?;
             for p in places {
                 let words = format!("{}:{} ({}), by the check of {code} on {day}", p.file, p.line, p.address);
-                out.0.entry((p.rule, p.part, p.name)).or_default().push(words);
+                let place = Declared { file: p.file, address: p.address };
+                out.0.entry((p.rule, p.part, p.name)).or_default().push(Found { place, words });
             }
         }
         Ok(out)
     }
 
+    fn found(&self, row: &FindingRow) -> impl Iterator<Item = &Found> {
+        let key = |name: &str| (row.rule.clone(), row.sub_key.clone(), name.to_owned());
+        let names = [Some(&row.name), Some(&row.resource).filter(|r| **r != row.name)];
+        let names = names.into_iter().flatten().filter(|_| !self.0.is_empty());
+        names.flat_map(move |name| self.0.get(&key(name)).into_iter().flatten())
+    }
+
     /// Where code declares a finding's resource: the same rule and part, about that name or id.
     pub(super) fn of(&self, row: &FindingRow) -> Vec<String> {
-        let key = |name: &str| (row.rule.clone(), row.sub_key.clone(), name.to_owned());
-        let mut out = self.0.get(&key(&row.name)).cloned().unwrap_or_default();
-        if row.resource != row.name {
-            out.extend(self.0.get(&key(&row.resource)).into_iter().flatten().cloned());
-        }
-        out
+        self.found(row).map(|f| f.words.clone()).collect()
+    }
+
+    /// The same, as selectors ask about it.
+    pub(super) fn declared(&self, row: &FindingRow) -> Vec<Declared> {
+        self.found(row).map(|f| f.place.clone()).collect()
     }
 }

@@ -12,6 +12,7 @@ use plumb_govern::{
     ids::HumanId,
     log::{self, text::hex},
     people::{Act, Directory},
+    retention::Class,
     review::{Access, Campaign, Judgement, Opening, Outcome, PersonRow, ReviewerRule, Standing, mark_leavers},
 };
 use plumb_model::{AccountId, Severity, Time};
@@ -138,7 +139,8 @@ pub fn open_review(record: &mut Record, session: &Session, new: NewReview) -> Re
             profiles.get(account.as_str()).and_then(|p| everybody.human(p.owner.as_deref()?).cloned())
         };
         let year: String = session.now.to_string().chars().take(4).collect();
-        let id = format!("AR-{year}-{:04}", record.documents(CAMPAIGNS)?.len() + 1);
+        let prefix = format!("AR-{year}-");
+        let id = format!("{prefix}{:04}", super::keep::next_number(record, CAMPAIGNS, Class::Campaigns, &prefix)?);
         let opening = Opening {
             id: &id,
             name: &new.name,

@@ -2,7 +2,7 @@
 
 use super::{GovernError, Session, exceptions::keep_drafts};
 use crate::CodeVerdict;
-use plumb_govern::decision::{Draft, Kind, Pattern, Selector, Subject};
+use plumb_govern::decision::{Draft, Pattern, Subject, import::inline_skip};
 use plumb_record::Record;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -30,15 +30,10 @@ pub fn keep_skips(
     let mut drafts = Vec::new();
     for ((rule, _), (resources, v)) in resources {
         let Some(skip) = &v.skipped else { continue };
-        let selector = Selector {
-            rules: vec![Pattern::exact(&rule)],
-            resources,
-            files: vec![Pattern::exact(&v.at.place.file)],
-            ..Selector::default()
-        };
-        let subject = Subject::Selector { selector, matched: std::collections::BTreeSet::new(), covers_future: false };
-        let mut draft = Draft::about(Kind::Exception, subject);
-        draft.justification = skip.reason.to_string();
+        let mut draft = inline_skip(&rule, &v.at.place.file, skip.place.line, &skip.reason, "");
+        if let Subject::Selector { selector, .. } = &mut draft.subject {
+            selector.resources = resources;
+        }
         drafts.push(draft);
     }
     if drafts.is_empty() {

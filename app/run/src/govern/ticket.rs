@@ -1,6 +1,6 @@
 //! What goes into a ticket: the problem, what it means for the business, how to mend it, by when, and what will close it.
 
-use super::{GovernError, Profile, Removal, Surroundings, Timing, life, places::Places, removal, route_words};
+use super::{GovernError, Profile, Removal, Surroundings, Timing, life, removal, route_words};
 use plumb_catalog::Catalog;
 use plumb_govern::policy::{Lane, Policy};
 use plumb_model::Time;
@@ -91,7 +91,6 @@ pub struct Tickets<'a> {
     around: Surroundings<'a>,
     /// Names of accounts that have one.
     names: BTreeMap<String, String>,
-    places: Places,
 }
 
 impl<'a> Tickets<'a> {
@@ -104,7 +103,6 @@ impl<'a> Tickets<'a> {
         Ok(Self {
             around: Surroundings::read(record, catalog, &Policy::default())?,
             names: named.map(|a| (a.id, a.name)).collect(),
-            places: Places::read(record)?,
         })
     }
 
@@ -177,7 +175,7 @@ fn made(tickets: &Tickets<'_>, row: &FindingRow, now: Time) -> Result<Ticket, Go
         steps: section("How to fix"),
         removal,
         controls: f.facts.controls.clone(),
-        code: tickets.places.of(row),
+        code: tickets.around.places.of(row),
         same_work,
         labels,
         closes: "A scan that reads the resource again and finds it right closes the finding; nobody closes it by hand."

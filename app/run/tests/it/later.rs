@@ -83,7 +83,8 @@ fn a_request_by_selector_names_what_it_matches_now() {
     assert!(refused(&mut r, &all).contains("selector"));
     // One subject, and patterns that are patterns.
     assert!(
-        refused(&mut r, &Ask { findings: vec![id("orders")], ..by_name("*orders*", true) }).contains("not several")
+        refused(&mut r, &Ask { findings: vec![id("orders")], ..by_name("*orders*", true) })
+            .contains("not both of them")
     );
     assert!(refused(&mut r, &Ask { findings: vec![id("orders")], ..bare.clone() }).contains("--rule"));
     assert!(refused(&mut r, &Ask { resources: vec!["re:(".into()], ..bare.clone() }).contains("not a pattern"));

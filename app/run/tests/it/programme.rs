@@ -251,6 +251,126 @@ fn disposal_takes_what_is_old_and_never_what_is_held() {
     assert_eq!(govern::astray(&r).unwrap(), None);
 }
 
+/// G07, G35: a number stands on the log for ever; what is asked for after a disposal gets the next one, not one again.
+#[test]
+fn what_was_disposed_of_keeps_its_number() {
+    let mut r = world();
+    let request = |r: &mut Record, who: &Session, name: &str| govern::request(r, &catalog(), who, &ask(name));
+    let erin = session(&r, "erin", now());
+    for (name, number) in [("orders", "EX-2026-000001"), ("logs", "EX-2026-000002")] {
+        assert_eq!(request(&mut r, &erin, name).unwrap().number.as_str(), number);
+    }
+    let over = "it is taken out of service next week instead";
+    govern::decide(&mut r, &catalog(), &erin, "EX-2026-000001", govern::Verb::Withdraw, over).unwrap();
+    let short = r#"{"version":"retention/1.1.0","days":{"decisions":1},"demands":[]}"#;
+    let later = now().plus_days(10);
+    let (ada, adam, erin) = (session(&r, "ada", later), session(&r, "adam", later), session(&r, "erin", later));
+    govern::set_retention(&mut r, &ada, &serde_json::from_str(short).unwrap()).unwrap();
+    let (number, plan) = govern::propose_disposal(&mut r, &ada).unwrap();
+    assert_eq!(plan.ids.len(), 1, "{plan:?}");
+    govern::approve_disposal(&mut r, &adam, &number).unwrap();
+    assert_eq!(request(&mut r, &erin, "orders").unwrap().number.as_str(), "EX-2026-000003");
+    assert!(sound(&r).is_ok());
+}
+
+/// R1, G32: an admin runs the tool and gives roles to others; nobody gives themselves one, by any login.
+#[test]
+fn nobody_gives_themselves_a_role() {
+    let mut r = world();
+    let new = |id: &str, roles: Vec<plumb_govern::people::Role>| govern::NewPerson {
+        id: id.into(),
+        name: "Ada".into(),
+        roles,
+        teams: Vec::new(),
+        logins: Vec::new(),
+        code: false,
+        active: true,
+    };
+    let ada = session(&r, "ada@example.com", now());
+    for id in ["ada", "Ada", "ada@example.com"] {
+        let said = govern::add_person(&mut r, &ada, new(id, vec![plumb_govern::people::Role::Approver]));
+        assert!(matches!(said, Err(GovernError::Refused(_))), "{id}");
+    }
+    govern::add_person(&mut r, &ada, new("ada", Vec::new())).unwrap();
+    let ida = session(&r, "ida", now());
+    govern::add_person(&mut r, &ida, new("ada", vec![plumb_govern::people::Role::Approver])).unwrap();
+}
+
+/// R7, G34: an admin decides in an emergency only, never their own request; everything in it is tagged, and another approver
+/// looks at it afterwards.
+#[test]
+fn an_emergency_is_short_tagged_and_looked_at() {
+    use govern::{EmergencyVerb, Verb};
+    let mut r = world();
+    let (c, why) = (catalog(), "the approvers are on a plane and the site is down");
+    let at = |r: &Record, who: &str, hours: i64| session(r, who, Time::from_seconds(now().seconds() + hours * 3_600));
+    let open = |r: &mut Record, who: &str, why: &str, hours: u8| {
+        let session = at(r, who, 0);
+        govern::emergency(r, &session, &EmergencyVerb::Open(why.into(), hours))
+    };
+    let refused = |said: Result<plumb_govern::emergency::Emergency, GovernError>| match said {
+        Err(GovernError::Refused(refusal)) => refusal.to_string(),
+        other => panic!("{other:?}"),
+    };
+    let erin = at(&r, "erin", 0);
+    let number = govern::request(&mut r, &c, &erin, &ask("orders")).unwrap().number;
+    let decide = |r: &mut Record, who: &str, hours: i64, number: &str| {
+        let session = at(r, who, hours);
+        govern::decide(r, &c, &session, number, Verb::Approve, "until the plane lands")
+    };
+    assert!(matches!(decide(&mut r, "ada", 0, number.as_str()), Err(GovernError::Refused(_))));
+    for (who, why, hours, says) in [
+        ("erin", why, 1, "needs admin"),
+        ("ada", "short", 1, "20 characters"),
+        ("ada", why, 5, "1 to 4"),
+        ("ada", why, 0, "1 to 4"),
+    ] {
+        assert!(refused(open(&mut r, who, why, hours)).contains(says));
+    }
+    let id = open(&mut r, "ada", why, 2).unwrap().id;
+    assert!(refused(open(&mut r, "ada", why, 2)).contains("open already"));
+    // What they ask for themselves, somebody else decides.
+    let ada = at(&r, "ada", 1);
+    let own = govern::request(&mut r, &c, &ada, &ask("logs")).unwrap().number;
+    assert!(matches!(decide(&mut r, "ada", 1, own.as_str()), Err(GovernError::Refused(_))));
+    let done = decide(&mut r, "ada", 1, number.as_str()).unwrap();
+    assert_eq!(done.approvals.len(), 1);
+    let tag = format!("\"emergency\":\"{id}\"");
+    let tagged =
+        govern::entries(&r, 0).filter(|e| String::from_utf8_lossy(&e.as_ref().unwrap().bytes).contains(&tag)).count();
+    assert!(tagged >= 4, "{tagged}");
+    // It runs out by itself, and another approver looks at it; whoever acted in it does not, nor anybody in their own.
+    let review = |r: &mut Record, who: &str, hours: i64| {
+        let session = at(r, who, hours);
+        govern::emergency(
+            r,
+            &session,
+            &EmergencyVerb::Review(id.clone(), "each of these was asked for by the site's team".into()),
+        )
+    };
+    assert!(refused(review(&mut r, "adam", 1)).contains("not over"));
+    assert!(matches!(decide(&mut r, "ada", 3, own.as_str()), Err(GovernError::Refused(_))));
+    assert!(refused(review(&mut r, "ada", 3)).contains("needs approver"));
+    let flags = |r: &Record, days: i64| {
+        let p = govern::Picture::read(r, &c, now().plus_days(days)).unwrap();
+        let views = p.lenses(&[]).unwrap();
+        views
+            .into_iter()
+            .flat_map(|v| v.flags)
+            .map(|f| f.what)
+            .filter(|w| w.starts_with("emergency"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (flags(&r, 1), flags(&r, 9)),
+        (vec!["emergency-not-reviewed".to_owned()], vec!["emergency-review-overdue".to_owned()])
+    );
+    assert_eq!(review(&mut r, "adam", 3).unwrap().review.unwrap().by.as_str(), "adam");
+    assert!(refused(review(&mut r, "anna", 3)).contains("reviewed already"));
+    assert!(flags(&r, 9).is_empty() && sound(&r).is_ok());
+    assert_eq!(govern::astray(&r).unwrap(), None);
+}
+
 /// Group 12: out, in elsewhere, out again: equal digests, and what was restored verifies.
 #[test]
 fn a_record_restored_elsewhere_is_the_same_and_verifies() {

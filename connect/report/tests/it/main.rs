@@ -119,7 +119,11 @@ fn lead(empty: bool) -> Doc {
         unknown: 1_204,
         reasons: vec![("needs kms:GetKeyPolicy".into(), 800), ("throttled: iam:ListUsers".into(), 404)],
     };
+    let mut impact = plumb_govern::finding::ImpactTally::default();
+    let topics = ["exposure.public-storage", "data.encryption-at-rest", "logging.audit-trail"];
+    findings.iter().zip(topics.iter().cycle()).for_each(|(f, topic)| impact.add(topic, f));
     leadership(&Leadership {
+        impact: &impact,
         organization: "Example Ltd",
         period: "third quarter 2026",
         made_at: now(),
@@ -198,6 +202,7 @@ fn pack() -> Doc {
         meaning: "800 checks are unknown".into(),
     }];
     audit_pack(&AuditPack {
+        summary: &[],
         scope: "Example Ltd",
         period: "2026-07-01 to 2026-09-30",
         made_at: now(),
@@ -272,6 +277,8 @@ fn the_leadership_read_says_what_the_record_says() {
         "- **Judged**: 97 % (?) 1204 checks could not look; 3 accounts not scanned",
         "| burned | -1,248 |",
         "78 resources can be reached from outside, -13 since the period began: 6 came, 19 went.",
+        "Direct exposure incidents: 16 open, ",
+        ". Operational security gaps: 16 open, ",
         "54 of 61 known accounts",
         "1204 checks gave no verdict; what they lack: the permission kms:GetKeyPolicy (800), an answer of iam:ListUsers, which was throttled (404).",
     ] {

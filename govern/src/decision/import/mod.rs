@@ -208,9 +208,13 @@ pub fn scoutsuite(document: &Json) -> Result<Vec<Draft>, ImportError> {
     for (service, rules) in document.as_object().ok_or_else(shape)? {
         for (rule, items) in rules.as_object().ok_or_else(shape)? {
             for path in texts(Some(items)) {
-                // A path such as `s3.buckets.orders.acls` names the item by one of its parts.
-                let parts = path.split('.').skip(1).filter(|p| p.len() > 2).map(Pattern::exact).collect();
-                let selector = Selector { resources: parts, ..Selector::rule(rule) };
+                // A path such as `ec2.regions.eu-west-1.vpcs.vpc-1.security_groups.sg-1` says of what kind, and which, in turn.
+                let mut selector = Selector::rule(rule);
+                let mut parts = path.split('.').skip(1).filter(|p| *p != "id");
+                while let (Some(kind), Some(name)) = (parts.next(), parts.next()) {
+                    let list = if kind == "regions" { &mut selector.regions } else { &mut selector.resources };
+                    list.push(Pattern::exact(name));
+                }
                 out.push(draft("scoutsuite", format!("{service}/{rule}/{path}"), selector, ""));
             }
         }
@@ -238,6 +242,7 @@ mod tests {
             team: None,
             tags: &tags,
             file: Some(file),
+            code: &[],
         })
     }
 
@@ -310,6 +315,11 @@ Mutelist:
     fn scoutsuite_exceptions() {
         let drafts =
             scoutsuite(&serde_json::json!({ "s3": { "s3-bucket-no-logging": ["s3.buckets.orders"] } })).unwrap();
+        let group = serde_json::json!({ "ec2": { "open": ["ec2.regions.eu-west-1.vpcs.vpc-1.security_groups.sg-1"] } });
+        let group = &scoutsuite(&group).unwrap()[0];
+        assert!(matches(group, "x", "open", "1", "eu-west-1", "sg-1", ""));
+        assert!(!matches(group, "x", "open", "1", "us-east-1", "sg-1", ""));
+        assert!(!matches(group, "x", "open", "1", "eu-west-1", "security_groups", ""));
         assert!(matches(&drafts[0], "x", "s3-bucket-no-logging", "1", "global", "orders", ""));
         assert!(!matches(&drafts[0], "x", "s3-bucket-no-logging", "1", "global", "other", ""));
         assert!(scoutsuite(&serde_json::json!([])).is_err());
