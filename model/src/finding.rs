@@ -51,12 +51,11 @@ impl FindingKey {
 
     /// The whole key in lower-case hexadecimal, 64 characters.
     pub fn hex(&self) -> String {
-        let mut out = String::with_capacity(64);
-        for b in self.0 {
-            out.push(char::from(HEX[usize::from(b >> 4)]));
-            out.push(char::from(HEX[usize::from(b & 15)]));
+        let mut out = [0_u8; 64];
+        for (pair, b) in out.chunks_exact_mut(2).zip(self.0) {
+            pair.copy_from_slice(&[HEX[usize::from(b >> 4)], HEX[usize::from(b & 15)]]);
         }
-        out
+        String::from_utf8_lossy(&out).into_owned()
     }
 }
 

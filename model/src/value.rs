@@ -318,6 +318,22 @@ impl Value {
     }
 }
 
+/// A value in the form of [`Value::to_plain_json`], written without the tree between.
+#[derive(Debug, Clone, Copy)]
+pub struct Plain<'v>(pub &'v Value);
+
+impl serde::Serialize for Plain<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Time(t) => serializer.collect_str(t),
+            Value::Unknown(u) => serializer.collect_map([("unknown", u.describe())]),
+            Value::List(items) => serializer.collect_seq(items.iter().map(Plain)),
+            Value::Map(map) => serializer.collect_map(map.iter().map(|(key, value)| (key, Plain(value)))),
+            plain => plain.serialize(serializer),
+        }
+    }
+}
+
 /// As [`Value::to_json`]; in formats that do not describe themselves, the text of it.
 impl serde::Serialize for Value {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -6,6 +6,7 @@
 mod args;
 mod commands;
 mod context;
+mod json;
 mod out;
 
 use args::{Cli, Command};

@@ -48,6 +48,8 @@ pub struct Declared {
     pub root: Arc<str>,
     /// The block.
     pub place: Place,
+    /// What stands for the account in findings about it.
+    account: AccountId,
     header: Span,
     module: Arc<[Call]>,
     sources: Arc<SourceMap>,
@@ -85,6 +87,8 @@ pub struct CodeChecked {
     pub idle_skips: Vec<(Place, String)>,
     /// Resources that were judged.
     pub resources: usize,
+    /// How many verdicts came out and were not kept, by outcome; see [`Keep`].
+    pub passed_over: BTreeMap<Outcome, usize>,
     /// Resources of types no kind covers, by type.
     pub uncovered: BTreeMap<String, usize>,
 }
@@ -92,10 +96,9 @@ pub struct CodeChecked {
 impl CodeVerdict {
     /// The outward name of the finding: stable while rule, root, address and part stay.
     pub fn fingerprint(&self) -> FindingKey {
-        let account = AccountId::from(format!("code/{}", self.at.root));
         FindingKey::new(
             &self.verdict.rule,
-            &account,
+            &self.at.account,
             &ResourceId::from(self.verdict.resource.as_str()),
             &self.verdict.sub_key,
         )
@@ -136,6 +139,9 @@ impl CodeChecked {
         self.problems.extend(other.problems);
         self.idle_skips.extend(other.idle_skips);
         self.resources += other.resources;
+        for (outcome, n) in other.passed_over {
+            *self.passed_over.entry(outcome).or_default() += n;
+        }
         for (type_, n) in other.uncovered {
             *self.uncovered.entry(type_).or_default() += n;
         }
@@ -147,6 +153,15 @@ fn written(kind: &Kind) -> bool {
     [&kind.terraform, &kind.cloudformation, &kind.arm].iter().any(|types| !types.is_empty())
 }
 
+/// Which verdicts are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// All of them.
+    All,
+    /// Those that fail and those somebody asked to skip; the others are counted.
+    Failing,
+}
+
 /// Judges everything a reading declares. With `skips`, comments that ask to skip rules are applied.
 pub fn check(
     catalog: &Catalog,
@@ -154,6 +169,7 @@ pub fn check(
     reading: &Reading,
     now: Time,
     explain: Explain,
+    keep: Keep,
     skips: bool,
 ) -> CodeChecked {
     // What is unknown is shown only with everything; explaining it otherwise would be for nothing.
@@ -187,6 +203,8 @@ pub fn check(
         *out.uncovered.entry(code.type_.to_string()).or_default() += 1;
     }
     let mut comments = Comments::new(catalog, reading);
+    // Room that is not used costs nothing; what grows is copied.
+    out.verdicts.reserve(mapped.len().saturating_mul(8));
     for (root, own) in by_root {
         let world = world_of(rules, reading, root, &own);
         let judging = Judging::new(rules, &world, now);
@@ -196,6 +214,10 @@ pub fn check(
             let told: Vec<HashMap<RuleId, Outcome>> = parts.iter().map(|part| outcomes(&judging, part)).collect();
             judging.judge(&one.resource, explain, |judged| {
                 let rule = judged.rule;
+                if keep == Keep::Failing && matches!(judged.outcome, Outcome::Pass | Outcome::NotApplicable) {
+                    *out.passed_over.entry(judged.outcome).or_default() += 1;
+                    return;
+                }
                 let (severity, mut verdict) = (rule.severity, judged.into_verdict());
                 hide(&mut verdict, one);
                 let skipped = comments.of(one, &verdict).filter(|_| skips).map(Box::new);
@@ -279,6 +301,7 @@ fn outcomes(judging: &Judging<'_>, part: &StandIn) -> HashMap<RuleId, Outcome> {
 fn declared(reading: &Reading, one: &Mapped, sources: &Arc<SourceMap>) -> Arc<Declared> {
     let code = reading.resources.get(one.code);
     Arc::new(Declared {
+        account: format!("code/{}", one.root).into(),
         root: Arc::clone(&one.root),
         place: one.place.clone(),
         header: code.map(|c| c.header).unwrap_or_default(),

@@ -1,6 +1,6 @@
 //! Changes to code that make rules pass, proven by judging the changed code before anything is written.
 
-use crate::{CodeVerdict, check, read_code};
+use crate::{CodeVerdict, Keep, check, read_code};
 use plumb_catalog::Catalog;
 use plumb_evaluate::{Explain, RuleSet};
 use plumb_iac::{
@@ -111,7 +111,8 @@ impl Judged {
         let mut verdicts = Vec::new();
         let mut problems = BTreeSet::new();
         for (at, reading) in readings.iter().enumerate() {
-            let checked = check(input.catalog, input.rules, reading, input.now, Explain::NotPass, input.skips);
+            let checked =
+                check(input.catalog, input.rules, reading, input.now, Explain::NotPass, Keep::All, input.skips);
             verdicts.extend(checked.verdicts.into_iter().map(|v| (at, v)));
             problems.extend(checked.problems.into_iter().map(|p| (p.place.file.to_string(), p.message)));
         }

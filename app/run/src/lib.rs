@@ -34,7 +34,7 @@ pub use settings::{CheckSettings, read_check_settings, read_example, read_params
 pub use support::EndOfLife;
 
 pub mod govern;
-pub use check::{Block, CodeChecked, CodeVerdict, Declared, Skipped, check, is_partial};
+pub use check::{Block, CodeChecked, CodeVerdict, Declared, Keep, Skipped, check, is_partial};
 pub use code_files::{DiskFiles, GitFiles, PipedFile, read_code};
 pub use code_policies::{CodePolicy, LATER, policies_in_code};
 pub use exposure::{Assessment, Kinds, analysed_accounts, attack_paths, estate, exposed};

@@ -105,7 +105,7 @@ impl<'a> Explain<'a> {
             Op::Matches(m) => {
                 let origin = self.origin(&m.0);
                 let observed = shown(&self.eval.eval(&m.0));
-                let pattern = clipped(&format!("matches({:?})", m.1.as_str()));
+                let pattern = clipped(format!("matches({:?})", m.1.as_str()));
                 let holds = self.holds(node, want);
                 self.push(origin, observed, falsely(pattern, want), holds);
             }
@@ -118,7 +118,7 @@ impl<'a> Explain<'a> {
                 for (at, arg) in call.args.iter().enumerate().filter(|(at, _)| *at != about) {
                     rest.push(if call.method && at == 0 { String::new() } else { self.render(arg) });
                 }
-                let text = clipped(&format!("{}({})", call.name, rest.join(", ")));
+                let text = clipped(format!("{}({})", call.name, rest.join(", ")));
                 let observed = shown(&self.eval.eval(subject));
                 let origin = self.origin(subject);
                 self.push(origin, observed, falsely(text, want), holds);
@@ -168,7 +168,7 @@ impl<'a> Explain<'a> {
         match (reads_data(left), reads_data(right)) {
             (true, false) => {
                 let origin = self.origin(left);
-                let expected = format!("{symbol} {}", clipped(&ops::show(&right_value)));
+                let expected = compared(symbol, &right_value);
                 self.push(origin, shown(&left_value), expected, holds);
                 if !holds {
                     self.counted(left);
@@ -177,18 +177,18 @@ impl<'a> Explain<'a> {
             (false, true) => {
                 let origin = self.origin(right);
                 let expected = match (op, want) {
-                    (BinaryOp::In, true) => format!("contains {}", clipped(&ops::show(&left_value))),
-                    (BinaryOp::In, false) => format!("without {}", clipped(&ops::show(&left_value))),
-                    _ => format!("{} {}", mirrored(symbol), clipped(&ops::show(&left_value))),
+                    (BinaryOp::In, true) => format!("contains {}", clipped(ops::show(&left_value))),
+                    (BinaryOp::In, false) => format!("without {}", clipped(ops::show(&left_value))),
+                    _ => compared(mirrored(symbol), &left_value),
                 };
                 self.push(origin, shown(&right_value), expected, holds);
             }
             (true, true) => {
                 let (l, r) = (self.origin(left), self.origin(right));
-                let expected = format!("{symbol} {} ({})", r.path, clipped(&ops::show(&right_value)));
+                let expected = format!("{symbol} {} ({})", r.path, clipped(ops::show(&right_value)));
                 let mirror = match op {
                     BinaryOp::In => None,
-                    _ => Some(format!("{} {} ({})", mirrored(symbol), l.path, clipped(&ops::show(&left_value)))),
+                    _ => Some(format!("{} {} ({})", mirrored(symbol), l.path, clipped(ops::show(&left_value)))),
                 };
                 let elsewhere = r.field != l.field || r.object != l.object;
                 self.push(l, shown(&left_value), expected, holds);
@@ -360,7 +360,7 @@ impl<'a> Explain<'a> {
     /// The path of an expression, and the field or object it starts at.
     fn origin(&mut self, node: &'a Node) -> Origin {
         let mut origin = self.root(node).unwrap_or_default();
-        origin.path = clipped(&self.render(node));
+        origin.path = clipped(self.render(node));
         origin
     }
 
@@ -486,15 +486,28 @@ fn mirrored(symbol: &str) -> &str {
     }
 }
 
-fn clipped(text: &str) -> String {
-    let text = text.trim();
-    if text.len() <= MOST_TEXT {
-        return text.to_owned();
+fn clipped(text: impl Into<String>) -> String {
+    let mut text = text.into();
+    if text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace) {
+        text = text.trim().to_owned();
     }
-    match text.char_indices().nth(MOST_TEXT) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
+    if text.len() > MOST_TEXT
+        && let Some((end, _)) = text.char_indices().nth(MOST_TEXT)
+    {
+        text.truncate(end);
+        text.push('…');
     }
+    text
+}
+
+/// An operator and what it compares with.
+fn compared(symbol: &str, with: &Val<'_>) -> String {
+    let with = clipped(ops::show(with));
+    let mut text = String::with_capacity(symbol.len() + 1 + with.len());
+    text.push_str(symbol);
+    text.push(' ');
+    text.push_str(&with);
+    text
 }
 
 /// The value as evidence: what is long or deep is told by its size.

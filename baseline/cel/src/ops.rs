@@ -7,7 +7,17 @@ use std::{borrow::Borrow, cmp::Ordering};
 /// A value as a message shows it.
 pub(crate) fn show(value: &Val<'_>) -> String {
     match value {
+        // Most texts are written as they are, between quotes.
+        Val::Str(text) if text.bytes().all(|b| matches!(b, b' '..=b'~') && !matches!(b, b'"' | b'\\')) => {
+            let mut quoted = String::with_capacity(text.len() + 2);
+            quoted.push('"');
+            quoted.push_str(text);
+            quoted.push('"');
+            quoted
+        }
         Val::Str(text) => format!("{:?}", &**text),
+        Val::Bool(truth) => truth.to_string(),
+        Val::Int(number) => number.to_string(),
         Val::Uint(u) => format!("{u}u"),
         other => other.to_value().to_plain_json().to_string(),
     }

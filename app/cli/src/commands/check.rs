@@ -15,7 +15,7 @@ use plumb_catalog::{Catalog, Dialect, Expect};
 use plumb_evaluate::{Explain, RuleSet};
 use plumb_iac::{Reading, map::kinds};
 use plumb_model::{Outcome, Severity, Time};
-use plumb_run::{CodeChecked, CodeVerdict, GitFiles, check, is_partial, read_code};
+use plumb_run::{CodeChecked, CodeVerdict, GitFiles, Keep, check, is_partial, read_code};
 use serde_json::{Value as Json, json};
 use std::{
     collections::{BTreeSet, HashMap},
@@ -90,7 +90,9 @@ pub fn run(globals: &Globals, mut args: CheckArgs) -> Result<u8, Failure> {
         readings = source.read()?;
     }
     let explain = if args.all { Explain::Everything } else { Explain::NotPass };
-    let mut checked = judge(&catalog, &rules, readings, now, explain, !args.ignore_inline);
+    // What passes is told by its number, unless somebody wants to see it or it goes on the record.
+    let keep = if args.all || args.record || args.live { Keep::All } else { Keep::Failing };
+    let mut checked = judge(&catalog, &rules, readings, now, explain, keep, !args.ignore_inline);
     if args.record {
         actions::record(&job, &checked)?;
     }
@@ -187,11 +189,12 @@ fn judge(
     readings: Vec<Reading>,
     now: Time,
     explain: Explain,
+    keep: Keep,
     skips: bool,
 ) -> CodeChecked {
     let mut all = CodeChecked::default();
     for reading in readings {
-        all.join(check(catalog, rules, &reading, now, explain, skips));
+        all.join(check(catalog, rules, &reading, now, explain, keep, skips));
     }
     all
 }
@@ -216,7 +219,7 @@ fn findings_of(
     let files = GitFiles::open(root, reference).map_err(|e| Failure::usage(format!("--new-since {reference}: {e}")))?;
     // A file or folder that was not there then has no findings to compare with.
     let readings = read_code(&files, &source.target, source.is_file, &source.options).unwrap_or_default();
-    let before = judge(catalog, rules, readings, now, Explain::Nothing, false);
+    let before = judge(catalog, rules, readings, now, Explain::Nothing, Keep::Failing, false);
     let failing = before.verdicts.iter().filter(|v| v.verdict.outcome == Outcome::Fail);
     Ok(failing.map(|v| v.fingerprint().hex()).collect())
 }
@@ -271,6 +274,22 @@ fn print(
             out::stream(|sink| {
                 serde_json::to_writer_pretty(&mut *sink, &whole)?;
                 sink.write_all(b"\n")
+            });
+        }
+        None if format == Format::Jsonl => {
+            let ids = Written::of(&shown);
+            out::stream(|sink| {
+                const FULL: usize = 1 << 16;
+                let mut text = Vec::with_capacity(FULL + (1 << 12));
+                for row in all_rows(&shown, Some(&ids)) {
+                    row.write(&mut text)?;
+                    text.push(b'\n');
+                    if text.len() >= FULL {
+                        sink.write_all(&text)?;
+                        text.clear();
+                    }
+                }
+                sink.write_all(&text)
             });
         }
         None => {
@@ -333,7 +352,9 @@ fn ranked<'a, T: Ord>(
 }
 
 fn outcomes(checked: &CodeChecked) -> Json {
-    let count = |o: Outcome| checked.verdicts.iter().filter(|v| v.verdict.outcome == o).count();
+    let passed_over = |o: Outcome| checked.passed_over.get(&o).copied().unwrap_or_default();
+    let kept = |o: Outcome| checked.verdicts.iter().filter(|v| v.verdict.outcome == o).count();
+    let count = |o: Outcome| kept(o) + passed_over(o);
     json!({
         "pass": count(Outcome::Pass),
         "fail": count(Outcome::Fail),

@@ -1,14 +1,17 @@
 //! A finding in code as the machine contract prints it. Rows are written one by one: a repository of ten thousand resources has a
 //! hundred thousand, and none is kept.
 
-use crate::commands::check::Shown;
+use crate::{
+    commands::check::Shown,
+    json::{Object, quoted},
+};
 use plumb_catalog::{Aliases, Rule};
 use plumb_iac::Place;
-use plumb_model::{Leaf, Severity, Source as From};
+use plumb_model::{Leaf, Plain, Severity, Source as From, Value};
 use plumb_run::{CodeVerdict, Twin};
 use serde::{Serialize, Serializer};
-use serde_json::{Value as Json, value::RawValue};
-use std::collections::HashMap;
+use serde_json::value::RawValue;
+use std::{borrow::Cow, collections::HashMap};
 
 /// One verdict. The members are in the order of their names, as in every other answer.
 #[derive(Serialize)]
@@ -22,7 +25,7 @@ pub struct Row<'a> {
     block_of: Option<&'a str>,
     end_line: u32,
     /// The file, relative to what was named on the command line.
-    pub file: String,
+    pub file: Cow<'a, str>,
     finding: String,
     fingerprint: String,
     kind: &'a str,
@@ -34,7 +37,7 @@ pub struct Row<'a> {
     needs: Vec<String>,
     /// The outcome's stable name.
     pub outcome: &'static str,
-    root: String,
+    root: Cow<'a, str>,
     /// The rule's id.
     pub rule: &'a str,
     /// How bad a failure is.
@@ -48,16 +51,53 @@ pub struct Row<'a> {
 #[derive(Serialize)]
 struct Called<'a> {
     address: &'a str,
-    file: String,
+    file: Cow<'a, str>,
     line: u32,
 }
 
 #[derive(Serialize)]
 struct SkippedBy<'a> {
     by: &'static str,
-    file: String,
+    file: Cow<'a, str>,
     line: u32,
     reason: &'a str,
+}
+
+impl Row<'_> {
+    /// Writes the row as it is serialized, in a fraction of the time; a test holds the two against each other.
+    pub fn write(&self, text: &mut Vec<u8>) -> serde_json::Result<()> {
+        let mut row = Object::new(text);
+        row.text("address", self.address)?;
+        match &self.aliases {
+            Some(Ids::Written(json)) => row.raw("aliases", json.get()),
+            other => row.value("aliases", other)?,
+        };
+        let Because(leaves, shown) = &self.because;
+        row.list("because", *leaves, |text, leaf| shown_leaf(leaf, shown).write(text))?
+            .value("block_of", &self.block_of)?
+            .value("end_line", &self.end_line)?
+            .text("file", &self.file)?
+            .text("finding", &self.finding)?
+            .text("fingerprint", &self.fingerprint)?
+            .text("kind", self.kind)?
+            .value("line", &self.line)?
+            .value("live", &self.live)?
+            .list("module", &self.module, |text, called| serde_json::to_writer(text, called))?
+            .text("name", self.name)?
+            .list("needs", &self.needs, |text, need| quoted(text, need))?
+            .text("outcome", self.outcome)?
+            .text("root", &self.root)?
+            .text("rule", self.rule)?
+            .text("severity", self.severity.name())?
+            .value("skipped", &self.skipped)?
+            .text("sub_key", self.sub_key)?;
+        match self.title {
+            Some(title) => row.text("title", title)?,
+            None => row.raw("title", "null"),
+        };
+        row.end();
+        Ok(())
+    }
 }
 
 /// What others call the rule: written out for this row, or once for all rows of a rule.
@@ -98,7 +138,7 @@ struct Because<'a>(&'a [Leaf], &'a Shown<'a>);
 #[derive(Serialize)]
 struct ShownLeaf<'a> {
     expected: &'a str,
-    observed: Json,
+    observed: Plain<'a>,
     path: &'a str,
     source: String,
 }
@@ -106,15 +146,28 @@ struct ShownLeaf<'a> {
 impl Serialize for Because<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(leaves, shown) = self;
-        serializer.collect_seq(leaves.iter().map(|leaf| ShownLeaf {
-            expected: &leaf.expected,
-            observed: leaf.observed.to_plain_json(),
-            path: &leaf.path,
-            source: match &leaf.source {
-                From::Code { file, line, .. } => format!("{}:{line}", shown.source.relative(file)),
-                other => other.to_string(),
-            },
-        }))
+        serializer.collect_seq(leaves.iter().map(|leaf| shown_leaf(leaf, shown)))
+    }
+}
+
+fn shown_leaf<'a>(leaf: &'a Leaf, shown: &Shown<'_>) -> ShownLeaf<'a> {
+    let source = match &leaf.source {
+        From::Code { file, line, .. } => format!("{}:{line}", shown.source.relative(file)),
+        other => other.to_string(),
+    };
+    ShownLeaf { expected: &leaf.expected, observed: Plain(&leaf.observed), path: &leaf.path, source }
+}
+
+impl ShownLeaf<'_> {
+    fn write(&self, text: &mut Vec<u8>) -> serde_json::Result<()> {
+        let mut leaf = Object::new(text);
+        leaf.text("expected", self.expected)?;
+        match self.observed.0 {
+            Value::Str(observed) => leaf.text("observed", observed)?,
+            _ => leaf.value("observed", &self.observed)?,
+        };
+        leaf.text("path", self.path)?.text("source", &self.source)?.end();
+        Ok(())
     }
 }
 
@@ -157,7 +210,7 @@ fn rows_of<'a>(
 fn row<'a>(shown: &'a Shown<'_>, ids: Option<&'a Written<'_>>, v: &'a CodeVerdict) -> Row<'a> {
     let written = ids.and_then(|ids| ids.get(v));
     let rule = written.map(|(rule, _)| rule).or_else(|| shown.catalog.rules.get(&v.verdict.rule));
-    let relative = |place: &Place| shown.source.relative(&place.file);
+    let relative = |place: &'a Place| shown.source.relative(&place.file);
     let key = v.fingerprint();
     let fingerprint = key.hex();
     Row {
@@ -172,7 +225,15 @@ fn row<'a>(shown: &'a Shown<'_>, ids: Option<&'a Written<'_>>, v: &'a CodeVerdic
         line: v.at.place.line,
         live: if shown.twins.is_empty() { None } else { shown.twins.get(&fingerprint).map(Vec::as_slice) },
         fingerprint,
-        module: v.at.calls().map(|(address, at)| Called { address, file: relative(&at), line: at.line }).collect(),
+        module: v
+            .at
+            .calls()
+            .map(|(address, at)| Called {
+                address,
+                file: Cow::Owned(shown.source.relative(&at.file).into_owned()),
+                line: at.line,
+            })
+            .collect(),
         name: &v.verdict.name,
         needs: v.verdict.needs.iter().map(|n| n.describe()).collect(),
         outcome: v.verdict.outcome.name(),

@@ -89,8 +89,10 @@ pub fn print(shown: &Shown<'_>, args: &CheckArgs, out: &mut dyn Write) -> std::i
             problem.message
         )?;
     }
-    let count =
-        |o: Outcome| shown.checked.verdicts.iter().filter(|v| v.verdict.outcome == o && v.skipped.is_none()).count();
+    let count = |o: Outcome| {
+        let kept = shown.checked.verdicts.iter().filter(|v| v.verdict.outcome == o && v.skipped.is_none()).count();
+        kept + shown.checked.passed_over.get(&o).copied().unwrap_or_default()
+    };
     let skipped = shown.checked.verdicts.iter().filter(|v| v.skipped.is_some()).count();
     let uncovered: usize = shown.checked.uncovered.values().sum();
     writeln!(

@@ -9,6 +9,7 @@ use plumb_iac::{Files, Reading, show, terraform};
 use plumb_run::{DiskFiles, PipedFile, is_partial, read_code};
 use serde_json::Value as Json;
 use std::{
+    borrow::Cow,
     io::Read,
     path::{Component, Path, PathBuf},
 };
@@ -74,7 +75,7 @@ impl Source {
     }
 
     /// A path of the reading, relative to what was named on the command line.
-    pub fn relative(&self, file: &str) -> String {
+    pub fn relative<'f>(&self, file: &'f str) -> Cow<'f, str> {
         relative(self.folder(), file)
     }
 
@@ -84,7 +85,7 @@ impl Source {
             return file.to_owned();
         };
         let whole = root.join(file);
-        whole.strip_prefix(here).map_or_else(|_| self.relative(file), slashes)
+        whole.strip_prefix(here).map_or_else(|_| self.relative(file).into_owned(), slashes)
     }
 }
 
@@ -97,19 +98,20 @@ fn slashes(path: &Path) -> String {
     parts.join("/")
 }
 
-fn relative(folder: &str, file: &str) -> String {
+fn relative<'f>(folder: &str, file: &'f str) -> Cow<'f, str> {
     if folder.is_empty() {
-        return file.to_owned();
+        return file.into();
     }
-    if let Some(below) = file.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/')) {
-        return below.to_owned();
+    let below = file.strip_prefix(folder);
+    if let Some(below) = below.and_then(|rest| if rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') }) {
+        return below.into();
     }
     let (mut from, mut to) = (folder.split('/').peekable(), file.split('/').peekable());
     while from.peek().is_some() && from.peek() == to.peek() {
         from.next();
         to.next();
     }
-    from.map(|_| "..").chain(to).collect::<Vec<_>>().join("/")
+    from.map(|_| "..").chain(to).collect::<Vec<_>>().join("/").into()
 }
 
 /// Puts paths relative to what was named on the command line into every place of a shown resource.
@@ -119,7 +121,7 @@ fn shorten(json: &mut Json, source: &Source) {
             let place = members.contains_key("end_line") && members.contains_key("column");
             for (name, value) in members.iter_mut() {
                 match value {
-                    Json::String(file) if place && name == "file" => *file = source.relative(file),
+                    Json::String(file) if place && name == "file" => *file = source.relative(file).into_owned(),
                     Json::Object(_) | Json::Array(_) if name != "values" => shorten(value, source),
                     _ => {}
                 }

@@ -482,3 +482,34 @@ fn what_is_said_about_a_resource_of_another_stack_is_judged() {
     assert_eq!(outcome("aws.sqs.queue.not-public"), Some((json!("aws_sqs_queue_policy.p"), json!("fail"))));
     assert_eq!(outcome("aws.sqs.queue.encrypted"), None, "a policy says nothing about encryption");
 }
+
+#[test]
+fn rows_of_lines_are_those_of_the_list() {
+    let dir = folder("check-rows");
+    // Unknown values, escapes, a module, a skip with a reason, a policy of its own and blocks that say something about another.
+    let module = "variable \"name\" {}\nresource \"aws_sqs_queue\" \"in\" {\n  name = var.name\n}\n";
+    std::fs::create_dir_all(dir.join("queue")).unwrap();
+    write(&dir, "queue/main.tf", module);
+    let code = format!(
+        "{BUCKET}{KEEPS}\nvariable \"key\" {{}}\nmodule \"queue\" {{\n  source = \"./queue\"\n  name   = \"a \\\"b\\\" – c\\\\d\"\n}}\n\
+         resource \"aws_s3_bucket\" \"other\" {{\n  # plumb:skip=aws.s3.bucket.versioning kept \"elsewhere\"\n  bucket = var.key\n}}\n\
+         resource \"aws_s3_bucket_policy\" \"data\" {{\n  bucket = aws_s3_bucket.data.id\n  policy = jsonencode({{ Version = \"2012-10-17\", Statement = [{{ Effect = \"Allow\", Principal = \"*\", Action = \"s3:GetObject\", Resource = \"*\" }}] }})\n}}\n\
+         resource \"aws_security_group\" \"open\" {{\n  description = \"tab\\there\"\n  ingress {{\n    from_port = 22\n    to_port = 22\n    protocol = \"tcp\"\n    cidr_blocks = [\"0.0.0.0/0\"]\n  }}\n}}\n"
+    );
+    write(&dir, "main.tf", &code);
+    for more in [&[][..], &["--all"], &["--framework", "cis_aws_6.0", "--all"]] {
+        let with = |format: &'static str| [&["check", ".", "--format", format], more].concat();
+        let list = text(&exits(&dir, &with("json"), 1));
+        let list: Json = serde_json::from_str(&list).unwrap();
+        let list: Vec<String> = list["verdicts"].as_array().unwrap().iter().map(Json::to_string).collect();
+        let rows = text(&exits(&dir, &with("jsonl"), 1));
+        assert!(!list.is_empty() && rows.lines().eq(list.iter().map(String::as_str)), "{more:?}");
+    }
+    // What passes is counted where it is not shown.
+    let summary = |args: &[&str]| -> Json {
+        serde_json::from_str::<Json>(&text(&exits(&dir, args, 1))).unwrap()["summary"]["outcomes"].clone()
+    };
+    let shown = summary(&["check", ".", "--format", "json"]);
+    assert_eq!(shown, summary(&["check", ".", "--format", "json", "--all"]));
+    assert!(shown["pass"].as_u64() > Some(0) && shown["skipped"] == 1, "{shown}");
+}
