@@ -201,8 +201,8 @@ pub fn record(job: &Job<'_>, checked: &CodeChecked) -> Result<(), Failure> {
     }
     let mut record = context::record(job.globals)?;
     let session = govern::Session::system("check", audit::key_if_any(job.globals), context::now());
-    let made = govern::keep_skips(&mut record, &session, &checked.verdicts)?;
     let relative = |file: &str| job.source.relative(file).into_owned();
+    let made = govern::keep_skips(&mut record, &session, &checked.verdicts, relative)?;
     let places = govern::keep_places(&mut record, &label(job.source), &checked.verdicts, relative, job.now)?;
     let skipped = checked.verdicts.iter().filter(|v| v.skipped.is_some());
     let rules: BTreeSet<&str> = skipped.map(|v| v.verdict.rule.as_str()).collect();

@@ -16,6 +16,7 @@ pub fn keep_skips(
     record: &mut Record,
     session: &Session,
     verdicts: &[CodeVerdict],
+    relative: impl Fn(&str) -> String,
 ) -> Result<Vec<(String, Draft)>, GovernError> {
     let mut resources: BTreeMap<(String, String), (Vec<Pattern>, &CodeVerdict)> = BTreeMap::new();
     for v in verdicts {
@@ -30,7 +31,7 @@ pub fn keep_skips(
     let mut drafts = Vec::new();
     for ((rule, _), (resources, v)) in resources {
         let Some(skip) = &v.skipped else { continue };
-        let mut draft = inline_skip(&rule, &v.at.place.file, skip.place.line, &skip.reason, "");
+        let mut draft = inline_skip(&rule, &relative(&v.at.place.file), skip.place.line, &skip.reason, "");
         if let Subject::Selector { selector, .. } = &mut draft.subject {
             selector.resources = resources;
         }
