@@ -285,7 +285,11 @@ impl Program {
     /// not for every resource.
     pub fn explain(&self, frame: &Frame<'_>) -> (Decision, Vec<CelLeaf>) {
         let value = self.eval(frame);
-        let leaves = Explain::new(self, frame, &self.limits).run(&self.root);
-        (self.decision(value, frame.absent_is_null), leaves)
+        (self.decision(value, frame.absent_is_null), self.leaves(frame))
+    }
+
+    /// What made the condition what it is, for who knows its decision.
+    pub fn leaves(&self, frame: &Frame<'_>) -> Vec<CelLeaf> {
+        Explain::new(self, frame, &self.limits).run(&self.root)
     }
 }

@@ -275,12 +275,11 @@ impl CompiledRule {
         if !wanted {
             return Vec::new();
         }
-        let (decision, leaves) = program.explain(frame);
-        let mut out: Vec<Leaf> = leaves.into_iter().map(|leaf| self.leaf(at, leaf)).collect();
+        let mut out: Vec<Leaf> = program.leaves(frame).into_iter().map(|leaf| self.leaf(at, leaf)).collect();
         if out.is_empty() {
             out.push(Leaf {
                 path: "condition".into(),
-                observed: match decision {
+                observed: match program.decide(frame) {
                     Decision::True => Value::Bool(true),
                     Decision::False => Value::Bool(false),
                     Decision::Unknown(needs) => needs.into_iter().next().map_or(Value::Null, Value::Unknown),
@@ -298,7 +297,7 @@ impl CompiledRule {
         if at.explain != Explain::Everything {
             return Vec::new();
         }
-        let read = list.explain(frame).1.into_iter().next().map(|leaf| self.leaf(at, leaf));
+        let read = list.leaves(frame).into_iter().next().map(|leaf| self.leaf(at, leaf));
         let path = list.source().split_whitespace().collect::<Vec<_>>().join(" ");
         let source = read.map_or(Source::Derived, |leaf| leaf.source);
         vec![Leaf { path, observed, expected: "parts to judge".into(), source }]

@@ -361,10 +361,11 @@ impl Mapper<'_> {
 
     /// Tags with those the provider's configuration adds to every resource.
     fn tagged(&self, field: &Field, value: Value) -> Value {
-        let config = self.code.provider.as_ref().map(|p| &p.config);
-        let Some(defaults) = config.and_then(|c| c.at("default_tags.tags")).filter(|_| field.name == "tags") else {
+        if field.name != "tags" {
             return value;
-        };
+        }
+        let config = self.code.provider.as_ref().map(|p| &p.config);
+        let Some(defaults) = config.and_then(|c| c.at("default_tags.tags")) else { return value };
         let defaults = Reader { sources: &self.reading.sources, holes: false }.value(defaults, &field.ty);
         match (&defaults, &value) {
             (Value::Map(base), Value::Map(own)) => {
@@ -378,9 +379,11 @@ impl Mapper<'_> {
 
     /// A field this language has no word for: the resource's own id, the default, or not known before it is deployed.
     fn not_written(&self, field: &Field) -> Value {
-        let live = field.live.0.first().map(|t| t.path.to_string()).unwrap_or_default();
-        if field.ty == Type::String && !live.is_empty() && self.kind.id_template == format!("{{{live}}}") {
-            return Value::str(&*self.code.address);
+        if field.ty == Type::String {
+            let live = field.live.0.first().map(|t| t.path.to_string()).unwrap_or_default();
+            if !live.is_empty() && self.kind.id_template == format!("{{{live}}}") {
+                return Value::str(&*self.code.address);
+            }
         }
         // Histories, lists and policies that code gives otherwise are empty; anything else is not known.
         if !field.default.is_null() || matches!(field.ty, Type::Time | Type::List(_) | Type::Map(_) | Type::Policy) {
