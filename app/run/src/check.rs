@@ -204,7 +204,8 @@ pub fn check(
     }
     let mut comments = Comments::new(catalog, reading);
     // Room that is not used costs nothing; what grows is copied.
-    out.verdicts.reserve(mapped.len().saturating_mul(8));
+    let each = if keep == Keep::All { 24 } else { 8 };
+    out.verdicts.reserve(mapped.len().saturating_mul(each));
     for (root, own) in by_root {
         let world = world_of(rules, reading, root, &own);
         let judging = Judging::new(rules, &world, now);
