@@ -106,10 +106,14 @@ pub fn escalations(details: &Details, organization: &Organization, inventory: Op
         .collect();
 
     let real = details.principals.len();
-    let (maybe, sure): (Vec<Link>, Vec<Link>) =
-        links.into_iter().filter(|l| l.from < real || l.from == usize::MAX).partition(|link| link.conditional);
+    let mut sure = links;
+    sure.retain(|l| l.from < real || l.from == usize::MAX);
+    let mut conditional = Vec::new();
+    if let Some(ways) = possible {
+        let maybe: Vec<Link> = sure.extract_if(.., |link| link.conditional).collect();
+        conditional = told(maybe, &ways);
+    }
     let edges = told(sure, &certain);
-    let conditional = possible.map(|ways| told(maybe, &ways)).unwrap_or_default();
     Escalations { standings, edges, conditional }
 }
 
