@@ -317,7 +317,7 @@ fn the_shared_organisation_agrees_with_what_was_planted() {
     let db = "public.db";
     let own = text(&json(&emulator.dir.join("estate.json"))["accounts"][1], "id").to_owned();
     emulator.tell("/bench/overlay", &sign_ins(&own));
-    emulator.scan(db, &["--region", "us-east-1,eu-west-1"]);
+    emulator.scan(db, &["--region", "us-east-1,eu-west-1", "--now", &crate::faults::soon()]);
     // Accounts nobody listed, through the policies that trust them and the events that tell of them.
     let listed = emulator.plumb_rows(db, &["accounts", "--state", "shadow", "--format", "jsonl"]);
     let shadow = |id: &str| listed.iter().find(|a| text(a, "native_id") == id).unwrap_or_else(|| panic!("{id}"));
