@@ -158,7 +158,7 @@ fn written(kind: &Kind) -> bool {
 pub enum Keep {
     /// All of them.
     All,
-    /// Those that fail and those somebody asked to skip; the others are counted.
+    /// Those that fail and those that are not known; what passes and what does not apply is counted.
     Failing,
 }
 

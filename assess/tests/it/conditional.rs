@@ -1,6 +1,7 @@
 //! Steps that hang on what nobody knows beforehand: told apart from those that certainly can be taken (§1.11).
 
-use super::escalate::{ACCOUNT, Scenario, admin_statement, arn, nothing, role, trust, user};
+use super::escalate::{ACCOUNT, Scenario, admin_statement, arn, nothing, role, scenario, trust, user};
+use plumb_assess::identity::aws::data::methods;
 use serde_json::{Value, json};
 
 fn account(users: Value, roles: Value, org: Option<Value>) -> Scenario {
@@ -128,4 +129,46 @@ fn i11_conditional_steps_combine_with_certain_ones() {
     assert_eq!(targets, [&json!(arn("role/helper")), &json!(arn("role/chief"))], "{start:#}");
     assert_eq!(start["conditional"]["edges"], json!([]), "the user's own step is certain");
     assert!(start["conditional"]["depends_on"].to_string().contains("aws:MultiFactorAuthPresent"), "{start:#}");
+}
+
+/// Every method behind a Deny without a second factor: no certain way, and each conditional step says what it hangs on.
+#[test]
+fn i11_every_method_behind_a_guard_hangs_on_it() {
+    let guard = json!({"PolicyName": "guard", "PolicyDocument": {"Version": "2012-10-17",
+        "Statement": [deny(json!({"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}))]}});
+    let mut tried = 0;
+    for method in methods() {
+        let Some(mut scenario) = scenario(method) else { continue };
+        let list = if scenario.start.contains(":user/") { "UserPolicyList" } else { "RolePolicyList" };
+        let Some(policies) = scenario.start()[list].as_array_mut() else { continue };
+        policies.push(guard.clone());
+        let (start, edges) = scenario.run();
+        assert_eq!(start["can_become_admin"], false, "{}: {edges:#?}", method.id);
+        let maybe = &start["conditional"];
+        assert_eq!(maybe["can_become_admin"], true, "{}: {start:#}", method.id);
+        for edge in maybe["edges"].as_array().into_iter().flatten() {
+            let hangs = edge["assumes"].to_string();
+            assert!(hangs.contains("aws:MultiFactorAuthPresent"), "{}: {edge:#}", method.id);
+        }
+        tried += 1;
+    }
+    assert!(tried > 100, "tried {tried}");
+}
+
+/// A step whose own calls are certain, and which hangs on a call that only makes it possible, is no certain step.
+#[test]
+fn i11_what_only_makes_a_step_possible_counts_too() {
+    let statements = json!([
+        {"Effect": "Allow", "Action": ["iam:PassRole", "ec2:AssociateIamInstanceProfile"], "Resource": "*"},
+        {"Effect": "Allow", "Action": "ssm:StartSession", "Resource": "*",
+         "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}}}
+    ]);
+    let chief = role("chief", trust(json!({"Service": "ec2.amazonaws.com"})), admin_statement());
+    let (start, edges) = account(json!([user("start", statements)]), json!([chief]), None).run();
+    assert_eq!(start["can_become_admin"], false, "{edges:#?}");
+    let steps = start["conditional"]["edges"].as_array().cloned().unwrap_or_default();
+    let step = steps.iter().find(|e| e["method"] == "aws.ec2.associate-profile").unwrap_or(&Value::Null);
+    for said in [&step["assumes"], &start["conditional"]["depends_on"]] {
+        assert!(said.to_string().contains("aws:MultiFactorAuthPresent"), "{start:#}");
+    }
 }

@@ -278,11 +278,11 @@ pub struct Residual {
 }
 
 impl Residual {
-    /// What must be so for the caller to succeed: `Deny "X" of policy P does not apply (aws:SourceIp NotIpAddress
+    /// What must be so for the caller to succeed: `Deny X of identity policy P does not apply (aws:SourceIp NotIpAddress
     /// 192.0.2.0/24)`.
     pub fn words(&self) -> String {
         if self.operator.is_empty() {
-            return self.policy.clone();
+            return format!("the {} policies, which could not be read, let it through", self.layer);
         }
         let must = if self.effect == "Deny" { "does not apply" } else { "applies" };
         let condition = [&*self.key, &*self.operator, &*self.values.join(", ")];

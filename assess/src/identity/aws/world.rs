@@ -373,8 +373,8 @@ impl World {
 
     /// Everyone who can do `action` on `resource`, by ARN.
     ///
-    /// Principals of the world first; then whom the resource's policy names besides: anyone (`*`), services, and
-    /// identities of accounts outside, these `Conditional` because their own policies are not known.
+    /// Principals of the world first; then whom grants on the key and the resource's policy name besides: anyone (`*`),
+    /// services, and identities of accounts outside, these `Conditional` because their own policies are not known.
     pub fn who_can(&self, action: &str, resource: &str) -> Vec<Holder> {
         let mut out = Vec::new();
         for principal in &self.details.principals {

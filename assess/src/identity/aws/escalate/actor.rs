@@ -563,7 +563,7 @@ impl Actor {
             || (also("sts:tagsession") && also("sts:setsourceidentity"))
     }
 
-    /// The decision with its reasons, and whether it is what the actor asks for.
+    /// The decision with its reasons: where it may turn out so, those that would allow it.
     pub(crate) fn why(
         &self,
         org: &Organization,

@@ -98,7 +98,7 @@ impl Hedged {
         let Some(plan) = plan else { return false };
         let how = &plan.method.how;
         plan.needed.iter().any(|at| self.actions.contains(*at))
-            || (self.any && (!plan.unlisted.is_empty() || plan.enters))
+            || (self.any && (!plan.unlisted.is_empty() || plan.enters || how.profile || !how.controls.is_empty()))
             || (self.roles && plan.enters)
             || (self.resources && matches!(how.kind.as_str(), "resource" | "workload" | "poison"))
     }
@@ -248,8 +248,12 @@ impl<'a> Search<'a> {
         let maybe = self.links.split_off(certain);
         let known: HashSet<(&str, &str)> =
             self.links.iter().skip(before).map(|l| (l.edge.method, l.edge.to.as_str())).collect();
-        let maybe: Vec<Link> =
-            maybe.into_iter().filter(|l| !known.contains(&(l.edge.method, l.edge.to.as_str()))).collect();
+        let new = |l: &Link| !known.contains(&(l.edge.method, l.edge.to.as_str()));
+        let mut maybe: Vec<Link> = maybe.into_iter().filter(new).collect();
+        // An open step says that it is one, also where what it hangs on is none of the calls it names.
+        for link in maybe.iter_mut().filter(|l| l.edge.assumes.is_empty()) {
+            link.edge.assumes.push("a condition nobody can judge beforehand is met".into());
+        }
         self.links.extend(maybe);
     }
 
@@ -323,7 +327,7 @@ impl<'a> Search<'a> {
     }
 
     fn assume_last(&mut self, what: &str) {
-        if let Some(link) = self.links.last_mut() {
+        if let Some(link) = self.links.last_mut().filter(|l| !l.edge.assumes.iter().any(|known| known == what)) {
             link.edge.assumes.push(what.into());
         }
     }

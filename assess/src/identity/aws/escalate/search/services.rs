@@ -72,6 +72,7 @@ impl Search<'_> {
     pub(super) fn pass(&mut self, step: &Step<'_>) {
         let how = &step.method.how;
         let mut because: Option<Vec<Arc<Evidence>>> = None;
+        let mut hangs_on = Vec::new();
         let details = self.details;
         for service in &how.services {
             for at in self.trusting(service) {
@@ -81,9 +82,8 @@ impl Search<'_> {
                 }
                 if because.is_none() {
                     // What the actor must be able to do is the same for every role: look once.
-                    if !self.controls(step.actor, &how.controls) {
-                        return;
-                    }
+                    let Some(controls) = self.controls(step.actor, &how.controls) else { return };
+                    hangs_on = controls;
                     let actions: Vec<(&str, Extra)> = step.actions.iter().map(|a| (a.as_str(), Vec::new())).collect();
                     let Some(found) = joint(step.actor, self.org, &actions, &self.regions) else { return };
                     because = Some(self.joint_evidence(step.actor, &found, &actions));
@@ -97,6 +97,7 @@ impl Search<'_> {
                 because.insert(0, passed);
                 because.push(Evidence::fact(&format!("trust of {service}"), &role.arn));
                 self.link(step, &role.arn, Node::Actor(at), because, false);
+                hangs_on.iter().for_each(|what| self.assume_last(what));
                 if how.profile && role.profiles.is_none() {
                     self.assume_last("the role has an instance profile");
                 }
@@ -104,28 +105,28 @@ impl Search<'_> {
         }
     }
 
-    /// Whether the actor can run code on one of the things of a type.
-    fn controls(&self, actor: &Actor, kind: &str) -> bool {
+    /// What it hangs on that the actor can run code on one of the things of a type, nothing where that is certain; none when
+    /// it cannot.
+    fn controls(&self, actor: &Actor, kind: &str) -> Option<Vec<String>> {
         let any = |actions: &[&str]| {
-            actions.iter().any(|action| {
+            actions.iter().filter(|action| actor.mentions(action)).find_map(|action| {
                 let on = witnesses(actor, action, &self.regions);
-                actor.mentions(action) && on.iter().any(|r| actor.can(self.org, action, r, &[]))
+                let found = on.iter().find(|r| actor.can(self.org, action, r, &[]))?;
+                let why = actor.hopes.then(|| self.why(actor, action, found, &[]));
+                Some(why.map(|why| why.depends_on.clone()).unwrap_or_default())
             })
         };
         let exists = self.inventory.is_none_or(|i| i.of(kind).next().is_some());
         match kind {
-            "" => true,
-            "aws_instance" => {
-                exists
-                    && any(&[
-                        "ssm:startsession",
-                        "ssm:sendcommand",
-                        "ec2-instance-connect:sendsshpublickey",
-                        "ec2-instance-connect:sendserialconsolesshpublickey",
-                        "ec2:modifyinstanceattribute",
-                    ])
-            }
-            _ => exists,
+            "" => Some(Vec::new()),
+            "aws_instance" if exists => any(&[
+                "ssm:startsession",
+                "ssm:sendcommand",
+                "ec2-instance-connect:sendsshpublickey",
+                "ec2-instance-connect:sendserialconsolesshpublickey",
+                "ec2:modifyinstanceattribute",
+            ]),
+            _ => exists.then(Vec::new),
         }
     }
 
