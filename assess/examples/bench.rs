@@ -358,7 +358,7 @@ fn overland(accounts: usize, principals: usize) -> Result<(), Box<dyn std::error
                 id: name.as_str().into(),
                 name: name.into(),
                 fields,
-                sources: Vec::new(),
+                sources: plumb_model::Sources::default(),
             };
             let table = estate.tables.entry(kind.id.to_string());
             table

@@ -51,11 +51,11 @@ impl FindingKey {
 
     /// The whole key in lower-case hexadecimal, 64 characters.
     pub fn hex(&self) -> String {
-        let mut out = [0_u8; 64];
+        let mut out = vec![0_u8; 64];
         for (pair, b) in out.chunks_exact_mut(2).zip(self.0) {
             pair.copy_from_slice(&[HEX[usize::from(b >> 4)], HEX[usize::from(b & 15)]]);
         }
-        String::from_utf8_lossy(&out).into_owned()
+        String::from_utf8(out).unwrap_or_default()
     }
 }
 

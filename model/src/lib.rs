@@ -14,7 +14,7 @@ mod verdict;
 pub use cell::csv_cell;
 pub use finding::FindingKey;
 pub use ids::{AccountId, KindId, Region, ResourceId, RuleId, TopicId};
-pub use resource::{Resource, Source};
+pub use resource::{Resource, Source, Sources};
 pub use time::{Time, TimeError};
 pub use value::{Map, Plain, Reason, Unknown, Value};
 pub use verdict::{Leaf, Outcome, Severity, Verdict};

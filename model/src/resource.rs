@@ -20,8 +20,88 @@ pub struct Resource {
     pub fields: Vec<Value>,
     /// For code: where each field came from, parallel to `fields`. Empty for live resources, whose sources are the
     /// kind's calls.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub sources: Vec<Source>,
+    #[serde(default, skip_serializing_if = "Sources::is_empty")]
+    pub sources: Sources,
+}
+
+/// Where each field of a resource came from. Most fields say the same, a default or the block as a whole, so each place is kept once.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// By slot, the position in `places`.
+    by_slot: Vec<u32>,
+    places: Vec<Source>,
+}
+
+impl Sources {
+    /// Where the field at a slot came from; nothing beyond the last one.
+    pub fn get(&self, slot: usize) -> Option<&Source> {
+        self.places.get(*self.by_slot.get(slot)? as usize)
+    }
+
+    /// The places, slot by slot.
+    pub fn iter(&self) -> impl Iterator<Item = &Source> {
+        self.by_slot.iter().filter_map(|place| self.places.get(*place as usize))
+    }
+
+    /// Whether nothing is said of any field.
+    pub fn is_empty(&self) -> bool {
+        self.by_slot.is_empty()
+    }
+
+    /// Says where the next field came from.
+    pub fn push(&mut self, source: Source) {
+        let place = self.place(source);
+        self.by_slot.push(place);
+    }
+
+    /// Says where a field came from of which something was said before.
+    pub fn set(&mut self, slot: usize, source: Source) {
+        let place = self.place(source);
+        if let Some(known) = self.by_slot.get_mut(slot) {
+            *known = place;
+        }
+    }
+
+    /// Gives room that is not needed back.
+    pub fn shrink_to_fit(&mut self) {
+        self.by_slot.shrink_to_fit();
+        self.places.shrink_to_fit();
+    }
+
+    fn place(&mut self, source: Source) -> u32 {
+        // A handful, of which the first are the most frequent.
+        let at = self.places.iter().position(|known| *known == source).unwrap_or_else(|| {
+            self.places.push(source);
+            self.places.len() - 1
+        });
+        u32::try_from(at).unwrap_or(u32::MAX)
+    }
+}
+
+impl PartialEq for Sources {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl FromIterator<Source> for Sources {
+    fn from_iter<T: IntoIterator<Item = Source>>(sources: T) -> Self {
+        let mut all = Self::default();
+        sources.into_iter().for_each(|source| all.push(source));
+        all
+    }
+}
+
+impl serde::Serialize for Sources {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Sources {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Vec::<Source>::deserialize(deserializer)?.into_iter().collect())
+    }
 }
 
 /// What said so: an API answer, a place in code, or a default nobody overrode.

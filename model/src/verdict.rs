@@ -91,11 +91,11 @@ impl FromStr for Severity {
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Leaf {
     /// The place in the resource: `ingress[0].port_from`.
-    pub path: String,
+    pub path: Arc<str>,
     /// What was found there.
     pub observed: Value,
     /// What the rule wants, as it would be written in a rule: `<= 90`.
-    pub expected: String,
+    pub expected: Arc<str>,
     /// The answer or the line of code that said so.
     pub source: Source,
 }

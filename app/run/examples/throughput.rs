@@ -17,7 +17,7 @@
 
 use plumb_catalog::{Catalog, Field, Kind, Scope, Type};
 use plumb_evaluate::{AccountFacts, Explain, Helpers, Judging, RuleSet, Selection, Table, World};
-use plumb_model::{KindId, Outcome, Reason, Region, Resource, Time, Unknown, Value};
+use plumb_model::{KindId, Outcome, Reason, Region, Resource, Sources, Time, Unknown, Value};
 use plumb_run::{EndOfLife, Engine};
 use std::{
     collections::HashMap,
@@ -213,7 +213,7 @@ impl Maker {
             id: self.known_as(kind.id.as_str(), "id", at).into(),
             name: self.known_as(kind.id.as_str(), "name", at).into(),
             fields: kind.fields.iter().enumerate().map(field).collect(),
-            sources: Vec::new(),
+            sources: Sources::default(),
         }
     }
 }

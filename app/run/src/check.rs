@@ -354,7 +354,7 @@ fn world_of(rules: &RuleSet, reading: &Reading, root: &str, own: &[&Mapped]) -> 
     }
     for id in &rules.needs().asked {
         let Some(kind) = rules.kind(id).filter(|k| written(k)) else { continue };
-        let resources = of_kind.get(id.as_str()).into_iter().flatten().map(|m| m.resource.clone()).collect();
+        let resources = of_kind.get(id.as_str()).into_iter().flatten().map(|m| Arc::clone(&m.resource));
         let indexes: Vec<String> = rules.needs().indexes.get(id).into_iter().flatten().cloned().collect();
         world.put(id.clone(), Table::new(Arc::clone(kind), resources, gap.clone()), &indexes);
     }

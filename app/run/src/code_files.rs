@@ -1,6 +1,6 @@
 //! Where code is read from: a folder on disk that is never left, or a commit of a git repository.
 
-use plumb_iac::{Entry, Files, Reading, templates, terraform};
+use plumb_iac::{Entry, Files, Reading, Span, templates, terraform};
 use std::{
     collections::BTreeMap,
     io::{BufRead, BufReader, Read, Write},
@@ -226,10 +226,20 @@ pub fn read_code(
             target.is_empty() || path == target || path.strip_prefix(target).is_some_and(|r| r.starts_with('/'))
         };
         for reading in &mut all {
-            reading.resources.retain(|code| below(&code.root));
+            // A module that code above the folder calls is judged as it is called.
+            let Reading { resources, sources, .. } = &mut *reading;
+            let file_of = |span: Span| sources.file(span.file).map(|f| &*f.path);
+            resources.retain(|code| below(&code.root) || file_of(code.header).is_some_and(below));
             let roots: Vec<String> = reading.resources.iter().map(|c| c.root.to_string()).collect();
             // What is wrong above the folder matters only when something here uses it.
             reading.problems.retain(|p| below(&p.place.file) || (p.place.file.contains('/') && !roots.is_empty()));
+        }
+        // One that is called for nothing is asked about all the same.
+        if !target.is_empty() && all.iter().all(|reading| reading.resources.is_empty()) {
+            let options = terraform::Options { roots: vec![target.to_owned()], ..options.clone() };
+            let mut alone = terraform::read(files, &options);
+            alone.problems.retain(|problem| !all.iter().any(|reading| reading.problems.contains(problem)));
+            all.push(alone);
         }
         return Ok(all);
     }

@@ -392,14 +392,14 @@ pub fn from_code(
     let mut declared: BTreeMap<KindId, Vec<Resource>> = BTreeMap::new();
     for reading in readings {
         for mapped in map::resources(catalog, reading) {
-            let mut r = mapped.resource;
+            let mut r = std::sync::Arc::unwrap_or_clone(mapped.resource);
             if !narrow.kind(&r.kind) {
                 continue;
             }
-            for (value, source) in r.fields.iter().zip(r.sources.iter_mut()) {
+            for (slot, value) in r.fields.iter().enumerate() {
                 // What the code leaves out is the provider's to choose.
                 if value.is_null() || value.as_list().is_some_and(<[Value]>::is_empty) {
-                    *source = Source::Default;
+                    r.sources.set(slot, Source::Default);
                 }
             }
             // A state knows the provider's own id.

@@ -95,7 +95,7 @@ mod tests {
     use plumb_model::{Source, Value};
 
     fn leaf(path: &str, observed: Value) -> Leaf {
-        Leaf { path: path.into(), observed, expected: String::new(), source: Source::Derived }
+        Leaf { path: path.into(), observed, expected: "".into(), source: Source::Derived }
     }
 
     fn check(kind: &str, raw: Json, because: &[Leaf], wanted: &Json) {

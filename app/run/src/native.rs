@@ -275,6 +275,7 @@ impl<'a> Judge<'a> {
 
     fn leaf(&self, own: &str, step: &Step, expected: &str) -> Leaf {
         let path = if step.resource == own { step.field.clone() } else { format!("{} {}", step.resource, step.field) };
+        let path = path.into();
         Leaf { path, observed: Value::from(step.says.as_str()), expected: expected.into(), source: self.source(step) }
     }
 
@@ -293,7 +294,7 @@ impl<'a> Judge<'a> {
             let class = Leaf {
                 path: "exposure".into(),
                 observed: Value::from(e.class.name()),
-                expected: format!("none of {}", self.texts("classes").join(", ")),
+                expected: format!("none of {}", self.texts("classes").join(", ")).into(),
                 source: Source::Derived,
             };
             leaves.insert(0, class);
@@ -352,7 +353,7 @@ impl<'a> Judge<'a> {
                     "may do everything in IAM, and so give itself the rest"
                 };
                 let leaves = principal.attachments.iter().map(|a| Leaf {
-                    path: format!("policy {}", a.policy.name),
+                    path: format!("policy {}", a.policy.name).into(),
                     observed: Value::from(says),
                     expected: "the permissions its work needs".into(),
                     source: Source::Api("iam:GetAccountAuthorizationDetails".into()),
@@ -398,7 +399,7 @@ impl<'a> Judge<'a> {
                         .map(|b| format!("{} {} {}", b.effect, b.policy, b.statement).trim_end().to_owned())
                         .collect();
                     leaves.push(Leaf {
-                        path: format!("{} on {}", evidence.what, evidence.on),
+                        path: format!("{} on {}", evidence.what, evidence.on).into(),
                         observed: Value::from(by.join(", ")),
                         expected: "denied, or narrowed to what the work needs".into(),
                         source: Source::Api("iam:GetAccountAuthorizationDetails".into()),
@@ -452,7 +453,7 @@ impl<'a> Judge<'a> {
                     continue;
                 }
                 open.entry(grant.account.clone()).or_default().push(Leaf {
-                    path: format!("trust.{}", grant.statement),
+                    path: format!("trust.{}", grant.statement).into(),
                     observed: Value::from(format!("account {} may assume it", grant.account)),
                     expected: "an external id, or a condition that fixes who comes".into(),
                     source: Source::Api("iam:GetAccountAuthorizationDetails".into()),
@@ -487,7 +488,7 @@ impl<'a> Judge<'a> {
             let leaf = Leaf {
                 path: "last sign of life".into(),
                 observed: Value::from(last),
-                expected: format!("within {days} days"),
+                expected: format!("within {days} days").into(),
                 source: Source::Api(
                     if r.kind.as_str() == "aws.iam.user" {
                         "iam:GetCredentialReport"
@@ -571,7 +572,7 @@ impl Paths<'_> {
             let at = format!("step {}: {} → {}{place} ({})", n + 1, edge.from, edge.to, edge.kind);
             for step in &edge.because {
                 out.push(Leaf {
-                    path: format!("{at}: {} {}", step.resource, step.field),
+                    path: format!("{at}: {} {}", step.resource, step.field).into(),
                     observed: Value::from(step.says.as_str()),
                     expected: "this step is not possible".into(),
                     source: source_in(self.ways.kinds.get(&step.resource).map(AsRef::as_ref), step),
@@ -579,7 +580,7 @@ impl Paths<'_> {
             }
             if edge.because.is_empty() {
                 out.push(Leaf {
-                    path: at,
+                    path: at.into(),
                     observed: Value::from(edge.kind),
                     expected: "this step is not possible".into(),
                     source: Source::Derived,
@@ -588,7 +589,7 @@ impl Paths<'_> {
         }
         for (account, at) in &family.earlier {
             out.push(Leaf {
-                path: format!("account {account}"),
+                path: format!("account {account}").into(),
                 observed: Value::from(format!("as it was read at {at}")),
                 expected: "read by the same scan".into(),
                 source: Source::Derived,
@@ -621,7 +622,7 @@ impl Paths<'_> {
             out.push(Leaf {
                 path: "cheapest cut".into(),
                 observed: Value::from(format!("{} → {} ({})", cut.from, cut.to, cut.kind)),
-                expected: format!("removed: {} of {} {of} die", cut.kills, cut.of),
+                expected: format!("removed: {} of {} {of} die", cut.kills, cut.of).into(),
                 source: Source::Derived,
             });
         }
@@ -641,7 +642,7 @@ fn needs_or(found: &Assessment, what: &str) -> Vec<Arc<Unknown>> {
 /// The steps of a way to administration.
 fn way_leaves(steps: &[escalate::Step]) -> Vec<Leaf> {
     let leaf = |(n, step): (usize, &escalate::Step)| Leaf {
-        path: format!("step {}: {}", n + 1, step.method),
+        path: format!("step {}: {}", n + 1, step.method).into(),
         observed: Value::from(format!("{} → {}", step.kind, step.target)),
         expected: "no way to administration".into(),
         source: Source::Api("iam:GetAccountAuthorizationDetails".into()),

@@ -70,7 +70,7 @@ fn example_resources(catalog: &Catalog, reading: &Reading) -> Result<Vec<Resourc
     if let Some(problem) = reading.problems.iter().find(|p| p.severity == ProblemSeverity::Error) {
         return Err(format!("line {} of the example: {}", problem.place.line, problem.message));
     }
-    Ok(map::resources(catalog, reading).into_iter().map(|m| m.resource).collect())
+    Ok(map::resources(catalog, reading).into_iter().map(|m| std::sync::Arc::unwrap_or_clone(m.resource)).collect())
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use crate::judge::JudgeError;
 use plumb_catalog::Kind;
-use plumb_model::{AccountId, KindId, Region, Resource, ResourceId, Value};
+use plumb_model::{AccountId, KindId, Region, Resource, ResourceId, Sources, Value};
 use plumb_record::{Record, RecordError, ResourceRow, ScanId};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use std::fmt;
@@ -76,7 +76,7 @@ fn resource_with(
         id: ResourceId::from(row.id),
         name: row.name.into(),
         fields,
-        sources: Vec::new(),
+        sources: Sources::default(),
     })
 }
 

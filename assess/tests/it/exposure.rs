@@ -2,7 +2,7 @@
 
 use plumb_assess::exposure::{Class, Estate, Exposure, Table, exposures};
 use plumb_catalog::{Catalog, Kind};
-use plumb_model::{AccountId, KindId, Reason, Region, Resource, ResourceId, Unknown, Value};
+use plumb_model::{AccountId, KindId, Reason, Region, Resource, ResourceId, Sources, Unknown, Value};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 use std::sync::{Arc, LazyLock};
@@ -34,7 +34,7 @@ fn resource(kind: &Kind, id: &str, fields: &Json) -> Resource {
         id: ResourceId::from(id),
         name: id.into(),
         fields: kind.fields.iter().map(|f| value(&f.name, &f.default)).collect(),
-        sources: Vec::new(),
+        sources: Sources::default(),
     }
 }
 

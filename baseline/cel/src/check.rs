@@ -404,6 +404,7 @@ impl Compiler<'_> {
                     Op::Field(*slot)
                 }
                 Place::Variable { index, part_of } => {
+                    self.references.variables.insert(*index);
                     if let Some((slot, field)) = part_of {
                         self.references.field(*slot, field);
                     }

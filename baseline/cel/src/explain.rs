@@ -143,7 +143,8 @@ impl<'a> Explain<'a> {
     }
 
     fn push(&mut self, origin: Origin, observed: Value, expected: String, holds: bool) {
-        let leaf = CelLeaf { path: origin.path, observed, expected, holds, field: origin.field, object: origin.object };
+        let Origin { path, field, object } = origin;
+        let leaf = CelLeaf { path: path.into(), observed, expected: expected.into(), holds, field, object };
         if !self.full() && !self.leaves.contains(&leaf) {
             self.leaves.push(leaf);
         }

@@ -44,6 +44,8 @@ pub(crate) struct Variable {
 pub struct References {
     /// The resource's own fields: slot and name.
     pub fields: BTreeSet<(u32, String)>,
+    /// The variables, by index.
+    pub variables: BTreeSet<u32>,
     /// Members read from objects with a named type: `("aws.logs.metric_filter", "pattern")`.
     pub members: BTreeSet<(String, String)>,
     /// Members read by name from values whose type is not known: such a value may be any object.
@@ -131,11 +133,11 @@ pub enum Decision {
 #[derive(Debug, Clone, PartialEq)]
 pub struct CelLeaf {
     /// The place, with macro variables replaced: `ingress[2].cidrs[0]`.
-    pub path: String,
+    pub path: Arc<str>,
     /// What was there.
     pub observed: Value,
     /// What would let the whole condition hold, as it would be written: `== 22`, `publicRange() is false`.
-    pub expected: String,
+    pub expected: Arc<str>,
     /// Whether what was there is what is wanted.
     pub holds: bool,
     /// The resource's own field the path starts at: slot and name.

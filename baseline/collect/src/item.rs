@@ -2,7 +2,7 @@
 
 use crate::{decode, field_value, names::Names, names::Scope};
 use plumb_catalog::{CallSpec, EachSpec, JoinSpec, Key, Kind, ListSpec, Path, Take};
-use plumb_model::{KindId, Map, Reason, Region, Resource, ResourceId, Unknown, Value};
+use plumb_model::{KindId, Map, Reason, Region, Resource, ResourceId, Sources, Unknown, Value};
 use std::sync::Arc;
 
 /// A call that is wanted next.
@@ -337,7 +337,7 @@ impl Item {
             id: ResourceId::from(id),
             name: name.into(),
             fields,
-            sources: Vec::new(),
+            sources: Sources::default(),
         };
         Finished { resource, raw: self.raw, nameless }
     }

@@ -235,7 +235,7 @@ pub fn against_code(live: Side<'_>, declared: &[Resource], shapes: &Shapes) -> R
                 });
             }
             None if (live.complete)(&code.kind, &code.account, &code.region) => {
-                let source = code.sources.first().cloned().unwrap_or(Source::Derived);
+                let source = code.sources.get(0).cloned().unwrap_or(Source::Derived);
                 report.drifts.push(drift(Against::Iac, code, What::Gone, source));
             }
             None => report.undecided.push(not_listed(code)),

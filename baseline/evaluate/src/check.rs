@@ -2,7 +2,7 @@
 
 use crate::{AccountFacts, Explain, Helpers, RuleSet, Selection, Table, World};
 use plumb_catalog::{Catalog, Condition, Dialect, Example, Expect, Field, Kind, Problem, Rule, Type};
-use plumb_model::{KindId, Outcome, Reason, Region, Resource, Time, Unknown, Value, Verdict};
+use plumb_model::{KindId, Outcome, Reason, Region, Resource, Sources, Time, Unknown, Value, Verdict};
 use serde_json::Value as Json;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -270,7 +270,7 @@ fn resource(kind: &Kind, json: &Json, account: &str) -> Result<Resource, String>
         id: text("id", "example").into(),
         name: text("name", "example").into(),
         fields: kind.fields.iter().map(|f| field(f, members.get(&f.name))).collect::<Result<_, _>>()?,
-        sources: Vec::new(),
+        sources: Sources::default(),
     })
 }
 

@@ -3,11 +3,15 @@
 use crate::{
     CompiledRule, RuleSet, World,
     here::{Here, Kept},
+    repeat::Recent,
     ruleset::Pass,
 };
-use plumb_cel::{CelLeaf, Decision, Frame, Program, Val};
+use plumb_cel::{CelLeaf, Decision, EvalError, Frame, Program, Val};
 use plumb_model::{KindId, Leaf, Outcome, Reason, Region, Resource, Source, Time, Unknown, Value, Verdict};
-use std::{cell::Cell, sync::Arc};
+use std::{
+    cell::{Cell, RefCell},
+    sync::Arc,
+};
 
 /// How much explanation is wanted. Explaining evaluates once more, recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,9 +27,14 @@ pub enum Explain {
 }
 
 impl Explain {
-    /// Whether what is unknown is explained.
-    fn unknown(self) -> bool {
-        matches!(self, Self::NotPass | Self::Everything)
+    /// Whether such an outcome is explained.
+    fn wants(self, outcome: Outcome) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Failing => outcome == Outcome::Fail,
+            Self::NotPass => matches!(outcome, Outcome::Fail | Outcome::Unknown),
+            Self::Everything => true,
+        }
     }
 }
 
@@ -71,6 +80,8 @@ pub struct Judging<'w> {
     world: &'w World<'w>,
     now: Time,
     kept: Kept<'w>,
+    /// By number of the rule.
+    recent: Vec<RefCell<Recent>>,
     plain: bool,
     /// The rules of the kind last judged, and its name: resources mostly come kind by kind.
     last: Cell<(&'w str, &'w [CompiledRule])>,
@@ -79,7 +90,8 @@ pub struct Judging<'w> {
 impl<'w> Judging<'w> {
     /// Judges by these rules, in this world.
     pub fn new(rules: &'w RuleSet, world: &'w World<'w>, now: Time) -> Self {
-        Self { rules, world, now, kept: Kept::new(rules.shared().len()), plain: false, last: Cell::default() }
+        let recent = (0..rules.len()).map(|_| RefCell::default()).collect();
+        Self { rules, world, now, kept: Kept::new(rules.shared().len()), recent, plain: false, last: Cell::default() }
     }
 
     /// The same, evaluating every condition as written: no lookups by index, nothing kept. Slow, and what the quick way
@@ -106,7 +118,7 @@ impl<'w> Judging<'w> {
         let frame = Frame { plain: self.plain, ..Frame::rule(&resource.fields, self.now) };
         let frame = frame.with_host(&here).with_vars(&vars);
         for rule in rules {
-            let at = At { resource, world: self.world, explain };
+            let at = At { resource, judging: self, explain };
             rule.judge(&at, &frame, &mut take);
         }
     }
@@ -121,6 +133,12 @@ impl<'w> Judging<'w> {
             self.last.set((first.kind.id.as_str(), rules));
         }
         rules
+    }
+
+    /// What a rule said of the values it met last, where looking for them again is of use.
+    fn recent(&self, rule: &CompiledRule) -> Option<&RefCell<Recent>> {
+        let recent = self.recent.get(rule.number).filter(|_| !self.plain)?;
+        recent.borrow().is_of_use().then_some(recent)
     }
 
     pub(crate) fn world(&self) -> &'w World<'w> {
@@ -165,45 +183,133 @@ impl RuleSet {
 }
 
 /// What is judged, and how much is told about it.
-struct At<'a> {
+struct At<'a, 'w> {
     resource: &'a Resource,
-    world: &'a World<'a>,
+    judging: &'a Judging<'w>,
     explain: Explain,
+}
+
+/// What a condition came to, and which it was.
+struct Told<'r> {
+    outcome: Outcome,
+    needs: Vec<Arc<Unknown>>,
+    by: &'r Program,
+}
+
+impl<'r> Told<'r> {
+    fn new(outcome: Outcome, by: &'r Program) -> Self {
+        Self { outcome, needs: Vec::new(), by }
+    }
 }
 
 impl CompiledRule {
     /// Gives at least one verdict; several when the rule judges parts, none when the page is native.
-    fn judge(&self, at: &At<'_>, frame: &Frame<'_>, take: &mut impl FnMut(Judged<'_>)) {
+    fn judge(&self, at: &At<'_, '_>, frame: &Frame<'_>, take: &mut impl FnMut(Judged<'_>)) {
         let Pass::Cel(pass) = &self.pass else { return };
-        let At { resource, explain, .. } = *at;
-        if let Some(when) = &self.when {
-            match when.decide(frame) {
-                Decision::True => {}
-                Decision::False => {
-                    let because = self.leaves(at, when, frame, explain == Explain::Everything);
-                    return take(self.said(resource, "", Outcome::NotApplicable, Vec::new(), because));
-                }
-                Decision::Unknown(needs) => {
-                    // If the condition itself holds, it does not matter whether the rule applies.
-                    if self.parts.is_none() && pass.decide(frame) == Decision::True {
-                        let because = self.leaves(at, pass, frame, explain == Explain::Everything);
-                        return take(self.said(resource, "", Outcome::Pass, Vec::new(), because));
-                    }
-                    let because = self.leaves(at, when, frame, explain.unknown());
-                    return take(self.said(resource, "", Outcome::Unknown, needs, because));
-                }
-                Decision::Error(error) => return take(self.broken(resource, "", &error.to_string())),
-            }
-        }
         match &self.parts {
-            None => self.decide(at, pass, "", frame, take),
-            Some((list, key)) => self.judge_parts(at, pass, list, key, frame, take),
+            None => match (&self.own, at.judging.recent(self)) {
+                (Some(slots), Some(recent)) => self.judge_alike(at, pass, slots, recent, frame, take),
+                _ => self.judge_whole(at, pass, frame, take),
+            },
+            Some((list, key)) => match self.applies(None, frame) {
+                Ok(None) => self.judge_parts(at, pass, list, key, frame, take),
+                Ok(Some(told)) => self.tell(at, told, "", frame, take),
+                Err(error) => take(self.broken(at.resource, "", &error.to_string())),
+            },
         }
+    }
+
+    fn judge_whole(&self, at: &At<'_, '_>, pass: &Program, frame: &Frame<'_>, take: &mut impl FnMut(Judged<'_>)) {
+        match self.say(pass, frame) {
+            Ok(told) => self.tell(at, told, "", frame, take),
+            Err(error) => take(self.broken(at.resource, "", &error.to_string())),
+        }
+    }
+
+    /// The same where the rule reads nothing but plain fields of the resource: what it said of the same values holds again.
+    fn judge_alike(
+        &self,
+        at: &At<'_, '_>,
+        pass: &Program,
+        slots: &[u32],
+        recent: &RefCell<Recent>,
+        frame: &Frame<'_>,
+        take: &mut impl FnMut(Judged<'_>),
+    ) {
+        let fields = &at.resource.fields;
+        let mut kept = recent.borrow_mut();
+        let known = match kept.find(slots, fields) {
+            Some(said) => {
+                let outcome = said.outcome;
+                let because = if at.explain.wants(outcome) {
+                    let leaves = said.leaves.get_or_insert_with(|| {
+                        let by = if outcome == Outcome::NotApplicable { self.when.as_deref() } else { None };
+                        reasons(by.unwrap_or(pass), frame).into()
+                    });
+                    leaves.iter().map(|leaf| self.leaf(at, leaf)).collect()
+                } else {
+                    Vec::new()
+                };
+                Some((outcome, because))
+            }
+            None => None,
+        };
+        drop(kept);
+        if let Some((outcome, because)) = known {
+            return take(self.said(at.resource, "", outcome, Vec::new(), because));
+        }
+        let told = match self.say(pass, frame) {
+            Ok(told) => told,
+            Err(error) => return take(self.broken(at.resource, "", &error.to_string())),
+        };
+        if told.outcome == Outcome::Unknown {
+            return self.tell(at, told, "", frame, take);
+        }
+        let leaves: Option<Box<[CelLeaf]>> = at.explain.wants(told.outcome).then(|| reasons(told.by, frame).into());
+        let because = leaves.iter().flatten().map(|leaf| self.leaf(at, leaf)).collect();
+        recent.borrow_mut().put(slots, fields, told.outcome, leaves);
+        take(self.said(at.resource, "", told.outcome, Vec::new(), because));
+    }
+
+    /// What the rule says of the whole resource.
+    fn say<'r>(&'r self, pass: &'r Program, frame: &Frame<'_>) -> Result<Told<'r>, EvalError> {
+        match self.applies(Some(pass), frame)? {
+            Some(told) => Ok(told),
+            None => decide(pass, frame),
+        }
+    }
+
+    /// What there is to say without asking for the condition, when the rule does not speak about the resource or that is not known.
+    fn applies<'r>(&'r self, pass: Option<&'r Program>, frame: &Frame<'_>) -> Result<Option<Told<'r>>, EvalError> {
+        let Some(when) = &self.when else { return Ok(None) };
+        let needs = match when.decide(frame) {
+            Decision::True => return Ok(None),
+            Decision::False => return Ok(Some(Told::new(Outcome::NotApplicable, when))),
+            Decision::Unknown(needs) => needs,
+            Decision::Error(error) => return Err(error),
+        };
+        // If the condition itself holds, it does not matter whether the rule applies.
+        Ok(Some(match pass.filter(|pass| pass.decide(frame) == Decision::True) {
+            Some(pass) => Told::new(Outcome::Pass, pass),
+            None => Told { needs, ..Told::new(Outcome::Unknown, when) },
+        }))
+    }
+
+    fn tell(
+        &self,
+        at: &At<'_, '_>,
+        told: Told<'_>,
+        sub_key: &str,
+        frame: &Frame<'_>,
+        take: &mut impl FnMut(Judged<'_>),
+    ) {
+        let because = self.leaves(at, told.by, frame, at.explain.wants(told.outcome));
+        take(self.said(at.resource, sub_key, told.outcome, told.needs, because));
     }
 
     fn judge_parts(
         &self,
-        at: &At<'_>,
+        at: &At<'_, '_>,
         pass: &Program,
         list: &Program,
         key: &Program,
@@ -218,7 +324,7 @@ impl CompiledRule {
                 return take(self.said(resource, "", Outcome::NotApplicable, Vec::new(), because));
             }
             Val::Unknown(unknowns) => {
-                let because = self.leaves(at, list, frame, explain.unknown());
+                let because = self.leaves(at, list, frame, explain.wants(Outcome::Unknown));
                 return take(self.said(resource, "", Outcome::Unknown, unknowns.list(), because));
             }
             Val::Error(error) => return take(self.broken(resource, "", &error.to_string())),
@@ -249,62 +355,33 @@ impl CompiledRule {
                     value => value.to_plain_json().to_string(),
                 },
             };
-            self.decide(at, pass, &sub_key, &frame, take);
+            match decide(pass, &frame) {
+                Ok(told) => self.tell(at, told, &sub_key, &frame, take),
+                Err(error) => take(self.broken(resource, &sub_key, &error.to_string())),
+            }
         }
     }
 
-    fn decide(&self, at: &At<'_>, pass: &Program, sub_key: &str, frame: &Frame<'_>, take: &mut impl FnMut(Judged<'_>)) {
-        let At { resource, explain, .. } = *at;
-        let (outcome, needs) = match pass.decide(frame) {
-            Decision::True => (Outcome::Pass, Vec::new()),
-            Decision::False => (Outcome::Fail, Vec::new()),
-            Decision::Unknown(needs) => (Outcome::Unknown, needs),
-            Decision::Error(error) => return take(self.broken(resource, sub_key, &error.to_string())),
-        };
-        let wanted = match explain {
-            Explain::Nothing => false,
-            Explain::Failing => outcome == Outcome::Fail,
-            Explain::NotPass => outcome != Outcome::Pass,
-            Explain::Everything => true,
-        };
-        let because = self.leaves(at, pass, frame, wanted);
-        take(self.said(resource, sub_key, outcome, needs, because));
-    }
-
-    fn leaves(&self, at: &At<'_>, program: &Program, frame: &Frame<'_>, wanted: bool) -> Vec<Leaf> {
+    fn leaves(&self, at: &At<'_, '_>, program: &Program, frame: &Frame<'_>, wanted: bool) -> Vec<Leaf> {
         if !wanted {
             return Vec::new();
         }
-        let mut out: Vec<Leaf> = program.leaves(frame).into_iter().map(|leaf| self.leaf(at, leaf)).collect();
-        if out.is_empty() {
-            out.push(Leaf {
-                path: "condition".into(),
-                observed: match program.decide(frame) {
-                    Decision::True => Value::Bool(true),
-                    Decision::False => Value::Bool(false),
-                    Decision::Unknown(needs) => needs.into_iter().next().map_or(Value::Null, Value::Unknown),
-                    Decision::Error(error) => Value::from(error.to_string()),
-                },
-                expected: program.source().split_whitespace().collect::<Vec<_>>().join(" "),
-                source: Source::Derived,
-            });
-        }
-        out
+        reasons(program, frame).iter().map(|leaf| self.leaf(at, leaf)).collect()
     }
 
     /// That there is nothing to judge part by part.
-    fn no_parts(&self, at: &At<'_>, list: &Program, frame: &Frame<'_>, observed: Value) -> Vec<Leaf> {
+    fn no_parts(&self, at: &At<'_, '_>, list: &Program, frame: &Frame<'_>, observed: Value) -> Vec<Leaf> {
         if at.explain != Explain::Everything {
             return Vec::new();
         }
-        let read = list.leaves(frame).into_iter().next().map(|leaf| self.leaf(at, leaf));
-        let path = list.source().split_whitespace().collect::<Vec<_>>().join(" ");
+        let read = list.leaves(frame).first().map(|leaf| self.leaf(at, leaf));
+        let path = one_line(list).into();
         let source = read.map_or(Source::Derived, |leaf| leaf.source);
         vec![Leaf { path, observed, expected: "parts to judge".into(), source }]
     }
 
-    fn leaf(&self, at: &At<'_>, leaf: CelLeaf) -> Leaf {
-        let At { resource, world, .. } = *at;
+    fn leaf(&self, at: &At<'_, '_>, leaf: &CelLeaf) -> Leaf {
+        let At { resource, judging, .. } = *at;
         let source = match (&leaf.field, &leaf.object) {
             (Some((slot, _)), _) => {
                 let slot = *slot as usize;
@@ -314,10 +391,13 @@ impl CompiledRule {
                     (None, None) => Source::Derived,
                 }
             }
-            (None, Some(object)) => world.source_of(object).unwrap_or_else(|| Source::Api(Arc::clone(object))),
+            (None, Some(object)) => {
+                judging.world().source_of(object).unwrap_or_else(|| Source::Api(Arc::clone(object)))
+            }
             (None, None) => Source::Derived,
         };
-        Leaf { path: leaf.path, observed: leaf.observed, expected: leaf.expected, source }
+        let (path, expected) = (Arc::clone(&leaf.path), Arc::clone(&leaf.expected));
+        Leaf { path, observed: leaf.observed.clone(), expected, source }
     }
 
     fn broken<'a>(&'a self, resource: &'a Resource, sub_key: &'a str, message: &str) -> Judged<'a> {
@@ -344,4 +424,34 @@ impl CompiledRule {
         }
         Judged { rule: self, resource, sub_key, outcome, needs, because }
     }
+}
+
+/// What the condition itself says.
+fn decide<'r>(pass: &'r Program, frame: &Frame<'_>) -> Result<Told<'r>, EvalError> {
+    match pass.decide(frame) {
+        Decision::True => Ok(Told::new(Outcome::Pass, pass)),
+        Decision::False => Ok(Told::new(Outcome::Fail, pass)),
+        Decision::Unknown(needs) => Ok(Told { needs, ..Told::new(Outcome::Unknown, pass) }),
+        Decision::Error(error) => Err(error),
+    }
+}
+
+/// The leaves that decided; where none can be told, the condition as it is written.
+fn reasons(program: &Program, frame: &Frame<'_>) -> Vec<CelLeaf> {
+    let mut leaves = program.leaves(frame);
+    if leaves.is_empty() {
+        let (observed, holds) = match program.decide(frame) {
+            Decision::True => (Value::Bool(true), true),
+            Decision::False => (Value::Bool(false), false),
+            Decision::Unknown(needs) => (needs.into_iter().next().map_or(Value::Null, Value::Unknown), false),
+            Decision::Error(error) => (Value::from(error.to_string()), false),
+        };
+        let expected = one_line(program).into();
+        leaves.push(CelLeaf { path: "condition".into(), observed, expected, holds, field: None, object: None });
+    }
+    leaves
+}
+
+fn one_line(program: &Program) -> String {
+    program.source().split_whitespace().collect::<Vec<_>>().join(" ")
 }

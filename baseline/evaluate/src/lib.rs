@@ -12,6 +12,7 @@ mod here;
 mod judge;
 mod policies;
 mod quick;
+mod repeat;
 mod ruleset;
 mod secrets;
 mod table;

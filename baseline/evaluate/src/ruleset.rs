@@ -50,6 +50,8 @@ pub(crate) enum Pass {
 /// A rule ready to judge.
 #[derive(Debug)]
 pub struct CompiledRule {
+    /// Its position among all rules of the set.
+    pub(crate) number: usize,
     /// Its id.
     pub id: RuleId,
     /// Its severity.
@@ -58,6 +60,8 @@ pub struct CompiledRule {
     pub(crate) when: Option<Arc<Program>>,
     pub(crate) parts: Option<(Arc<Program>, Arc<Program>)>,
     pub(crate) pass: Pass,
+    /// The slots of all it reads, where that is nothing but fields of the resource itself.
+    pub(crate) own: Option<Box<[u32]>>,
 }
 
 impl CompiledRule {
@@ -209,6 +213,7 @@ impl RuleSet {
         let mut set = Self { kinds: shared_kinds(catalog), ..Self::default() };
         let types = Arc::new(KindTypes::new(&set.kinds));
         let mut digest = Sha256::new();
+        let mut count = 0;
         let mut compilers: HashMap<KindId, (Env, plumb_cel::Functions)> = HashMap::new();
         for rule in catalog.rules.values() {
             if selection.rules.as_ref().is_some_and(|wanted| !wanted.contains(&rule.id)) {
@@ -226,7 +231,9 @@ impl RuleSet {
                 digest.update([0]);
             }
             match compile_rule(rule, &kind, env, functions, params, selection.natives, &mut set.shared) {
-                Ok(compiled) => {
+                Ok(mut compiled) => {
+                    compiled.number = count;
+                    count += 1;
                     set.needs.add(&compiled, selection.natives, &set.kinds);
                     set.by_kind.entry(kind.id.clone()).or_default().push(compiled);
                 }
@@ -297,6 +304,21 @@ impl RuleSet {
     pub fn kind(&self, id: &KindId) -> Option<&Arc<Kind>> {
         self.kinds.get(id)
     }
+}
+
+/// The slots of all that programs read, where that is nothing but fields of the resource itself: what they say of the same values is
+/// the same then, in one judging.
+fn own_slots<'a>(programs: impl Iterator<Item = &'a Program>) -> Option<Box<[u32]>> {
+    let now = VARIABLES.iter().position(|name| *name == "now");
+    let mut slots = BTreeSet::new();
+    for references in programs.map(Program::references) {
+        let varies = references.variables.iter().any(|v| Some(*v as usize) != now);
+        if varies || !references.calls.is_empty() {
+            return None;
+        }
+        slots.extend(references.fields.iter().map(|(slot, _)| *slot));
+    }
+    Some(slots.into_iter().collect())
 }
 
 fn env_of(kind: &Kind) -> Env {
@@ -378,12 +400,14 @@ fn compile_rule(
         }
         return match function.filter(|_| problems.is_empty()) {
             Some(function) => Ok(CompiledRule {
+                number: 0,
                 id: rule.id.clone(),
                 severity: rule.severity,
                 kind: Arc::clone(kind),
                 when: None,
                 parts: None,
                 pass: Pass::Native(Native { function, params: chosen }),
+                own: None,
             }),
             None => Err(problems),
         };
@@ -435,7 +459,10 @@ fn compile_rule(
                 shared.extend((0..program.shared()).map(|part| (Arc::clone(&program), part)));
                 program
             };
+            let own = if parts.is_none() { own_slots(when.iter().chain([&pass])) } else { None };
             Ok(CompiledRule {
+                number: 0,
+                own,
                 id: rule.id.clone(),
                 severity: rule.severity,
                 kind: Arc::clone(kind),

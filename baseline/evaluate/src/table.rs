@@ -7,7 +7,7 @@ use std::{collections::HashMap, sync::Arc};
 
 /// A resource with its kind, readable by field name.
 pub(crate) struct Row {
-    pub resource: Resource,
+    pub resource: Arc<Resource>,
     pub kind: Arc<Kind>,
 }
 
@@ -162,8 +162,13 @@ impl Index {
 
 impl Table {
     /// The resources of a kind; `incomplete` when there may be more.
-    pub fn new(kind: Arc<Kind>, resources: Vec<Resource>, incomplete: Option<Arc<Unknown>>) -> Self {
-        let rows = resources.into_iter().map(|resource| Row { resource, kind: Arc::clone(&kind) }).collect();
+    pub fn new(
+        kind: Arc<Kind>,
+        resources: impl IntoIterator<Item: Into<Arc<Resource>>>,
+        incomplete: Option<Arc<Unknown>>,
+    ) -> Self {
+        let row = |resource: Arc<Resource>| Row { resource, kind: Arc::clone(&kind) };
+        let rows = resources.into_iter().map(|resource| row(resource.into())).collect();
         Self { rows, incomplete, narrowed: None, indexes: Vec::new() }
     }
 

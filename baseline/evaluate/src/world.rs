@@ -117,7 +117,7 @@ impl<'h> World<'h> {
         });
         let (kind, at) = places.get(id)?;
         let row = self.tables.get(kind)?.rows.get(*at as usize)?;
-        if let Some(source) = row.resource.sources.first() {
+        if let Some(source) = row.resource.sources.get(0) {
             return Some(source.clone());
         }
         let calls = row.kind.calls();

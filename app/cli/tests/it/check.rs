@@ -73,6 +73,34 @@ fn exit_codes_tell_clean_findings_usage_and_partial() {
 }
 
 #[test]
+fn a_module_is_judged_as_the_code_above_it_calls_it() {
+    let dir = folder("check-module-folder");
+    git(&dir, &["init", "-q"]);
+    for module in ["disk", "idle"] {
+        std::fs::create_dir_all(dir.join(module)).unwrap();
+    }
+    let volume = "variable \"safe\" {\n  default = true\n}\nresource \"aws_ebs_volume\" \"v\" {\n  availability_zone = \"eu-west-1a\"\n  size = 1\n  encrypted = var.safe\n}\n";
+    write(&dir, "disk/main.tf", volume);
+    write(&dir, "idle/main.tf", volume);
+    write(
+        &dir,
+        "main.tf",
+        "module \"disk\" {\n  source = \"./disk\"\n  safe = false\n}\nmodule \"idle\" {\n  source = \"./idle\"\n  count = 0\n}\n",
+    );
+    let verdicts = |target: &str, code: i32| -> Vec<(String, String)> {
+        let rule = "aws.ec2.ebs-volume.encrypted";
+        let rows = lines(&dir, &["check", target, "--check", rule, "--all", "--format", "jsonl"], code);
+        let text = |row: &Json, name: &str| row[name].as_str().unwrap_or_default().to_owned();
+        rows.iter().map(|row| (text(row, "address"), text(row, "outcome"))).collect()
+    };
+    let called = [("module.disk.aws_ebs_volume.v".to_owned(), "fail".to_owned())];
+    assert_eq!(verdicts(".", 1), called);
+    assert_eq!(verdicts("disk", 1), called);
+    // One that is called for nothing is judged by itself.
+    assert_eq!(verdicts("idle", 0), [("aws_ebs_volume.v".to_owned(), "pass".to_owned())]);
+}
+
+#[test]
 fn every_verdict_has_the_members_of_the_contract() {
     let dir = folder("check-contract");
     write(&dir, "main.tf", "module \"m\" {\n  source = \"./m\"\n  for_each = toset([\"a\"])\n}\n");

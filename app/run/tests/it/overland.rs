@@ -189,7 +189,7 @@ fn a_partners_way_over_three_accounts_becomes_a_finding_where_it_ends() {
     // Judged again from the record, the same comes out, with its steps and their accounts.
     let again = verdicts.iter().find(|v| v.outcome == Outcome::Fail).expect("the finding");
     assert_eq!((again.account.as_str(), again.sub_key.as_ref()), (DATA, family.as_str()));
-    let steps: Vec<&str> = again.because.iter().map(|l| l.path.as_str()).collect();
+    let steps: Vec<&str> = again.because.iter().map(|l| l.path.as_ref()).collect();
     for (account, role) in [(WEB, "partner"), (BUILD, "deploy"), (DATA, "owner")] {
         let step = format!("→ {} in account {account} (CAN_BECOME): {}", arn(account, role), arn(account, role));
         assert!(steps.iter().any(|s| s.contains(&step)), "{step} among {steps:#?}");
@@ -197,7 +197,7 @@ fn a_partners_way_over_three_accounts_becomes_a_finding_where_it_ends() {
     assert!(
         again.because.iter().filter(|l| l.path.starts_with("step ")).all(|l| l.source != plumb_model::Source::Derived)
     );
-    let cut = again.because.iter().find(|l| l.path == "cheapest cut").expect("a cut");
+    let cut = again.because.iter().find(|l| &*l.path == "cheapest cut").expect("a cut");
     assert!(cut.expected.contains("1 of 1 paths over accounts die"), "{cut:?}");
     let table = record.query("SELECT from_account, to_account FROM path_steps ORDER BY step").unwrap();
     assert_eq!(

@@ -223,14 +223,14 @@ fn leaves_name_the_object() {
     let (decision, leaves) = program(source).unwrap().explain(&frame);
     assert_eq!(decision, Decision::True);
     assert_eq!(leaves[0].object.as_deref(), Some("filter-7"));
-    assert_eq!(leaves[0].path, r#"all("aws.logs.metric_filter")["filter-7"].log_group"#);
+    assert_eq!(&*leaves[0].path, r#"all("aws.logs.metric_filter")["filter-7"].log_group"#);
     assert_eq!(leaves[1].field, Some((0, "group".into())));
     assert_eq!(leaves[2].observed, Value::str("PATTERN 7"));
     let linked = program(r#"link("encrypted_by").pattern == "none""#).unwrap();
     let (decision, leaves) = linked.explain(&frame);
     assert_eq!(decision, Decision::False);
     assert_eq!(leaves[0].object.as_deref(), Some("filter-0"));
-    assert_eq!(leaves[0].path, r#"link("encrypted_by").pattern"#);
+    assert_eq!(&*leaves[0].path, r#"link("encrypted_by").pattern"#);
     let alone = linked.decide(&Frame::rule(&fields, Time::from_seconds(0)));
     assert!(matches!(alone, Decision::Error(_)));
 }

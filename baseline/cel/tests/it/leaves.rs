@@ -107,7 +107,7 @@ fn lists_that_decide_as_a_whole_are_summed_up() {
     let (decision, leaves) = program.explain(&Frame::rule(&fields, Time::from_seconds(0)));
     assert_eq!(decision, Decision::True);
     assert_eq!(leaves.len(), 1);
-    assert_eq!((leaves[0].path.as_str(), leaves[0].expected.as_str()), ("ingress", "none with r.from_port == 3389"));
+    assert_eq!((&*leaves[0].path, &*leaves[0].expected), ("ingress", "none with r.from_port == 3389"));
     assert_eq!(leaves[0].observed, fields[0]);
     check(
         r#"ingress.map(r, r.to_port).exists(p, p == 22)"#,
@@ -159,7 +159,7 @@ fn a_part_of_a_resource_is_told_of_its_field() {
     let frame = Frame::rule(&fields, Time::from_seconds(0)).with_vars(&part);
     let (decision, leaves) = program.explain(&frame);
     assert_eq!(decision, Decision::False);
-    assert_eq!((leaves[0].path.as_str(), &leaves[0].observed), ("rule.to_port", &Value::Int(65535)));
+    assert_eq!((&*leaves[0].path, &leaves[0].observed), ("rule.to_port", &Value::Int(65535)));
     assert_eq!(leaves[0].field, Some((0, "ingress".into())));
 }
 

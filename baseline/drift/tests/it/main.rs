@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use plumb_drift::*;
-use plumb_model::{Reason, Resource, Source, Time, Unknown, Value};
+use plumb_model::{Reason, Resource, Source, Sources, Time, Unknown, Value};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
@@ -29,7 +29,7 @@ fn queue(id: &str, fields: Json) -> Resource {
         id: id.into(),
         name: id.into(),
         fields: names.iter().map(|n| Value::from_json(&fields[n])).collect(),
-        sources: Vec::new(),
+        sources: Sources::default(),
     }
 }
 
@@ -140,7 +140,8 @@ fn code_is_compared_in_what_it_states() {
     let mut code = queue("aws_sqs_queue.orders", json!({"kms_key_id": "alias/a"}));
     code.account = "code".into();
     code.name = "orders".into();
-    code.sources = vec![place.clone(), Source::Default, Source::Default, Source::Default, Source::Default];
+    code.sources =
+        [place.clone(), Source::Default, Source::Default, Source::Default, Source::Default].into_iter().collect();
     let mut live = queue("arn:orders", json!({"kms_key_id": "alias/b", "policy": {"Statement": []}}));
     live.name = "orders".into();
     let stray = queue("arn:stray", json!({}));

@@ -7,7 +7,7 @@ use plumb_evaluate::{
     AccountFacts, EndOfSupport, Explain, Helpers, Judging, Policies, Policy, PolicyContext, RuleSet, Selection, Table,
     World,
 };
-use plumb_model::{KindId, Outcome, Reason, Resource, Time, Unknown, Value, Verdict};
+use plumb_model::{KindId, Outcome, Reason, Resource, Source, Sources, Time, Unknown, Value, Verdict};
 use proptest::prelude::*;
 use std::{
     collections::BTreeSet,
@@ -158,7 +158,7 @@ impl Maker {
             id: format!("arn:aws:{}:{region}:111122223333:x-{at}", kind.id).into(),
             name: format!("x-{at}").as_str().into(),
             fields: kind.fields.iter().map(|f| self.value(&f.ty)).collect(),
-            sources: Vec::new(),
+            sources: Sources::default(),
         }
     }
 
@@ -181,7 +181,22 @@ fn verdicts(judging: &Judging<'_>, resource: &Resource) -> Vec<Verdict> {
     all
 }
 
-/// Judges two resources of each kind twice; says how many verdicts were compared.
+/// Resources of a kind, of which some say in all, or in all but one field, what one before them says.
+fn family(maker: &mut Maker, kind: &Kind) -> Vec<Resource> {
+    let mut all: Vec<Resource> = (0..2).map(|at| maker.resource(kind, at)).collect();
+    for at in 2..5 {
+        let like = maker.next(2) as usize;
+        let mut again = Resource { fields: all[like].fields.clone(), ..maker.resource(kind, at) };
+        let slot = maker.next(2 * kind.fields.len() as u64) as usize;
+        if let Some(field) = kind.fields.get(slot) {
+            again.fields[slot] = maker.value(&field.ty);
+        }
+        all.push(again);
+    }
+    all
+}
+
+/// Judges some resources of each kind twice; says how many verdicts were compared.
 fn compare(seed: u64, rates: Rates) -> usize {
     let (catalog, rules) = &*RULES;
     let mut maker = Maker { state: seed, rates };
@@ -210,8 +225,7 @@ fn compare(seed: u64, rates: Rates) -> usize {
     let mut compared = 0;
     for id in &rules.needs().judged {
         let kind = catalog.kinds.get(id).unwrap();
-        for at in 0..2 {
-            let resource = maker.resource(kind, at);
+        for resource in family(&mut maker, kind) {
             let (got, wanted) = (verdicts(&quick, &resource), verdicts(&plain, &resource));
             assert_eq!(got.len(), wanted.len(), "{id}");
             for (got, wanted) in got.into_iter().zip(wanted) {
@@ -231,6 +245,46 @@ proptest! {
         let compared = compare(seed, Rates { unknown, odd, gap });
         prop_assert!(compared > 1_000);
     }
+}
+
+#[test]
+fn the_same_values_are_explained_whenever_somebody_wants_to_know() {
+    let (catalog, rules) = &*RULES;
+    let kind = &catalog.kinds[&KindId::from("aws.ec2.ebs-volume")];
+    let world = World::new(AccountFacts::default(), Helpers { policies: &Told, end_of_support: &Told });
+    let judging = Judging::new(rules, &world, Time::from_seconds(1_790_000_000));
+    let mut maker = Maker { state: 7, rates: Rates { unknown: 0, odd: 0, gap: 0 } };
+    let mut first = maker.resource(kind, 0);
+    first.fields[kind.slot("encrypted").unwrap()] = Value::Bool(false);
+    let explained = |resource: &Resource, explain: Explain| {
+        let mut all = Vec::new();
+        judging.judge(resource, explain, |judged| {
+            all.push((judged.rule.id.to_string(), judged.outcome, judged.because));
+        });
+        all
+    };
+    let counted = explained(&first, Explain::Nothing);
+    assert!(counted.iter().all(|(_, _, because)| because.is_empty()));
+    let told = explained(&Resource { id: "x-2".into(), ..first.clone() }, Explain::Failing);
+    assert!(told.iter().any(|(_, outcome, _)| *outcome == Outcome::Fail));
+    for (rule, outcome, because) in &told {
+        assert_eq!(because.is_empty(), *outcome != Outcome::Fail, "{rule}");
+    }
+    // What was said of one says where the other's value stands.
+    let places = (0..kind.fields.len()).map(|at| Source::Code {
+        file: "x.tf".into(),
+        line: u32::try_from(at).unwrap() + 1,
+        end_line: 99,
+        column: 1,
+    });
+    let written = Resource { id: "x-3".into(), sources: places.collect(), ..first };
+    let line = kind.slot("encrypted").unwrap() as u32 + 1;
+    let told = explained(&written, Explain::Failing);
+    assert!(
+        told.iter().flat_map(|(_, _, because)| because).any(
+            |leaf| &*leaf.path == "encrypted" && matches!(leaf.source, Source::Code { line: at, .. } if at == line)
+        )
+    );
 }
 
 #[test]

@@ -14,8 +14,8 @@ pub(crate) struct Carriers<'a> {
 
 /// A carrier's type and its attribute that refers.
 pub(super) type Pair<'a> = (&'a str, &'a str);
-/// Root and what is referred to, to positions of carriers.
-type Index<'a> = HashMap<(&'a str, Arc<str>), Vec<usize>>;
+/// By root and what is referred to: positions of carriers.
+type Index<'a> = HashMap<&'a str, HashMap<Arc<str>, Vec<usize>>>;
 
 impl<'a> Carriers<'a> {
     /// No carriers at all.
@@ -54,7 +54,7 @@ impl<'a> Carriers<'a> {
     pub(crate) fn of(&self, target: &Code, type_: &str, by: &str) -> Vec<usize> {
         let mut found = Vec::new();
         let mut take = |index: Option<&Index<'a>>, key: &str| {
-            let hits = index.and_then(|i| i.get(&(&*target.root, Arc::from(key))));
+            let hits = index.and_then(|i| i.get(&*target.root)?.get(key));
             found.extend(hits.into_iter().flatten().copied());
         };
         if let Some(index) = self.by_address.get(&(type_, by)) {
@@ -79,11 +79,14 @@ impl<'a> Carriers<'a> {
 }
 
 fn put<'a>(map: &mut HashMap<Pair<'a>, Index<'a>>, pair: Pair<'a>, root: &'a str, key: Arc<str>, at: usize) {
-    map.entry(pair).or_default().entry((root, key)).or_default().push(at);
+    map.entry(pair).or_default().entry(root).or_default().entry(key).or_default().push(at);
 }
 
 /// The address without the instance.
 fn base(code: &Code) -> Option<&str> {
+    if code.key == Key::None {
+        return None;
+    }
     let key = code.key.to_string();
     if key.is_empty() { None } else { code.address.strip_suffix(key.as_str()) }
 }
@@ -128,12 +131,17 @@ const NAMES: [&str; 12] = [
     "key_id",
 ];
 
+/// What CloudFormation calls the name of a resource of this type.
+fn own_names(code: &Code) -> Vec<String> {
+    let last = code.type_.rsplit_once("::").map(|(_, last)| last);
+    last.map_or_else(Vec::new, |last| vec![format!("{last}Name"), format!("{last}Identifier")])
+}
+
 /// The known texts by which others may refer to a resource.
 pub(crate) fn names<'a>(code: &'a Code, by: &str) -> Vec<&'a str> {
     let mut found: Vec<&str> = Vec::new();
-    let last = code.type_.rsplit("::").next().unwrap_or_default();
-    let own = [by.to_owned(), format!("{last}Name"), format!("{last}Identifier")];
-    for attribute in own.iter().map(String::as_str).chain(NAMES) {
+    let own = own_names(code);
+    for attribute in std::iter::once(by).chain(own.iter().map(String::as_str)).chain(NAMES) {
         if let Some(text) = code.attrs.get(attribute).and_then(Val::as_str).filter(|t| !t.is_empty()) {
             found.push(text);
         }
@@ -146,8 +154,7 @@ pub(crate) fn names<'a>(code: &'a Code, by: &str) -> Vec<&'a str> {
 /// The everyday name, as an account calls it: the first naming attribute that is known, else the address. The kind's own
 /// come first: a database has a `name` too, which is not what the instance is called.
 pub(crate) fn name_of(kind: &Kind, code: &Code) -> Arc<str> {
-    let last = code.type_.rsplit("::").next().unwrap_or_default();
-    let own = [format!("{last}Name"), format!("{last}Identifier")];
+    let own = own_names(code);
     let all = kind.code_names.iter().chain(&own).map(String::as_str).chain(NAMES);
     let known = all.into_iter().find_map(|n| code.attrs.at(n).and_then(Val::as_str).filter(|text| !text.is_empty()));
     known.map_or_else(|| code.address.clone(), Arc::from)

@@ -1,12 +1,13 @@
 //! Declarations that carry fields of a resource the code does not declare: a policy for a queue of another stack.
 
-use super::{Found, Language, Mapped, Mapper, carriers, fits, kinds_by_type};
+use super::{Found, KindsByType, Language, Mapped, Mapper, carriers, fits};
 use crate::resource::{Code, Reading};
 use crate::value::Val;
 use carriers::{Carriers, Pair};
 use plumb_catalog::{Catalog, Field, Kind, Take, Type};
-use plumb_model::{Reason, Source, Unknown, Value};
+use plumb_model::{Reason, Resource, Source, Unknown, Value};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
 /// A resource declared elsewhere, as far as one declaration here says something about it.
 #[derive(Debug, Clone)]
@@ -28,7 +29,7 @@ pub fn elsewhere(catalog: &Catalog, reading: &Reading, mapped: &[Mapped]) -> Vec
     if rest.is_empty() {
         return Vec::new();
     }
-    let by_type = kinds_by_type(catalog);
+    let by_type = KindsByType::new(catalog);
     let mut lenders: BTreeMap<(Language, &str), Vec<(&Kind, &str)>> = BTreeMap::new();
     for kind in catalog.kinds.values() {
         for language in [Language::Terraform, Language::CloudFormation] {
@@ -50,7 +51,7 @@ pub fn elsewhere(catalog: &Catalog, reading: &Reading, mapped: &[Mapped]) -> Vec
         };
         meant.dedup_by(|a, b| a.id == b.id);
         let [kind] = meant.as_slice() else { continue };
-        if by_type.contains_key(&(language, language.type_key(&code.type_))) {
+        if !by_type.of(code).is_empty() {
             continue;
         }
         let mapper = Mapper { kind, code, language, reading, carriers: &none };
@@ -71,8 +72,8 @@ pub fn alone(catalog: &Catalog, reading: &Reading, mapped: &[Mapped]) -> Vec<Vec
         let language = Language::of(code.dialect);
         let mapper = Mapper { kind, code, language, reading, carriers: &none };
         let itself = Mapper { code: reading.resources.get(one.code)?, ..mapper };
-        let (mut resource, mut fields) = (one.resource.clone(), BTreeSet::new());
-        for ((field, value), source) in kind.fields.iter().zip(&mut resource.fields).zip(&mut resource.sources) {
+        let (mut resource, mut fields) = (Resource::clone(&one.resource), BTreeSet::new());
+        for (slot, (field, value)) in kind.fields.iter().zip(&mut resource.fields).enumerate() {
             if mapper.lent(field).next().is_none() {
                 continue;
             }
@@ -80,14 +81,17 @@ pub fn alone(catalog: &Catalog, reading: &Reading, mapped: &[Mapped]) -> Vec<Vec
             match mapper.said(field) {
                 Some(found) => {
                     *value = found.value;
-                    *source = found.span.map_or(Source::Default, |span| mapper.source(span));
+                    resource.sources.set(slot, found.span.map_or(Source::Default, |span| mapper.source(span)));
                 }
                 // What other blocks say is not what this one says; what the resource itself says holds.
                 None => *value = itself.top(field, &mut BTreeSet::new()).value,
             }
         }
         let place = reading.sources.place(code.span);
-        Some(StandIn { mapped: Mapped { resource, code: at, carriers: vec![at], place, ..one.clone() }, fields })
+        Some(StandIn {
+            mapped: Mapped { resource: Arc::new(resource), code: at, carriers: vec![at], place, ..one.clone() },
+            fields,
+        })
     };
     mapped.iter().map(|one| one.carriers.iter().filter_map(|at| of(one, *at)).collect()).collect()
 }

@@ -17,7 +17,8 @@ use crate::value::{Data, Val};
 use carriers::Carriers;
 use find::find;
 use plumb_catalog::{Catalog, Column, Decode, Field, Kind, Step, Take, Type};
-use plumb_model::{KindId, Reason, Region, Resource, Source, Unknown, Value};
+use plumb_model::{KindId, Reason, Region, Resource, Source, Sources, Unknown, Value};
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use values::Reader;
@@ -28,7 +29,7 @@ pub use elsewhere::{StandIn, alone, elsewhere};
 #[derive(Debug, Clone)]
 pub struct Mapped {
     /// As rules see it; its id is the address.
-    pub resource: Resource,
+    pub resource: Arc<Resource>,
     /// The position of the declaration in [`Reading::resources`].
     pub code: usize,
     /// Positions of the other declarations that carry fields of it.
@@ -74,22 +75,33 @@ impl Language {
     }
 
     /// ARM compares names without regard to case; the others do not.
-    fn type_key(self, type_: &str) -> String {
-        if self == Self::Arm { type_.to_ascii_lowercase() } else { type_.to_owned() }
+    fn type_key(self, type_: &str) -> Cow<'_, str> {
+        if self == Self::Arm { type_.to_ascii_lowercase().into() } else { type_.into() }
     }
 }
 
 /// The kinds that a type of a language is.
-fn kinds_by_type(catalog: &Catalog) -> HashMap<(Language, String), Vec<&Kind>> {
-    let mut by_type: HashMap<(Language, String), Vec<&Kind>> = HashMap::new();
-    for kind in catalog.kinds.values() {
-        for language in [Language::Terraform, Language::CloudFormation, Language::Arm] {
-            for type_ in language.types(kind) {
-                by_type.entry((language, language.type_key(type_))).or_default().push(kind);
+struct KindsByType<'c>(HashMap<Language, HashMap<Cow<'c, str>, Vec<&'c Kind>>>);
+
+impl<'c> KindsByType<'c> {
+    fn new(catalog: &'c Catalog) -> Self {
+        let mut all: HashMap<Language, HashMap<Cow<'c, str>, Vec<&Kind>>> = HashMap::new();
+        for kind in catalog.kinds.values() {
+            for language in [Language::Terraform, Language::CloudFormation, Language::Arm] {
+                let of_language = all.entry(language).or_default();
+                for type_ in language.types(kind) {
+                    of_language.entry(language.type_key(type_)).or_default().push(kind);
+                }
             }
         }
+        Self(all)
     }
-    by_type
+
+    fn of(&self, code: &Code) -> &[&'c Kind] {
+        let language = Language::of(code.dialect);
+        let kinds = self.0.get(&language).and_then(|types| types.get(&*language.type_key(&code.type_)));
+        kinds.map_or(&[], Vec::as_slice)
+    }
 }
 
 /// The kinds whose resources [`resources`] and [`elsewhere`] may find in code or in what a patch makes of it, and perhaps a
@@ -100,11 +112,11 @@ pub fn kinds(catalog: &Catalog, readings: &[Reading]) -> BTreeSet<KindId> {
         .map(|code| (Language::of(code.dialect), &code.type_))
         .collect::<HashSet<_>>()
         .into_iter()
-        .map(|(language, type_)| (language, language.type_key(type_)))
+        .map(|(language, type_)| (language, language.type_key(type_).into_owned()))
         .collect();
     let languages: HashSet<Language> = used.iter().map(|(language, _)| *language).collect();
     let names = |kind: &Kind, language: &Language| {
-        let is_used = |type_: &str| used.contains(&(*language, language.type_key(type_)));
+        let is_used = |type_: &str| used.contains(&(*language, language.type_key(type_).into_owned()));
         let lends = |f: &Field| language.column(f).0.iter().any(|t| t.from.as_deref().is_some_and(is_used));
         language.types(kind).iter().any(|t| is_used(t)) || kind.fields.iter().any(lends)
     };
@@ -113,12 +125,13 @@ pub fn kinds(catalog: &Catalog, readings: &[Reading]) -> BTreeSet<KindId> {
     for kind in catalog.kinds.values() {
         for language in languages.iter().filter(|language| names(kind, language)) {
             let takes = kind.fields.iter().flat_map(|f| &language.column(f).0);
-            carriers.extend(takes.filter_map(|t| Some((*language, language.type_key(t.from.as_deref()?)))));
+            carriers
+                .extend(takes.filter_map(|t| Some((*language, language.type_key(t.from.as_deref()?).into_owned()))));
             found.insert(kind.id.clone());
         }
     }
     let carries = |kind: &Kind, language: &Language| {
-        language.types(kind).iter().any(|t| carriers.contains(&(*language, language.type_key(t))))
+        language.types(kind).iter().any(|t| carriers.contains(&(*language, language.type_key(t).into_owned())))
     };
     let also = catalog.kinds.values().filter(|kind| languages.iter().any(|language| carries(kind, language)));
     found.extend(also.map(|kind| kind.id.clone()));
@@ -127,15 +140,11 @@ pub fn kinds(catalog: &Catalog, readings: &[Reading]) -> BTreeSet<KindId> {
 
 /// The resources of all kinds that the code makes, in the order of the reading.
 pub fn resources(catalog: &Catalog, reading: &Reading) -> Vec<Mapped> {
-    let by_type = kinds_by_type(catalog);
-    let kinds_of = |code: &Code| {
-        let language = Language::of(code.dialect);
-        by_type.get(&(language, language.type_key(&code.type_))).map_or(&[] as &[&Kind], Vec::as_slice)
-    };
+    let by_type = KindsByType::new(catalog);
     let mut pairs = HashSet::new();
     let mut seen = HashSet::new();
     for code in reading.resources.iter().filter(|c| !c.existing) {
-        for kind in kinds_of(code) {
+        for kind in by_type.of(code) {
             if seen.insert((&kind.id, Language::of(code.dialect))) {
                 let columns = kind.fields.iter().map(|f| Language::of(code.dialect).column(f));
                 for take in columns.flat_map(|c| &c.0) {
@@ -148,7 +157,7 @@ pub fn resources(catalog: &Catalog, reading: &Reading) -> Vec<Mapped> {
     let carriers = Carriers::new(reading, &pairs);
     let mut out = Vec::new();
     for (at, code) in reading.resources.iter().enumerate().filter(|(_, c)| !c.existing) {
-        for kind in kinds_of(code).iter().filter(|k| meets(k, code)) {
+        for kind in by_type.of(code).iter().filter(|k| meets(k, code)) {
             let mapper = Mapper { kind, code, language: Language::of(code.dialect), reading, carriers: &carriers };
             out.push(mapper.map(at));
         }
@@ -159,10 +168,10 @@ pub fn resources(catalog: &Catalog, reading: &Reading) -> Vec<Mapped> {
 /// The policy documents that resources of the same code use. They are judged as the policies of what uses them; this is what they
 /// say by themselves.
 pub fn used_documents(catalog: &Catalog, reading: &Reading) -> Vec<Mapped> {
-    let (by_type, carriers) = (kinds_by_type(catalog), Carriers::none());
+    let (by_type, carriers) = (KindsByType::new(catalog), Carriers::none());
     let mut out = Vec::new();
     for (at, code) in reading.resources.iter().enumerate().filter(|(_, c)| c.existing && &*c.type_ == DOCUMENT) {
-        for kind in by_type.get(&(Language::of(code.dialect), code.type_.to_string())).into_iter().flatten() {
+        for kind in by_type.of(code) {
             let mapper = Mapper { kind, code, language: Language::of(code.dialect), reading, carriers: &carriers };
             out.push(mapper.map(at));
         }
@@ -235,7 +244,9 @@ impl Mapper<'_> {
     /// The resource with each field as `find` finds it.
     fn map_with(&self, at: usize, mut find: impl FnMut(&Field) -> Found) -> Mapped {
         let mut sensitive = BTreeSet::new();
-        let (mut fields, mut sources) = (Vec::new(), Vec::new());
+        let mut fields = Vec::with_capacity(self.kind.fields.len());
+        let mut sources = Sources::default();
+        let block = self.source(self.code.header);
         for field in &self.kind.fields {
             let found = find(field);
             if found.sensitive {
@@ -244,12 +255,13 @@ impl Mapper<'_> {
             sources.push(match found.span {
                 Some(span) => self.source(span),
                 None if !field.default.is_null() => Source::Default,
-                None => self.source(self.code.header),
+                None => block.clone(),
             });
             fields.push(found.value);
         }
+        sources.shrink_to_fit();
         Mapped {
-            resource: Resource {
+            resource: Arc::new(Resource {
                 kind: self.kind.id.clone(),
                 account: "code".into(),
                 region: self.region(),
@@ -257,7 +269,7 @@ impl Mapper<'_> {
                 name: carriers::name_of(self.kind, self.code),
                 fields,
                 sources,
-            },
+            }),
             code: at,
             carriers: Vec::new(),
             root: self.code.root.clone(),
