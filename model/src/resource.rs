@@ -128,13 +128,23 @@ pub enum Source {
     Derived,
 }
 
+impl Source {
+    /// What it is called; none for a place in code, which has a file and a line.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Api(call) => Some(call),
+            Self::Code { .. } => None,
+            Self::Default => Some("default"),
+            Self::Derived => Some("derived"),
+        }
+    }
+}
+
 impl std::fmt::Display for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Api(call) => f.write_str(call),
             Self::Code { file, line, .. } => write!(f, "{file}:{line}"),
-            Self::Default => f.write_str("default"),
-            Self::Derived => f.write_str("derived"),
+            other => f.write_str(other.name().unwrap_or_default()),
         }
     }
 }

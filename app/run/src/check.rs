@@ -11,6 +11,7 @@ use plumb_model::{
     AccountId, FindingKey, Outcome, Reason, ResourceId, RuleId, Severity, Time, Unknown, Value, Verdict,
 };
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
@@ -206,6 +207,7 @@ pub fn check(
     // Room that is not used costs nothing; what grows is copied.
     let each = if keep == Keep::All { 24 } else { 8 };
     out.verdicts.reserve(mapped.len().saturating_mul(each));
+    let (mut passed, mut idle) = (0, 0);
     for (root, own) in by_root {
         let world = world_of(rules, reading, root, &own);
         let judging = Judging::new(rules, &world, now);
@@ -215,9 +217,10 @@ pub fn check(
             let told: Vec<HashMap<RuleId, Outcome>> = parts.iter().map(|part| outcomes(&judging, part)).collect();
             judging.judge(&one.resource, explain, |judged| {
                 let rule = judged.rule;
-                if keep == Keep::Failing && matches!(judged.outcome, Outcome::Pass | Outcome::NotApplicable) {
-                    *out.passed_over.entry(judged.outcome).or_default() += 1;
-                    return;
+                match judged.outcome {
+                    Outcome::Pass if keep == Keep::Failing => return passed += 1,
+                    Outcome::NotApplicable if keep == Keep::Failing => return idle += 1,
+                    _ => {}
                 }
                 let (severity, mut verdict) = (rule.severity, judged.into_verdict());
                 hide(&mut verdict, one);
@@ -270,6 +273,8 @@ pub fn check(
             });
         }
     }
+    out.passed_over
+        .extend([(Outcome::Pass, passed), (Outcome::NotApplicable, idle)].into_iter().filter(|(_, n)| *n > 0));
     out.idle_skips = comments.idle();
     out
 }
@@ -324,7 +329,11 @@ fn hide(verdict: &mut Verdict, one: &Mapped) {
 
 fn clean(value: &mut Value) {
     match value {
-        Value::Str(text) => *value = Value::from(redacted(text)),
+        Value::Str(text) => {
+            if let Cow::Owned(hidden) = redacted(text) {
+                *value = Value::from(hidden);
+            }
+        }
         Value::List(items) => items.iter_mut().for_each(clean),
         Value::Map(map) => {
             let cleaned = map.iter().map(|(k, v)| {

@@ -54,11 +54,11 @@ fn text_without(text: &str, name: &str, environment: bool) -> Option<String> {
         if let Some(script) = decoded.and_then(|bytes| String::from_utf8(bytes).ok())
             && !secrets_in(&script).is_empty()
         {
-            return Some(base64::engine::general_purpose::STANDARD.encode(redacted(&script)));
+            return Some(base64::engine::general_purpose::STANDARD.encode(&*redacted(&script)));
         }
     }
     if !secrets_in(text).is_empty() {
-        return Some(redacted(text));
+        return Some(redacted(text).into_owned());
     }
     if environment {
         let found = secrets_in(&format!("{name}={text}"));

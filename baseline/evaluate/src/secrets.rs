@@ -1,7 +1,7 @@
 //! Text that seems to hold a credential: which kind, never the value.
 
 use regex::{Regex, RegexSet};
-use std::sync::LazyLock;
+use std::{borrow::Cow, sync::LazyLock};
 
 const KINDS: [(&str, &str); 12] = [
     ("AWS access key id", r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
@@ -67,16 +67,16 @@ fn worth_a_look(text: &str) -> bool {
 
 /// The text with every credential replaced by `[redacted: KIND]`, which [`secrets_in`] still recognises. A text that
 /// matches a kind as a whole only is replaced entirely.
-pub fn redacted(text: &str) -> String {
-    let mut out = text.to_owned();
+pub fn redacted(text: &str) -> Cow<'_, str> {
     // Nearly all texts hold none, and one look tells. Replacing only takes text away, and what it puts there is none.
     if !worth_a_look(text) || SET.as_ref().is_some_and(|set| !set.is_match(text)) {
-        return out;
+        return Cow::Borrowed(text);
     }
+    let mut out = Cow::Borrowed(text);
     for ((name, _), pattern) in KINDS.iter().zip(EACH.iter()) {
         let Some(pattern) = pattern else { continue };
         if pattern.is_match(&out) {
-            out = pattern.replace_all(&out, format!("{MARK}{name}]")).into_owned();
+            out = Cow::Owned(pattern.replace_all(&out, format!("{MARK}{name}]")).into_owned());
         }
     }
     out

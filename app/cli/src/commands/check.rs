@@ -245,11 +245,13 @@ fn print(
             let worst = u64::from(3 - v.verdict.outcome.urgency()) << 4
                 | u64::from(v.skipped.is_some()) << 3
                 | (7 - v.severity as u64);
-            ((worst << 32 | place, rule), v)
+            (worst, (place, rule), v)
         })
         .collect();
-    ordered.sort_by(|(a, v), (b, w)| a.cmp(b).then_with(|| v.verdict.resource.cmp(&w.verdict.resource)));
-    let rows = ordered.into_iter().map(|(_, v)| v).collect();
+    // They come by place and rule as good as sorted, so that the first pass only looks; the second has a few values to tell apart.
+    ordered.sort_by(|(_, a, v), (_, b, w)| a.cmp(b).then_with(|| v.verdict.resource.cmp(&w.verdict.resource)));
+    ordered.sort_by_key(|(worst, ..)| *worst);
+    let rows = ordered.into_iter().map(|(.., v)| v).collect();
     let shown = Shown { catalog, source, rows, checked, twins, patches };
     let format = out::format(globals);
     match args.form {

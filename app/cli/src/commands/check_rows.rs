@@ -3,7 +3,7 @@
 
 use crate::{
     commands::check::Shown,
-    json::{Object, quoted},
+    json::{Object, key, quoted},
 };
 use plumb_catalog::{Aliases, Rule};
 use plumb_iac::Place;
@@ -67,33 +67,33 @@ impl Row<'_> {
     /// Writes the row as it is serialized, in a fraction of the time; a test holds the two against each other.
     pub fn write(&self, text: &mut Vec<u8>) -> serde_json::Result<()> {
         let mut row = Object::new(text);
-        row.text("address", self.address)?;
+        row.text(key!("address"), self.address)?;
         match &self.aliases {
-            Some(Ids::Written(json)) => row.raw("aliases", json.get()),
-            other => row.value("aliases", other)?,
+            Some(Ids::Written(json)) => row.raw(key!("aliases"), json.get()),
+            other => row.value(key!("aliases"), other)?,
         };
         let Because(leaves, shown) = &self.because;
-        row.list("because", *leaves, |text, leaf| shown_leaf(leaf, shown).write(text))?
-            .value("block_of", &self.block_of)?
-            .value("end_line", &self.end_line)?
-            .text("file", &self.file)?
-            .text("finding", &self.finding)?
-            .text("fingerprint", &self.fingerprint)?
-            .text("kind", self.kind)?
-            .value("line", &self.line)?
-            .value("live", &self.live)?
-            .list("module", &self.module, |text, called| serde_json::to_writer(text, called))?
-            .text("name", self.name)?
-            .list("needs", &self.needs, |text, need| quoted(text, need))?
-            .text("outcome", self.outcome)?
-            .text("root", &self.root)?
-            .text("rule", self.rule)?
-            .text("severity", self.severity.name())?
-            .value("skipped", &self.skipped)?
-            .text("sub_key", self.sub_key)?;
+        row.list(key!("because"), *leaves, |text, leaf| shown_leaf(leaf, shown).write(text))?
+            .value(key!("block_of"), &self.block_of)?
+            .value(key!("end_line"), &self.end_line)?
+            .text(key!("file"), &self.file)?
+            .text(key!("finding"), &self.finding)?
+            .text(key!("fingerprint"), &self.fingerprint)?
+            .text(key!("kind"), self.kind)?
+            .value(key!("line"), &self.line)?
+            .value(key!("live"), &self.live)?
+            .list(key!("module"), &self.module, |text, called| serde_json::to_writer(text, called))?
+            .text(key!("name"), self.name)?
+            .list(key!("needs"), &self.needs, |text, need| quoted(text, need))?
+            .text(key!("outcome"), self.outcome)?
+            .text(key!("root"), &self.root)?
+            .text(key!("rule"), self.rule)?
+            .text(key!("severity"), self.severity.name())?
+            .value(key!("skipped"), &self.skipped)?
+            .text(key!("sub_key"), self.sub_key)?;
         match self.title {
-            Some(title) => row.text("title", title)?,
-            None => row.raw("title", "null"),
+            Some(title) => row.text(key!("title"), title)?,
+            None => row.raw(key!("title"), "null"),
         };
         row.end();
         Ok(())
@@ -140,7 +140,22 @@ struct ShownLeaf<'a> {
     expected: &'a str,
     observed: Plain<'a>,
     path: &'a str,
-    source: String,
+    source: Said<'a>,
+}
+
+/// What said so: what it is called, or the file and the line.
+enum Said<'a> {
+    By(&'a str),
+    At(Cow<'a, str>, u32),
+}
+
+impl Serialize for Said<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::By(name) => serializer.serialize_str(name),
+            Self::At(file, line) => serializer.collect_str(&format_args!("{file}:{line}")),
+        }
+    }
 }
 
 impl Serialize for Because<'_> {
@@ -152,8 +167,8 @@ impl Serialize for Because<'_> {
 
 fn shown_leaf<'a>(leaf: &'a Leaf, shown: &Shown<'_>) -> ShownLeaf<'a> {
     let source = match &leaf.source {
-        From::Code { file, line, .. } => format!("{}:{line}", shown.source.relative(file)),
-        other => other.to_string(),
+        From::Code { file, line, .. } => Said::At(shown.source.relative(file), *line),
+        other => Said::By(other.name().unwrap_or_default()),
     };
     ShownLeaf { expected: &leaf.expected, observed: Plain(&leaf.observed), path: &leaf.path, source }
 }
@@ -161,12 +176,17 @@ fn shown_leaf<'a>(leaf: &'a Leaf, shown: &Shown<'_>) -> ShownLeaf<'a> {
 impl ShownLeaf<'_> {
     fn write(&self, text: &mut Vec<u8>) -> serde_json::Result<()> {
         let mut leaf = Object::new(text);
-        leaf.text("expected", self.expected)?;
+        leaf.text(key!("expected"), self.expected)?;
         match self.observed.0 {
-            Value::Str(observed) => leaf.text("observed", observed)?,
-            _ => leaf.value("observed", &self.observed)?,
+            Value::Str(observed) => leaf.text(key!("observed"), observed)?,
+            _ => leaf.value(key!("observed"), &self.observed)?,
         };
-        leaf.text("path", self.path)?.text("source", &self.source)?.end();
+        leaf.text(key!("path"), self.path)?;
+        match &self.source {
+            Said::By(name) => leaf.text(key!("source"), name)?,
+            Said::At(file, line) => leaf.place(key!("source"), file, *line)?,
+        };
+        leaf.end();
         Ok(())
     }
 }
