@@ -205,11 +205,9 @@ impl Reader {
     }
 
     fn pair(&mut self, member: &Member) -> Prop {
+        // Keys can be expressions too, and are escaped as texts are.
         let key = match &*member.key {
-            // Keys can be expressions too.
-            key if key.starts_with('[') && key.ends_with(']') && !key.starts_with("[[") => {
-                self.text(key, member.start, member.end)
-            }
+            key if key.starts_with('[') && key.ends_with(']') => self.text(key, member.start, member.end),
             key => Expr::new(member.start, member.end, Kind::Str(key.into())),
         };
         Prop::Pair(key, self.expr(&member.value))

@@ -233,3 +233,72 @@ fn a_child_finds_its_parent_by_name_or_by_what_it_waits_for() {
     let (open, known) = (Some("A.B/c/[parameters.n]"), Some("A.B/c/known"));
     assert_eq!(parents, [open, known, known, known, None]);
 }
+
+#[test]
+fn a_deployment_asked_for_early_is_made_once() {
+    let nested = |name: &str, copy: &str, label: &str| {
+        format!(
+            r#"{{"type": "Microsoft.Resources/deployments", "apiVersion": "2022-09-01", "name": "{name}", {copy}
+  "properties": {{"mode": "Incremental", "expressionEvaluationOptions": {{"scope": "inner"}},
+    "parameters": {{"label": {{"value": "{label}"}}}},
+    "template": {{"$schema": "{SCHEMA}", "contentVersion": "1.0.0.0", "parameters": {{"label": {{"type": "string"}}}},
+      "resources": [{{"type": "Test.X/inner", "apiVersion": "1", "name": "[parameters('label')]", "p": 1}}],
+      "outputs": {{"made": {{"type": "string", "value": "[concat(parameters('label'), '!')]"}}}}}}}}}}"#
+        )
+    };
+    let of =
+        |name: &str| format!("[reference(resourceId('Microsoft.Resources/deployments', {name})).outputs.made.value]");
+    let main = format!(
+        r#"{{"$schema": "{SCHEMA}", "contentVersion": "1.0.0.0", "resources": [
+  {{"type": "Test.X/x", "apiVersion": "1", "name": "x", "one": "{}", "second": "{}"}},
+  {}, {}]}}"#,
+        of("'single'"),
+        of("format('many-{0}', 1)"),
+        nested("single", "", "s"),
+        nested(
+            "[format('many-{0}', copyIndex())]",
+            r#""copy": {"name": "many", "count": 2},"#,
+            "[format('m{0}', copyIndex())]"
+        ),
+    );
+    let reading = read(&MemoryFiles::new([("t.json", main)]), "t.json");
+    let x = find(&reading, "Test.X/x/x");
+    assert_eq!(plain(x.attrs.get("one").unwrap()), json!("s!"));
+    assert_eq!(plain(x.attrs.get("second").unwrap()), json!("m1!"));
+    let mut names: Vec<Json> = reading
+        .resources
+        .iter()
+        .filter(|c| &*c.type_ == "Test.X/inner")
+        .map(|c| plain(c.attrs.get("name").unwrap()))
+        .collect();
+    names.sort_by_key(Json::to_string);
+    assert_eq!(names, [json!("m0"), json!("m1"), json!("s")]);
+}
+
+#[test]
+fn copy_index_without_a_name_counts_the_resource() {
+    let main = format!(
+        r#"{{"$schema": "{SCHEMA}", "contentVersion": "1.0.0.0", "resources": [
+  {{"type": "Test.X/x", "apiVersion": "1", "name": "[format('x{{0}}', copyIndex())]", "copy": {{"name": "xs", "count": 2}},
+    "properties": {{"copy": [{{"name": "parts", "count": 3, "input": "[format('{{0}}-{{1}}', copyIndex(), copyIndex('parts'))]"}}]}}}}]}}"#
+    );
+    let reading = read(&MemoryFiles::new([("t.json", main)]), "t.json");
+    let parts = plain(find(&reading, "Test.X/x/x1").attrs.at("properties.parts").unwrap());
+    assert_eq!(parts, json!(["1-0", "1-1", "1-2"]));
+}
+
+#[test]
+fn names_of_members_are_escaped_as_texts_are() {
+    known(r#"{"[[k]": "[[v]"}"#, json!({"[k]": "[v]"}));
+    known(r#"{"[parameters('env')]": 1}"#, json!({"prod": 1}));
+}
+
+#[test]
+fn a_secret_part_leaves_the_rest_in_the_open() {
+    known(
+        r#""[union(createObject('a', 1), createObject('b', parameters('pw')))]""#,
+        json!({"a": 1, "b": "(sensitive)"}),
+    );
+    known(r#""[createArray('a', parameters('pw'))]""#, json!(["a", "(sensitive)"]));
+    known(r#""[concat('a', parameters('pw'))]""#, json!("(sensitive)"));
+}

@@ -2,6 +2,7 @@
 
 use super::eval::{Scope, bounded, rounds};
 use super::expr::{Expr, Kind, Prop};
+use super::names::nested_type;
 use super::template::{Decl, Template, What};
 use crate::blend::brief;
 use crate::notes;
@@ -32,6 +33,8 @@ pub(crate) struct Reader<'f> {
     pub(super) libraries: HashMap<String, Option<Rc<Deployment>>>,
     pub(super) addresses: HashMap<String, usize>,
     pub(super) modules: HashMap<String, Made>,
+    /// Nested deployments made before their turn: where they are, and where their declaration starts.
+    pub(super) early: BTreeSet<(String, u32)>,
     pub(super) full: bool,
 }
 
@@ -61,6 +64,10 @@ pub(super) struct Known {
     pub(super) by_id: HashMap<(String, String), String>,
     /// Addresses by name in lower case.
     pub(super) by_name: HashMap<String, String>,
+    /// Addresses by the symbolic names of a template in JSON, with the position in a loop: `accounts[0]`.
+    pub(super) by_symbol: HashMap<String, String>,
+    /// Where the declaration of a deployment starts, by address.
+    pub(super) deployments: HashMap<String, u32>,
 }
 
 /// One instance of a template.
@@ -172,6 +179,7 @@ impl<'f> Reader<'f> {
             libraries: HashMap::new(),
             addresses: HashMap::new(),
             modules: HashMap::new(),
+            early: BTreeSet::new(),
             full: false,
         }
     }
@@ -308,7 +316,9 @@ impl<'f> Reader<'f> {
     pub(super) fn run(&mut self, d: &Rc<Deployment>) {
         let template = d.template.clone();
         for decl in &template.decls {
-            self.declare(d, decl, None, None);
+            if !self.early.remove(&(d.prefix.clone(), decl.start)) {
+                self.declare(d, decl, None, None);
+            }
         }
     }
 
@@ -373,11 +383,7 @@ impl<'f> Reader<'f> {
         }
         let name = self.name_of(d, decl, parent, env);
         let type_ = match &decl.what {
-            What::Resource { type_, .. } => match parent {
-                // The types of nested resources are relative, in old templates full.
-                Some(p) if !type_.contains('.') || !type_.contains('/') => format!("{}/{type_}", p.type_),
-                _ => type_.to_string(),
-            },
+            What::Resource { type_, .. } => nested_type(parent.map_or("", |p| &p.type_), type_),
             What::Module { .. } | What::Inline { .. } | What::Linked => "Microsoft.Resources/deployments".to_owned(),
         };
         let address = self.address(d, decl, parent, &type_, &name, &key);
@@ -476,7 +482,13 @@ impl<'f> Reader<'f> {
                             if let Kind::Array(items) = &value.kind {
                                 for item in items {
                                     let val = self.eval(d, env, &item.value);
-                                    let on = val.edge().map_or_else(|| val.describe().into(), |e| e.address.clone());
+                                    let on = match val.edge() {
+                                        Some(edge) => edge.address.clone(),
+                                        None => {
+                                            let on = val.describe();
+                                            self.find_symbol(d, &on).unwrap_or(on).into()
+                                        }
+                                    };
                                     depends_on.push(on);
                                 }
                             }

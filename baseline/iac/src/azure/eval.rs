@@ -472,21 +472,23 @@ impl Reader<'_> {
                 return Val::unknown(WhyKind::Repeat, "for", detail, span);
             }
         };
+        // In a template in JSON `copyIndex()` without a name counts the loop of the resource, also inside one of its values.
+        let outer = each.copy.as_ref().and_then(|_| bound(env, "copy:").cloned().or_else(|| d.captured("copy:")));
+        let round = |r: &mut Self, env: Scope<'_>| {
+            if let Kind::If(condition, body) = &each.body.kind {
+                let keep = r.eval(d, env, condition);
+                return (keep.as_bool() != Some(false)).then(|| r.eval(d, env, body));
+            }
+            Some(r.eval(d, env, &each.body))
+        };
         let mut out = Vec::with_capacity(items.len());
         for (i, item) in items.into_iter().enumerate() {
             let index = Val::int(i64::try_from(i).unwrap_or(i64::MAX), span);
-            let val = self.with_loop(
-                (each.item.as_ref(), each.index.as_ref(), each.copy.as_ref()),
-                (&item, &index),
-                env,
-                |r, env| {
-                    if let Kind::If(condition, body) = &each.body.kind {
-                        let keep = r.eval(d, env, condition);
-                        return (keep.as_bool() != Some(false)).then(|| r.eval(d, env, body));
-                    }
-                    Some(r.eval(d, env, &each.body))
-                },
-            );
+            let names = (each.item.as_ref(), each.index.as_ref(), each.copy.as_ref());
+            let val = self.with_loop(names, (&item, &index), env, |r, env| match &outer {
+                Some(outer) => r.with_names(&["copy:".into()], std::slice::from_ref(outer), env, round),
+                None => round(r, env),
+            });
             out.extend(val);
         }
         bounded(Val::list(out, span), "loop")

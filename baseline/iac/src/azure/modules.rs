@@ -58,18 +58,12 @@ impl Reader<'_> {
                 self.declare(d, decl, None, None);
             }
         } else {
-            let decl = template.decls.iter().find(|x| {
-                let made = !matches!(x.what, What::Resource { .. }) && x.over.is_none();
-                made && {
-                    let name = self.name_of(d, x, None, None);
-                    let full = match name.as_str() {
-                        Some(name) => format!("{}Microsoft.Resources/deployments/{name}", d.prefix),
-                        None => format!("{}Microsoft.Resources/deployments/[{}]", d.prefix, name.describe()),
-                    };
-                    full == address
-                }
-            });
+            self.knows(d);
+            let start = d.known.get().and_then(|k| k.deployments.get(address)).copied();
+            let decl = template.decls.iter().find(|x| Some(x.start) == start);
             if let Some(decl) = decl {
+                // Made anew in its turn it would be a second deployment of the same name.
+                self.early.insert((d.prefix.clone(), decl.start));
                 self.declare(d, decl, None, None);
             }
         }
@@ -191,8 +185,13 @@ impl Reader<'_> {
                     val.sensitive = true;
                     val
                 }
+                // The compiler writes `if(…, createObject('value', …), …)` where one of the two may be a secret.
                 (None, None) => {
-                    self.eval(d, env, value).get("value").cloned().unwrap_or_else(|| Val::null(d.span(value)))
+                    let given = self.eval(d, env, value);
+                    match &given.data {
+                        Data::Map(members) if !members.contains_key("value") => Val::null(d.span(value)),
+                        _ => self.member(d, &given, "value", true, d.span(value)),
+                    }
                 }
             };
             args.insert(name.to_string(), val);

@@ -6,7 +6,11 @@ use super::template::{Decl, What};
 use crate::resource::{Dialect, Key};
 use crate::source::Span;
 use crate::value::{Data, Val, WhyKind};
+use std::collections::BTreeSet;
 use std::rc::Rc;
+
+/// What [`Reader::identity`] is asked for to have the names of the parents too.
+const FULL_NAME: &str = "full name";
 
 impl Reader<'_> {
     /// The full name: with the names of the parents before it.
@@ -26,7 +30,7 @@ impl Reader<'_> {
                 Some(match &of.data {
                     Data::Ref(r) if r.path.is_empty() => {
                         let address = r.address.clone();
-                        self.identity(d, &address, "name", span).unwrap_or(of)
+                        self.identity(d, &address, FULL_NAME, span).unwrap_or(of)
                     }
                     _ => of,
                 })
@@ -80,26 +84,43 @@ impl Reader<'_> {
     }
 
     /// The name, type or API version of a resource by its address; the position in a loop is part of the address.
+    /// The name is the one its declaration gives: of a child without those of its parents.
     pub(crate) fn identity(&mut self, d: &Rc<Deployment>, address: &str, what: &str, span: Span) -> Option<Val> {
         if d.template.dialect != Dialect::Bicep {
             return None;
         }
         let decl = d.declaration(address)?;
-        match (&decl.what, what) {
-            (What::Resource { type_, .. }, "type") => return Some(Val::str(&**type_, span)),
-            (What::Resource { api, .. }, "apiVersion") => return Some(Val::str(&**api, span)),
-            _ => {}
+        if let (What::Resource { api, .. }, "apiVersion") = (&decl.what, what)
+            && !api.is_empty()
+        {
+            return Some(Val::str(&**api, span));
         }
         // Names inside a loop need its variables; the position must be known.
         let template = d.template.clone();
         let own = address.strip_prefix(&d.prefix)?;
         let mut above: Option<Val> = None;
+        let mut above_type = String::new();
+        let mut inherited: Rc<str> = "".into();
         let mut decls = &template.decls;
-        for step in own.split("::") {
+        let mut steps = own.split("::").peekable();
+        while let Some(step) = steps.next() {
             let (symbol, at) = step.split_once('[').map_or((step, None), |(s, at)| (s, Some(at.trim_end_matches(']'))));
             let decl = decls.iter().find(|d| d.symbol.as_deref() == Some(symbol))?;
+            if let What::Resource { type_, api } = &decl.what {
+                above_type = nested_type(&above_type, type_);
+                if !api.is_empty() {
+                    inherited = api.clone();
+                }
+                match (steps.peek(), what) {
+                    (None, "type") => return Some(Val::str(above_type, span)),
+                    (None, "apiVersion") => return Some(Val::str(&*inherited, span)),
+                    _ => {}
+                }
+            }
+            let declared = steps.peek().is_none() && what != FULL_NAME;
             let parent = above.take().map(|name| Parent { type_: String::new(), name, address: String::new() });
             let name = match &decl.over {
+                None if declared => self.declared_name(d, decl, None, step, span),
                 None => self.guarded_name(d, decl, parent.as_ref(), None, step, span),
                 Some(over) => {
                     let at: usize = at?.parse().ok()?;
@@ -108,7 +129,11 @@ impl Reader<'_> {
                     let index = Val::int(i64::try_from(at).ok()?, span);
                     let names = (over.item.as_ref(), over.index.as_ref(), over.copy.as_ref());
                     self.with_loop(names, (&item, &index), None, |r, env| {
-                        r.guarded_name(d, decl, parent.as_ref(), env, step, span)
+                        if declared {
+                            r.declared_name(d, decl, env, step, span)
+                        } else {
+                            r.guarded_name(d, decl, parent.as_ref(), env, step, span)
+                        }
                     })
                 }
             };
@@ -116,6 +141,12 @@ impl Reader<'_> {
             decls = &decl.children;
         }
         above
+    }
+
+    /// The name as the declaration writes it.
+    fn declared_name(&mut self, d: &Rc<Deployment>, decl: &Decl, env: Scope<'_>, step: &str, span: Span) -> Val {
+        let Some(name) = decl.body.prop("name") else { return self.guarded_name(d, decl, None, env, step, span) };
+        self.memo(d, &format!("d:{step}:{}", decl.start), span, |r| r.eval(d, env, name))
     }
 
     pub(super) fn guarded_name(
@@ -138,7 +169,10 @@ impl Reader<'_> {
         let template = d.template.clone();
         let mut known = Known::default();
         let before = std::mem::take(&mut self.addresses);
+        let made: BTreeSet<String> = d.slots.borrow().keys().cloned().collect();
         self.know(d, &template.decls, None, None, &mut known);
+        // A variable that a name needed was made without knowing the resources: it is made anew when asked for.
+        d.slots.borrow_mut().retain(|name, _| made.contains(name));
         self.addresses = before;
         let _ = d.known.set(known);
         d.knowing.set(false);
@@ -154,11 +188,8 @@ impl Reader<'_> {
     ) {
         for decl in decls {
             let each = |r: &mut Self, env: Scope<'_>, key: &Key, known: &mut Known| {
-                let type_ = match (&decl.what, parent) {
-                    (What::Resource { type_, .. }, Some(p)) if !type_.contains('/') || !type_.contains('.') => {
-                        format!("{}/{type_}", p.type_)
-                    }
-                    (What::Resource { type_, .. }, _) => type_.to_string(),
+                let type_ = match &decl.what {
+                    What::Resource { type_, .. } => nested_type(parent.map_or("", |p| &p.type_), type_),
                     _ => "Microsoft.Resources/deployments".to_owned(),
                 };
                 let name = r.name_of(d, decl, parent, env);
@@ -166,6 +197,12 @@ impl Reader<'_> {
                 let lower = name.describe().to_ascii_lowercase();
                 known.by_id.entry((type_.to_ascii_lowercase(), lower.clone())).or_insert_with(|| address.clone());
                 known.by_name.entry(lower).or_insert_with(|| address.clone());
+                if let Some(symbol) = decl.symbol.as_ref().filter(|_| d.template.dialect == Dialect::Arm) {
+                    known.by_symbol.insert(format!("{symbol}{key}"), address.clone());
+                }
+                if !matches!(decl.what, What::Resource { .. }) {
+                    known.deployments.insert(address.clone(), decl.start);
+                }
                 let here = Parent { type_, name, address };
                 r.know(d, &decl.children, Some(&here), env, known);
             };
@@ -219,20 +256,16 @@ impl Reader<'_> {
         bare.and_then(|bare| self.find_resource(d, above, bare)).or_else(|| self.find_resource(d, above, owner))
     }
 
+    /// The address of the resource of this symbolic name in a template in JSON.
+    pub(super) fn find_symbol(&mut self, d: &Rc<Deployment>, name: &str) -> Option<String> {
+        self.knows(d);
+        d.known.get()?.by_symbol.get(name).cloned()
+    }
+
     /// The address of the resource of this symbolic name, name, or id, whatever its type.
     pub(crate) fn find_named(&mut self, d: &Rc<Deployment>, name: &str) -> Option<String> {
-        self.knows(d);
-        if let Some(path) = d.symbols.get(name)
-            && let [at] = path.as_slice()
-            && let Some(decl) = d.template.decls.get(*at)
-            && d.template.dialect == Dialect::Arm
-        {
-            let type_ = match &decl.what {
-                What::Resource { type_, .. } => type_.to_string(),
-                _ => "Microsoft.Resources/deployments".to_owned(),
-            };
-            let name = self.name_of(d, decl, None, None).describe();
-            return self.find_resource(d, &type_, &name);
+        if let Some(found) = self.find_symbol(d, name) {
+            return Some(found);
         }
         let lower = name.to_ascii_lowercase();
         if let Some(found) = d.known.get()?.by_name.get(&lower) {
@@ -249,4 +282,9 @@ impl Reader<'_> {
         let name = names.join("/");
         d.known.get()?.by_id.get(&(type_, name)).cloned()
     }
+}
+
+/// The type of a resource inside another one: relative to it, in old templates full.
+pub(super) fn nested_type(above: &str, own: &str) -> String {
+    if above.is_empty() || own.contains('.') && own.contains('/') { own.to_owned() } else { format!("{above}/{own}") }
 }

@@ -13,6 +13,9 @@ use std::sync::Arc;
 /// Expressions nested deeper than this are refused.
 const MAX_DEPTH: usize = 96;
 
+/// The keywords that stand before a new name.
+const DECLARING: [&str; 7] = ["param", "var", "resource", "module", "output", "type", "func"];
+
 pub(super) type Parse<T> = Result<T, Fault>;
 
 /// The names a loop binds, and its list.
@@ -22,6 +25,8 @@ pub(super) struct Parser {
     tokens: Vec<Token>,
     pub(super) at: usize,
     depth: usize,
+    /// Where the keyword of the statement stands that is being read.
+    keyword: usize,
 }
 
 /// A decorator: its name, arguments and whether it stands in the `sys` namespace or none.
@@ -33,7 +38,7 @@ pub(super) struct Decorator {
 /// Parses a Bicep or Bicep parameter file.
 pub(crate) fn parse(text: &str, path: &str, file: FileId) -> (Template, Vec<Fault>) {
     let (tokens, mut faults) = lex(text);
-    let mut parser = Parser { tokens, at: 0, depth: 0 };
+    let mut parser = Parser { tokens, at: 0, depth: 0, keyword: 0 };
     let mut template = Template {
         file,
         path: Arc::from(path),
@@ -177,8 +182,18 @@ impl Parser {
         self.depth = self.depth.saturating_sub(1);
     }
 
-    /// Skips to the next statement: a word or decorator at the margin.
+    /// Skips to the next statement: a word or decorator at the margin. Where a bracket was left open, reading has
+    /// run into it: then back to its `resource name`.
     fn recover(&mut self) {
+        let declares = |at: usize| {
+            let word = |at: usize| self.tokens.get(at).filter(|t| matches!(t.kind, Tok::Word(_)));
+            let keyword = word(at).filter(|t| t.at_margin && word(at + 1).is_some());
+            keyword.is_some_and(|t| matches!(&t.kind, Tok::Word(w) if DECLARING.contains(&&**w)))
+        };
+        if let Some(at) = (self.keyword + 1..=self.at).find(|&at| declares(at)) {
+            self.at = at;
+            return;
+        }
         let mut moved = false;
         while !self.is_end() {
             let token = self.token();
@@ -217,7 +232,9 @@ impl Parser {
 
     fn statement(&mut self, t: &mut Template) -> Parse<()> {
         let start = self.start();
+        self.keyword = self.at;
         let decorators = self.decorators()?;
+        self.keyword = self.at;
         let has = |name: &str| decorators.iter().any(|d| &*d.name == name);
         let Tok::Word(keyword) = &self.token().kind else { return self.fault("expected a declaration here") };
         let keyword = keyword.clone();

@@ -505,3 +505,24 @@ fn bombs_end() {
         assert!(reading.resources.len() <= 50_000);
     }
 }
+
+#[test]
+fn the_name_of_a_child_is_the_one_it_declares() {
+    let text = "param vault string\nresource kv 'Test.K/vaults@2023-01-01' = {\n  name: vault\n\n  resource nested 'secrets' = {\n    name: 'inside'\n  }\n}\nresource key 'Test.K/vaults/keys@2023-01-01' = {\n  parent: kv\n  name: 'beside'\n}\nresource x 'Test.X/x@1' = {\n  name: 'x'\n  p: [key.name, key.type, kv::nested.name, kv::nested.type, kv::nested.apiVersion]\n}\n";
+    let reading = read(&MemoryFiles::new([("t.bicep", text)]), "t.bicep");
+    let p = reading.resources.iter().find(|c| &*c.address == "x").and_then(|c| c.attrs.get("p")).map(plain);
+    let expected = json!(["beside", "Test.K/vaults/keys", "inside", "Test.K/vaults/secrets", "2023-01-01"]);
+    assert_eq!(p, Some(expected), "{:?}", reading.problems);
+    let key =
+        reading.resources.iter().find(|c| &*c.address == "key").and_then(|c| c.attrs.get("name")).map(Val::describe);
+    assert_eq!(key.as_deref(), Some("${parameters.vault}/beside"));
+}
+
+#[test]
+fn a_bracket_left_open_costs_its_own_statement_only() {
+    let text = "var list = [1, 2\nresource a 'Test.X/x@1' = {\n  name: 'a'\n}\n@description('broken')\nresource b 'Test.X/x@1' = {\n  name: {\n@description('whole')\nparam p string = 'v'\nresource c 'Test.X/x@1' = {\n  name: p\n}\n";
+    let reading = read(&MemoryFiles::new([("t.bicep", text)]), "t.bicep");
+    let names: Vec<Json> = reading.resources.iter().filter_map(|c| c.attrs.get("name")).map(plain).collect();
+    assert_eq!(names, [json!("a"), json!("v")], "{:?}", reading.problems);
+    assert_eq!(reading.problems.len(), 2, "{:?}", reading.problems);
+}

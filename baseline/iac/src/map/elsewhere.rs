@@ -32,7 +32,7 @@ pub fn elsewhere(catalog: &Catalog, reading: &Reading, mapped: &[Mapped]) -> Vec
     let by_type = KindsByType::new(catalog);
     let mut lenders: BTreeMap<(Language, &str), Vec<(&Kind, &str)>> = BTreeMap::new();
     for kind in catalog.kinds.values() {
-        for language in [Language::Terraform, Language::CloudFormation] {
+        for language in [Language::Terraform, Language::CloudFormation, Language::Arm] {
             // What refers to something in between says nothing about the kind by itself.
             let takes = kind.fields.iter().flat_map(|f| &language.column(f).0).filter(|t| t.via.is_none());
             let ways: BTreeSet<Pair> = takes.filter_map(|t| Some((t.from.as_deref()?, t.by.as_deref()?))).collect();

@@ -182,6 +182,26 @@ resource "aws_s3_bucket_public_access_block" "p" {
 }
 
 #[test]
+fn children_of_an_existing_parent_in_bicep_stand_for_it() {
+    let catalog = catalog();
+    let lent = |parent: &str| {
+        let text = format!(
+            "resource c 'Microsoft.ContainerService/managedClusters@2024-05-01' {parent}\n\
+             resource p 'Microsoft.ContainerService/managedClusters/agentPools@2024-05-01' = {{\n  parent: c\n  \
+             name: 'two'\n  properties: {{ enableEncryptionAtHost: false }}\n}}\n"
+        );
+        let reading = crate::bicep::read(&MemoryFiles::new([("main.bicep", text.as_str())]), "main.bicep");
+        let mapped = resources(&catalog, &reading);
+        let found = elsewhere(&catalog, &reading, &mapped);
+        found.into_iter().map(|one| (one.mapped.resource.kind.to_string(), one.fields)).collect::<Vec<_>>()
+    };
+    let found = lent("existing = { name: 'of-another-team' }");
+    let [(kind, fields)] = &found[..] else { panic!("{found:?}") };
+    assert!(kind == "azure.aks.cluster" && fields.contains("node_pools"), "{found:?}");
+    assert_eq!(lent("= { name: 'ours', location: 'x', properties: {} }"), [], "the cluster is here");
+}
+
+#[test]
 fn what_holds_of_all_code_holds_of_what_is_declared_elsewhere() {
     let text = r#"
 resource "aws_vpc_security_group_ingress_rule" "r" {

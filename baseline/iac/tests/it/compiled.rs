@@ -12,7 +12,7 @@ fn reading(file: &str) -> Reading {
     let text = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap_or_default();
     let mut files = vec![(file.to_owned(), text(file))];
     if file.ends_with(".bicep") {
-        files.push(("inner.bicep".into(), text("inner.bicep")));
+        files.extend(["inner.bicep", "shared.bicep", "store.bicep"].map(|name| (name.to_owned(), text(name))));
     }
     let mut reading = templates::read(&MemoryFiles::new(files));
     assert!(reading.problems.is_empty(), "{file}: {:?}", reading.problems);
@@ -57,4 +57,9 @@ fn loops_filters_and_scopes() {
 #[test]
 fn modules_children_and_what_is_there_already() {
     same("modules", 2 + 1 + 1 + 1 + 1);
+}
+
+#[test]
+fn symbolic_names_imports_lambdas_and_outputs_asked_early() {
+    same("symbols", 2 + 1 + 2 + 1 + 3);
 }
