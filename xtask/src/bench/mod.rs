@@ -7,6 +7,7 @@ mod eval;
 mod identity;
 mod record;
 mod scan;
+mod terraform;
 
 use crate::{Done, emulator::call, root};
 use std::{
@@ -37,6 +38,11 @@ const BENCHES: &[Bench] = &[
         name: "check",
         about: "planted Terraform beside Checkov and Trivy [--resources N] [--peer-resources N] [--alone] [--plumb PATH]",
         run: check::run,
+    },
+    Bench {
+        name: "terraform",
+        about: "evaluation beside Terraform: expressions and plans [--only expressions|plans] [--root NAME] [--all] [--plumb PATH]",
+        run: terraform::run,
     },
     Bench {
         name: "discover",

@@ -417,7 +417,7 @@ impl<'f> World<'f> {
                 return Ok(Val::unknown(WhyKind::Module, self.source_text(span), detail, span));
             }
             (Instances::One(child), _) => Some(*child),
-            (Instances::Any(child), Some(Op::Index(_) | Op::FullSplat | Op::AttrSplat)) => {
+            (Instances::Any(child), Some(Op::Index(_) | Op::FullSplat | Op::AttrSplat(_))) => {
                 rest = ops.get(1..).unwrap_or(&[]);
                 if !matches!(ops.first(), Some(Op::Index(_))) {
                     let val = self.pick_output(env, *child, rest, name, span)?;
