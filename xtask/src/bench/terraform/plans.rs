@@ -21,6 +21,10 @@ const MARK: &str = "# without an account";
 const OFFLINE: &str = "skip_credentials_validation = true\n  skip_requesting_account_id  = true\n  \
     skip_metadata_api_check     = true\n  skip_region_validation      = true\n  skip_get_ec2_platforms      = true";
 
+/// What a root begins with that says nothing of its provider itself.
+const PROVIDER: &str = "terraform {\n  required_providers {\n    aws = {\n      source = \"hashicorp/aws\"\n    }\n  }\n}\n\n\
+    provider \"aws\" {\n  region = \"eu-west-1\"\n  # without an account\n}\n";
+
 #[derive(Default)]
 struct Counts {
     addresses: Tally,
@@ -202,6 +206,12 @@ pub fn run(bench: &Bench, only: Option<&str>) -> Done {
         .filter(|n| only.is_none_or(|o| o == n))
         .collect();
     names.sort();
+    for name in &names {
+        let dir = base.join(name);
+        if !dir.join("provider.tf").exists() && !name.starts_with("made-") {
+            super::write(&dir.join("provider.tf"), PROVIDER)?;
+        }
+    }
     offline(&base)?;
     let (mut counts, mut schema) = (Counts::default(), None);
     for name in &names {

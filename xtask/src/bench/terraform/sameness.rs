@@ -150,7 +150,7 @@ fn scalar(type_: &str, our: &Json, their: &Json) -> bool {
 }
 
 /// Numbers as numbers are equal, `1` and `1.0`.
-fn numbers(value: &Json) -> Json {
+pub fn numbers(value: &Json) -> Json {
     match value {
         Json::Number(n) => json!(n.as_f64()),
         Json::Array(items) => items.iter().map(numbers).collect(),

@@ -20,6 +20,22 @@ use super::world::World;
 use crate::source::Span;
 use crate::value::{Data, Val, WhyKind};
 
+/// Functions that look at every part of their arguments, to give them one type.
+const UNIFYING: [&str; 12] = [
+    "chunklist",
+    "coalesce",
+    "concat",
+    "distinct",
+    "matchkeys",
+    "setintersection",
+    "setproduct",
+    "setsubtract",
+    "setunion",
+    "tolist",
+    "tomap",
+    "toset",
+];
+
 /// What a function gives: a value, or what is wrong with its arguments.
 pub(crate) type Out = Result<Val, String>;
 
@@ -107,6 +123,9 @@ impl World<'_> {
         let work: usize =
             args.iter().map(|v| v.as_str().map_or(0, |s| s.len() / 64) + v.as_list().map_or(0, <[Val]>::len)).sum();
         self.spend(work, span)?;
+        if UNIFYING.contains(&name) {
+            args.iter().try_for_each(|v| self.spend_on(v, span))?;
+        }
         let mut result = self.dispatch(name, &args, span)?;
         if !matches!(name, "nonsensitive" | "issensitive") {
             let inner = |v: &Val| v.sensitive || v.as_list().is_some_and(|l| l.iter().any(|v| v.sensitive));
