@@ -21,6 +21,9 @@ pub struct Val {
     pub span: Span,
     /// Whether the author marked it sensitive: it may be judged, never shown.
     pub sensitive: bool,
+    /// Whether a list or map is one by its type (`list(…)`, `map(…)`): all elements have one type, and it equals no tuple
+    /// or object, `[]` and `{}` included.
+    pub typed: bool,
     /// How it came here: variables, locals, arguments, outputs and resource attributes it was read through.
     pub prov: Option<Arc<Prov>>,
 }
@@ -208,7 +211,7 @@ impl Data {
 impl Val {
     /// A value written at `span`.
     pub fn new(data: Data, span: Span) -> Self {
-        Self { data, span, sensitive: false, prov: None }
+        Self { data, span, sensitive: false, typed: false, prov: None }
     }
 
     /// Null.

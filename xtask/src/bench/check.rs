@@ -3,8 +3,8 @@
 //! Three shapes: one file (start-up), a flat repository, and nested modules with `count` and `for_each`. Every resource is
 //! good or bad by construction, so agreement is with what was planted, and not with each other.
 
-use super::{Took, measure, megabytes, option, release_plumb};
-use crate::{Done, emulator::call, emulator::target};
+use super::{Took, environment, measure, megabytes, option, release_plumb, text, write};
+use crate::{Done, emulator::target};
 use serde_json::Value as Json;
 use std::{
     collections::BTreeSet,
@@ -146,11 +146,6 @@ fn block(t: &Trait, name: &str, value: &str, more: &str) -> String {
     out
 }
 
-fn write(path: &Path, text: &str) -> Done {
-    fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(|e| e.to_string())?;
-    fs::write(path, text).map_err(|e| format!("cannot write {}: {e}", path.display()))
-}
-
 /// About `n` resources in files of two hundred.
 fn flat(dir: &Path, n: usize) -> Result<Truth, String> {
     let mut truth = Truth::default();
@@ -222,10 +217,6 @@ fn agreement(truth: &Truth, failed: &BTreeSet<(usize, String)>) -> Agreement {
 
 fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_default()
-}
-
-fn text<'a>(json: &'a Json, pointer: &str) -> &'a str {
-    json.pointer(pointer).and_then(Json::as_str).unwrap_or_default()
 }
 
 fn ours(out: &Path) -> BTreeSet<(usize, String)> {
@@ -319,20 +310,7 @@ fn show(tool: &Tool, shape: &str, truth: &Truth, took: &Took, out: &Path) -> f64
 /// The peers, in an environment of their own. A peer that cannot be had is told and left out.
 fn peers() -> Vec<Tool> {
     let venv = target().join("bench-venv-checkov");
-    let made = || -> Done {
-        if !venv.join("bin/pip").exists() {
-            call(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
-        }
-        for package in PACKAGES {
-            let name = package.split('=').next().unwrap_or(package);
-            let there = Command::new(venv.join("bin/pip")).args(["show", "--quiet", name]).status();
-            if !there.is_ok_and(|s| s.success()) {
-                call(Command::new(venv.join("bin/pip")).args(["install", "--quiet", package]))?;
-            }
-        }
-        Ok(())
-    };
-    if let Err(error) = made() {
+    if let Err(error) = environment(&venv, &PACKAGES) {
         println!("not every peer can be had here: {error}");
     }
     let checkov = Tool {

@@ -7,11 +7,14 @@ mod eval;
 mod identity;
 mod record;
 mod scan;
+mod terraform;
 
 use crate::{Done, emulator::call, root};
+use serde_json::Value as Json;
 use std::{
-    path::PathBuf,
-    process::{Command, ExitStatus},
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -37,6 +40,11 @@ const BENCHES: &[Bench] = &[
         name: "check",
         about: "planted Terraform beside Checkov and Trivy [--resources N] [--peer-resources N] [--alone] [--plumb PATH]",
         run: check::run,
+    },
+    Bench {
+        name: "terraform",
+        about: "evaluation beside Terraform: expressions and plans [--only expressions|plans] [--root NAME] [--all] [--plumb PATH]",
+        run: terraform::run,
     },
     Bench {
         name: "discover",
@@ -78,6 +86,33 @@ pub fn run(args: &[String]) -> Done {
 /// The value behind `--name`, when it was given.
 pub fn option(args: &[String], name: &str) -> Option<String> {
     args.iter().position(|a| a == name).and_then(|at| args.get(at + 1)).cloned()
+}
+
+/// An environment of Python with packages, each `name` or `name==version`, made where it is not there yet.
+pub fn environment(venv: &Path, packages: &[&str]) -> Done {
+    let pip = venv.join("bin/pip");
+    if !pip.exists() {
+        call(Command::new("python3").args(["-m", "venv"]).arg(venv))?;
+    }
+    for package in packages {
+        let name = package.split('=').next().unwrap_or(package);
+        let there = Command::new(&pip).args(["show", "--quiet", name]).stderr(Stdio::null()).status();
+        if !there.is_ok_and(|s| s.success()) {
+            call(Command::new(&pip).args(["install", "--quiet", package]))?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes a file, and the folders it needs.
+pub fn write(path: &Path, text: &str) -> Done {
+    fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(|e| e.to_string())?;
+    fs::write(path, text).map_err(|e| format!("cannot write {}: {e}", path.display()))
+}
+
+/// The text at a pointer into a document; empty where there is none.
+pub fn text<'a>(json: &'a Json, pointer: &str) -> &'a str {
+    json.pointer(pointer).and_then(Json::as_str).unwrap_or_default()
 }
 
 /// Builds `plumb` as it is shipped and says where it is.

@@ -87,8 +87,8 @@ locals {
   sg_name    = try(coalesce(var.security_group_name, var.name), "")
   parameters = local.ten ? var.cluster_parameter_group != null : var.create_db_cluster_parameter_group
   ones       = local.ten ? var.db_parameter_group != null : var.create_db_parameter_group
-  given      = local.ten ? try(var.cluster_parameter_group.parameters, {}) : var.db_cluster_parameter_group_parameters
-  given_ones = local.ten ? try(var.db_parameter_group.parameters, {}) : var.db_parameter_group_parameters
+  given      = [var.db_cluster_parameter_group_parameters, try(var.cluster_parameter_group.parameters, {})][local.ten ? 1 : 0]
+  given_ones = [var.db_parameter_group_parameters, try(var.db_parameter_group.parameters, {})][local.ten ? 1 : 0]
   copies     = var.copy_tags_to_snapshot != null ? var.copy_tags_to_snapshot : local.ten ? true : null
 }
 

@@ -135,7 +135,7 @@ pub enum Op {
     /// `[expr]`, `.0`
     Index(Expr),
     /// `.*`
-    AttrSplat,
+    AttrSplat(usize),
     /// `[*]`
     FullSplat,
 }

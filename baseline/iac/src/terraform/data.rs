@@ -30,6 +30,8 @@ pub(super) fn computed(mode: Mode, type_: &str) -> &'static [&'static str] {
         (Mode::Data, POLICY_DOCUMENT) => &["json", "minified_json"],
         (Mode::Data, "google_iam_policy") => &["policy_data"],
         (Mode::Data, "aws_iam_policy") => &["arn", "id"],
+        (Mode::Data, "aws_region") => &["id", "name", "region"],
+        (Mode::Data, "aws_partition") => &["dns_suffix", "id", "partition", "reverse_dns_prefix"],
         (Mode::Data, "aws_kms_alias") => &["arn", "id", "target_key_arn", "target_key_id"],
         (Mode::Data, "aws_kms_key") => &["arn", "id"],
         _ => &[],
@@ -81,9 +83,36 @@ fn which(what: &str, by: String, span: Span) -> Val {
     Val::unknown(WhyKind::Lookup, by, format!("{what} that is looked up"), span)
 }
 
+/// Whether what a data source of this type gives depends on its provider's configuration.
+pub(super) fn asks_provider(type_: &str) -> bool {
+    matches!(type_, "aws_region" | "aws_partition")
+}
+
+/// Where a provider works, when its configuration says so; null where it does not. An environment that says otherwise
+/// does not count: the configuration comes first.
+fn place(type_: &str, name: &str, provider: Option<&Val>, span: Span) -> Val {
+    let Some(region) = provider.and_then(|p| p.get("region")).and_then(Val::as_str) else { return Val::null(span) };
+    let (partition, suffix) = match region {
+        r if r.starts_with("cn-") => ("aws-cn", "amazonaws.com.cn"),
+        r if r.starts_with("us-gov-") => ("aws-us-gov", "amazonaws.com"),
+        // Partitions whose suffixes are not public are left to the provider.
+        r if r.contains("-iso") => return Val::null(span),
+        _ => ("aws", "amazonaws.com"),
+    };
+    let text = match (type_, name) {
+        ("aws_region", _) => region.to_owned(),
+        (_, "dns_suffix") => suffix.to_owned(),
+        (_, "reverse_dns_prefix") => suffix.split('.').rev().collect::<Vec<_>>().join("."),
+        _ => partition.to_owned(),
+    };
+    Val::str(text, span)
+}
+
 /// The value of a computed attribute; null where the attribute alone names it.
-pub(super) fn compute(type_: &str, name: &str, written: &Members, span: Span) -> Res {
+pub(super) fn compute(type_: &str, name: &str, written: &Members, provider: Option<&Val>, span: Span) -> Res {
     Ok(match (type_, name) {
+        ("aws_region", _) if written.contains_key("name") || written.contains_key("endpoint") => Val::null(span),
+        ("aws_region" | "aws_partition", _) => place(type_, name, provider, span),
         (POLICY_DOCUMENT, _) => json_doc(policy_document(written, span), span),
         ("google_iam_policy", _) => json_doc(google_policy(written, span), span),
         ("aws_iam_policy", _) => looked_up_policy(written, span),
@@ -113,9 +142,10 @@ fn given<'a>(members: &'a Members, name: &str) -> Option<&'a Val> {
 /// The IAM policy that `data.aws_iam_policy_document` gives.
 fn policy_document(written: &Members, span: Span) -> Val {
     let mut statements: Vec<Val> = Vec::new();
-    let mut version = Val::str("2012-10-17", span);
+    let mut own = Members::new();
+    own.insert("Version".into(), Val::str("2012-10-17", span));
     for source in blocks(written, "source_policy_documents").iter().chain(given(written, "source_json")) {
-        merge_document(source, &mut statements, false);
+        merge_document(source, &mut statements, &mut own);
     }
     for block in blocks(written, "statement") {
         let statement = match block.as_map() {
@@ -124,26 +154,29 @@ fn policy_document(written: &Members, span: Span) -> Val {
         };
         merge_statement(statement, &mut statements);
     }
+    for (from, to) in [("version", "Version"), ("policy_id", "Id")] {
+        if let Some(given) = given(written, from) {
+            own.insert(to.into(), given.clone());
+        }
+    }
     for source in blocks(written, "override_policy_documents").iter().chain(given(written, "override_json")) {
-        merge_document(source, &mut statements, true);
+        merge_document(source, &mut statements, &mut own);
     }
-    if let Some(given) = given(written, "version") {
-        version = given.clone();
-    }
-    let mut policy = Members::new();
-    policy.insert("Version".into(), version);
-    if let Some(id) = given(written, "policy_id") {
-        policy.insert("Id".into(), id.clone());
-    }
+    let mut policy = own;
     policy.insert("Statement".into(), Val::list(statements, span));
     Val::map(policy, span)
 }
 
-fn merge_document(source: &Val, statements: &mut Vec<Val>, _wins: bool) {
+/// Takes in another document: its statements, and its id where it has one.
+fn merge_document(source: &Val, statements: &mut Vec<Val>, own: &mut Members) {
     if source.is_null() || source.as_str().is_some_and(str::is_empty) {
         return;
     }
     let decoded = source.decode_json();
+    let id = decoded.as_ref().and_then(|d| d.get("Id")).filter(|id| id.as_str().is_none_or(|id| !id.is_empty()));
+    if let Some(id) = id {
+        own.insert("Id".into(), id.clone());
+    }
     match decoded.as_ref().and_then(|d| d.get("Statement")) {
         Some(list) => match list.as_list() {
             Some(items) => items.iter().for_each(|s| merge_statement(s.clone(), statements)),
@@ -188,7 +221,8 @@ fn statement(block: &Members) -> Members {
         if let Some(val) = given(block, from)
             && val.as_list().is_none_or(|l| !l.is_empty())
         {
-            out.insert(to.into(), single(val));
+            let val = single(val);
+            out.insert(to.into(), if from.ends_with("resources") { policy_variables(&val) } else { val });
         }
     }
     for (from, to) in [("principals", "Principal"), ("not_principals", "NotPrincipal")] {
@@ -202,6 +236,22 @@ fn statement(block: &Members) -> Members {
         out.insert("Condition".into(), condition(&conditions, first.span));
     }
     out
+}
+
+/// `&{aws:username}` is how configuration writes the policy variable `${aws:username}`.
+fn policy_variables(val: &Val) -> Val {
+    let text = |t: &Arc<str>| if t.contains("&{") { t.replace("&{", "${").into() } else { t.clone() };
+    let data = match &val.data {
+        Data::Str(t) => Data::Str(text(t)),
+        Data::Partial(parts) => {
+            let part = |p: &Part| if let Part::Text(t) = p { Part::Text(text(t)) } else { p.clone() };
+            Data::Partial(Arc::new(parts.iter().map(part).collect()))
+        }
+        Data::List(items) => Data::List(Arc::new(items.iter().map(policy_variables).collect())),
+        Data::Set(items) => Data::Set(Arc::new(items.iter().map(policy_variables).collect())),
+        _ => return val.clone(),
+    };
+    Val { data, ..val.clone() }
 }
 
 /// A list of one is written as its element, as the provider does.
@@ -220,6 +270,7 @@ fn principals(found: &[Val]) -> Val {
         if kind == "*" {
             return Val::str("*", block.span);
         }
+        let ids = &policy_variables(ids);
         match (out.get(kind).and_then(as_items), as_items(ids)) {
             (Some(mut earlier), Some(more)) => {
                 earlier.extend(more);
@@ -246,7 +297,8 @@ fn condition(found: &[Val], span: Span) -> Val {
     for block in found {
         let (Some(test), Some(variable)) = (block.get("test"), block.get("variable")) else { return block.clone() };
         let (Some(test), Some(variable)) = (test.as_str(), variable.as_str()) else { return block.clone() };
-        let values = block.get("values").cloned().unwrap_or_else(|| Val::list(Vec::new(), block.span));
+        let values = block.get("values").map(policy_variables);
+        let values = values.unwrap_or_else(|| Val::list(Vec::new(), block.span));
         let variables = tests.entry(test.into()).or_default();
         let merged = match (variables.get(variable).and_then(as_items), as_items(&values)) {
             (Some(mut earlier), Some(more)) => {

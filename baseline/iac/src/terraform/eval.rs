@@ -1,7 +1,9 @@
 //! Expressions: evaluated with unknowns, as Terraform plans them.
 
 use super::ast::{Binary, Expr, ForExpr, Kind, Op, Piece, TemplateFor};
+use super::decimal;
 use super::types::{self, type_name};
+use super::unify;
 use super::world::World;
 use crate::source::Span;
 use crate::value::{Data, Members, Part, Val, Why, WhyKind};
@@ -350,14 +352,36 @@ impl World<'_> {
         };
         let (taken, other) = if taken { (yes, no) } else { (no, yes) };
         let mut val = self.eval(env, taken)?;
-        // Both values have one type; beside a text a number or truth value becomes text.
-        if matches!(other.kind, Kind::Str(_) | Kind::Template(_))
-            && matches!(val.data, Data::Bool(_) | Data::Int(_) | Data::Num(_))
-        {
-            val = types::to_string(&val).unwrap_or(val);
+        if unify::open_to_change(&val) && !matches!(other.kind, Kind::Null) {
+            val = self.beside(env, val, other, span)?;
         }
         val.sensitive |= test.sensitive;
         Ok(val)
+    }
+
+    /// The value a condition chose, with the type it has in common with the other: beside a text a number becomes text.
+    /// What is wrong with the other, or too deep to look at, does not matter.
+    fn beside(&mut self, env: &mut Env, val: Val, other: &Expr, span: Span) -> Res {
+        let deep = self.too_deep;
+        let other = match self.eval(env, other) {
+            Ok(other) => other,
+            Err(fault) if self.steps == 0 => return Err(fault),
+            Err(_) => {
+                self.too_deep = deep;
+                return Ok(val);
+            }
+        };
+        self.spend_on(&val, span)?;
+        self.spend_on(&other, span)?;
+        match unify::beside(&val, &other) {
+            Some(unified) => Ok(unified),
+            // Lists that have no element type in common may differ in what is not known here.
+            None if unify::kin(&val, &other) => Ok(val),
+            None => {
+                let (one, two) = (type_name(&val), type_name(&other));
+                Err(Fault::new(span, format!("both values of a condition need one type, found {one} and {two}")))
+            }
+        }
     }
 
     fn eval_binary(&mut self, env: &mut Env, op: Binary, left: &Expr, right: &Expr, span: Span) -> Res {
@@ -380,6 +404,12 @@ impl World<'_> {
             return Ok(val);
         }
         let b = self.eval(env, right)?;
+        if let Binary::Eq | Binary::Ne = op
+            && (other_type(&a, right) || other_type(&b, left))
+        {
+            let sensitive = a.sensitive || b.sensitive;
+            return Ok(Val { sensitive, ..Val::bool(op == Binary::Ne, span) });
+        }
         self.binary(op, a, b, span)
     }
 
@@ -441,9 +471,8 @@ impl World<'_> {
                     }
                     val = self.index(&val, &index, span)?;
                 }
-                Op::AttrSplat => {
-                    let attrs = rest.iter().take_while(|op| matches!(op, Op::Attr(_))).count();
-                    let (inside, outside) = rest.split_at(attrs);
+                Op::AttrSplat(steps) => {
+                    let (inside, outside) = rest.split_at((*steps).min(rest.len()));
                     val = self.splat(env, val, inside, span)?;
                     rest = outside;
                 }
@@ -541,6 +570,16 @@ impl World<'_> {
 /// Whether this is the one symbolic instance of a resource whose number is not known.
 fn symbolic(r: &crate::value::Ref) -> bool {
     r.path.is_empty() && r.address.ends_with("[*]")
+}
+
+/// Whether a value, a list or map by its type, stands beside a tuple or object written there: those are never equal, empty
+/// ones neither (`var.names == []`).
+fn other_type(val: &Val, beside: &Expr) -> bool {
+    match &beside.kind {
+        Kind::Tuple(_) => val.typed && matches!(val.data, Data::List(_)) || matches!(val.data, Data::Set(_)),
+        Kind::Object(_) => val.typed && matches!(val.data, Data::Map(_)),
+        _ => false,
+    }
 }
 
 enum Step {
@@ -658,7 +697,7 @@ fn could_be(parts: &[Part], text: &str) -> bool {
     least <= text.len() && fits(parts.first(), &|t| text.starts_with(t)) && fits(parts.last(), &|t| text.ends_with(t))
 }
 
-fn arithmetic(op: Binary, x: &Val, y: &Val, span: Span) -> Res {
+pub(crate) fn arithmetic(op: Binary, x: &Val, y: &Val, span: Span) -> Res {
     let (a, b) = (x.as_f64().unwrap_or(0.0), y.as_f64().unwrap_or(0.0));
     if b == 0.0 {
         match op {
@@ -684,6 +723,9 @@ fn arithmetic(op: Binary, x: &Val, y: &Val, span: Span) -> Res {
         if let Some(whole) = whole {
             return Ok(Val::int(whole, span));
         }
+    }
+    if let Some(result) = decimal::exact(op, a, b) {
+        return Ok(Val::num(result, span));
     }
     Ok(match op {
         Binary::Add => Val::num(a + b, span),

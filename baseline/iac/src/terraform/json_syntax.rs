@@ -45,7 +45,7 @@ fn push(body: &mut Body, type_: &Arc<str>, labels: &[&Arc<str>], content: &Val, 
             labels: labels.iter().map(|l| (*l).clone()).collect(),
             header: Span { end: content.span.start.saturating_add(1), ..content.span },
             span: content.span,
-            body: inner(members, file),
+            body: inner(members, file, &**type_ == "variable"),
             skips: Vec::new(),
         }),
         Data::List(items) => items.iter().for_each(|item| push(body, type_, labels, item, file)),
@@ -53,24 +53,31 @@ fn push(body: &mut Body, type_: &Arc<str>, labels: &[&Arc<str>], content: &Val, 
     }
 }
 
-fn inner(members: &Members, file: FileId) -> Body {
+/// What stands in a block. Only a variable's `type` is an expression; elsewhere it is an attribute as any other.
+fn inner(members: &Members, file: FileId, variable: bool) -> Body {
     let mut body = Body::default();
     for (name, val) in members {
         match &**name {
             "//" => {}
             "dynamic" => each_label(val, &mut |label, block| {
                 each_block(block, &mut |members, span| {
-                    let mut dynamic = inner(members, file);
+                    let mut dynamic = inner(members, file, false);
                     if let Some(content) = members.get("content") {
                         dynamic.attrs.retain(|a| &*a.name != "content");
                         each_block(content, &mut |members, span| {
-                            dynamic.blocks.push(nested("content".into(), Vec::new(), inner(members, file), span));
+                            dynamic.blocks.push(nested(
+                                "content".into(),
+                                Vec::new(),
+                                inner(members, file, false),
+                                span,
+                            ));
                         });
                     }
                     body.blocks.push(nested("dynamic".into(), vec![label.clone()], dynamic, span));
                 });
             }),
             "lifecycle" | "provisioner" | "connection" => {}
+            "type" if !variable => body.attrs.push(Attr { name: name.clone(), expr: expr(val, file, "") }),
             _ => body.attrs.push(Attr { name: name.clone(), expr: expr(val, file, name) }),
         }
     }

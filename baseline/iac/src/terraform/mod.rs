@@ -7,6 +7,7 @@
 pub(crate) mod ast;
 mod config;
 mod data;
+mod decimal;
 mod eval;
 pub(crate) mod functions;
 mod json_syntax;
@@ -17,6 +18,7 @@ mod plan_refs;
 mod resources;
 mod template;
 mod types;
+mod unify;
 mod walk;
 mod world;
 pub(crate) mod yaml;

@@ -250,7 +250,7 @@ fn moved(val: &Val, inside: &dyn Fn(FileId) -> bool, at: Span) -> Val {
     {
         prov = Some(Arc::new(Prov { step: crate::value::Step::Resource(edge), span, next: prov }));
     }
-    Val { data, span, sensitive: val.sensitive, prov }
+    Val { data, span, sensitive: val.sensitive, typed: val.typed, prov }
 }
 
 #[cfg(test)]

@@ -449,6 +449,8 @@ impl<'a> Parser<'a> {
         let base = self.primary()?;
         let mut ops = Vec::new();
         let mut end = self.at;
+        // The splat `.*` that the next step belongs to, while steps begin with a dot.
+        let mut splat = None;
         loop {
             // Blanks may stand before `.` and `[`, but only a `[` on the same line continues the expression.
             self.space();
@@ -459,7 +461,10 @@ impl<'a> Parser<'a> {
                     match self.peek() {
                         Some(b'*') => {
                             self.at += 1;
-                            ops.push(Op::AttrSplat);
+                            ops.push(Op::AttrSplat(0));
+                            splat = Some(ops.len() - 1);
+                            end = self.at;
+                            continue;
                         }
                         Some(b'0'..=b'9') => {
                             let from = self.at;
@@ -474,9 +479,13 @@ impl<'a> Parser<'a> {
                             None => return self.fail("an attribute name was expected after `.`"),
                         },
                     }
+                    if let Some(Op::AttrSplat(steps)) = splat.and_then(|at: usize| ops.get_mut(at)) {
+                        *steps += 1;
+                    }
                 }
                 Some(b'[') => {
                     self.at += 1;
+                    splat = None;
                     let outer = std::mem::replace(&mut self.skip_newlines, true);
                     self.space();
                     if self.peek() == Some(b'*') {

@@ -478,7 +478,7 @@ fn overlay(planned: &Val, unknown: Option<&Val>, written: Option<&Val>, at: Span
         data => data.clone(),
     };
     let span = if written.is_none() && planned.span.file == at.file { planned.span } else { span };
-    Val { data, span, sensitive: planned.sensitive || written.is_some_and(|w| w.sensitive), prov }
+    Val { data, span, sensitive: planned.sensitive || written.is_some_and(|w| w.sensitive), typed: false, prov }
 }
 
 /// The decoded text with the places of the document it was written as.

@@ -361,7 +361,9 @@ impl World<'_> {
 
     fn compute_data(&mut self, id: usize, decl: &Declaration, name: &str) -> Res {
         let members = self.written(id, decl);
-        super::data::compute(&decl.type_, name, &members, decl.block.header)
+        let scope = self.instances.get(id).map_or(0, |i| i.env.scope);
+        let provider = if super::data::asks_provider(&decl.type_) { self.provider_of(scope, decl) } else { None };
+        super::data::compute(&decl.type_, name, &members, provider.as_ref().map(|p| &p.config), decl.block.header)
     }
 
     /// All attributes and blocks that are written.
@@ -551,6 +553,12 @@ impl World<'_> {
         Val::list(vec![Val::map(members, decl.block.header)], decl.block.header)
     }
 
+    /// The configuration of the provider that a block names, or that its type does.
+    fn provider_of(&mut self, scope: usize, decl: &Declaration) -> Option<Arc<crate::resource::Provider>> {
+        let (name, alias) = provider_name(decl);
+        self.provider(scope, &name, &alias, 0)
+    }
+
     fn symbolic(&mut self, scope: usize, declaration: usize, decl: &Declaration, fault: &Fault) -> Option<Code> {
         let prefix = self.scopes.get(scope)?.prefix.clone();
         let address: Arc<str> = format!("{prefix}{}{}.{}[*]", decl.mode.prefix(), decl.type_, decl.name).into();
@@ -585,11 +593,7 @@ impl World<'_> {
             members.insert("lifecycle".into(), self.lifecycle(id, decl));
         }
         let body = &decl.block.body;
-        let wanted = body.attr("provider").and_then(path_text);
-        let (name, alias) = match wanted.as_deref().map(|w| w.split_once('.').unwrap_or((w, ""))) {
-            Some((name, alias)) => (Arc::from(name), Arc::from(alias)),
-            None => (Arc::from(decl.type_.split('_').next().unwrap_or("")), Arc::from("")),
-        };
+        let (name, alias) = provider_name(decl);
         let provider = self.provider(scope, &name, &alias, 0);
         let provider = provider.unwrap_or_else(|| {
             let config = Val::map(Members::new(), decl.block.header);
@@ -618,6 +622,15 @@ impl World<'_> {
             skips: decl.block.skips.clone(),
         };
         Some(self.in_sight(code, scope))
+    }
+}
+
+/// The name and alias of the provider that a block names, or that its type does.
+fn provider_name(decl: &Declaration) -> (Arc<str>, Arc<str>) {
+    let wanted = decl.block.body.attr("provider").and_then(path_text);
+    match wanted.as_deref().map(|w| w.split_once('.').unwrap_or((w, ""))) {
+        Some((name, alias)) => (name.into(), alias.into()),
+        None => (decl.type_.split('_').next().unwrap_or("").into(), "".into()),
     }
 }
 

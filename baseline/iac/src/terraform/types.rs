@@ -1,6 +1,7 @@
 //! Type constraints of variables, and the conversions Terraform makes.
 
 use super::ast::{Expr, Kind};
+use super::unify::{unify, unify_members};
 use crate::value::{Data, Members, Val};
 use std::sync::Arc;
 
@@ -104,7 +105,7 @@ pub(crate) fn convert(val: &Val, type_: &Type, default: &mut dyn FnMut(&Expr) ->
             }
             Ok(match type_ {
                 Type::Set(_) => set_of(items, val),
-                _ => with(Data::List(Arc::new(items))),
+                _ => Val { typed: true, ..with(Data::List(Arc::new(items))) },
             })
         }
         Type::Map(inner) => {
@@ -113,7 +114,7 @@ pub(crate) fn convert(val: &Val, type_: &Type, default: &mut dyn FnMut(&Expr) ->
                 members.iter().map(|(k, v)| Ok((k.clone(), convert(v, inner, default)?))).collect();
             let members = members?;
             let members = if matches!(**inner, Type::Any) { unify_members(members) } else { members };
-            Ok(with(Data::Map(Arc::new(members))))
+            Ok(Val { typed: true, ..with(Data::Map(Arc::new(members))) })
         }
         Type::Tuple(types) => {
             let Some(items) = val.as_list() else { return Err(wanted("a tuple", val)) };
@@ -122,7 +123,7 @@ pub(crate) fn convert(val: &Val, type_: &Type, default: &mut dyn FnMut(&Expr) ->
             }
             let items: Result<Vec<Val>, String> =
                 items.iter().zip(types).map(|(v, t)| convert(v, t, default)).collect();
-            Ok(with(Data::List(Arc::new(items?))))
+            Ok(Val { typed: false, ..with(Data::List(Arc::new(items?))) })
         }
         Type::Object(fields) => {
             let Some(members) = val.as_map() else { return Err(wanted("an object", val)) };
@@ -141,7 +142,7 @@ pub(crate) fn convert(val: &Val, type_: &Type, default: &mut dyn FnMut(&Expr) ->
                 };
                 out.insert(field.name.clone(), value);
             }
-            Ok(with(Data::Map(Arc::new(out))))
+            Ok(Val { typed: false, ..with(Data::Map(Arc::new(out))) })
         }
     }
 }
@@ -170,9 +171,7 @@ pub(crate) fn number_text(f: f64) -> String {
     if f.fract() == 0.0 {
         return if f.abs() < 1e21 { format!("{f:.0}") } else { format!("{f}") };
     }
-    // Terraform computes with many more digits than a double has; 15 of them are what both agree on.
-    let rounded: f64 = format!("{f:.14e}").parse().unwrap_or(f);
-    format!("{rounded}")
+    f.to_string()
 }
 
 /// The text of a primitive; documents and partial texts are texts already.
@@ -215,32 +214,6 @@ pub(crate) fn to_bool(val: &Val) -> Option<Val> {
         }
         _ => None,
     }
-}
-
-fn rank(val: &Val) -> u8 {
-    match &val.data {
-        Data::Bool(_) => 1,
-        Data::Int(_) | Data::Num(_) => 2,
-        Data::Str(_) | Data::Doc(_) | Data::Partial(_) => 3,
-        Data::Null | Data::Unknown(_) | Data::Ref(_) => 0,
-        _ => 9,
-    }
-}
-
-/// Gives primitives of mixed types one type: text.
-pub(crate) fn unify(items: Vec<Val>) -> Vec<Val> {
-    let mut ranks = items.iter().map(rank).filter(|r| *r > 0);
-    let Some(first) = ranks.next() else { return items };
-    if ranks.all(|r| r == first) || items.iter().any(|v| rank(v) == 9) {
-        return items;
-    }
-    items.into_iter().map(|v| to_string(&v).unwrap_or(v)).collect()
-}
-
-/// The same for the members of a map.
-pub(crate) fn unify_members(members: Members) -> Members {
-    let (keys, values): (Vec<_>, Vec<_>) = members.into_iter().unzip();
-    keys.into_iter().zip(unify(values)).collect()
 }
 
 /// The order of values in a set: numbers, then texts by their bytes, then the rest by what they look like.

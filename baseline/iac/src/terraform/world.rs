@@ -204,6 +204,13 @@ impl<'f> World<'f> {
         if left == 0 { Err(Fault::new(span, "the value is too large")) } else { Ok(val) }
     }
 
+    /// Counts the work of looking at every part of a value.
+    pub(crate) fn spend_on(&mut self, val: &Val, span: Span) -> Result<(), Fault> {
+        let mut left = MAX_SIZE;
+        count(val, &mut left);
+        self.spend((MAX_SIZE - left) / 8, span)
+    }
+
     /// The value of a name and the traversal after it.
     pub(crate) fn eval_name_at(&mut self, env: &mut Env, base: &Expr, ops: &[Op], span: Span) -> Res {
         let Kind::Name(name) = &base.kind else { return Err(Fault::new(span, "a name was expected")) };
@@ -417,7 +424,7 @@ impl<'f> World<'f> {
                 return Ok(Val::unknown(WhyKind::Module, self.source_text(span), detail, span));
             }
             (Instances::One(child), _) => Some(*child),
-            (Instances::Any(child), Some(Op::Index(_) | Op::FullSplat | Op::AttrSplat)) => {
+            (Instances::Any(child), Some(Op::Index(_) | Op::FullSplat | Op::AttrSplat(_))) => {
                 rest = ops.get(1..).unwrap_or(&[]);
                 if !matches!(ops.first(), Some(Op::Index(_))) {
                     let val = self.pick_output(env, *child, rest, name, span)?;

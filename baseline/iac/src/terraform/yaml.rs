@@ -26,6 +26,11 @@ pub(crate) fn decode(text: &str, span: Span) -> Out {
         let (event, _) = step.map_err(|e| format!("the text is not YAML: {e}"))?;
         let (val, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
+                if let Some(tag) = &tag
+                    && tag.handle != "tag:yaml.org,2002:"
+                {
+                    return Err(format!("the tag `{}{}` is not known", tag.handle, tag.suffix));
+                }
                 let plain = style == ScalarStyle::Plain && tag.is_none_or(|t| t.suffix != "str");
                 (if plain { scalar(&text, span) } else { Val::str(&*text, span) }, anchor)
             }
@@ -75,7 +80,7 @@ pub(crate) fn decode(text: &str, span: Span) -> Out {
             },
         }
     }
-    Ok(result.unwrap_or_else(|| Val::null(span)))
+    result.ok_or_else(|| "the text holds no YAML document".into())
 }
 
 fn size(val: &Val) -> usize {
@@ -112,10 +117,10 @@ fn scalar(text: &str, span: Span) -> Val {
     if !text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.')) {
         return Val::str(text, span);
     }
-    let plain = text.replace('_', "");
+    let plain = text;
     let (sign, digits) = match plain.strip_prefix('-') {
         Some(digits) => (-1, digits),
-        None => (1, plain.strip_prefix('+').unwrap_or(&plain)),
+        None => (1, plain.strip_prefix('+').unwrap_or(plain)),
     };
     for (prefix, radix) in [("0x", 16), ("0b", 2), ("0o", 8)] {
         if let Some(number) = digits.strip_prefix(prefix).and_then(|d| i64::from_str_radix(d, radix).ok()) {
@@ -141,7 +146,9 @@ pub(super) fn encode(val: &Val) -> String {
         write(val, &mut out, 0);
     } else {
         inline(val, &mut out, 0);
-        out.push('\n');
+        // A plain word that stands alone is followed by the end of the document.
+        let plain = matches!(val.data, Data::Null | Data::Bool(_) | Data::Int(_) | Data::Num(_));
+        out.push_str(if plain { "\n...\n" } else { "\n" });
     }
     out
 }

@@ -57,6 +57,15 @@ fn bombs_are_defused() {
     }
     doubling.push_str("}\nresource \"aws_x\" \"t\" {\n v = local.t60\n}\n");
     check(&doubling);
+    // Giving both sides of a condition one type looks at every part of them, each time.
+    let mut wide = String::from(
+        "resource \"aws_x\" \"y\" {\n v = [for i in range(1000) : length(true ? local.a19 : [\"b\"])]\n}\nlocals {\n a0 = [1]\n",
+    );
+    for i in 1..=19 {
+        wide.push_str(&format!(" a{i} = true ? [local.a{0}, local.a{0}] : []\n", i - 1));
+    }
+    wide.push_str("}\n");
+    check(&wide);
     let mut chain = String::from("resource \"aws_x\" \"y\" {\n v = local.a3000\n}\nlocals {\n a0 = 1\n");
     for i in 1..=3000 {
         chain.push_str(&format!(" a{i} = local.a{}\n", i - 1));

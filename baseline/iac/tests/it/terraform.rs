@@ -618,3 +618,111 @@ fn what_surrounds_resources_is_judged_too() {
     assert_eq!(at("google_kms_crypto_key.l", "lifecycle.prevent_destroy"), Some(json!(false)));
     assert_eq!(at("aws_vpc.v", "lifecycle"), None);
 }
+
+#[test]
+fn a_list_by_its_type_equals_no_tuple() {
+    let given = |default: &str, type_: &str, condition: &str| {
+        format!(
+            "variable \"a\" {{\n type = {type_}\n default = {default}\n}}\nresource \"aws_x\" \"y\" {{\n v = {condition} ? \"yes\" : \"no\"\n}}"
+        )
+    };
+    // `var.a == []` is never true of a list(string): Terraform makes what hangs on it not being so.
+    check(&given("[]", "list(string)", "var.a == []"), "v", json!("no"));
+    check(&given("{}", "map(string)", "var.a != {}"), "v", json!("yes"));
+    check(&given("[]", "any", "var.a == []"), "v", json!("yes"));
+    check(&given("[]", "list(string)", "length(var.a) == 0"), "v", json!("yes"));
+}
+
+#[test]
+fn both_sides_of_a_condition_get_one_type() {
+    let v = |expr: &str| {
+        format!(
+            "variable \"n\" {{\n type = list(number)\n default = [1, 2]\n}}\nresource \"aws_x\" \"y\" {{\n v = {expr}\n}}"
+        )
+    };
+    check(&v("true ? var.n : [\"none\"]"), "v", json!(["1", "2"]));
+    check(&v("true ? [1, \"two\"] : []"), "v", json!(["1", "two"]));
+    // What is wrong with the other side does not matter.
+    check(&v("length(var.n) > 5 ? var.n[5] : var.n[0]"), "v", json!(1));
+    check(&v("length(var.n) > 1 ? [for x in var.n : x] : [var.n[9]]"), "v", json!([1, 2]));
+}
+
+#[test]
+fn a_type_in_json_is_an_attribute() {
+    let files = MemoryFiles::new([(
+        "main.tf.json",
+        r#"{"variable": {"n": {"type": "list(string)", "default": [1]}}, "resource": {"aws_x": {"y": {"type": "String", "n": "${var.n}"}}}}"#,
+    )]);
+    let reading = read(&files, &Options::default());
+    assert_eq!(plain(&one(&reading, "aws_x.y").attrs), json!({ "type": "String", "n": ["1"] }));
+}
+
+#[test]
+fn region_and_partition_are_those_of_the_provider() {
+    let hcl = r#"
+variable "unknown" {}
+provider "aws" { region = "us-gov-west-1" }
+provider "aws" {
+  alias  = "cn"
+  region = "cn-north-1"
+}
+provider "aws" {
+  alias  = "open"
+  region = var.unknown
+}
+data "aws_region" "a" {}
+data "aws_region" "b" { provider = aws.cn }
+data "aws_region" "c" { provider = aws.open }
+data "aws_partition" "a" {}
+data "aws_partition" "b" { provider = aws.cn }
+data "aws_partition" "c" { provider = aws.open }
+resource "aws_x" "y" {
+  known = [data.aws_region.a.name, data.aws_region.b.id, data.aws_partition.a.partition, data.aws_partition.b.dns_suffix]
+  open  = [data.aws_region.c.name, data.aws_partition.c.partition]
+}
+"#;
+    check(hcl, "known", json!(["us-gov-west-1", "cn-north-1", "aws-us-gov", "amazonaws.com.cn"]));
+    check(
+        hcl,
+        "open",
+        json!([{ "unknown": "data.aws_region.c.name" }, { "unknown": "data.aws_partition.c.partition" }]),
+    );
+}
+
+#[test]
+fn documents_take_ids_and_policy_variables_in() {
+    let hcl = r#"
+data "aws_iam_policy_document" "part" {
+  policy_id = "part"
+  statement {
+    sid       = "A"
+    actions   = ["s3:GetObject"]
+    resources = ["arn:aws:s3:::b/&{aws:username}/*"]
+    principals {
+      type        = "AWS"
+      identifiers = ["&{aws:userid}"]
+    }
+    condition {
+      test     = "StringEquals"
+      variable = "aws:username"
+      values   = ["&{aws:username}"]
+    }
+  }
+}
+data "aws_iam_policy_document" "all" {
+  source_policy_documents = [data.aws_iam_policy_document.part.json]
+}
+resource "aws_x" "y" {
+  v = jsondecode(data.aws_iam_policy_document.all.json)
+}
+"#;
+    let expected = json!({
+        "Version": "2012-10-17",
+        "Id": "part",
+        "Statement": [{
+            "Sid": "A", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/${aws:username}/*",
+            "Principal": { "AWS": "${aws:userid}" }, "Condition": { "StringEquals": { "aws:username": "${aws:username}" } }
+        }]
+    });
+    check(hcl, "v", expected);
+}

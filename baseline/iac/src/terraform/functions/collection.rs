@@ -2,7 +2,8 @@
 
 use super::{Args, Out};
 use crate::terraform::eval::equal;
-use crate::terraform::types::{self, set_of, to_bool, to_number, to_string, type_name, unify, unify_members};
+use crate::terraform::types::{self, set_of, to_bool, to_number, to_string, type_name};
+use crate::terraform::unify::{unified, unify};
 use crate::value::{Data, Members, Part, Val};
 use std::sync::Arc;
 use unicode_segmentation::UnicodeSegmentation;
@@ -103,12 +104,13 @@ fn length(args: &Args<'_>) -> Open {
 fn concat(args: &Args<'_>) -> Open {
     let mut out = Vec::new();
     for val in args.all {
+        ordered(val)?;
         match items(val)? {
             Some(more) => out.extend_from_slice(more),
             None => return Ok(None),
         }
     }
-    Ok(Some(Val::list(out, args.span)))
+    Ok(Some(if args.all.iter().all(|v| v.typed) { typed(unify(out), args) } else { Val::list(out, args.span) }))
 }
 
 fn merge(args: &Args<'_>) -> Open {
@@ -148,20 +150,36 @@ fn coalesce(args: &Args<'_>) -> Open {
             Data::Null => {}
             Data::Str(s) if s.is_empty() => {}
             Data::Unknown(_) => return Ok(None),
-            _ => return Ok(Some(val.clone())),
+            _ => return Ok(Some(beside_all(val, args))),
         }
     }
     Err("all arguments are null or empty".into())
 }
 
+/// An argument with the type that all have in common.
+fn beside_all(val: &Val, args: &Args<'_>) -> Val {
+    let mut all = args.all.to_vec();
+    all.push(val.clone());
+    unified(&all).and_then(|mut all| all.pop()).unwrap_or_else(|| val.clone())
+}
+
+/// A list of one element type.
+fn typed(items: Vec<Val>, args: &Args<'_>) -> Val {
+    Val { typed: true, ..Val::list(items, args.span) }
+}
+
+/// Refuses a set where elements are asked for by their place.
+fn ordered(val: &Val) -> Result<(), String> {
+    if matches!(val.data, Data::Set(_)) { Err("a list was expected, found a set".into()) } else { Ok(()) }
+}
+
 fn coalescelist(args: &Args<'_>) -> Open {
     for val in args.all {
-        match items(val) {
-            Ok(Some([])) => {}
-            Ok(Some(_)) => return Ok(Some(val.clone())),
-            Ok(None) => return Ok(None),
-            Err(_) if val.is_null() => {}
-            Err(message) => return Err(message),
+        ordered(val)?;
+        match items(val)? {
+            Some([]) => {}
+            Some(_) => return Ok(Some(val.clone())),
+            None => return Ok(None),
         }
     }
     Err("all lists are empty".into())
@@ -176,6 +194,10 @@ fn lookup(args: &Args<'_>) -> Open {
     let name = args.text(1)?;
     match (members.get(name.as_str()), args.all.get(2)) {
         (Some(found), _) => Ok(Some(found.clone())),
+        // A map of texts gives a text.
+        (None, Some(default)) if map.typed && members.values().any(|v| v.as_str().is_some()) => {
+            Ok(Some(to_string(default).unwrap_or_else(|| default.clone())))
+        }
         (None, Some(default)) => Ok(Some(default.clone())),
         (None, None) => Err(format!("the map has no {name:?} and no default is given")),
     }
@@ -183,6 +205,7 @@ fn lookup(args: &Args<'_>) -> Open {
 
 fn element(args: &Args<'_>) -> Open {
     let (list, index) = (args.get(0)?, args.get(1)?);
+    ordered(list)?;
     let Some(list) = items(list)? else { return Ok(None) };
     if index.is_unknown() {
         return Ok(None);
@@ -213,6 +236,9 @@ fn list_of(args: &Args<'_>, f: impl FnOnce(Vec<Val>) -> Result<Vec<Val>, String>
 fn contains(args: &Args<'_>) -> Open {
     let Some(list) = items(args.get(0)?)? else { return Ok(None) };
     let wanted = args.get(1)?;
+    if wanted.is_null() {
+        return Err("null cannot be looked for".into());
+    }
     let mut open = false;
     for val in list {
         match equal(val, wanted) {
@@ -233,11 +259,11 @@ fn convert_list(args: &Args<'_>, set: bool) -> Open {
         // A set or list that is not known stays itself: its identity is worth more than its type.
         return Ok(if matches!(val.data, Data::Ref(_)) { Some(val.clone()) } else { None });
     };
-    let list = unify(list.to_vec());
+    let Some(list) = unified(list) else { return Err("the elements have no type in common".into()) };
     Ok(Some(if set {
         Val { span: args.span, ..set_of(list, val) }
     } else {
-        Val { data: Data::List(Arc::new(list)), ..val.clone() }
+        Val { data: Data::List(Arc::new(list)), typed: true, ..val.clone() }
     }))
 }
 
@@ -245,7 +271,10 @@ fn convert_map(args: &Args<'_>) -> Open {
     let val = args.get(0)?;
     match &val.data {
         Data::Map(members) => {
-            Ok(Some(Val { data: Data::Map(Arc::new(unify_members((**members).clone()))), ..val.clone() }))
+            let values: Vec<Val> = members.values().cloned().collect();
+            let Some(values) = unified(&values) else { return Err("the elements have no type in common".into()) };
+            let members = members.keys().cloned().zip(values).collect();
+            Ok(Some(Val { data: Data::Map(Arc::new(members)), typed: true, ..val.clone() }))
         }
         Data::Null => Ok(Some(val.clone())),
         Data::Unknown(_) | Data::Ref(_) => Ok(None),
@@ -254,6 +283,7 @@ fn convert_map(args: &Args<'_>) -> Open {
 }
 
 fn zipmap(args: &Args<'_>) -> Open {
+    args.all.iter().try_for_each(ordered)?;
     let (Some(keys), Some(values)) = (items(args.get(0)?)?, items(args.get(1)?)?) else { return Ok(None) };
     if keys.len() != values.len() {
         return Err(format!("there are {} keys and {} values", keys.len(), values.len()));
@@ -277,7 +307,12 @@ fn compact(args: &Args<'_>) -> Open {
     {
         return Ok(None);
     }
-    list_of(args, |list| Ok(list.into_iter().filter(|v| !v.is_null() && v.as_str() != Some("")).collect()))
+    let kept = list_of(args, |list| {
+        let texts = list.iter().map(|v| to_string(v).ok_or_else(|| cannot(v, "text")));
+        let texts: Vec<Val> = texts.collect::<Result<_, _>>()?;
+        Ok(texts.into_iter().filter(|v| !v.is_null() && v.as_str() != Some("")).collect())
+    })?;
+    Ok(kept.map(|list| Val { typed: true, ..list }))
 }
 
 fn distinct(args: &Args<'_>) -> Open {
@@ -305,9 +340,6 @@ fn distinct(args: &Args<'_>) -> Open {
 
 fn one(args: &Args<'_>) -> Open {
     let val = args.get(0)?;
-    if val.is_null() {
-        return Ok(Some(val.clone()));
-    }
     match items(val)? {
         None => Ok(if matches!(val.data, Data::Ref(_)) { Some(val.clone()) } else { None }),
         Some([]) => Ok(Some(Val::null(args.span))),
@@ -317,6 +349,7 @@ fn one(args: &Args<'_>) -> Open {
 }
 
 fn slice(args: &Args<'_>) -> Open {
+    ordered(args.get(0)?)?;
     let Some(list) = items(args.get(0)?)? else { return Ok(None) };
     if args.all.iter().skip(1).any(Val::is_unknown) {
         return Ok(None);
@@ -336,6 +369,7 @@ fn chunklist(args: &Args<'_>) -> Open {
         return Err("the size must not be negative".into());
     }
     list_of(args, |list| {
+        let list = unify(list);
         let size = if size == 0 { list.len().max(1) } else { size as usize };
         Ok(list.chunks(size).map(|chunk| Val::list(chunk.to_vec(), span)).collect())
     })
@@ -356,8 +390,16 @@ fn setproduct(args: &Args<'_>) -> Open {
     let mut lists = Vec::new();
     for val in args.all {
         match items(val)? {
-            Some(list) => lists.push(list),
+            Some(list) => lists.push(unify(list.to_vec())),
             None => return Ok(None),
+        }
+    }
+    let set = args.all.iter().any(|v| matches!(v.data, Data::Set(_)));
+    if set {
+        // One set makes all of them sets.
+        for list in &mut lists {
+            let of = set_of(std::mem::take(list), &Val::null(args.span));
+            *list = of.as_list().unwrap_or_default().to_vec();
         }
     }
     if lists.len() < 2 {
@@ -372,8 +414,7 @@ fn setproduct(args: &Args<'_>) -> Open {
         rows = rows.iter().flat_map(|row| list.iter().map(move |v| row.iter().chain([v]).cloned().collect())).collect();
     }
     let rows: Vec<Val> = rows.into_iter().map(|row| Val::list(row, args.span)).collect();
-    let set = args.all.iter().all(|v| matches!(v.data, Data::Set(_)));
-    Ok(Some(if set { Val::new(Data::Set(Arc::new(rows)), args.span) } else { Val::list(rows, args.span) }))
+    Ok(Some(if set { Val::new(Data::Set(Arc::new(rows)), args.span) } else { typed(rows, args) }))
 }
 
 fn truth(args: &Args<'_>, any: bool) -> Open {
@@ -453,6 +494,7 @@ fn sort(args: &Args<'_>) -> Out {
 
 fn index(args: &Args<'_>) -> Out {
     let wanted = args.get(1)?;
+    ordered(args.get(0)?)?;
     let at = args.list(0)?.iter().position(|v| equal(v, wanted) == Some(true));
     at.map(|i| Val::int(i as i64, args.span)).ok_or_else(|| "the list does not hold the value".into())
 }
@@ -465,18 +507,31 @@ fn matchkeys(args: &Args<'_>) -> Out {
     if keys.len().saturating_mul(wanted.len()) > 4_000_000 {
         return Err("the lists are too long".into());
     }
+    let both = unify(keys.iter().chain(wanted).cloned().collect());
+    let (keys, wanted) = both.split_at(keys.len());
     let kept = values.iter().zip(keys).filter(|(_, k)| wanted.contains(k)).map(|(v, _)| v.clone());
     Ok(Val::list(kept.collect(), args.span))
 }
 
 fn set_with(args: &Args<'_>, keep: fn(&Val, &[Val]) -> bool) -> Out {
-    let mut out = unify(args.list(0)?.to_vec());
-    for i in 1..args.all.len() {
-        let other = unify(args.list(i)?.to_vec());
+    let mut lists = Vec::new();
+    for i in 0..args.all.len() {
+        lists.push(args.list(i)?);
+    }
+    // All sets have one element type.
+    let all = unify(lists.iter().flat_map(|l| l.iter().cloned()).collect());
+    let mut rest = all.as_slice();
+    let mut lists = lists.into_iter().map(|list| {
+        let (these, after) = rest.split_at(list.len().min(rest.len()));
+        rest = after;
+        these
+    });
+    let mut out = lists.next().unwrap_or_default().to_vec();
+    for other in lists {
         if out.len().saturating_mul(other.len()) > 4_000_000 {
             return Err("the sets are too large".into());
         }
-        out.retain(|v| keep(v, &other));
+        out.retain(|v| keep(v, other));
     }
     Ok(set_of(out, &Val::null(args.span)))
 }
@@ -486,7 +541,8 @@ fn transpose(args: &Args<'_>) -> Out {
     let mut out: std::collections::BTreeMap<Arc<str>, Vec<Val>> = Default::default();
     for (key, list) in members {
         for val in list.as_list().ok_or("a map of lists was expected")? {
-            let name = val.as_str().ok_or("the lists must hold texts")?;
+            let text = to_string(val);
+            let name = text.as_ref().and_then(Val::as_str).ok_or("the lists must hold texts")?;
             out.entry(name.into()).or_default().push(Val::str(key.clone(), args.span));
         }
     }

@@ -180,6 +180,9 @@ fn csvdecode(args: &Args<'_>) -> Out {
     let text = args.text(0)?;
     let mut rows = csv_rows(&text)?.into_iter();
     let Some(header) = rows.next() else { return Err("the first line must name the columns".into()) };
+    if let Some((at, name)) = header.iter().enumerate().find(|(at, name)| header.iter().take(*at).any(|h| h == *name)) {
+        return Err(format!("column {} has the name of an earlier one, {name:?}", at + 1));
+    }
     let mut out = Vec::new();
     for row in rows {
         if row.len() != header.len() {
@@ -206,7 +209,8 @@ fn csv_rows(text: &str) -> Result<Vec<Vec<String>>, String> {
                     chars.next();
                     field.push('"');
                 }
-                '"' => quoted = false,
+                '"' if matches!(chars.peek(), None | Some(',' | '\n' | '\r')) => quoted = false,
+                '"' => return Err("text follows the end of a quoted field".into()),
                 _ => field.push(c),
             }
             continue;

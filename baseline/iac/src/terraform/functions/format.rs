@@ -240,7 +240,12 @@ fn one(letter: char, verb: &Verb, value: &Val) -> Result<String, String> {
                 'x' => format!("{magnitude:x}"),
                 _ => format!("{magnitude:X}"),
             };
-            signed(if n < 0.0 { format!("-{digits}") } else { digits }, n < 0.0)
+            let prefix = match letter {
+                'x' | 'X' if verb.sharp => format!("0{letter}"),
+                'o' if verb.sharp => "0".to_owned(),
+                _ => String::new(),
+            };
+            signed(format!("{}{prefix}{digits}", if n < 0.0 { "-" } else { "" }), n < 0.0)
         }
         'f' | 'F' => {
             let n = number()?;
@@ -253,7 +258,8 @@ fn one(letter: char, verb: &Verb, value: &Val) -> Result<String, String> {
         }
         'g' | 'G' => {
             let n = number()?;
-            signed(general(n, verb.precision), n < 0.0)
+            let text = general(n, verb.precision);
+            signed(if letter == 'G' { text.to_uppercase() } else { text }, n < 0.0)
         }
         _ => return Err(format!("`%{letter}` is not a verb")),
     })
@@ -275,9 +281,11 @@ fn general(n: f64, precision: Option<usize>) -> String {
         return "0".into();
     }
     let exp = n.abs().log10().floor() as i32;
-    let limit = precision.map_or(21, |p| p.max(1) as i32);
+    let limit = precision.map_or(6, |p| p.max(1) as i32);
     if exp < -4 || exp >= limit {
-        let text = exponent(n, precision.map_or(6, |p| p.max(1) - 1));
+        // Without a precision as many digits as the number has.
+        let own = || format!("{n:e}").split('e').next().map_or(0, |d| d.bytes().filter(u8::is_ascii_digit).count() - 1);
+        let text = exponent(n, precision.map_or_else(own, |p| p.max(1) - 1));
         return match text.split_once('e') {
             Some((digits, exp)) if digits.contains('.') => {
                 format!("{}e{exp}", digits.trim_end_matches('0').trim_end_matches('.'))

@@ -20,6 +20,22 @@ use super::world::World;
 use crate::source::Span;
 use crate::value::{Data, Val, WhyKind};
 
+/// Functions that look at every part of their arguments, to give them one type.
+const UNIFYING: [&str; 12] = [
+    "chunklist",
+    "coalesce",
+    "concat",
+    "distinct",
+    "matchkeys",
+    "setintersection",
+    "setproduct",
+    "setsubtract",
+    "setunion",
+    "tolist",
+    "tomap",
+    "toset",
+];
+
 /// What a function gives: a value, or what is wrong with its arguments.
 pub(crate) type Out = Result<Val, String>;
 
@@ -71,7 +87,7 @@ impl<'a> Args<'a> {
     }
 
     pub(super) fn num(&self, f: f64) -> Out {
-        if f.is_nan() { Err("the result is not a number".into()) } else { Ok(Val::num(f, self.span)) }
+        if !f.is_finite() { Err("the result is not a number".into()) } else { Ok(Val::num(f, self.span)) }
     }
 
     pub(super) fn texts(&self, items: impl IntoIterator<Item = String>) -> Out {
@@ -107,6 +123,9 @@ impl World<'_> {
         let work: usize =
             args.iter().map(|v| v.as_str().map_or(0, |s| s.len() / 64) + v.as_list().map_or(0, <[Val]>::len)).sum();
         self.spend(work, span)?;
+        if UNIFYING.contains(&name) {
+            args.iter().try_for_each(|v| self.spend_on(v, span))?;
+        }
         let mut result = self.dispatch(name, &args, span)?;
         if !matches!(name, "nonsensitive" | "issensitive") {
             let inner = |v: &Val| v.sensitive || v.as_list().is_some_and(|l| l.iter().any(|v| v.sensitive));
@@ -125,6 +144,11 @@ impl World<'_> {
         let wrong = |message: String| Fault::new(span, format!("{name}: {message}"));
         if let Some(out) = self.file_function(name, args, span) {
             return out.map_err(|m| if m.span() == Span::default() { wrong(m.message().to_owned()) } else { m });
+        }
+        if let Some((least, most)) = arity(name)
+            && !(least..=most).contains(&args.len())
+        {
+            return Err(wrong(format!("{} arguments are given", args.len())));
         }
         let given = Args { all: args, span };
         if let Some(out) = open(name, &given) {
@@ -173,6 +197,27 @@ impl World<'_> {
 
 fn no_function(name: &str, span: Span) -> Fault {
     Fault::new(span, format!("there is no function `{name}`"))
+}
+
+/// How many arguments a function takes at least and at most, of those whose own reading of them would not tell.
+fn arity(name: &str) -> Option<(usize, usize)> {
+    const ANY: usize = usize::MAX;
+    Some(match name {
+        "abs" | "alltrue" | "anytrue" | "base64decode" | "base64encode" | "ceil" | "chomp" | "compact"
+        | "csvdecode" | "distinct" | "flatten" | "floor" | "jsondecode" | "jsonencode" | "keys" | "length"
+        | "lower" | "md5" | "one" | "reverse" | "sha1" | "sha256" | "sha512" | "signum" | "sort" | "strrev" | "sum"
+        | "title" | "tobool" | "tolist" | "tomap" | "tonumber" | "toset" | "tostring" | "transpose" | "trimspace"
+        | "upper" | "urlencode" | "values" | "yamldecode" | "yamlencode" => (1, 1),
+        "chunklist" | "cidrhost" | "contains" | "element" | "endswith" | "formatdate" | "indent" | "index" | "log"
+        | "parseint" | "pow" | "regex" | "regexall" | "setsubtract" | "split" | "startswith" | "strcontains"
+        | "timeadd" | "timecmp" | "trim" | "trimprefix" | "trimsuffix" | "zipmap" => (2, 2),
+        "cidrsubnet" | "matchkeys" | "replace" | "slice" | "substr" => (3, 3),
+        "lookup" => (2, 3),
+        "range" => (1, 3),
+        "concat" | "max" | "min" | "setunion" | "setintersection" => (1, ANY),
+        "join" => (2, ANY),
+        _ => return None,
+    })
 }
 
 /// Functions whose result is new each time, or that the scan cannot compute.

@@ -25,6 +25,15 @@ impl Net {
         let bad = || format!("{text:?} is not a network such as 10.0.0.0/16");
         let (address, length) = text.split_once('/').ok_or_else(bad)?;
         let length: u32 = length.parse().map_err(|_| bad())?;
+        // Terraform reads leading zeros of an IPv4 address as nothing, where others read an octal number or refuse.
+        let decimal: Vec<&str> = address
+            .split('.')
+            .map(|part| match part.trim_start_matches('0') {
+                "" if !part.is_empty() => "0",
+                digits => digits,
+            })
+            .collect();
+        let address = if decimal.len() == 4 { decimal.join(".") } else { address.to_owned() };
         let (address, bits) = match address.parse().map_err(|_| bad())? {
             IpAddr::V4(a) => (u128::from(u32::from(a)), 32),
             IpAddr::V6(a) => (u128::from(a), 128),

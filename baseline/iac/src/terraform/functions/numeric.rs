@@ -1,6 +1,8 @@
 //! Numbers.
 
 use super::{Args, Out};
+use crate::terraform::ast::Binary;
+use crate::terraform::eval::arithmetic;
 use crate::value::{Data, Val};
 
 pub(super) fn call(name: &str, args: &Args<'_>) -> Option<Out> {
@@ -8,7 +10,7 @@ pub(super) fn call(name: &str, args: &Args<'_>) -> Option<Out> {
         "abs" => args.number(0).and_then(|n| args.num(n.abs())),
         "ceil" => args.number(0).and_then(|n| args.num(n.ceil())),
         "floor" => args.number(0).and_then(|n| args.num(n.floor())),
-        "signum" => args.number(0).and_then(|n| args.num(if n == 0.0 { 0.0 } else { n.signum() })),
+        "signum" => args.int(0).and_then(|n| args.num(n.signum() as f64)),
         "log" => log(args),
         "pow" => args.number(0).and_then(|a| args.num(a.powf(args.number(1)?))),
         "max" => extreme(args, f64::max),
@@ -36,7 +38,9 @@ fn extreme(args: &Args<'_>, pick: fn(f64, f64) -> f64) -> Out {
 }
 
 fn parseint(args: &Args<'_>) -> Out {
-    let text = args.text(0)?;
+    let Some(text) = args.get(0)?.as_str().map(str::to_owned) else {
+        return Err("the first argument must be text".into());
+    };
     let base = args.int(1)?;
     let digits = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
     if !(2..=62).contains(&base) {
@@ -69,10 +73,10 @@ fn sum(args: &Args<'_>) -> Out {
     if items.is_empty() {
         return Err("the list must not be empty".into());
     }
-    let mut total = 0.0;
+    let mut total = Val::int(0, args.span);
     for item in items {
-        let number = super::to_number(item).and_then(|n| n.as_f64());
-        total += number.ok_or("all elements must be numbers")?;
+        let number = super::to_number(item).filter(|n| n.as_f64().is_some()).ok_or("all elements must be numbers")?;
+        total = arithmetic(Binary::Add, &total, &number, args.span).map_err(|f| f.message().to_owned())?;
     }
-    args.num(total)
+    Ok(total)
 }

@@ -30,7 +30,10 @@ pub(super) fn call(name: &str, args: &Args<'_>) -> Option<Out> {
         "endswith" => test(&|t, part| t.ends_with(part)),
         "split" => split(args),
         "substr" => substr(args),
-        "indent" => indent(args),
+        "indent" => match args.int(0) {
+            Ok(..0) => Err("the number of blanks must not be negative".into()),
+            _ => indent(args),
+        },
         "replace" => replace(args),
         "regex" => regex(args),
         "regexall" => regexall(args),

@@ -1,0 +1,6 @@
+#!/bin/sh
+# ${name}
+%{ for p in packages ~}
+apt-get install -y ${p}
+%{ endfor ~}
+echo "$${HOME}"

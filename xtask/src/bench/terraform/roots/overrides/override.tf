@@ -1,0 +1,13 @@
+locals {
+  b = "override"
+}
+resource "aws_s3_bucket" "b" {
+  acl = "private"
+  versioning {
+    enabled = true
+  }
+  tags = { c = "3" }
+}
+variable "size" {
+  default = 2
+}
