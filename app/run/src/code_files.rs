@@ -1,9 +1,9 @@
 //! Where code is read from: a folder on disk that is never left, or a commit of a git repository.
 
-use plumb_iac::{Entry, Files, Reading, templates, terraform};
+use plumb_iac::{Entry, Files, Place, Problem, ProblemSeverity, Reading, Span, templates, terraform};
 use std::{
     collections::BTreeMap,
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, ErrorKind, Read, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
@@ -16,6 +16,8 @@ const MAX_BYTES: u64 = 256 << 20;
 #[derive(Debug)]
 pub struct DiskFiles {
     root: PathBuf,
+    /// What is there and could not be read, and why: a folder nobody may enter must not look like an empty one.
+    unread: Mutex<BTreeMap<String, String>>,
 }
 
 impl DiskFiles {
@@ -24,33 +26,68 @@ impl DiskFiles {
     /// # Errors
     /// When the folder cannot be found.
     pub fn new(root: &Path) -> std::io::Result<Self> {
-        Ok(Self { root: root.canonicalize()? })
+        Ok(Self { root: root.canonicalize()?, unread: Mutex::default() })
     }
 
     fn inside(&self, path: &str) -> Option<PathBuf> {
-        let whole = self.root.join(path).canonicalize().ok()?;
-        whole.starts_with(&self.root).then_some(whole)
+        let named = self.root.join(path);
+        match named.canonicalize() {
+            Ok(whole) if whole.starts_with(&self.root) => return Some(whole),
+            Ok(_) => self.missed(path, format!("it is a link out of `{}`", self.root.display())),
+            Err(e) if e.kind() == ErrorKind::NotFound && named.symlink_metadata().is_err() => {}
+            Err(e) if e.kind() == ErrorKind::NotFound => self.missed(path, "it is a link to nothing".into()),
+            // Asked for below a file, as if that were a folder: there is no such thing.
+            Err(e) if e.kind() == ErrorKind::NotADirectory => {}
+            Err(e) => self.missed(path, e.to_string()),
+        }
+        None
+    }
+
+    fn missed(&self, path: &str, why: String) {
+        if let Ok(mut unread) = self.unread.lock() {
+            unread.insert(path.to_owned(), why);
+        }
+    }
+
+    fn bytes(&self, whole: &Path) -> Result<Vec<u8>, String> {
+        let about = whole.metadata().map_err(|e| e.to_string())?;
+        if !about.is_file() {
+            return Err("it is no regular file".into());
+        }
+        if about.len() > MAX_BYTES {
+            return Err(format!("it is larger than {} MiB", MAX_BYTES >> 20));
+        }
+        std::fs::read(whole).map_err(|e| e.to_string())
     }
 }
 
 impl Files for DiskFiles {
     fn read(&self, path: &str) -> Option<Arc<[u8]>> {
-        let path = self.inside(path)?;
-        let about = path.metadata().ok()?;
-        if !about.is_file() || about.len() > MAX_BYTES {
-            return None;
-        }
-        std::fs::read(path).ok().map(Arc::from)
+        let whole = self.inside(path).filter(|whole| !whole.is_dir())?;
+        self.bytes(&whole).map_err(|why| self.missed(path, why)).ok().map(Arc::from)
     }
 
     fn list(&self, folder: &str) -> Vec<Entry> {
-        let Some(entries) = self.inside(folder).and_then(|path| std::fs::read_dir(path).ok()) else {
-            return Vec::new();
+        let Some(whole) = self.inside(folder).filter(|whole| whole.is_dir()) else { return Vec::new() };
+        let entries = match std::fs::read_dir(whole) {
+            Ok(entries) => entries,
+            Err(e) => {
+                self.missed(folder, e.to_string());
+                return Vec::new();
+            }
         };
         let mut out: Vec<Entry> = entries
             .flatten()
             .filter_map(|entry| {
-                let name = entry.file_name().into_string().ok()?;
+                let name = match entry.file_name().into_string() {
+                    Ok(name) => name,
+                    Err(name) => {
+                        let shown = name.to_string_lossy();
+                        let path = if folder.is_empty() { shown.into_owned() } else { format!("{folder}/{shown}") };
+                        self.missed(&path, "its name is not UTF-8".into());
+                        return None;
+                    }
+                };
                 // A linked folder is read where something names it, and not walked into: it may lead in circles.
                 let kind = entry.file_type().ok()?;
                 let folder = kind.is_dir();
@@ -60,6 +97,11 @@ impl Files for DiskFiles {
             .collect();
         out.sort();
         out
+    }
+
+    fn unread(&self) -> Vec<(String, String)> {
+        let unread = self.unread.lock().map(|unread| unread.clone()).unwrap_or_default();
+        unread.into_iter().collect()
     }
 }
 
@@ -207,6 +249,33 @@ impl Files for Narrowed<'_> {
             None => entries,
         }
     }
+
+    fn unread(&self) -> Vec<(String, String)> {
+        self.files.unread()
+    }
+}
+
+/// What the files of a reading could not give, as its problems. In a walk, what stands on the way to `target` is nobody's concern.
+fn tell_unread(files: &dyn Files, target: &str, readings: &mut [Reading]) {
+    let Some(reading) = readings.first_mut() else { return };
+    let on_the_way = |path: &str| {
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        folder != target && (folder.is_empty() || target.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')))
+    };
+    for (path, why) in files.unread() {
+        if on_the_way(&path) && path != target {
+            continue;
+        }
+        // What is large, a link that leads away or oddly named need be no code; where its name says that it is, something is missing.
+        let code = [".tf", ".tf.json", ".tofu", ".bicep"].iter().any(|end| path.ends_with(end));
+        let odd = ["larger than", "not UTF-8", "it is a link"].iter().any(|word| why.contains(word));
+        let severity = if odd && !code { ProblemSeverity::Note } else { ProblemSeverity::Error };
+        let path = if path.is_empty() { ".".to_owned() } else { path };
+        let place = Place { file: path.into(), line: 1, column: 1, end_line: 1, end_column: 1 };
+        let message = format!("it cannot be read: {why}");
+        let problem = Problem { severity, message, place, span: Span::default(), frame: String::new(), hides: true };
+        reading.problems.push(problem);
+    }
 }
 
 /// Reads all code at `target` (a folder, or one file; `""` is everything) below the root of `files`.
@@ -231,9 +300,26 @@ pub fn read_code(
             // What is wrong above the folder matters only when something here uses it.
             reading.problems.retain(|p| below(&p.place.file) || (p.place.file.contains('/') && !roots.is_empty()));
         }
+        tell_unread(files, target, &mut all);
         return Ok(all);
     }
-    let bytes = files.read(target).ok_or_else(|| format!("cannot read `{target}`"))?;
+    let Some(bytes) = files.read(target) else {
+        let why = files.unread().into_iter().find_map(|(path, why)| (path == target).then_some(why));
+        return Err(format!("cannot read `{target}`{}", why.map(|w| format!(": {w}")).unwrap_or_default()));
+    };
+    let mut readings = read_file(files, target, &bytes, options)?;
+    let folder = target.rsplit_once('/').map_or("", |(folder, _)| folder);
+    tell_unread(files, folder, &mut readings);
+    Ok(readings)
+}
+
+/// Reads one file and what it names.
+fn read_file(
+    files: &dyn Files,
+    target: &str,
+    bytes: &[u8],
+    options: &terraform::Options,
+) -> Result<Vec<Reading>, String> {
     let name = target.rsplit('/').next().unwrap_or(target);
     if [".tf", ".tf.json", ".tofu", ".tofu.json"].iter().any(|ext| name.ends_with(ext)) {
         let folder = target.rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -249,13 +335,20 @@ pub fn read_code(
         reading.resources.retain(|_| keep.next().unwrap_or(true));
         return Ok(vec![reading]);
     }
-    if name != PipedFile::NAME
-        && let Some(template) = templates::detect(target, &bytes)
+    let piped = name == PipedFile::NAME;
+    let looks_like_json = bytes.iter().find(|b| !b.is_ascii_whitespace()).is_some_and(|b| *b == b'{');
+    // What comes through a pipe has no name that tells; its text does.
+    let named = match (piped, looks_like_json) {
+        (false, _) => target,
+        (true, true) => "a.json",
+        (true, false) => "a.yaml",
+    };
+    if !(piped && terraform::is_plan_or_state(bytes))
+        && let Some(template) = templates::detect(named, bytes)
     {
         return Ok(vec![templates::read_these(files, &BTreeMap::from([(target.to_owned(), template)]))]);
     }
-    let looks_like_json = bytes.iter().find(|b| !b.is_ascii_whitespace()).is_some_and(|b| *b == b'{');
-    if terraform::is_plan_or_state(&bytes) || (name == PipedFile::NAME && looks_like_json) {
+    if terraform::is_plan_or_state(bytes) || (piped && looks_like_json) {
         return Ok(vec![terraform::read_plan(files, target, options)]);
     }
     Err(format!("`{target}` is neither Terraform (configuration, plan or state), CloudFormation, ARM nor Bicep"))

@@ -81,11 +81,12 @@ pub fn run(globals: &Globals, mut args: CheckArgs) -> Result<u8, Failure> {
     if let Some(reference) = &args.new_since {
         known.extend(findings_of(reference, &catalog, &rules, &source, now)?);
     }
-    let job = Job { globals, args: &args, catalog: &catalog, rules: &rules, source: &source, now, known };
+    let job = Job { globals, args: &args, catalog: &catalog, rules: &rules, source: &source, now, threshold, known };
     if args.fix || args.diff {
-        let done = actions::fix(&job)?;
+        let open = actions::fix(&job)?;
         if args.diff {
-            return Ok(done);
+            let partial = readings.iter().flat_map(|r| &r.problems).any(is_partial);
+            return Ok(if open { 1 } else { u8::from(partial) * 3 });
         }
         readings = source.read()?;
     }
@@ -104,10 +105,14 @@ pub fn run(globals: &Globals, mut args: CheckArgs) -> Result<u8, Failure> {
         std::fs::write(path, text + "\n")
             .map_err(|e| Failure::usage(format!("cannot write `{}`: {e}", path.display())))?;
         out::note(globals, format!("{} findings written to {}", keys.len(), path.display()));
-        return Ok(0);
+        tell_problems(globals, &source, &checked);
+        return Ok(if checked.partial() { 3 } else { 0 });
     }
     let failing = checked.verdicts.iter().filter(open).any(|v| v.severity >= threshold);
     let twins = actions::live(&job, &checked)?;
+    let partial = checked.partial();
+    let code = if failing { 1 } else { u8::from(partial) * 3 };
+    out::ends_with(code);
     let told = args.form.is_none() && out::format(globals) == Format::Text && !args.compact && failing_any(&checked);
     let patches = if told { actions::patches(&job, &checked) } else { actions::Patches::new() };
     print(globals, &args, &catalog, &source, &checked, &twins, &patches)?;
@@ -120,17 +125,18 @@ pub fn run(globals: &Globals, mut args: CheckArgs) -> Result<u8, Failure> {
         Some(host) => actions::comment(&job, host, &checked, &twins),
         None => Ok(()),
     };
-    let partial = checked.partial();
+    if checked.resources == 0 && checked.problems.is_empty() && checked.uncovered.is_empty() {
+        out::note(globals, format!("no resource is declared in `{}`: nothing was judged", args.input.path));
+    }
     // The program ends here: giving back a hundred thousand verdicts one by one would be for nothing.
     std::mem::forget(checked);
     match (failing, commented) {
         (true, Err(error)) => {
             out::failure(&error);
-            Ok(1)
+            Ok(code)
         }
         (false, Err(error)) => Err(error),
-        (true, Ok(())) => Ok(1),
-        (false, Ok(())) => Ok(if partial { 3 } else { 0 }),
+        (_, Ok(())) => Ok(code),
     }
 }
 
@@ -152,6 +158,8 @@ pub struct Job<'a> {
     pub source: &'a Source,
     /// The instant to judge ages by.
     pub now: Time,
+    /// What fails the run: findings of this severity or worse.
+    pub threshold: Severity,
     /// Findings that were there before.
     pub known: BTreeSet<String>,
 }
@@ -203,8 +211,19 @@ fn read_baseline(path: &std::path::Path) -> Result<Vec<String>, Failure> {
     let wrong = |e: &dyn std::fmt::Display| Failure::usage(format!("--baseline `{}`: {e}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|e| wrong(&e))?;
     let json: Json = serde_json::from_str(&text).map_err(|e| wrong(&e))?;
+    // Findings that a file of another make lists under other names would all be new, or worse: some of them.
+    match json.get("plumb_baseline").map(|version| version.as_u64()) {
+        Some(Some(1)) => {}
+        Some(_) => {
+            return Err(wrong(&"it is of a version that this program does not know; it writes and reads version 1"));
+        }
+        None => return Err(wrong(&"it is no file that --create-baseline wrote: `plumb_baseline` is missing")),
+    }
     let findings = json.get("findings").and_then(Json::as_array).ok_or_else(|| wrong(&"it has no list `findings`"))?;
-    Ok(findings.iter().filter_map(|f| f.as_str().map(str::to_owned)).collect())
+    let fingerprint =
+        |f: &Json| f.as_str().filter(|f| f.len() == 64 && f.bytes().all(|b| b.is_ascii_hexdigit())).map(str::to_owned);
+    let read: Option<Vec<String>> = findings.iter().map(fingerprint).collect();
+    read.ok_or_else(|| wrong(&"an entry of `findings` is no fingerprint"))
 }
 
 /// Fingerprints of what fails in the commit that `reference` and the working tree share.
@@ -304,15 +323,18 @@ fn print(
         }
     }
     if args.form.is_some() || format != Format::Text {
-        for problem in &checked.problems {
-            out::note(
-                globals,
-                format!("{}:{}: {}", source.printed_path(&problem.place.file), problem.place.line, problem.message),
-            );
-        }
+        tell_problems(globals, source, checked);
     }
     let _ = std::io::stdout().flush();
     Ok(())
+}
+
+/// A line on standard error for each thing that could not be read.
+fn tell_problems(globals: &Globals, source: &Source, checked: &CodeChecked) {
+    for problem in &checked.problems {
+        let place = &problem.place;
+        out::note(globals, format!("{}:{}: {}", source.printed_path(&place.file), place.line, problem.message));
+    }
 }
 
 /// The place of each row's text among those of all rows. `key` is the same only for the same text; it is asked instead of the text.

@@ -47,6 +47,13 @@ impl Source {
             return Ok(Self { files, root: None, target: PipedFile::NAME.into(), is_file: true, options, here });
         }
         let path = Path::new(&input.path);
+        // A pipe with a name, such as the shell makes of `<(terraform show -json p.bin)`.
+        if path.metadata().is_ok_and(|about| !about.is_file() && !about.is_dir()) {
+            let bytes =
+                std::fs::read(path).map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", path.display())))?;
+            let files = Box::new(PipedFile(bytes.into()));
+            return Ok(Self { files, root: None, target: PipedFile::NAME.into(), is_file: true, options, here });
+        }
         let whole =
             path.canonicalize().map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", path.display())))?;
         let is_file = whole.is_file();

@@ -72,6 +72,74 @@ fn exit_codes_tell_clean_findings_usage_and_partial() {
     assert!(said(&out).contains("vpc/aws"), "{}", said(&out));
 }
 
+/// P05: whatever could not be read is told, in every format, and is no clean result.
+#[test]
+fn nothing_is_passed_over_in_silence() {
+    let dir = folder("check-silence");
+    let out = exits(&dir, &["check", "."], 0);
+    assert!(said(&out).contains("nothing was judged"), "{}", said(&out));
+    write(&dir, "main.tf", &format!("{BUCKET}{KEEPS}"));
+    exits(&dir, &["check", ".", "--check", RULE], 0);
+    // A file that is there and cannot be read (tests may run as one who may read everything).
+    std::os::unix::fs::symlink("nowhere.tf", dir.join("gone.tf")).unwrap();
+    let out = exits(&dir, &["check", ".", "--check", RULE], 3);
+    assert!(said(&out).contains("gone.tf:1: it cannot be read: it is a link to nothing"), "{}", said(&out));
+    std::fs::remove_file(dir.join("gone.tf")).unwrap();
+    write(&dir, "broken.tf", "resource \"aws_s3_bucket\" \"x\" {\n  bucket = \n}\n");
+    let shown = text(&exits(&dir, &["check", ".", "--check", RULE, "--format", "text"], 3));
+    let frame = "not read: a value was expected\n  --> broken.tf:2:12\n    1 | resource \"aws_s3_bucket\" \"x\" {\n    2 |   bucket = \n      |            ^\n";
+    assert!(shown.contains(frame), "{shown}");
+    let junit = text(&exits(&dir, &["check", ".", "--check", RULE, "--format", "junit"], 3));
+    let doc = roxmltree::Document::parse(&junit).unwrap();
+    assert_eq!(doc.root_element().attribute("errors"), Some("1"), "{junit}");
+    assert!(doc.descendants().any(|n| n.has_tag_name("error")), "{junit}");
+    let github = text(&exits(&dir, &["check", ".", "--check", RULE, "--format", "github"], 3));
+    assert!(github.contains("::error file=broken.tf,line=2,title=not read::"), "{github}");
+    let gitlab = text(&exits(&dir, &["check", ".", "--check", RULE, "--format", "gitlab"], 3));
+    assert!(gitlab.contains("plumb.not-read") && gitlab.contains("broken.tf"), "{gitlab}");
+    exits(&dir, &["check", ".", "--check", RULE, "--create-baseline", "known.json"], 3);
+    exits(&dir, &["check", ".", "--check", RULE, "--diff"], 3);
+    // A declaration whose text has no end: what it seems to lack is not known to be absent.
+    std::fs::remove_file(dir.join("broken.tf")).unwrap();
+    write(
+        &dir,
+        "b.bicep",
+        "resource sa 'Microsoft.Storage/storageAccounts@2023-01-01' = {\n  name: 'x\n  properties: {}\n}\n",
+    );
+    exits(&dir, &["check", "b.bicep"], 3);
+    // A baseline of another make is refused.
+    for wrong in [
+        "{\"findings\": []}",
+        "{\"plumb_baseline\": 2, \"findings\": []}",
+        "{\"plumb_baseline\": 1, \"findings\": [1]}",
+        "{\"plumb_baseline\": 1, \"findings\": [\"F-123\"]}",
+        "{\"plumb_baseline\": 1}",
+        "{",
+        "",
+    ] {
+        write(&dir, "wrong.json", wrong);
+        let out = exits(&dir, &["check", "main.tf", "--baseline", "wrong.json"], 2);
+        assert!(said(&out).contains("--baseline"), "{wrong}: {}", said(&out));
+    }
+}
+
+/// P05: `plumb check . | head` does not make findings go away.
+#[test]
+fn a_reader_that_goes_away_changes_no_exit_code() {
+    let dir = folder("check-pipe");
+    let many: String = (0..200).map(|n| BUCKET.replace("\"data\"", &format!("\"data{n}\""))).collect();
+    write(&dir, "main.tf", &many);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_plumb"))
+        .args(["check", ".", "--format", "text"])
+        .current_dir(&dir)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1), "{first}");
+}
+
 #[test]
 fn every_verdict_has_the_members_of_the_contract() {
     let dir = folder("check-contract");
@@ -292,6 +360,17 @@ fn a_plan_comes_through_standard_input() {
     let row: Json = serde_json::from_str(run(&plan.to_string(), 1).trim()).unwrap();
     assert_eq!((&row["address"], &row["outcome"]), (&json!("aws_sqs_queue.q"), &json!("fail")));
     assert_eq!(run("not a plan", 2), "");
+    // What `cdk synth` prints is read too.
+    let queue = "Resources:\n  Q:\n    Type: AWS::SQS::Queue\n    Properties: {SqsManagedSseEnabled: false}\n";
+    assert!(run(queue, 1).contains("\"address\":\"Q\""));
+    // As is a pipe with a name: `plumb check <(terraform show -json p.bin)`.
+    let pipe = dir.join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let to = pipe.clone();
+    let writer = std::thread::spawn(move || std::fs::write(to, plan.to_string()).unwrap());
+    let rows = lines(&dir, &["check", "pipe", "--check", "aws.sqs.queue.encrypted", "--format", "jsonl"], 1);
+    writer.join().unwrap();
+    assert_eq!(rows[0]["address"], json!("aws_sqs_queue.q"));
 }
 
 #[test]
