@@ -104,6 +104,12 @@ impl CodeVerdict {
         )
     }
 
+    /// The same, if its root were another: a file or folder that was renamed.
+    pub fn fingerprint_in(&self, root: &str) -> FindingKey {
+        let resource = ResourceId::from(self.verdict.resource.as_str());
+        FindingKey::new(&self.verdict.rule, &account_of(root), &resource, &self.verdict.sub_key)
+    }
+
     /// The source lines of the first value that decided, else of the block's header.
     pub fn frame(&self) -> String {
         let Declared { header, sources, .. } = &*self.at;
@@ -299,10 +305,15 @@ fn outcomes(judging: &Judging<'_>, part: &StandIn) -> HashMap<RuleId, Outcome> {
     found
 }
 
+/// What stands for the account in findings about a root.
+fn account_of(root: &str) -> AccountId {
+    format!("code/{root}").into()
+}
+
 fn declared(reading: &Reading, one: &Mapped, sources: &Arc<SourceMap>) -> Arc<Declared> {
     let code = reading.resources.get(one.code);
     Arc::new(Declared {
-        account: format!("code/{}", one.root).into(),
+        account: account_of(&one.root),
         root: Arc::clone(&one.root),
         place: one.place.clone(),
         header: code.map(|c| c.header).unwrap_or_default(),

@@ -2,7 +2,7 @@
 
 use plumb_iac::{Entry, Files, Place, Problem, ProblemSeverity, Reading, Span, templates, terraform};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{BufRead, BufReader, ErrorKind, Read, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -124,51 +124,172 @@ impl Files for PipedFile {
     }
 }
 
-/// The files of a commit, read through `git cat-file` without touching the working tree.
+/// The files of a commit, read through `git cat-file` without touching the working tree. What git leaves alone and code is read with
+/// is taken from the disk: installed modules, and values that are ignored.
 #[derive(Debug)]
 pub struct GitFiles {
-    /// Object ids by path.
-    objects: BTreeMap<String, String>,
-    reader: Mutex<Child>,
+    /// By path: which reader has it, and its object id.
+    objects: BTreeMap<String, (usize, String)>,
+    /// One for the repository, and one for each submodule.
+    readers: Vec<Reader>,
+    disk: DiskFiles,
+    /// Ignored files of values.
+    ignored: BTreeSet<String>,
+    /// From what a file was called then to what it is called now.
+    renamed: Vec<(String, String)>,
+    /// The same of folders whose code went elsewhere as a whole.
+    moved: BTreeMap<String, String>,
+    shared: bool,
+}
+
+#[derive(Debug)]
+struct Reader(Mutex<Child>);
+
+/// What `git` answers in a repository.
+fn git(repository: &Path, args: &[&str]) -> Result<Vec<u8>, String> {
+    let out = Command::new("git")
+        .arg("-C")
+        .arg(repository)
+        .args(args)
+        .output()
+        .map_err(|e| format!("cannot run git: {e}"))?;
+    match out.status.success() {
+        true => Ok(out.stdout),
+        false => Err(String::from_utf8_lossy(&out.stderr).trim().to_owned()),
+    }
+}
+
+fn word(out: Vec<u8>) -> String {
+    String::from_utf8_lossy(&out).trim().to_owned()
+}
+
+fn parts(out: &[u8]) -> impl Iterator<Item = String> {
+    out.split(|b| *b == 0).filter(|part| !part.is_empty()).map(|part| String::from_utf8_lossy(part).into_owned())
 }
 
 impl GitFiles {
-    /// The files of the last commit that `reference` and the working tree share.
+    /// The files of the last commit that `reference` and the working tree share; of `reference` itself where none is known.
     ///
     /// # Errors
-    /// What git said.
+    /// What is wrong with the reference or the repository, and what would be right.
     pub fn open(repository: &Path, reference: &str) -> Result<Self, String> {
-        if reference.starts_with('-') {
-            return Err(format!("`{reference}` is not a commit"));
-        }
-        let git = |args: &[&str]| -> Result<Vec<u8>, String> {
-            let out = Command::new("git")
-                .arg("-C")
-                .arg(repository)
-                .args(args)
-                .output()
-                .map_err(|e| format!("cannot run git: {e}"))?;
-            match out.status.success() {
-                true => Ok(out.stdout),
-                false => Err(String::from_utf8_lossy(&out.stderr).trim().to_owned()),
-            }
+        git(repository, &["rev-parse", "--git-dir"])?;
+        let commit = format!("{reference}^{{commit}}");
+        let named = git(repository, &["rev-parse", "--verify", "--quiet", "--end-of-options", &commit]).map(word);
+        let named = named.map_err(|_| {
+            let shallow = git(repository, &["rev-parse", "--is-shallow-repository"]).is_ok_and(|out| word(out) == "true");
+            let hint = match shallow {
+                true => "; the clone is shallow: fetch it first, or clone with its history (`fetch-depth: 0`, `GIT_DEPTH: 0`)",
+                false => "; a branch of a remote is there once it was fetched",
+            };
+            format!("no commit is called so in `{}`{hint}", repository.display())
+        })?;
+        let base = git(repository, &["merge-base", "HEAD", &named]).map(word);
+        let (base, shared) = base.map_or((named, false), |base| (base, true));
+        let mut this = Self {
+            objects: BTreeMap::new(),
+            readers: Vec::new(),
+            disk: DiskFiles::new(repository).map_err(|e| e.to_string())?,
+            ignored: BTreeSet::new(),
+            renamed: Vec::new(),
+            moved: BTreeMap::new(),
+            shared,
         };
-        let base = match git(&["merge-base", "HEAD", reference]) {
-            Ok(out) => String::from_utf8_lossy(&out).trim().to_owned(),
-            Err(_) => reference.to_owned(),
+        this.add(repository, "", &base)?;
+        let values =
+            ["ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--", "*.tfvars", "*.tfvars.json"];
+        this.ignored.extend(parts(&git(repository, &values).unwrap_or_default()));
+        let renames = ["diff", "--name-status", "-z", "--find-renames", "--diff-filter=R", "--no-ext-diff", &base];
+        let renames: Vec<String> = parts(&git(repository, &renames).unwrap_or_default()).collect();
+        let told = renames.chunks_exact(3);
+        this.renamed.extend(told.filter_map(|row| Some((row.get(1)?.clone(), row.get(2)?.clone()))));
+        this.moved = this.moved();
+        // What is ignored went with its folder, and git does not tell.
+        let then = |path: &String| {
+            let (folder, name) = path.rsplit_once('/')?;
+            let (then, _) = this.moved.iter().find(|(_, now)| *now == folder)?;
+            Some(format!("{then}/{name}"))
         };
-        let listing = git(&["ls-tree", "-r", "-z", "--full-tree", &base])?;
-        let mut objects = BTreeMap::new();
-        for row in listing.split(|b| *b == 0) {
-            let row = String::from_utf8_lossy(row);
+        let went: Vec<String> = this.ignored.iter().filter_map(then).collect();
+        this.ignored.extend(went);
+        Ok(this)
+    }
+
+    /// Adds the files of a commit of the repository in `folder`, and those of its submodules that are checked out.
+    fn add(&mut self, repository: &Path, folder: &str, commit: &str) -> Result<(), String> {
+        let listing = git(repository, &["ls-tree", "-r", "-z", "--full-tree", commit])?;
+        let reader = self.readers.len();
+        self.readers.push(Reader::start(repository)?);
+        for row in parts(&listing) {
             // `100644 blob <id>\t<path>`; a link's blob holds its target and is not a file of ours.
             let Some((about, path)) = row.split_once('\t') else { continue };
+            let whole = if folder.is_empty() { path.to_owned() } else { format!("{folder}/{path}") };
             let mut about = about.split(' ');
-            if let (Some("100644" | "100755"), Some("blob"), Some(id)) = (about.next(), about.next(), about.next()) {
-                objects.insert(path.to_owned(), id.to_owned());
+            match (about.next(), about.next(), about.next()) {
+                (Some("100644" | "100755"), Some("blob"), Some(id)) => {
+                    self.objects.insert(whole, (reader, id.to_owned()));
+                }
+                // A commit that was never fetched has nothing to compare with: all of it is new then.
+                (_, Some("commit"), Some(id)) if repository.join(path).join(".git").exists() => {
+                    let _ = self.add(&repository.join(path), &whole, id);
+                }
+                _ => {}
             }
         }
-        let reader = Command::new("git")
+        Ok(())
+    }
+
+    /// Whether a commit is known that both sides share: a clone without history has none.
+    pub fn has_shared_base(&self) -> bool {
+        self.shared
+    }
+
+    /// What a file that is there now was called then.
+    pub fn former(&self, path: &str) -> Option<&str> {
+        self.renamed.iter().find(|(_, now)| now == path).map(|(then, _)| then.as_str())
+    }
+
+    /// Whether the commit has anything in a folder.
+    pub fn has_folder(&self, folder: &str) -> bool {
+        let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        self.objects.range(prefix.clone()..).next().is_some_and(|(path, _)| path.starts_with(&prefix))
+    }
+
+    /// What a root of then (a template, or the folder of a root module) is called now.
+    pub fn root_now(&self, then: &str) -> Option<String> {
+        if let Some((_, now)) = self.renamed.iter().find(|(from, _)| from == then) {
+            return Some(now.clone());
+        }
+        self.moved.get(then).cloned()
+    }
+
+    fn moved(&self) -> BTreeMap<String, String> {
+        let folder = |path: &str| path.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
+        let code = |path: &str| [".tf", ".tf.json", ".tofu"].iter().any(|end| path.ends_with(end));
+        let files = self.renamed.iter().filter(|(from, to)| code(from) && folder(from) != folder(to));
+        // A folder that still has code has not moved, whatever left it.
+        let left = |dir: &str| !self.disk.list(dir).iter().any(|entry| !entry.folder && code(&entry.name));
+        files.map(|(from, to)| (folder(from), folder(to))).filter(|(from, _)| left(from)).collect()
+    }
+
+    /// Where on the disk something of then is.
+    fn now(&self, then: &str) -> String {
+        let below = |(from, to): (&String, &String)| {
+            let rest = then.strip_prefix(from.as_str())?;
+            rest.starts_with('/').then(|| format!("{to}{rest}"))
+        };
+        self.moved.iter().find_map(below).unwrap_or_else(|| then.to_owned())
+    }
+
+    /// Whether the disk has what the commit would be read with.
+    fn beside(&self, path: &str) -> bool {
+        path.split('/').any(|part| part == ".terraform") || self.ignored.contains(path)
+    }
+}
+
+impl Reader {
+    fn start(repository: &Path) -> Result<Self, String> {
+        let child = Command::new("git")
             .arg("-C")
             .arg(repository)
             .args(["cat-file", "--batch"])
@@ -177,23 +298,11 @@ impl GitFiles {
             .stderr(Stdio::null())
             .spawn()
             .map_err(|e| format!("cannot run git: {e}"))?;
-        Ok(Self { objects, reader: Mutex::new(reader) })
+        Ok(Self(Mutex::new(child)))
     }
-}
 
-impl Drop for GitFiles {
-    fn drop(&mut self) {
-        if let Ok(child) = self.reader.get_mut() {
-            drop(child.stdin.take());
-            let _ = child.wait();
-        }
-    }
-}
-
-impl Files for GitFiles {
-    fn read(&self, path: &str) -> Option<Arc<[u8]>> {
-        let id = self.objects.get(path)?;
-        let mut child = self.reader.lock().ok()?;
+    fn read(&self, id: &str) -> Option<Arc<[u8]>> {
+        let mut child = self.0.lock().ok()?;
         let stdin = child.stdin.as_mut()?;
         writeln!(stdin, "{id}").ok()?;
         stdin.flush().ok()?;
@@ -207,12 +316,33 @@ impl Files for GitFiles {
         bytes.truncate(size);
         Some(bytes.into())
     }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if let Ok(child) = self.0.get_mut() {
+            drop(child.stdin.take());
+            let _ = child.wait();
+        }
+    }
+}
+
+impl Files for GitFiles {
+    fn read(&self, path: &str) -> Option<Arc<[u8]>> {
+        match self.objects.get(path) {
+            Some((reader, id)) => self.readers.get(*reader)?.read(id),
+            None => self.beside(path).then(|| self.disk.read(&self.now(path))).flatten(),
+        }
+    }
 
     fn list(&self, folder: &str) -> Vec<Entry> {
         let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
-        let mut out: Vec<Entry> = Vec::new();
-        for path in self.objects.range(prefix.clone()..).map(|(p, _)| p) {
-            let Some(rest) = path.strip_prefix(&prefix) else { break };
+        let mut out = if self.beside(folder) { self.disk.list(&self.now(folder)) } else { Vec::new() };
+        let ignored = self.ignored.range(prefix.clone()..).take_while(|path| path.starts_with(&prefix));
+        for path in
+            self.objects.range(prefix.clone()..).map(|(p, _)| p).take_while(|p| p.starts_with(&prefix)).chain(ignored)
+        {
+            let rest = path.strip_prefix(&prefix).unwrap_or_default();
             let (name, folder) = rest.split_once('/').map_or((rest, false), |(name, _)| (name, true));
             let entry = Entry { name: name.to_owned(), folder };
             if out.last() != Some(&entry) {

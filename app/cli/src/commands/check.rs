@@ -79,7 +79,7 @@ pub fn run(globals: &Globals, mut args: CheckArgs) -> Result<u8, Failure> {
         known.extend(read_baseline(path)?);
     }
     if let Some(reference) = &args.new_since {
-        known.extend(findings_of(reference, &catalog, &rules, &source, now)?);
+        known.extend(findings_of(globals, reference, &catalog, &rules, &source, now, !args.ignore_inline)?);
     }
     let job = Job { globals, args: &args, catalog: &catalog, rules: &rules, source: &source, now, threshold, known };
     if args.fix || args.diff {
@@ -226,21 +226,37 @@ fn read_baseline(path: &std::path::Path) -> Result<Vec<String>, Failure> {
     read.ok_or_else(|| wrong(&"an entry of `findings` is no fingerprint"))
 }
 
-/// Fingerprints of what fails in the commit that `reference` and the working tree share.
+/// Fingerprints of what fails in the commit that `reference` and the working tree share, under the names of now.
 fn findings_of(
+    globals: &Globals,
     reference: &str,
     catalog: &Catalog,
     rules: &RuleSet,
     source: &Source,
     now: Time,
+    skips: bool,
 ) -> Result<Vec<String>, Failure> {
     let Some(root) = &source.root else { return Err(Failure::usage("--new-since needs a path in a git repository")) };
     let files = GitFiles::open(root, reference).map_err(|e| Failure::usage(format!("--new-since {reference}: {e}")))?;
-    // A file or folder that was not there then has no findings to compare with.
-    let readings = read_code(&files, &source.target, source.is_file, &source.options).unwrap_or_default();
-    let before = judge(catalog, rules, readings, now, Explain::Nothing, Keep::Failing, false);
-    let failing = before.verdicts.iter().filter(|v| v.verdict.outcome == Outcome::Fail);
-    Ok(failing.map(|v| v.fingerprint().hex()).collect())
+    if !files.has_shared_base() {
+        let message = "no commit is known that it shares with what is checked out: compared with it itself";
+        out::note(globals, format!("--new-since {reference}: {message}"));
+    }
+    // A file or folder that was not there then has no findings to compare with, unless it was called otherwise.
+    let then = files.former(&source.target).filter(|_| source.is_file).unwrap_or(&source.target);
+    let moved = !source.is_file && !files.has_folder(then);
+    let then = if moved { "" } else { then };
+    let readings = read_code(&files, then, source.is_file, &source.options).unwrap_or_default();
+    let before = judge(catalog, rules, readings, now, Explain::Nothing, Keep::Failing, skips);
+    // What was skipped and is no longer is as new as any other finding.
+    let failing = before.verdicts.iter().filter(|v| v.verdict.outcome == Outcome::Fail && v.skipped.is_none());
+    let mut roots: HashMap<&str, Option<String>> = HashMap::new();
+    Ok(failing
+        .map(|v| match roots.entry(&v.at.root).or_insert_with(|| files.root_now(&v.at.root)) {
+            Some(now) => v.fingerprint_in(now).hex(),
+            None => v.fingerprint().hex(),
+        })
+        .collect())
 }
 
 fn print(

@@ -309,6 +309,72 @@ fn only_what_a_change_introduces() {
     exits(&dir, &["check", ".", "--new-since", "no-such-branch"], 2);
 }
 
+/// P05, P06: on odd bases too: installed modules, ignored values, renames, submodules, skips that went, commits that are not there.
+#[test]
+fn odd_bases_make_nothing_new_and_hide_nothing() {
+    const QUEUE: &str = "resource \"aws_sqs_queue\" \"q\" {\n  sqs_managed_sse_enabled = false\n}\n";
+    const STACK: &str =
+        "Resources:\n  Q:\n    Type: AWS::SQS::Queue\n    Properties:\n      SqsManagedSseEnabled: false\n";
+    let sub = folder("check-odd-sub");
+    git(&sub, &["init", "-q", "-b", "main"]);
+    write(&sub, "s.tf", QUEUE);
+    git(&sub, &["add", "-A"]);
+    git(&sub, &["commit", "-qm", "sub"]);
+    let dir = folder("check-odd");
+    git(&dir, &["init", "-q", "-b", "main"]);
+    write(&dir, ".gitignore", ".terraform/\n*.tfvars\n");
+    std::fs::create_dir_all(dir.join("env/.terraform/modules/v")).unwrap();
+    let call = |version: &str| {
+        format!(
+            "module \"v\" {{\n  source  = \"acme/thing/aws\"\n  version = \"{version}\"\n}}\nvariable \"sse\" {{}}\n"
+        ) + &QUEUE.replace("false", "var.sse")
+    };
+    let installed = |at: &str, version: &str| {
+        let modules = json!({ "Modules": [{ "Key": "v", "Source": "registry.terraform.io/acme/thing/aws", "Version": version,
+                                            "Dir": ".terraform/modules/v" }] });
+        write(&dir, &format!("{at}/.terraform/modules/modules.json"), &modules.to_string());
+    };
+    write(&dir, "env/main.tf", &call("1.0.0"));
+    write(&dir, "stack.yaml", STACK);
+    git(&dir, &["-c", "protocol.file.allow=always", "submodule", "add", "-q", &sub.display().to_string(), "sub"]);
+    git(&dir, &["add", "-A"]);
+    git(&dir, &["commit", "-qm", "one"]);
+    // What `terraform init` installs, and what is ignored, is no part of a change.
+    installed("env", "1.0.0");
+    write(&dir, "env/.terraform/modules/v/m.tf", QUEUE);
+    write(&dir, "env/terraform.tfvars", "sse = false\n");
+    let rule: &[&str] = &["--check", "aws.sqs.queue.encrypted", "--format", "jsonl"];
+    let all = |path: &str, code: i32| lines(&dir, &[&["check", path], rule].concat(), code).len();
+    let new =
+        |path: &str, code: i32| lines(&dir, &[&["check", path, "--new-since", "main"], rule].concat(), code).len();
+    assert_eq!((all(".", 1), new(".", 0)), (4, 0));
+    // Another version is: what it declares was not there.
+    write(&dir, "env/main.tf", &call("2.0.0"));
+    let out = exits(&dir, &["check", "env", "--fail-on", "critical"], 3);
+    assert!(said(&out).contains("2.0.0 is not on disk"), "{}", said(&out));
+    installed("env", "2.0.0");
+    assert_eq!(new(".", 1), 1);
+    write(&dir, "env/main.tf", &call("1.0.0"));
+    installed("env", "1.0.0");
+    // Renamed templates and folders keep their findings.
+    git(&dir, &["mv", "stack.yaml", "other.yaml"]);
+    git(&dir, &["mv", "env", "live"]);
+    assert_eq!((new(".", 0), new("other.yaml", 0), new("live", 0)), (0, 0, 0));
+    git(&dir, &["reset", "-q", "--hard"]);
+    // A skip that went away leaves a finding that was not open before.
+    write(&dir, "stack.yaml", &STACK.replace("  Q:", "  # plumb:skip=aws.sqs.queue.encrypted a test\n  Q:"));
+    git(&dir, &["commit", "-qam", "skipped"]);
+    write(&dir, "stack.yaml", STACK);
+    assert_eq!(new("stack.yaml", 1), 1);
+    let blind = [&["check", "stack.yaml", "--new-since", "main", "--ignore-inline"], rule].concat();
+    assert!(lines(&dir, &blind, 0).is_empty());
+    // No commit, or a tree.
+    for wrong in ["origin/main", "main:env", "", "-x"] {
+        let out = exits(&dir, &["check", ".", &format!("--new-since={wrong}")], 2);
+        assert!(said(&out).contains("no commit is called so"), "{wrong}: {}", said(&out));
+    }
+}
+
 #[test]
 fn settings_come_from_a_file_and_frameworks_narrow() {
     let dir = folder("check-config");

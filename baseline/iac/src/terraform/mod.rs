@@ -9,6 +9,7 @@ mod config;
 mod data;
 mod eval;
 pub(crate) mod functions;
+mod installed;
 mod json_syntax;
 mod outlines;
 mod parse;
@@ -71,7 +72,7 @@ fn read_root(
     given: HashMap<Arc<str>, Val>,
     out: &mut Vec<crate::resource::Code>,
 ) {
-    let installed = installed(world.files, root);
+    let installed = installed::installed(world.files, root);
     world.start(root.into(), HashMap::new(), installed);
     world.locked = locked(world.files, root);
     let mut values = inputs(world, root, options);
@@ -222,16 +223,6 @@ fn reach(from: &str, calls: &BTreeMap<String, Vec<String>>, reached: &mut BTreeS
             open.extend(calls.get(&dir).into_iter().flatten().cloned());
         }
     }
-}
-
-/// Module folders by call path, as `terraform init` left them.
-fn installed(files: &dyn Files, root: &str) -> HashMap<String, String> {
-    let Some(bytes) = files.read(&path_in(root, ".terraform/modules/modules.json")) else { return HashMap::new() };
-    let Ok(json) = serde_json::from_slice::<serde_json::Value>(&bytes) else { return HashMap::new() };
-    let modules = json.get("Modules").and_then(|m| m.as_array());
-    (modules.into_iter().flatten())
-        .filter_map(|m| Some((m.get("Key")?.as_str()?.to_owned(), m.get("Dir")?.as_str()?.to_owned())))
-        .collect()
 }
 
 /// The versions of providers that `terraform init` locked, by the last part of their source.
