@@ -466,7 +466,7 @@ mod tests {
             MemoryFiles::new([("main.tf", "resource \"aws_s3_bucket\" \"logs\" {\n  bucket = \"my-logs\"\n}\n")]);
         let found = fixes(&input(&catalog, &rules, &options), &files, &|_| true).unwrap();
         let fixed: BTreeSet<&str> = found.fixed.iter().map(|(v, _)| v.verdict.rule.as_str()).collect();
-        for rule in ["versioning", "public-access-blocked", "blocks-public-acls", "lifecycle"] {
+        for rule in ["versioning", "public-access-blocked", "blocks-public-acls", "event-notifications"] {
             assert!(fixed.contains(&*format!("aws.s3.bucket.{rule}")), "{rule}: {:?}", found.left);
         }
         let spoils = found.left.iter().find(|(_, why)| why.contains("would make another rule fail: aws."));

@@ -390,7 +390,18 @@ fn settings_come_from_a_file_and_frameworks_narrow() {
     write(&dir, "plumb.toml", "[check]\nfail_onn = \"low\"\n");
     let out = exits(&dir, &["check", "."], 2);
     assert!(said(&out).contains("line 2: unknown field `fail_onn`"), "{}", said(&out));
+    for (params, want) in [
+        ("[params.\"aws.sqs.queue.nope\"]\ndays = 1\n", "no rule is called so"),
+        ("[params.\"aws.s3.bucket.versioning\"]\ndays = 1\n", "no parameter `days`; it has none"),
+        ("[params.\"aws.iam.user.access-key-rotated\"]\nmax_age_days = \"x\"\n", "has to be like 90"),
+    ] {
+        write(&dir, "plumb.toml", params);
+        let out = exits(&dir, &["check", "."], 2);
+        assert!(said(&out).contains(want), "{params}: {}", said(&out));
+    }
     std::fs::remove_file(dir.join("plumb.toml")).unwrap();
+    let out = exits(&dir, &["check", ".", "--check", RULE, "--var", "nosuch=1"], 1);
+    assert!(said(&out).contains("`nosuch` is of no use"), "{}", said(&out));
     let all = lines(&dir, &["check", ".", "--all", "--format", "jsonl"], 1).len();
     let some = lines(&dir, &["check", ".", "--all", "--framework", "cis_aws_6.0", "--format", "jsonl"], 1).len();
     assert!(0 < some && some < all, "{some} of {all}");
@@ -426,6 +437,8 @@ fn a_plan_comes_through_standard_input() {
     let row: Json = serde_json::from_str(run(&plan.to_string(), 1).trim()).unwrap();
     assert_eq!((&row["address"], &row["outcome"]), (&json!("aws_sqs_queue.q"), &json!("fail")));
     assert_eq!(run("not a plan", 2), "");
+    // A plan that ended with an error lacks what came after it.
+    run(&json!({ "format_version": "1.2", "errored": true, "planned_values": { "root_module": {} } }).to_string(), 3);
     // What `cdk synth` prints is read too.
     let queue = "Resources:\n  Q:\n    Type: AWS::SQS::Queue\n    Properties: {SqsManagedSseEnabled: false}\n";
     assert!(run(queue, 1).contains("\"address\":\"Q\""));
@@ -485,6 +498,60 @@ fn skips_need_a_reason_and_become_requests() {
         "{}",
         said(&out)
     );
+}
+
+/// R13, P04: skips are understood wherever they may stand, with their limits, and none is passed over.
+#[test]
+fn skips_hold_where_and_as_long_as_they_say() {
+    const QUEUE: &str =
+        "resource \"aws_sqs_queue\" \"q\" {\n  name = \"orders\"\n  sqs_managed_sse_enabled = false\n}\n";
+    let dir = folder("check-skip-limits");
+    std::fs::create_dir(dir.join("m")).unwrap();
+    write(&dir, "m/m.tf", QUEUE);
+    let check: &[&str] = &["check", ".", "--check", "aws.sqs.queue.encrypted", "--now", "2026-06-01T00:00:00Z"];
+    let call = |inside: &str| format!("module \"m\" {{\n  {inside}\n  source = \"./m\"\n}}\n");
+    for (text, code, want) in [
+        // At the call of a module: about everything in it.
+        (format!("# trivy:ignore:AVD-AWS-0096 a test\n{}", call("")), 0, ""),
+        (call("# checkov:skip=CKV_AWS_27:a test"), 0, ""),
+        (format!("# kics-scan ignore-block: a test\n{}", call("")), 0, ""),
+        (call("# plumb:skip=aws.sqs.queue.encrypted"), 1, "gives no reason and is not applied"),
+        // At nothing.
+        (
+            format!("# plumb:skip=aws.sqs.queue.encrypted a test\n\n{}", call("")),
+            1,
+            "main.tf:1: the skip of aws.sqs.queue.encrypted stands at no resource",
+        ),
+        (format!("# kics-scan ignore\n\n{}", call("")), 1, "main.tf:1: the skip of all rules stands at no resource"),
+    ] {
+        write(&dir, "main.tf", &text);
+        let out = exits(&dir, check, code);
+        assert!(said(&out).contains(want) && said(&out).is_empty() == want.is_empty(), "{text}: {}", said(&out));
+    }
+    std::fs::remove_dir_all(dir.join("m")).unwrap();
+    for (comment, code, want) in [
+        ("#tfsec:ignore:aws-sqs-enable-queue-encryption:exp:2026-06-02 a test", 0, ""),
+        (
+            "#tfsec:ignore:aws-sqs-enable-queue-encryption:exp:2026-06-01 a test",
+            1,
+            "ended on 2026-06-01 and is not applied",
+        ),
+        ("#trivy:ignore:AVD-AWS-0096:exp:soon a test", 1, "is no day"),
+        ("#trivy:ignore:AVD-AWS-0096[name=orders] a test", 0, ""),
+        ("#trivy:ignore:AVD-AWS-0096[name=others] a test", 1, "matches no finding"),
+        ("#trivy:ignore:AVD-AWS-0096:ws:production a test", 1, "is limited to `ws:production`"),
+        ("# plumb:skip=aws.sqs.queue.dlq, aws.sqs.queue.encrypted a test", 0, ""),
+        ("# plumb:skip=aws.sqs.queue.encripted a test", 1, "no rule is called so"),
+    ] {
+        write(&dir, "main.tf", &format!("{comment}\n{QUEUE}"));
+        let out = exits(&dir, check, code);
+        assert!(said(&out).contains(want) && said(&out).is_empty() == want.is_empty(), "{comment}: {}", said(&out));
+    }
+    std::fs::remove_file(dir.join("main.tf")).unwrap();
+    let json = json!({ "resource": { "aws_sqs_queue": { "q": {
+        "//": "plumb:skip=aws.sqs.queue.encrypted a test", "sqs_managed_sse_enabled": false } } } });
+    write(&dir, "main.tf.json", &json.to_string());
+    exits(&dir, check, 0);
 }
 
 /// What a fake host of reviews holds, and what it was asked.

@@ -10,6 +10,7 @@ use crate::source::{ProblemSeverity, Span, join};
 use crate::value::{Data, Step, Val, WhyKind};
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// Deployments nested deeper than this are not expanded.
 const MAX_NESTING: usize = 10;
@@ -121,7 +122,7 @@ impl Reader<'_> {
             }
         }
         let mut calls = d.calls.to_vec();
-        calls.push(Call { address: address.into(), source: path.into(), span });
+        calls.push(Call { address: address.into(), source: path.into(), span, skips: Arc::default() });
         let inner = self.deployment(template, format!("{address}."), calls.into(), args, false, d.depth + 1, None);
         self.finish(&inner, address);
     }
@@ -158,7 +159,7 @@ impl Reader<'_> {
         }
         let args = self.arm_args(d, decl, env);
         let mut calls = d.calls.to_vec();
-        calls.push(Call { address: address.into(), source: "template".into(), span });
+        calls.push(Call { address: address.into(), source: "template".into(), span, skips: Arc::default() });
         let outer = (!inner).then(|| {
             let mut names = d.captured.clone();
             let mut scopes = Vec::new();

@@ -58,8 +58,17 @@ pub fn read(files: &dyn Files, options: &Options) -> Reading {
     world.workspace = options.workspace.as_deref().map(Arc::from);
     let roots = if options.roots.is_empty() { find_roots(&mut world) } else { options.roots.clone() };
     let mut resources = Vec::new();
+    let mut unheard: Vec<&str> = options.vars.iter().map(|(name, _)| name.as_str()).collect();
     for root in roots {
         read_root(&mut world, &root, options, HashMap::new(), &mut resources);
+        let module = world.module(&root.as_str().into());
+        unheard.retain(|name| !module.variables.contains_key(*name));
+    }
+    // A misspelt name would leave the default to be judged.
+    let any = world.sources.files().len() > 0;
+    for name in unheard.into_iter().filter(|_| any) {
+        let message = format!("the value given for `{name}` is of no use: no root module declares such a variable");
+        world.report(ProblemSeverity::Note, Span::default(), message);
     }
     Reading { resources, problems: world.problems, sources: world.sources }
 }

@@ -234,7 +234,8 @@ impl World<'_> {
         let made: Vec<(Key, usize)> = (planned.into_iter())
             .map(|(key, each, count)| {
                 let address: Arc<str> = format!("{prefix}module.{name}{key}").into();
-                let here = Call { address: address.clone(), source: source.clone(), span: block.header };
+                let skips = block.skips.as_slice().into();
+                let here = Call { address: address.clone(), source: source.clone(), span: block.header, skips };
                 let chain: Arc<[Call]> = chain.iter().cloned().chain([here]).collect();
                 self.grant(&module);
                 let parent = Parent { env: Env { scope, each, count, ..Env::default() }, call };
