@@ -315,9 +315,32 @@ impl CompiledRule {
                 }
             }
             (None, Some(object)) => world.source_of(object).unwrap_or_else(|| Source::Api(Arc::clone(object))),
-            (None, None) => Source::Derived,
+            // What a function made of a field stands, in code, where the field does: that is what has to change.
+            (None, None) => match self.field_in(&leaf.path).and_then(|slot| resource.sources.get(slot)) {
+                Some(source) => source.clone(),
+                None => Source::Derived,
+            },
         };
         Leaf { path: leaf.path, observed: leaf.observed, expected: leaf.expected, source }
+    }
+
+    /// The first field that a path such as `size(public_statements(policy))` names.
+    fn field_in(&self, path: &str) -> Option<usize> {
+        let mut before = None;
+        let mut rest = path;
+        while let Some(from) = rest.find(|c: char| c.is_ascii_alphabetic() || c == '_') {
+            let (passed, word) = rest.split_at(from);
+            before = passed.chars().next_back().or(before);
+            let (word, after) =
+                word.split_at(word.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(word.len()));
+            let alone = !after.starts_with('(') && !matches!(before, Some('.' | '"' | '\''));
+            if alone && let Some(slot) = self.kind.fields.iter().position(|field| field.name == word) {
+                return Some(slot);
+            }
+            before = word.chars().next_back();
+            rest = after;
+        }
+        None
     }
 
     fn broken<'a>(&'a self, resource: &'a Resource, sub_key: &'a str, message: &str) -> Judged<'a> {

@@ -113,7 +113,9 @@ pub fn run(globals: &Globals, mut args: CheckArgs) -> Result<u8, Failure> {
     let partial = checked.partial();
     let code = if failing { 1 } else { u8::from(partial) * 3 };
     out::ends_with(code);
-    let told = args.form.is_none() && out::format(globals) == Format::Text && !args.compact && failing_any(&checked);
+    let read = args.form.is_none() && out::format(globals) == Format::Text && !args.compact;
+    let commented = args.pr_comment.is_some() || args.form == Some(CheckForm::Markdown);
+    let told = (read || commented) && failing_any(&checked);
     let patches = if told { actions::patches(&job, &checked) } else { actions::Patches::new() };
     print(globals, &args, &catalog, &source, &checked, &twins, &patches)?;
     for (place, message) in &checked.idle_skips {
@@ -122,7 +124,7 @@ pub fn run(globals: &Globals, mut args: CheckArgs) -> Result<u8, Failure> {
         }
     }
     let commented = match args.pr_comment {
-        Some(host) => actions::comment(&job, host, &checked, &twins),
+        Some(host) => actions::comment(&job, host, &checked, &twins, &patches),
         None => Ok(()),
     };
     if checked.resources == 0 && checked.problems.is_empty() && checked.uncovered.is_empty() {

@@ -160,7 +160,13 @@ pub fn live(job: &Job<'_>, checked: &CodeChecked) -> Result<Twins, Failure> {
 }
 
 /// Posts or updates the comment.
-pub fn comment(job: &Job<'_>, host: ReviewHost, checked: &CodeChecked, twins: &Twins) -> Result<(), Failure> {
+pub fn comment(
+    job: &Job<'_>,
+    host: ReviewHost,
+    checked: &CodeChecked,
+    twins: &Twins,
+    patches: &Patches,
+) -> Result<(), Failure> {
     let host = match host {
         ReviewHost::Github => Host::Github,
         ReviewHost::Gitlab => Host::Gitlab,
@@ -177,7 +183,7 @@ pub fn comment(job: &Job<'_>, host: ReviewHost, checked: &CodeChecked, twins: &T
             &b.verdict.rule,
         ))
     });
-    let shown = Shown { catalog: job.catalog, source: job.source, rows, checked, twins, patches: &Patches::new() };
+    let shown = Shown { catalog: job.catalog, source: job.source, rows, checked, twins, patches };
     let markdown = formats::markdown(&shown);
     let part = if job.source.target.is_empty() { "." } else { &job.source.target };
     let posted = runtime()?.block_on(review.comment(part, &markdown))?;

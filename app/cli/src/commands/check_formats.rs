@@ -302,19 +302,32 @@ pub fn markdown(shown: &Shown<'_>) -> String {
     if open.len() > 100 {
         let _ = writeln!(out, "\n{} more are not shown.", open.len() - 100);
     }
-    // What to do, once for each rule: the page's own words and code.
+    // What to do, once for each rule: the lines that were judged to pass, else the page's own words and code.
     let mut told = std::collections::BTreeSet::new();
     for v in open.iter().filter(|v| told.insert(&v.verdict.rule)).take(15) {
-        let fix = fix_hint(shown, v);
         let page = shown.catalog.rules.get(&v.verdict.rule).map_or(String::new(), |r| r.summary());
-        let fence = if fix.contains("```") { "````" } else { "```" };
         let _ = writeln!(
             out,
-            "\n<details><summary>How to fix: {}</summary>\n\n{}\n\n{fence}\n{fix}\n{fence}\n`{}`\n</details>",
+            "\n<details><summary>How to fix: {}</summary>\n\n{}\n",
             cell(title(shown, v)),
-            page.replace('<', "&lt;"),
-            v.verdict.rule
+            page.replace('<', "&lt;")
         );
+        let same = open.iter().filter(|other| other.verdict.rule == v.verdict.rule);
+        let proven: Vec<_> = same
+            .filter_map(|other| shown.patches.get(&other.fingerprint().hex()).filter(|lines| !lines.is_empty()))
+            .flatten()
+            .collect();
+        let mut shown_already = std::collections::BTreeSet::new();
+        for patch in proven.iter().filter(|p| shown_already.insert((&p.file, &p.lines))).take(5) {
+            let fence = if patch.lines.contains("```") { "````" } else { "```" };
+            let _ = writeln!(out, "`{}`:\n{fence}diff\n{}\n{fence}", cell(&patch.file), patch.lines.trim_end());
+        }
+        if proven.is_empty() {
+            let fix = fix_hint(shown, v);
+            let fence = if fix.contains("```") { "````" } else { "```" };
+            let _ = writeln!(out, "{fence}\n{fix}\n{fence}");
+        }
+        let _ = writeln!(out, "`{}`\n</details>", v.verdict.rule);
     }
     if shown.checked.partial() {
         out.push_str("\nNot everything could be read, so this is not the whole picture:\n\n");

@@ -123,6 +123,22 @@ fn nothing_is_passed_over_in_silence() {
     }
 }
 
+/// P06: what a function made of a setting is shown where the setting stands.
+#[test]
+fn findings_about_a_policy_stand_at_the_policy() {
+    let dir = folder("check-frame");
+    write(
+        &dir,
+        "main.tf",
+        "resource \"aws_sqs_queue\" \"q\" {\n  name = \"q\"\n}\n\nresource \"aws_sqs_queue_policy\" \"q\" {\n  queue_url = aws_sqs_queue.q.id\n  policy = <<EOT\n{\"Statement\": [{\"Effect\": \"Allow\", \"Principal\": \"*\", \"Action\": \"*\", \"Resource\": \"*\"}]}\nEOT\n}\n",
+    );
+    let args = ["check", ".", "--check", "aws.sqs.queue.not-public", "--format"];
+    let shown = text(&exits(&dir, &[&args[..], &["text"]].concat(), 1));
+    assert!(shown.contains("--> main.tf:7:12\n") && shown.contains("7 |   policy = <<EOT\n"), "{shown}");
+    let rows = lines(&dir, &[&args[..], &["jsonl"]].concat(), 1);
+    assert_eq!(rows[0]["because"][0]["source"], json!("main.tf:7"), "{}", rows[0]);
+}
+
 /// P05: `plumb check . | head` does not make findings go away.
 #[test]
 fn a_reader_that_goes_away_changes_no_exit_code() {
@@ -661,6 +677,9 @@ fn a_request_gets_one_comment_that_is_updated() {
         assert_eq!((posted.0.as_str(), posted.1.as_str()), ("POST", want));
         assert!(posted.2.contains("Buckets keep versions") && posted.2.contains("main.tf:1"), "{}", posted.2);
         assert!(posted.2.contains("How to fix") && posted.2.contains("status = \"Enabled\""), "{}", posted.2);
+        // P07: the lines are those of this very code, as `--fix` would write them.
+        let lines = "`main.tf`:\n```diff\n+\n+resource \"aws_s3_bucket_versioning\" \"data\" {\n+  bucket = aws_s3_bucket.data.id\n";
+        assert!(posted.2.contains(lines), "{}", posted.2);
         assert!(run(1, TOKEN).contains("says this already"));
         write(&dir, "main.tf", &format!("{BUCKET}{KEEPS}"));
         assert!(run(0, TOKEN).contains("updated the comment"));

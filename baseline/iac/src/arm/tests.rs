@@ -233,3 +233,17 @@ fn a_child_finds_its_parent_by_name_or_by_what_it_waits_for() {
     let (open, known) = (Some("A.B/c/[parameters.n]"), Some("A.B/c/known"));
     assert_eq!(parents, [open, known, known, known, None]);
 }
+
+/// P03: a template spec is kept in the subscription, which is told.
+#[test]
+fn a_linked_template_spec_is_told() {
+    let text = format!(
+        r#"{{"$schema": "{SCHEMA}", "contentVersion": "1.0.0.0", "resources": [
+    {{"type": "Microsoft.Resources/deployments", "apiVersion": "1", "name": "l", "properties": {{"mode": "Incremental",
+      "templateLink": {{"id": "[resourceId('Microsoft.Resources/templateSpecs/versions', 'a', '1')]"}}}}}}]}}"#
+    );
+    let mut reading = Reading::default();
+    read_into(&MemoryFiles::new([("t.json", text)]), "t.json", &mut reading);
+    let told: Vec<&str> = reading.problems.iter().map(|p| p.message.as_str()).collect();
+    assert!(matches!(told.as_slice(), [one] if one.contains("is not in the repository")), "{told:?}");
+}

@@ -204,7 +204,8 @@ impl Reader<'_> {
     /// A linked template: a file of the repository by the tail of its address.
     pub(crate) fn linked(&mut self, d: &Rc<Deployment>, decl: &Decl, env: Scope<'_>) -> Option<Rc<Template>> {
         let link = decl.body.prop("properties")?.prop("templateLink")?;
-        let target = link.prop("relativePath").or_else(|| link.prop("uri"))?;
+        // A template spec is named by its id: it is kept in the subscription.
+        let target = link.prop("relativePath").or_else(|| link.prop("uri")).or_else(|| link.prop("id"))?;
         let written = self.eval(d, env, target).describe();
         let header = d.place(decl.start, decl.header_end);
         let Some(path) = local(self.files, &d.template.folder, &written) else {
