@@ -299,11 +299,16 @@ fn print(
         None if format == Format::Json => {
             #[derive(serde::Serialize)]
             struct Whole<'a> {
+                idle_skips: Vec<Json>,
                 problems: Vec<Json>,
                 summary: Json,
                 verdicts: Rows<'a>,
             }
+            let idle = checked.idle_skips.iter().filter(|_| !args.ignore_inline);
             let whole = Whole {
+                idle_skips: idle
+                    .map(|(place, message)| json!({ "file": source.relative(&place.file), "line": place.line, "message": message }))
+                    .collect(),
                 problems: checked.problems.iter().map(|p| problem(&shown, p)).collect(),
                 summary: json!({ "resources": checked.resources, "uncovered_types": checked.uncovered, "outcomes": outcomes(checked) }),
                 verdicts: Rows(&shown),

@@ -58,7 +58,10 @@ impl Source {
             path.canonicalize().map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", path.display())))?;
         let is_file = whole.is_file();
         let folder = if is_file { whole.parent().unwrap_or(&whole) } else { &whole };
-        let root = folder.ancestors().find(|a| a.join(".git").exists()).unwrap_or(folder).to_path_buf();
+        let repository = folder.ancestors().find(|a| a.join(".git").exists());
+        // Without one (a copy in an image, an archive) it is the working folder where the code is below it: modules are beside.
+        let beside = here.as_deref().filter(|here| folder.starts_with(here) && here.parent().is_some());
+        let root = repository.or(beside).unwrap_or(folder).to_path_buf();
         let target = slashes(whole.strip_prefix(&root).unwrap_or(Path::new("")));
         for file in &input.var_files {
             let whole =

@@ -123,6 +123,23 @@ fn nothing_is_passed_over_in_silence() {
     }
 }
 
+/// P01: without a git repository too, modules beside the folder are found from the working folder, and the rest is told.
+#[test]
+fn modules_beside_the_folder_are_found_without_a_repository() {
+    let dir = folder("check-beside");
+    std::fs::create_dir_all(dir.join("envs/prod")).unwrap();
+    std::fs::create_dir_all(dir.join("modules/m")).unwrap();
+    write(&dir, "envs/prod/main.tf", "module \"m\" {\n  source = \"../../modules/m\"\n}\n");
+    write(&dir, "modules/m/main.tf", BUCKET);
+    let rows = lines(&dir, &["check", "envs/prod", "--check", RULE, "--format", "jsonl"], 1);
+    assert_eq!(rows[0]["address"], json!("module.m.aws_s3_bucket.data"));
+    let out = exits(&dir.join("envs/prod"), &["check", ".", "--check", RULE], 3);
+    assert!(said(&out).contains("it lies outside of what is read"), "{}", said(&out));
+    write(&dir, "envs/prod/main.tf", "module \"m\" {\n  source = \"./nothing\"\n}\n");
+    let out = exits(&dir, &["check", ".", "--check", RULE, "--fail-on", "critical"], 3);
+    assert!(said(&out).contains("there is no configuration in that folder"), "{}", said(&out));
+}
+
 /// P06: what a function made of a setting is shown where the setting stands.
 #[test]
 fn findings_about_a_policy_stand_at_the_policy() {
@@ -514,6 +531,8 @@ fn skips_need_a_reason_and_become_requests() {
         "{}",
         said(&out)
     );
+    let whole: Json = serde_json::from_str(&text(&out)).unwrap();
+    assert_eq!(whole["idle_skips"][0]["line"], json!(1), "{whole}");
 }
 
 /// R13, P04: skips are understood wherever they may stand, with their limits, and none is passed over.

@@ -210,8 +210,13 @@ impl World<'_> {
                 let other = other.map(|other| format!(" (`{other}` is)")).unwrap_or_default();
                 let asked =
                     version.as_deref().filter(|_| !other.is_empty()).map(|v| format!(" {v}")).unwrap_or_default();
-                let message =
-                    format!("the module `{source}`{asked} is not on disk{other}; {known} (run `terraform init`)");
+                let local = source.starts_with('.');
+                let hint = match local.then(|| join(&dir, &source)) {
+                    Some(None) => "it lies outside of what is read: check a folder that holds both, or its repository",
+                    Some(Some(_)) => "there is no configuration in that folder",
+                    None => "run `terraform init`",
+                };
+                let message = format!("the module `{source}`{asked} is not on disk{other}; {known} ({hint})");
                 // What an outline calls is said with the call of the outline itself.
                 if !dir.starts_with(outlines::FOLDER) {
                     let note = self.sources.problem(ProblemSeverity::Note, message, block.header);
