@@ -154,6 +154,14 @@ fn findings_about_a_policy_stand_at_the_policy() {
     assert!(shown.contains("--> main.tf:7:12\n") && shown.contains("7 |   policy = <<EOT\n"), "{shown}");
     let rows = lines(&dir, &[&args[..], &["jsonl"]].concat(), 1);
     assert_eq!(rows[0]["because"][0]["source"], json!("main.tf:7"), "{}", rows[0]);
+    // Also where the whole block is one item of a list.
+    write(
+        &dir,
+        "main.tf",
+        "resource \"aws_iam_policy\" \"p\" {\n  name = \"p\"\n  policy = jsonencode({\n    Statement = [{ Effect = \"Allow\", Action = \"*\", Resource = \"*\" }]\n  })\n}\n",
+    );
+    let shown = text(&exits(&dir, &["check", ".", "--check", "aws.iam.policy.no-star-action", "--format", "text"], 1));
+    assert!(shown.contains("--> main.tf:3:12\n"), "{shown}");
 }
 
 /// P05: `plumb check . | head` does not make findings go away.
