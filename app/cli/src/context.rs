@@ -195,6 +195,27 @@ pub fn params(globals: &Globals) -> Result<Params, Failure> {
     plumb_run::read_params(&text).map_err(|e| Failure::usage(format!("`{}`: {e}", path.display())))
 }
 
+/// The same, held against the rules: a threshold that nobody applies, or a rule that is not judged for it, is no warning.
+fn params_of(globals: &Globals, catalog: &Catalog) -> Result<Params, Failure> {
+    let params = params(globals)?;
+    for (id, given) in &params {
+        let wrong = |what: String| Failure::usage(format!("[params.\"{id}\"]: {what}"));
+        let rule = catalog.rules.get(id).ok_or_else(|| wrong("no rule is called so".into()))?;
+        for (name, value) in given {
+            let known = || rule.params.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            let param = rule.params.get(name).ok_or_else(|| match rule.params.is_empty() {
+                true => wrong(format!("the rule has no parameter `{name}`; it has none")),
+                false => wrong(format!("the rule has no parameter `{name}`; it has {}", known())),
+            })?;
+            if std::mem::discriminant(value) != std::mem::discriminant(&param.default) {
+                let like = param.default.to_plain_json();
+                return Err(wrong(format!("`{name}` is {}, and has to be like {like}", value.to_plain_json())));
+            }
+        }
+    }
+    Ok(params)
+}
+
 /// The table `[check]` of the same file; its baseline is found beside the file.
 pub fn check_settings(globals: &Globals) -> Result<plumb_run::CheckSettings, Failure> {
     let Some((path, text)) = settings(globals)? else { return Ok(plumb_run::CheckSettings::default()) };
@@ -221,7 +242,7 @@ pub fn rules_of(
     if globals.rules_dir.is_some() {
         return rules(globals, catalog, filter);
     }
-    let (wanted, params) = (select(catalog, filter)?, params(globals)?);
+    let (wanted, params) = (select(catalog, filter)?, params_of(globals, catalog)?);
     let needed = |rule: &&plumb_catalog::Rule| {
         wanted.as_ref().is_none_or(|some| some.contains(&rule.id))
             && (kinds.contains(&rule.kind) || params.contains_key(&rule.id))
@@ -254,7 +275,7 @@ pub fn live_rules(
 }
 
 fn compile(globals: &Globals, catalog: &Catalog, wanted: Option<BTreeSet<RuleId>>) -> Result<RuleSet, Failure> {
-    let rules = compiled(globals, catalog, wanted, params(globals)?);
+    let rules = compiled(globals, catalog, wanted, params_of(globals, catalog)?);
     if rules.is_empty() {
         return Err(Failure::usage("no rule is left to judge by"));
     }

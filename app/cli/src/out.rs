@@ -6,6 +6,7 @@ use std::{
     error::Error,
     fmt,
     io::{IsTerminal, Write},
+    sync::atomic::{AtomicU8, Ordering},
 };
 
 /// Why a command did not do what was asked.
@@ -94,11 +95,19 @@ pub fn stream(print: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) {
     }
 }
 
+/// What the program ends with when the reader of its output goes away; see [`ends_with`].
+static VERDICT: AtomicU8 = AtomicU8::new(0);
+
+/// Says what the exit code will be before anything is printed: `plumb check . | head` is no clean result because of `head`.
+pub fn ends_with(code: u8) {
+    VERDICT.store(code, Ordering::Relaxed);
+}
+
 /// Ends the program where standard output takes no more: quietly when its reader has gone, and as a failure when what was
 /// asked for could not be written.
 pub fn unwritten(error: &std::io::Error) -> ! {
     if error.kind() == std::io::ErrorKind::BrokenPipe {
-        std::process::exit(0);
+        std::process::exit(VERDICT.load(Ordering::Relaxed).into());
     }
     let _ = writeln!(std::io::stderr(), "plumb: cannot write to standard output: {error}");
     std::process::exit(4)

@@ -6,6 +6,7 @@ use plumb_evaluate::{AccountFacts, CompiledRule, Explain, Helpers, Judging, Rule
 use plumb_iac::{
     Call, FileId, Place, Problem, ProblemSeverity, Reading, Skip, SourceMap, Span, map,
     map::{Mapped, StandIn},
+    skip_comments,
 };
 use plumb_model::{
     AccountId, FindingKey, Outcome, Reason, ResourceId, RuleId, Severity, Time, Unknown, Value, Verdict,
@@ -103,6 +104,12 @@ impl CodeVerdict {
             &ResourceId::from(self.verdict.resource.as_str()),
             &self.verdict.sub_key,
         )
+    }
+
+    /// The same, if its root were another: a file or folder that was renamed.
+    pub fn fingerprint_in(&self, root: &str) -> FindingKey {
+        let resource = ResourceId::from(self.verdict.resource.as_str());
+        FindingKey::new(&self.verdict.rule, &account_of(root), &resource, &self.verdict.sub_key)
     }
 
     /// The source lines of the first value that decided, else of the block's header.
@@ -203,7 +210,7 @@ pub fn check(
     for (code, _) in reading.resources.iter().zip(&known).filter(|(code, known)| !**known && !code.existing) {
         *out.uncovered.entry(code.type_.to_string()).or_default() += 1;
     }
-    let mut comments = Comments::new(catalog, reading);
+    let mut comments = Comments::new(catalog, reading, now);
     // Room that is not used costs nothing; what grows is copied.
     let each = if keep == Keep::All { 24 } else { 8 };
     out.verdicts.reserve(mapped.len().saturating_mul(each));
@@ -304,10 +311,15 @@ fn outcomes(judging: &Judging<'_>, part: &StandIn) -> HashMap<RuleId, Outcome> {
     found
 }
 
+/// What stands for the account in findings about a root.
+fn account_of(root: &str) -> AccountId {
+    format!("code/{root}").into()
+}
+
 fn declared(reading: &Reading, one: &Mapped, sources: &Arc<SourceMap>) -> Arc<Declared> {
     let code = reading.resources.get(one.code);
     Arc::new(Declared {
-        account: format!("code/{}", one.root).into(),
+        account: account_of(&one.root),
         root: Arc::clone(&one.root),
         place: one.place.clone(),
         header: code.map(|c| c.header).unwrap_or_default(),
@@ -370,29 +382,51 @@ fn world_of(rules: &RuleSet, reading: &Reading, root: &str, own: &[&Mapped]) -> 
     world
 }
 
-/// The rules a comment names (none means all), and whether it matched.
-type Asked = (Option<BTreeSet<RuleId>>, bool);
+/// A comment, whichever instances share it: where it stands, and the ids it names.
+type Comment = (Span, Vec<Arc<str>>);
+
+fn comment_of(skip: &Skip) -> Comment {
+    (skip.span, skip.ids.clone())
+}
+
+/// What a comment asks for.
+struct Asked {
+    /// The rules it names; none means all.
+    rules: Option<BTreeSet<RuleId>>,
+    /// What keeps it from being applied.
+    wrong: Option<String>,
+    /// Whether a finding is meant by it.
+    used: bool,
+    ids: String,
+}
 
 /// The comments of a reading that ask to skip rules, and which of them were of use.
 struct Comments<'a> {
     reading: &'a Reading,
-    /// By position of the resource and of its comment: the rules it names (none means all), and whether it matched.
-    rules: HashMap<(usize, usize), Asked>,
-    wrong: Vec<(Place, String)>,
+    asked: BTreeMap<Comment, Asked>,
 }
 
 impl<'a> Comments<'a> {
-    fn new(catalog: &Catalog, reading: &'a Reading) -> Self {
-        let mut this = Self { reading, rules: HashMap::new(), wrong: Vec::new() };
+    fn new(catalog: &Catalog, reading: &'a Reading, now: Time) -> Self {
+        let mut this = Self { reading, asked: BTreeMap::new() };
         let mut resolved: HashMap<&str, BTreeSet<RuleId>> = HashMap::new();
-        for (at, code) in reading.resources.iter().enumerate() {
-            for (n, skip) in code.skips.iter().enumerate() {
-                for id in &skip.ids {
-                    resolved.entry(id).or_insert_with(|| resolve(catalog, id));
-                }
-                let named = skip.ids.iter().filter_map(|id| resolved.get(&**id)).flatten().cloned().collect();
-                this.rules.insert((at, n), ((!skip.ids.is_empty()).then_some(named), false));
+        let own = reading.resources.iter().flat_map(|code| &code.skips);
+        let calls = reading.resources.iter().flat_map(|code| code.module.iter().flat_map(|call| call.skips.iter()));
+        for skip in own.chain(calls) {
+            let comment = comment_of(skip);
+            if this.asked.contains_key(&comment) {
+                continue;
             }
+            for id in &skip.ids {
+                resolved.entry(id).or_insert_with(|| resolve(catalog, id));
+            }
+            let named = skip.ids.iter().filter_map(|id| resolved.get(&**id)).flatten().cloned().collect();
+            let rules: Option<BTreeSet<RuleId>> = (!skip.ids.is_empty()).then_some(named);
+            let said = match skip.ids.is_empty() {
+                true => "all rules".to_owned(),
+                false => skip.ids.join(", "),
+            };
+            this.asked.insert(comment, Asked { wrong: wrong_with(skip, now), rules, used: false, ids: said });
         }
         this
     }
@@ -405,13 +439,15 @@ impl<'a> Comments<'a> {
         let mut found = None;
         for at in [&one.code].into_iter().chain(&one.carriers) {
             let Some(code) = self.reading.resources.get(*at) else { continue };
-            for (n, skip) in code.skips.iter().enumerate() {
-                let Some((named, used)) = self.rules.get_mut(&(*at, n)) else { continue };
+            // What is said at the call of a module is about everything in it.
+            let calls = code.module.iter().flat_map(|call| call.skips.iter());
+            for skip in code.skips.iter().chain(calls) {
+                let Some(asked) = self.asked.get_mut(&comment_of(skip)) else { continue };
                 // A comment for all rules speaks of its own block only.
-                let speaks = named.as_ref().map_or(*at == one.code, |named| named.contains(&verdict.rule));
-                if speaks {
-                    *used = true;
-                    if !skip.reason.is_empty() && found.is_none() {
+                let speaks = asked.rules.as_ref().map_or(*at == one.code, |named| named.contains(&verdict.rule));
+                if speaks && fits(skip, code) {
+                    asked.used = true;
+                    if asked.wrong.is_none() && found.is_none() {
                         found = Some(Skipped {
                             tool: skip.tool,
                             reason: skip.reason.clone(),
@@ -424,28 +460,73 @@ impl<'a> Comments<'a> {
         found
     }
 
-    fn idle(mut self) -> Vec<(Place, String)> {
-        let ids = |skip: &Skip| skip.ids.iter().map(|i| &**i).collect::<Vec<_>>().join(", ");
-        let mut told = BTreeSet::new();
-        // One comment can stand for many instances; it is of use when it is for one of them.
-        let mut of_use = BTreeSet::new();
-        for ((at, n), (_, used)) in &self.rules {
-            if let Some(skip) = self.reading.resources.get(*at).and_then(|c| c.skips.get(*n)).filter(|_| *used) {
-                of_use.insert(skip.span);
-            }
-        }
-        for code in &self.reading.resources {
-            for skip in code.skips.iter().filter(|s| told.insert(s.span)) {
-                let place = self.reading.sources.place(skip.span);
-                if !of_use.contains(&skip.span) {
-                    self.wrong.push((place, format!("the skip of {} matches no finding", ids(skip))));
-                } else if skip.reason.is_empty() {
-                    self.wrong.push((place, format!("the skip of {} gives no reason and is not applied", ids(skip))));
+    /// What was not applied, and why. Comments in installed modules are not the reader's to mend.
+    fn idle(self) -> Vec<(Place, String)> {
+        let mut out: Vec<(Place, String)> = Vec::new();
+        for ((span, _), asked) in &self.asked {
+            let ids = &asked.ids;
+            let message = match (&asked.wrong, &asked.rules) {
+                (_, Some(rules)) if rules.is_empty() => {
+                    format!("the skip of {ids} matches no finding: no rule is called so")
                 }
+                (Some(wrong), _) if asked.used => format!("the skip of {ids} {wrong} and is not applied"),
+                _ if asked.used => continue,
+                _ => format!("the skip of {ids} matches no finding"),
+            };
+            out.push((self.reading.sources.place(*span), message));
+        }
+        let inside = |skip: &Skip| {
+            let around = |span: &Span| span.file == skip.span.file && (span.start..span.end).contains(&skip.span.start);
+            self.asked.keys().any(|(span, _)| around(span))
+        };
+        for (id, file) in (0..).map(FileId).zip(self.reading.sources.files()) {
+            for skip in skip_comments(file, id).iter().filter(|skip| !inside(skip)) {
+                let ids = if skip.ids.is_empty() { "all rules".to_owned() } else { skip.ids.join(", ") };
+                let message = format!(
+                    "the skip of {ids} stands at no resource that is declared: write it right above one, or in it"
+                );
+                out.push((self.reading.sources.place(skip.span), message));
             }
         }
-        self.wrong
+        out.retain(|(place, _)| !place.file.split('/').any(|part| part == ".terraform"));
+        out.sort_by(|(a, m), (b, n)| (&a.file, a.line, m).cmp(&(&b.file, b.line, n)));
+        out.dedup_by(|(a, m), (b, n)| (&a.file, a.line, m) == (&b.file, b.line, n));
+        out
     }
+}
+
+/// What keeps a comment from being applied at all.
+fn wrong_with(skip: &Skip, now: Time) -> Option<String> {
+    if let Some(day) = &skip.until {
+        match format!("{day}T00:00:00Z").parse::<Time>() {
+            Ok(end) if now >= end => return Some(format!("ended on {day}")),
+            Ok(_) => {}
+            Err(_) => return Some(format!("has the end `{day}`, which is no day (write 2030-01-31),")),
+        }
+    }
+    let beyond = |part: &&str| !part.contains('=');
+    if let Some(part) = skip.only.as_deref().and_then(|only| only.split(',').find(beyond)) {
+        return Some(format!("is limited to `{part}`, which code does not tell,"));
+    }
+    skip.reason.is_empty().then(|| "gives no reason".to_owned())
+}
+
+/// Whether the resource is one that a comment is limited to: `name=x`, `logging.prefix=y`.
+fn fits(skip: &Skip, code: &plumb_iac::Code) -> bool {
+    let Some(only) = &skip.only else { return true };
+    only.split(',').filter_map(|part| part.split_once('=')).all(|(path, wanted)| {
+        let mut found = false;
+        code.attrs.walk("", 0, &mut |at, val| {
+            // A block that may be repeated is named without its position.
+            let plain: String = at.split('[').map(|step| step.split_once(']').map_or(step, |(_, rest)| rest)).collect();
+            found |= plain == path && shown(&plumb_iac::plain(val)) == wanted;
+        });
+        found
+    })
+}
+
+fn shown(value: &serde_json::Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// The rules an id of any scanner names; none when nobody knows it.

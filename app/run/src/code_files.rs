@@ -1,9 +1,9 @@
 //! Where code is read from: a folder on disk that is never left, or a commit of a git repository.
 
-use plumb_iac::{Entry, Files, Reading, Span, templates, terraform};
+use plumb_iac::{Entry, Files, Place, Problem, ProblemSeverity, Reading, Span, templates, terraform};
 use std::{
-    collections::BTreeMap,
-    io::{BufRead, BufReader, Read, Write},
+    collections::{BTreeMap, BTreeSet},
+    io::{BufRead, BufReader, ErrorKind, Read, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
@@ -16,6 +16,8 @@ const MAX_BYTES: u64 = 256 << 20;
 #[derive(Debug)]
 pub struct DiskFiles {
     root: PathBuf,
+    /// What is there and could not be read, and why: a folder nobody may enter must not look like an empty one.
+    unread: Mutex<BTreeMap<String, String>>,
 }
 
 impl DiskFiles {
@@ -24,33 +26,68 @@ impl DiskFiles {
     /// # Errors
     /// When the folder cannot be found.
     pub fn new(root: &Path) -> std::io::Result<Self> {
-        Ok(Self { root: root.canonicalize()? })
+        Ok(Self { root: root.canonicalize()?, unread: Mutex::default() })
     }
 
     fn inside(&self, path: &str) -> Option<PathBuf> {
-        let whole = self.root.join(path).canonicalize().ok()?;
-        whole.starts_with(&self.root).then_some(whole)
+        let named = self.root.join(path);
+        match named.canonicalize() {
+            Ok(whole) if whole.starts_with(&self.root) => return Some(whole),
+            Ok(_) => self.missed(path, format!("it is a link out of `{}`", self.root.display())),
+            Err(e) if e.kind() == ErrorKind::NotFound && named.symlink_metadata().is_err() => {}
+            Err(e) if e.kind() == ErrorKind::NotFound => self.missed(path, "it is a link to nothing".into()),
+            // Asked for below a file, as if that were a folder: there is no such thing.
+            Err(e) if e.kind() == ErrorKind::NotADirectory => {}
+            Err(e) => self.missed(path, e.to_string()),
+        }
+        None
+    }
+
+    fn missed(&self, path: &str, why: String) {
+        if let Ok(mut unread) = self.unread.lock() {
+            unread.insert(path.to_owned(), why);
+        }
+    }
+
+    fn bytes(&self, whole: &Path) -> Result<Vec<u8>, String> {
+        let about = whole.metadata().map_err(|e| e.to_string())?;
+        if !about.is_file() {
+            return Err("it is no regular file".into());
+        }
+        if about.len() > MAX_BYTES {
+            return Err(format!("it is larger than {} MiB", MAX_BYTES >> 20));
+        }
+        std::fs::read(whole).map_err(|e| e.to_string())
     }
 }
 
 impl Files for DiskFiles {
     fn read(&self, path: &str) -> Option<Arc<[u8]>> {
-        let path = self.inside(path)?;
-        let about = path.metadata().ok()?;
-        if !about.is_file() || about.len() > MAX_BYTES {
-            return None;
-        }
-        std::fs::read(path).ok().map(Arc::from)
+        let whole = self.inside(path).filter(|whole| !whole.is_dir())?;
+        self.bytes(&whole).map_err(|why| self.missed(path, why)).ok().map(Arc::from)
     }
 
     fn list(&self, folder: &str) -> Vec<Entry> {
-        let Some(entries) = self.inside(folder).and_then(|path| std::fs::read_dir(path).ok()) else {
-            return Vec::new();
+        let Some(whole) = self.inside(folder).filter(|whole| whole.is_dir()) else { return Vec::new() };
+        let entries = match std::fs::read_dir(whole) {
+            Ok(entries) => entries,
+            Err(e) => {
+                self.missed(folder, e.to_string());
+                return Vec::new();
+            }
         };
         let mut out: Vec<Entry> = entries
             .flatten()
             .filter_map(|entry| {
-                let name = entry.file_name().into_string().ok()?;
+                let name = match entry.file_name().into_string() {
+                    Ok(name) => name,
+                    Err(name) => {
+                        let shown = name.to_string_lossy();
+                        let path = if folder.is_empty() { shown.into_owned() } else { format!("{folder}/{shown}") };
+                        self.missed(&path, "its name is not UTF-8".into());
+                        return None;
+                    }
+                };
                 // A linked folder is read where something names it, and not walked into: it may lead in circles.
                 let kind = entry.file_type().ok()?;
                 let folder = kind.is_dir();
@@ -60,6 +97,11 @@ impl Files for DiskFiles {
             .collect();
         out.sort();
         out
+    }
+
+    fn unread(&self) -> Vec<(String, String)> {
+        let unread = self.unread.lock().map(|unread| unread.clone()).unwrap_or_default();
+        unread.into_iter().collect()
     }
 }
 
@@ -82,51 +124,172 @@ impl Files for PipedFile {
     }
 }
 
-/// The files of a commit, read through `git cat-file` without touching the working tree.
+/// The files of a commit, read through `git cat-file` without touching the working tree. What git leaves alone and code is read with
+/// is taken from the disk: installed modules, and values that are ignored.
 #[derive(Debug)]
 pub struct GitFiles {
-    /// Object ids by path.
-    objects: BTreeMap<String, String>,
-    reader: Mutex<Child>,
+    /// By path: which reader has it, and its object id.
+    objects: BTreeMap<String, (usize, String)>,
+    /// One for the repository, and one for each submodule.
+    readers: Vec<Reader>,
+    disk: DiskFiles,
+    /// Ignored files of values.
+    ignored: BTreeSet<String>,
+    /// From what a file was called then to what it is called now.
+    renamed: Vec<(String, String)>,
+    /// The same of folders whose code went elsewhere as a whole.
+    moved: BTreeMap<String, String>,
+    shared: bool,
+}
+
+#[derive(Debug)]
+struct Reader(Mutex<Child>);
+
+/// What `git` answers in a repository.
+fn git(repository: &Path, args: &[&str]) -> Result<Vec<u8>, String> {
+    let out = Command::new("git")
+        .arg("-C")
+        .arg(repository)
+        .args(args)
+        .output()
+        .map_err(|e| format!("cannot run git: {e}"))?;
+    match out.status.success() {
+        true => Ok(out.stdout),
+        false => Err(String::from_utf8_lossy(&out.stderr).trim().to_owned()),
+    }
+}
+
+fn word(out: Vec<u8>) -> String {
+    String::from_utf8_lossy(&out).trim().to_owned()
+}
+
+fn parts(out: &[u8]) -> impl Iterator<Item = String> {
+    out.split(|b| *b == 0).filter(|part| !part.is_empty()).map(|part| String::from_utf8_lossy(part).into_owned())
 }
 
 impl GitFiles {
-    /// The files of the last commit that `reference` and the working tree share.
+    /// The files of the last commit that `reference` and the working tree share; of `reference` itself where none is known.
     ///
     /// # Errors
-    /// What git said.
+    /// What is wrong with the reference or the repository, and what would be right.
     pub fn open(repository: &Path, reference: &str) -> Result<Self, String> {
-        if reference.starts_with('-') {
-            return Err(format!("`{reference}` is not a commit"));
-        }
-        let git = |args: &[&str]| -> Result<Vec<u8>, String> {
-            let out = Command::new("git")
-                .arg("-C")
-                .arg(repository)
-                .args(args)
-                .output()
-                .map_err(|e| format!("cannot run git: {e}"))?;
-            match out.status.success() {
-                true => Ok(out.stdout),
-                false => Err(String::from_utf8_lossy(&out.stderr).trim().to_owned()),
-            }
+        git(repository, &["rev-parse", "--git-dir"])?;
+        let commit = format!("{reference}^{{commit}}");
+        let named = git(repository, &["rev-parse", "--verify", "--quiet", "--end-of-options", &commit]).map(word);
+        let named = named.map_err(|_| {
+            let shallow = git(repository, &["rev-parse", "--is-shallow-repository"]).is_ok_and(|out| word(out) == "true");
+            let hint = match shallow {
+                true => "; the clone is shallow: fetch it first, or clone with its history (`fetch-depth: 0`, `GIT_DEPTH: 0`)",
+                false => "; a branch of a remote is there once it was fetched",
+            };
+            format!("no commit is called so in `{}`{hint}", repository.display())
+        })?;
+        let base = git(repository, &["merge-base", "HEAD", &named]).map(word);
+        let (base, shared) = base.map_or((named, false), |base| (base, true));
+        let mut this = Self {
+            objects: BTreeMap::new(),
+            readers: Vec::new(),
+            disk: DiskFiles::new(repository).map_err(|e| e.to_string())?,
+            ignored: BTreeSet::new(),
+            renamed: Vec::new(),
+            moved: BTreeMap::new(),
+            shared,
         };
-        let base = match git(&["merge-base", "HEAD", reference]) {
-            Ok(out) => String::from_utf8_lossy(&out).trim().to_owned(),
-            Err(_) => reference.to_owned(),
+        this.add(repository, "", &base)?;
+        let values =
+            ["ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--", "*.tfvars", "*.tfvars.json"];
+        this.ignored.extend(parts(&git(repository, &values).unwrap_or_default()));
+        let renames = ["diff", "--name-status", "-z", "--find-renames", "--diff-filter=R", "--no-ext-diff", &base];
+        let renames: Vec<String> = parts(&git(repository, &renames).unwrap_or_default()).collect();
+        let told = renames.chunks_exact(3);
+        this.renamed.extend(told.filter_map(|row| Some((row.get(1)?.clone(), row.get(2)?.clone()))));
+        this.moved = this.moved();
+        // What is ignored went with its folder, and git does not tell.
+        let then = |path: &String| {
+            let (folder, name) = path.rsplit_once('/')?;
+            let (then, _) = this.moved.iter().find(|(_, now)| *now == folder)?;
+            Some(format!("{then}/{name}"))
         };
-        let listing = git(&["ls-tree", "-r", "-z", "--full-tree", &base])?;
-        let mut objects = BTreeMap::new();
-        for row in listing.split(|b| *b == 0) {
-            let row = String::from_utf8_lossy(row);
+        let went: Vec<String> = this.ignored.iter().filter_map(then).collect();
+        this.ignored.extend(went);
+        Ok(this)
+    }
+
+    /// Adds the files of a commit of the repository in `folder`, and those of its submodules that are checked out.
+    fn add(&mut self, repository: &Path, folder: &str, commit: &str) -> Result<(), String> {
+        let listing = git(repository, &["ls-tree", "-r", "-z", "--full-tree", commit])?;
+        let reader = self.readers.len();
+        self.readers.push(Reader::start(repository)?);
+        for row in parts(&listing) {
             // `100644 blob <id>\t<path>`; a link's blob holds its target and is not a file of ours.
             let Some((about, path)) = row.split_once('\t') else { continue };
+            let whole = if folder.is_empty() { path.to_owned() } else { format!("{folder}/{path}") };
             let mut about = about.split(' ');
-            if let (Some("100644" | "100755"), Some("blob"), Some(id)) = (about.next(), about.next(), about.next()) {
-                objects.insert(path.to_owned(), id.to_owned());
+            match (about.next(), about.next(), about.next()) {
+                (Some("100644" | "100755"), Some("blob"), Some(id)) => {
+                    self.objects.insert(whole, (reader, id.to_owned()));
+                }
+                // A commit that was never fetched has nothing to compare with: all of it is new then.
+                (_, Some("commit"), Some(id)) if repository.join(path).join(".git").exists() => {
+                    let _ = self.add(&repository.join(path), &whole, id);
+                }
+                _ => {}
             }
         }
-        let reader = Command::new("git")
+        Ok(())
+    }
+
+    /// Whether a commit is known that both sides share: a clone without history has none.
+    pub fn has_shared_base(&self) -> bool {
+        self.shared
+    }
+
+    /// What a file that is there now was called then.
+    pub fn former(&self, path: &str) -> Option<&str> {
+        self.renamed.iter().find(|(_, now)| now == path).map(|(then, _)| then.as_str())
+    }
+
+    /// Whether the commit has anything in a folder.
+    pub fn has_folder(&self, folder: &str) -> bool {
+        let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        self.objects.range(prefix.clone()..).next().is_some_and(|(path, _)| path.starts_with(&prefix))
+    }
+
+    /// What a root of then (a template, or the folder of a root module) is called now.
+    pub fn root_now(&self, then: &str) -> Option<String> {
+        if let Some((_, now)) = self.renamed.iter().find(|(from, _)| from == then) {
+            return Some(now.clone());
+        }
+        self.moved.get(then).cloned()
+    }
+
+    fn moved(&self) -> BTreeMap<String, String> {
+        let folder = |path: &str| path.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
+        let code = |path: &str| [".tf", ".tf.json", ".tofu"].iter().any(|end| path.ends_with(end));
+        let files = self.renamed.iter().filter(|(from, to)| code(from) && folder(from) != folder(to));
+        // A folder that still has code has not moved, whatever left it.
+        let left = |dir: &str| !self.disk.list(dir).iter().any(|entry| !entry.folder && code(&entry.name));
+        files.map(|(from, to)| (folder(from), folder(to))).filter(|(from, _)| left(from)).collect()
+    }
+
+    /// Where on the disk something of then is.
+    fn now(&self, then: &str) -> String {
+        let below = |(from, to): (&String, &String)| {
+            let rest = then.strip_prefix(from.as_str())?;
+            rest.starts_with('/').then(|| format!("{to}{rest}"))
+        };
+        self.moved.iter().find_map(below).unwrap_or_else(|| then.to_owned())
+    }
+
+    /// Whether the disk has what the commit would be read with.
+    fn beside(&self, path: &str) -> bool {
+        path.split('/').any(|part| part == ".terraform") || self.ignored.contains(path)
+    }
+}
+
+impl Reader {
+    fn start(repository: &Path) -> Result<Self, String> {
+        let child = Command::new("git")
             .arg("-C")
             .arg(repository)
             .args(["cat-file", "--batch"])
@@ -135,23 +298,11 @@ impl GitFiles {
             .stderr(Stdio::null())
             .spawn()
             .map_err(|e| format!("cannot run git: {e}"))?;
-        Ok(Self { objects, reader: Mutex::new(reader) })
+        Ok(Self(Mutex::new(child)))
     }
-}
 
-impl Drop for GitFiles {
-    fn drop(&mut self) {
-        if let Ok(child) = self.reader.get_mut() {
-            drop(child.stdin.take());
-            let _ = child.wait();
-        }
-    }
-}
-
-impl Files for GitFiles {
-    fn read(&self, path: &str) -> Option<Arc<[u8]>> {
-        let id = self.objects.get(path)?;
-        let mut child = self.reader.lock().ok()?;
+    fn read(&self, id: &str) -> Option<Arc<[u8]>> {
+        let mut child = self.0.lock().ok()?;
         let stdin = child.stdin.as_mut()?;
         writeln!(stdin, "{id}").ok()?;
         stdin.flush().ok()?;
@@ -165,12 +316,33 @@ impl Files for GitFiles {
         bytes.truncate(size);
         Some(bytes.into())
     }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if let Ok(child) = self.0.get_mut() {
+            drop(child.stdin.take());
+            let _ = child.wait();
+        }
+    }
+}
+
+impl Files for GitFiles {
+    fn read(&self, path: &str) -> Option<Arc<[u8]>> {
+        match self.objects.get(path) {
+            Some((reader, id)) => self.readers.get(*reader)?.read(id),
+            None => self.beside(path).then(|| self.disk.read(&self.now(path))).flatten(),
+        }
+    }
 
     fn list(&self, folder: &str) -> Vec<Entry> {
         let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
-        let mut out: Vec<Entry> = Vec::new();
-        for path in self.objects.range(prefix.clone()..).map(|(p, _)| p) {
-            let Some(rest) = path.strip_prefix(&prefix) else { break };
+        let mut out = if self.beside(folder) { self.disk.list(&self.now(folder)) } else { Vec::new() };
+        let ignored = self.ignored.range(prefix.clone()..).take_while(|path| path.starts_with(&prefix));
+        for path in
+            self.objects.range(prefix.clone()..).map(|(p, _)| p).take_while(|p| p.starts_with(&prefix)).chain(ignored)
+        {
+            let rest = path.strip_prefix(&prefix).unwrap_or_default();
             let (name, folder) = rest.split_once('/').map_or((rest, false), |(name, _)| (name, true));
             let entry = Entry { name: name.to_owned(), folder };
             if out.last() != Some(&entry) {
@@ -207,6 +379,33 @@ impl Files for Narrowed<'_> {
             None => entries,
         }
     }
+
+    fn unread(&self) -> Vec<(String, String)> {
+        self.files.unread()
+    }
+}
+
+/// What the files of a reading could not give, as its problems. In a walk, what stands on the way to `target` is nobody's concern.
+fn tell_unread(files: &dyn Files, target: &str, readings: &mut [Reading]) {
+    let Some(reading) = readings.first_mut() else { return };
+    let on_the_way = |path: &str| {
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        folder != target && (folder.is_empty() || target.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')))
+    };
+    for (path, why) in files.unread() {
+        if on_the_way(&path) && path != target {
+            continue;
+        }
+        // What is large, a link that leads away or oddly named need be no code; where its name says that it is, something is missing.
+        let code = [".tf", ".tf.json", ".tofu", ".bicep"].iter().any(|end| path.ends_with(end));
+        let odd = ["larger than", "not UTF-8", "it is a link"].iter().any(|word| why.contains(word));
+        let severity = if odd && !code { ProblemSeverity::Note } else { ProblemSeverity::Error };
+        let path = if path.is_empty() { ".".to_owned() } else { path };
+        let place = Place { file: path.into(), line: 1, column: 1, end_line: 1, end_column: 1 };
+        let message = format!("it cannot be read: {why}");
+        let problem = Problem { severity, message, place, span: Span::default(), frame: String::new(), hides: true };
+        reading.problems.push(problem);
+    }
 }
 
 /// Reads all code at `target` (a folder, or one file; `""` is everything) below the root of `files`.
@@ -241,9 +440,26 @@ pub fn read_code(
             alone.problems.retain(|problem| !all.iter().any(|reading| reading.problems.contains(problem)));
             all.push(alone);
         }
+        tell_unread(files, target, &mut all);
         return Ok(all);
     }
-    let bytes = files.read(target).ok_or_else(|| format!("cannot read `{target}`"))?;
+    let Some(bytes) = files.read(target) else {
+        let why = files.unread().into_iter().find_map(|(path, why)| (path == target).then_some(why));
+        return Err(format!("cannot read `{target}`{}", why.map(|w| format!(": {w}")).unwrap_or_default()));
+    };
+    let mut readings = read_file(files, target, &bytes, options)?;
+    let folder = target.rsplit_once('/').map_or("", |(folder, _)| folder);
+    tell_unread(files, folder, &mut readings);
+    Ok(readings)
+}
+
+/// Reads one file and what it names.
+fn read_file(
+    files: &dyn Files,
+    target: &str,
+    bytes: &[u8],
+    options: &terraform::Options,
+) -> Result<Vec<Reading>, String> {
     let name = target.rsplit('/').next().unwrap_or(target);
     if [".tf", ".tf.json", ".tofu", ".tofu.json"].iter().any(|ext| name.ends_with(ext)) {
         let folder = target.rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -259,13 +475,20 @@ pub fn read_code(
         reading.resources.retain(|_| keep.next().unwrap_or(true));
         return Ok(vec![reading]);
     }
-    if name != PipedFile::NAME
-        && let Some(template) = templates::detect(target, &bytes)
+    let piped = name == PipedFile::NAME;
+    let looks_like_json = bytes.iter().find(|b| !b.is_ascii_whitespace()).is_some_and(|b| *b == b'{');
+    // What comes through a pipe has no name that tells; its text does.
+    let named = match (piped, looks_like_json) {
+        (false, _) => target,
+        (true, true) => "a.json",
+        (true, false) => "a.yaml",
+    };
+    if !(piped && terraform::is_plan_or_state(bytes))
+        && let Some(template) = templates::detect(named, bytes)
     {
         return Ok(vec![templates::read_these(files, &BTreeMap::from([(target.to_owned(), template)]))]);
     }
-    let looks_like_json = bytes.iter().find(|b| !b.is_ascii_whitespace()).is_some_and(|b| *b == b'{');
-    if terraform::is_plan_or_state(&bytes) || (name == PipedFile::NAME && looks_like_json) {
+    if terraform::is_plan_or_state(bytes) || (piped && looks_like_json) {
         return Ok(vec![terraform::read_plan(files, target, options)]);
     }
     Err(format!("`{target}` is neither Terraform (configuration, plan or state), CloudFormation, ARM nor Bicep"))

@@ -17,7 +17,7 @@ use std::{
 /// A fix may need several changes, one after the other, and a block takes one addition a round.
 const MAX_ROUNDS: usize = 32;
 /// What does not help is taken out and the rest tried again.
-const MAX_TRIES: usize = 12;
+const MAX_TRIES: usize = 64;
 
 /// What is to be fixed, and in which code.
 #[derive(Debug, Clone, Copy)]
@@ -95,6 +95,10 @@ impl Files for Overlay<'_> {
     fn list(&self, folder: &str) -> Vec<Entry> {
         self.below.list(folder)
     }
+
+    fn unread(&self) -> Vec<(String, String)> {
+        self.below.unread()
+    }
 }
 
 /// One judgement of the code.
@@ -136,11 +140,14 @@ pub fn fixes(input: &FixInput<'_>, files: &dyn Files, wanted: &dyn Fn(&CodeVerdi
     let was = before.outcomes();
     let mut left: BTreeMap<String, String> = BTreeMap::new();
     let mut judgements = input.judgements;
+    let mut searches: BTreeMap<(String, String), Search> = BTreeMap::new();
     for _ in 0..MAX_TRIES {
+        let held: BTreeSet<&String> = searches.values().flat_map(Search::held).collect();
         let mut attempt = Attempt {
             input,
             judgements: &mut judgements,
             targets: &targets,
+            held: &held,
             left: &mut left,
             overlay: Overlay { below: files, changed: BTreeMap::new() },
             set: BTreeMap::new(),
@@ -150,32 +157,111 @@ pub fn fixes(input: &FixInput<'_>, files: &dyn Files, wanted: &dyn Fn(&CodeVerdi
         let now = after.outcomes();
         let mut bad: BTreeMap<String, String> = BTreeMap::new();
         for key in set.keys().filter(|key| now.get(*key) != Some(&Outcome::Pass)) {
-            bad.insert(key.clone(), "the change does not make it pass".into());
+            bad.insert(key.clone(), "no change was found that makes it pass".into());
         }
-        // What was well must stay so: whoever changed the same resource or file gives way.
-        let resources: BTreeSet<(&str, &str)> = (after.verdicts.iter())
-            .filter(|(_, v)| matches!(v.verdict.outcome, Outcome::Fail | Outcome::Unknown))
-            .filter(|(_, v)| was.get(&v.fingerprint().hex()) == Some(&Outcome::Pass))
-            .map(|(_, v)| (&*v.at.root, v.verdict.resource.as_str()))
-            .collect();
+        // What was well must stay so: the change that spoils it gives way, and is looked for among those of the same resource.
+        let mut spoiled: BTreeMap<(String, String), &CodeVerdict> = BTreeMap::new();
+        for (_, v) in &after.verdicts {
+            let worse = matches!(v.verdict.outcome, Outcome::Fail | Outcome::Unknown);
+            if worse && was.get(&v.fingerprint().hex()) == Some(&Outcome::Pass) {
+                spoiled.entry(resource_of(v)).or_insert(v);
+            }
+        }
         let broken: BTreeSet<&String> = after.problems.difference(&before.problems).map(|(file, _)| file).collect();
+        let mut by_resource: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
         for (_, v) in &before.verdicts {
             let key = v.fingerprint().hex();
             let Some(setting) = set.get(&key) else { continue };
-            if resources.contains(&(&*v.at.root, v.verdict.resource.as_str())) {
-                bad.insert(key, "the change would make another rule fail".into());
-            } else if setting.files.iter().any(|file| broken.contains(file)) {
+            if setting.files.iter().any(|file| broken.contains(file)) {
                 bad.insert(key, "the changed file would not be read without problems".into());
+            } else {
+                by_resource.entry(resource_of(v)).or_default().push(key);
             }
         }
         if bad.is_empty() {
-            return finish(before, &after, files, overlay, &set, &left, &targets);
+            for (resource, v) in &spoiled {
+                let Some(keys) = by_resource.get(resource) else { continue };
+                searches.entry(resource.clone()).or_insert_with(|| Search::among(keys)).rule =
+                    v.verdict.rule.to_string();
+            }
+            for (resource, search) in &mut searches {
+                let blamed = search.told(spoiled.contains_key(resource));
+                let why = format!("the change would make another rule fail: {}", search.rule);
+                bad.extend(blamed.into_iter().map(|key| (key, why.clone())));
+            }
+            searches.retain(|_, search| !search.is_over());
+            if bad.is_empty() && searches.is_empty() {
+                return finish(before, &after, files, overlay, &set, &left, &targets);
+            }
         }
         left.extend(bad);
     }
     let as_it_is = before.verdicts.clone();
     let after = Judged { readings: Vec::new(), verdicts: as_it_is, problems: BTreeSet::new() };
     finish(before, &after, files, BTreeMap::new(), &BTreeMap::new(), &left, &targets)
+}
+
+/// A resource, by its root and address.
+fn resource_of(v: &CodeVerdict) -> (String, String) {
+    (v.at.root.to_string(), v.verdict.resource.to_string())
+}
+
+/// The search for those of a resource's changes that make another rule fail, by halves: the first `good` of them do no harm
+/// together, the first `bad` of them do.
+struct Search {
+    keys: Vec<String>,
+    good: usize,
+    bad: usize,
+    /// How many of them are allowed now.
+    tried: usize,
+    /// How many were found already.
+    found: usize,
+    /// The rule that fails for it.
+    rule: String,
+}
+
+impl Search {
+    /// Beyond this many, all of the resource give way: it is hardly the changes one by one.
+    const MOST: usize = 4;
+
+    fn among(keys: &[String]) -> Self {
+        let (keys, all) = (keys.to_vec(), keys.len());
+        Self { keys, good: 0, bad: all, tried: all, found: 0, rule: String::new() }
+    }
+
+    /// What may not be changed in the next attempt.
+    fn held(&self) -> impl Iterator<Item = &String> {
+        self.keys.iter().skip(self.tried)
+    }
+
+    /// Takes in what the attempt showed; gives the changes that do the harm when they are found.
+    fn told(&mut self, harm: bool) -> Vec<String> {
+        if harm {
+            self.bad = self.tried;
+            self.good = self.good.min(self.bad.saturating_sub(1));
+        } else {
+            self.good = self.tried;
+        }
+        if self.is_over() {
+            return Vec::new();
+        }
+        if self.bad == 0 || self.found == Self::MOST {
+            return std::mem::take(&mut self.keys);
+        }
+        if self.bad.saturating_sub(self.good) > 1 {
+            self.tried = self.good.midpoint(self.bad);
+            return Vec::new();
+        }
+        self.found += 1;
+        let culprit = self.keys.remove(self.good);
+        (self.bad, self.tried) = (self.keys.len(), self.keys.len());
+        vec![culprit]
+    }
+
+    /// Whether all that is left of them is known to go together.
+    fn is_over(&self) -> bool {
+        self.good >= self.keys.len()
+    }
 }
 
 /// By finding: what was set, and where.
@@ -185,6 +271,8 @@ struct Attempt<'a, 'f> {
     input: &'a FixInput<'a>,
     judgements: &'a mut usize,
     targets: &'a BTreeSet<String>,
+    /// Findings that have to wait in this attempt.
+    held: &'a BTreeSet<&'a String>,
     left: &'a mut BTreeMap<String, String>,
     overlay: Overlay<'f>,
     set: Set,
@@ -221,8 +309,11 @@ impl Attempt<'_, '_> {
         for (at, reading) in judged.readings.iter().enumerate() {
             let open = judged.verdicts.iter().filter(|(of, v)| *of == at && v.verdict.outcome == Outcome::Fail);
             let keyed = open.map(|(_, v)| (v.fingerprint().hex(), v));
-            let mut todo =
-                keyed.filter(|(key, _)| self.targets.contains(key) && !self.left.contains_key(key)).peekable();
+            let mut todo = keyed
+                .filter(|(key, _)| {
+                    self.targets.contains(key) && !self.held.contains(key) && !self.left.contains_key(key)
+                })
+                .peekable();
             if todo.peek().is_none() {
                 continue;
             }
@@ -363,6 +454,43 @@ mod tests {
         let (catalog, problems) = Catalog::load([]);
         assert!(problems.is_empty(), "{problems:?}");
         catalog
+    }
+
+    /// P07: one setting that would spoil something keeps none of the others back.
+    #[test]
+    fn what_spoils_another_rule_gives_way_alone() {
+        let catalog = catalog();
+        let options = terraform::Options::default();
+        let (rules, _) = RuleSet::compile(&catalog, &Selection::default());
+        let files =
+            MemoryFiles::new([("main.tf", "resource \"aws_s3_bucket\" \"logs\" {\n  bucket = \"my-logs\"\n}\n")]);
+        let found = fixes(&input(&catalog, &rules, &options), &files, &|_| true).unwrap();
+        let fixed: BTreeSet<&str> = found.fixed.iter().map(|(v, _)| v.verdict.rule.as_str()).collect();
+        for rule in ["versioning", "public-access-blocked", "blocks-public-acls", "event-notifications"] {
+            assert!(fixed.contains(&*format!("aws.s3.bucket.{rule}")), "{rule}: {:?}", found.left);
+        }
+        let spoils = found.left.iter().find(|(_, why)| why.contains("would make another rule fail: aws."));
+        let spoils = spoils.map(|(v, _)| v.verdict.rule.as_str());
+        assert_eq!(spoils, Some("aws.s3.bucket.access-logging"), "{:?}", found.left);
+    }
+
+    #[test]
+    fn searches_find_every_change_that_does_harm() {
+        for harmful in [&[0][..], &[6], &[3, 4], &[0, 2, 6], &[0, 1, 2, 3, 4, 5, 6]] {
+            let keys: Vec<String> = (0..7).map(|n| n.to_string()).collect();
+            let mut search = Search::among(&keys);
+            let mut blamed = BTreeSet::new();
+            for _ in 0..40 {
+                let allowed: BTreeSet<&String> = search.keys.iter().take(search.tried).collect();
+                let harm = harmful.iter().any(|n| allowed.contains(&n.to_string()));
+                blamed.extend(search.told(harm));
+                if search.is_over() {
+                    break;
+                }
+            }
+            let expected: BTreeSet<String> = harmful.iter().map(ToString::to_string).collect();
+            assert!(search.is_over() && blamed == expected, "{harmful:?}: {blamed:?}");
+        }
     }
 
     /// Every failing example of every page: what is called fixed passes when the changed text is judged afresh, reads

@@ -132,7 +132,9 @@ impl Review {
         for page in 1..=MAX_PAGES {
             let url = format!("{}?per_page=100&page={page}", self.list);
             let reply = self.ask(&http, "GET", &url, None).await?;
-            let comments: Vec<Json> = serde_json::from_slice(&reply.body).unwrap_or_default();
+            // A page of a proxy is no empty list: every run would post once more.
+            let comments: Vec<Json> = serde_json::from_slice(&reply.body)
+                .map_err(|_| ReviewError::Setting(format!("GET {url}: the answer is no list of comments")))?;
             let text = |c: &Json| c.get("body").and_then(Json::as_str).unwrap_or_default().replace("\r\n", "\n");
             if let Some(mine) = comments.iter().find(|c| text(c).starts_with(&marker)) {
                 if text(mine).trim_end() == body.trim_end() {
@@ -214,13 +216,34 @@ fn shortened(markdown: &str) -> String {
     if markdown.len() <= MAX_BODY {
         return markdown.to_owned();
     }
-    let mut out = String::new();
+    let (mut out, mut whole, mut inside) = (String::new(), 0, false);
     for line in markdown.lines() {
         if out.len() + line.len() > MAX_BODY {
             break;
         }
         out.push_str(line);
         out.push('\n');
+        // What is cut inside of something folded would swallow what follows.
+        inside = (inside || line.starts_with("<details>")) && !line.starts_with("</details>");
+        if !inside {
+            whole = out.len();
+        }
     }
+    out.truncate(whole);
     out + "\nThe rest does not fit into a comment; the pipeline's log has it.\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_comments_are_cut_between_lines_and_never_inside_a_fold() {
+        assert_eq!(shortened("short"), "short");
+        let rows = "| a row of a table |\n".repeat(2_000);
+        let fold = format!("<details><summary>x</summary>\n\n```\n{}```\n</details>\n", "line\n".repeat(8_000));
+        let cut = shortened(&format!("{rows}{fold}"));
+        assert!(cut.len() < 65_000 && cut.starts_with(&rows) && !cut.contains("<details>"), "{}", cut.len());
+        assert!(cut.ends_with("the pipeline's log has it.\n"));
+    }
 }

@@ -394,10 +394,34 @@ impl CompiledRule {
             (None, Some(object)) => {
                 judging.world().source_of(object).unwrap_or_else(|| Source::Api(Arc::clone(object)))
             }
-            (None, None) => Source::Derived,
+            // What a function made of a field stands, in code, where the field does: that is what has to change.
+            (None, None) if resource.sources.is_empty() => Source::Derived,
+            (None, None) => {
+                let field = self.field_in(&leaf.path).and_then(|slot| resource.sources.get(slot));
+                field.cloned().unwrap_or(Source::Derived)
+            }
         };
         let (path, expected) = (Arc::clone(&leaf.path), Arc::clone(&leaf.expected));
         Leaf { path, observed: leaf.observed.clone(), expected, source }
+    }
+
+    /// The first field that a path such as `size(public_statements(policy))` names.
+    fn field_in(&self, path: &str) -> Option<usize> {
+        let mut before = None;
+        let mut rest = path;
+        while let Some(from) = rest.find(|c: char| c.is_ascii_alphabetic() || c == '_') {
+            let (passed, word) = rest.split_at(from);
+            before = passed.chars().next_back().or(before);
+            let (word, after) =
+                word.split_at(word.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(word.len()));
+            let alone = !after.starts_with('(') && !matches!(before, Some('.' | '"' | '\''));
+            if alone && let Some(slot) = self.kind.fields.iter().position(|field| field.name == word) {
+                return Some(slot);
+            }
+            before = word.chars().next_back();
+            rest = after;
+        }
+        None
     }
 
     fn broken<'a>(&'a self, resource: &'a Resource, sub_key: &'a str, message: &str) -> Judged<'a> {

@@ -23,6 +23,7 @@ pub mod terraform;
 mod value;
 
 pub use example::read_example;
+pub use notes::skip_comments;
 pub use resource::{Call, Code, Dialect, Key, Provider, Reading, Skip, plain, show};
 pub use skips::skips_in;
 pub use source::{

@@ -2,7 +2,7 @@
 
 use crate::resource::Skip;
 use crate::skips::skips_in;
-use crate::source::{FileId, Span};
+use crate::source::{FileId, SourceFile, Span};
 
 /// A comment with skips.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,6 +52,17 @@ pub(crate) fn find(text: &str, file: FileId, marks: &[&str]) -> Vec<Note> {
         start += line.len();
     }
     notes
+}
+
+/// Every comment of a file that asks to skip something, whatever it stands at. JSON has no comments.
+pub fn skip_comments(file: &SourceFile, id: FileId) -> Vec<Skip> {
+    let marks: &[&str] = match file.path.rsplit_once('.').map_or("", |(_, end)| end) {
+        "tf" | "tofu" => &["#", "//"],
+        "bicep" | "bicepparam" => &["//"],
+        "yaml" | "yml" | "template" | "cfn" => &["#"],
+        _ => return Vec::new(),
+    };
+    find(&file.text, id, marks).into_iter().flat_map(|note| note.skips).collect()
 }
 
 /// The skips about the code at `start..end`: comments inside it, at the end of its last line, or right above it.

@@ -70,6 +70,8 @@ pub struct Call {
     pub source: Arc<str>,
     /// The call's block.
     pub span: Span,
+    /// Skips at the call: they speak about everything in it.
+    pub skips: Arc<[Skip]>,
 }
 
 /// The provider a resource is configured with.
@@ -109,6 +111,10 @@ pub struct Skip {
     pub ids: Vec<Arc<str>>,
     /// The author's reason, or empty.
     pub reason: Arc<str>,
+    /// The day (`2030-01-31`) from which it no longer holds, as written.
+    pub until: Option<Arc<str>>,
+    /// What it is limited to, as written: `name=x,logging.prefix=y` of the resource, or `ws:NAME` for a workspace.
+    pub only: Option<Arc<str>>,
     /// The comment.
     pub span: Span,
 }

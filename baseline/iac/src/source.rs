@@ -217,6 +217,10 @@ pub trait Files {
     fn read(&self, path: &str) -> Option<Arc<[u8]>>;
     /// The entries of a folder (`""` is the root), sorted by name; empty when there is none.
     fn list(&self, folder: &str) -> Vec<Entry>;
+    /// What was asked for, is there and could not be read: path and reason.
+    fn unread(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
 }
 
 /// Files held in memory, for tests and archives.

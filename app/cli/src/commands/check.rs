@@ -79,13 +79,14 @@ pub fn run(globals: &Globals, mut args: CheckArgs) -> Result<u8, Failure> {
         known.extend(read_baseline(path)?);
     }
     if let Some(reference) = &args.new_since {
-        known.extend(findings_of(reference, &catalog, &rules, &source, now)?);
+        known.extend(findings_of(globals, reference, &catalog, &rules, &source, now, !args.ignore_inline)?);
     }
-    let job = Job { globals, args: &args, catalog: &catalog, rules: &rules, source: &source, now, known };
+    let job = Job { globals, args: &args, catalog: &catalog, rules: &rules, source: &source, now, threshold, known };
     if args.fix || args.diff {
-        let done = actions::fix(&job)?;
+        let open = actions::fix(&job)?;
         if args.diff {
-            return Ok(done);
+            let partial = readings.iter().flat_map(|r| &r.problems).any(is_partial);
+            return Ok(if open { 1 } else { u8::from(partial) * 3 });
         }
         readings = source.read()?;
     }
@@ -104,11 +105,17 @@ pub fn run(globals: &Globals, mut args: CheckArgs) -> Result<u8, Failure> {
         std::fs::write(path, text + "\n")
             .map_err(|e| Failure::usage(format!("cannot write `{}`: {e}", path.display())))?;
         out::note(globals, format!("{} findings written to {}", keys.len(), path.display()));
-        return Ok(0);
+        tell_problems(globals, &source, &checked);
+        return Ok(if checked.partial() { 3 } else { 0 });
     }
     let failing = checked.verdicts.iter().filter(open).any(|v| v.severity >= threshold);
     let twins = actions::live(&job, &checked)?;
-    let told = args.form.is_none() && out::format(globals) == Format::Text && !args.compact && failing_any(&checked);
+    let partial = checked.partial();
+    let code = if failing { 1 } else { u8::from(partial) * 3 };
+    out::ends_with(code);
+    let read = args.form.is_none() && out::format(globals) == Format::Text && !args.compact;
+    let commented = args.pr_comment.is_some() || args.form == Some(CheckForm::Markdown);
+    let told = (read || commented) && failing_any(&checked);
     let patches = if told { actions::patches(&job, &checked) } else { actions::Patches::new() };
     print(globals, &args, &catalog, &source, &checked, &twins, &patches)?;
     for (place, message) in &checked.idle_skips {
@@ -117,20 +124,21 @@ pub fn run(globals: &Globals, mut args: CheckArgs) -> Result<u8, Failure> {
         }
     }
     let commented = match args.pr_comment {
-        Some(host) => actions::comment(&job, host, &checked, &twins),
+        Some(host) => actions::comment(&job, host, &checked, &twins, &patches),
         None => Ok(()),
     };
-    let partial = checked.partial();
+    if checked.resources == 0 && checked.problems.is_empty() && checked.uncovered.is_empty() {
+        out::note(globals, format!("no resource is declared in `{}`: nothing was judged", args.input.path));
+    }
     // The program ends here: giving back a hundred thousand verdicts one by one would be for nothing.
     std::mem::forget(checked);
     match (failing, commented) {
         (true, Err(error)) => {
             out::failure(&error);
-            Ok(1)
+            Ok(code)
         }
         (false, Err(error)) => Err(error),
-        (true, Ok(())) => Ok(1),
-        (false, Ok(())) => Ok(if partial { 3 } else { 0 }),
+        (_, Ok(())) => Ok(code),
     }
 }
 
@@ -152,6 +160,8 @@ pub struct Job<'a> {
     pub source: &'a Source,
     /// The instant to judge ages by.
     pub now: Time,
+    /// What fails the run: findings of this severity or worse.
+    pub threshold: Severity,
     /// Findings that were there before.
     pub known: BTreeSet<String>,
 }
@@ -203,25 +213,52 @@ fn read_baseline(path: &std::path::Path) -> Result<Vec<String>, Failure> {
     let wrong = |e: &dyn std::fmt::Display| Failure::usage(format!("--baseline `{}`: {e}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|e| wrong(&e))?;
     let json: Json = serde_json::from_str(&text).map_err(|e| wrong(&e))?;
+    // Findings that a file of another make lists under other names would all be new, or worse: some of them.
+    match json.get("plumb_baseline").map(|version| version.as_u64()) {
+        Some(Some(1)) => {}
+        Some(_) => {
+            return Err(wrong(&"it is of a version that this program does not know; it writes and reads version 1"));
+        }
+        None => return Err(wrong(&"it is no file that --create-baseline wrote: `plumb_baseline` is missing")),
+    }
     let findings = json.get("findings").and_then(Json::as_array).ok_or_else(|| wrong(&"it has no list `findings`"))?;
-    Ok(findings.iter().filter_map(|f| f.as_str().map(str::to_owned)).collect())
+    let fingerprint =
+        |f: &Json| f.as_str().filter(|f| f.len() == 64 && f.bytes().all(|b| b.is_ascii_hexdigit())).map(str::to_owned);
+    let read: Option<Vec<String>> = findings.iter().map(fingerprint).collect();
+    read.ok_or_else(|| wrong(&"an entry of `findings` is no fingerprint"))
 }
 
-/// Fingerprints of what fails in the commit that `reference` and the working tree share.
+/// Fingerprints of what fails in the commit that `reference` and the working tree share, under the names of now.
 fn findings_of(
+    globals: &Globals,
     reference: &str,
     catalog: &Catalog,
     rules: &RuleSet,
     source: &Source,
     now: Time,
+    skips: bool,
 ) -> Result<Vec<String>, Failure> {
     let Some(root) = &source.root else { return Err(Failure::usage("--new-since needs a path in a git repository")) };
     let files = GitFiles::open(root, reference).map_err(|e| Failure::usage(format!("--new-since {reference}: {e}")))?;
-    // A file or folder that was not there then has no findings to compare with.
-    let readings = read_code(&files, &source.target, source.is_file, &source.options).unwrap_or_default();
-    let before = judge(catalog, rules, readings, now, Explain::Nothing, Keep::Failing, false);
-    let failing = before.verdicts.iter().filter(|v| v.verdict.outcome == Outcome::Fail);
-    Ok(failing.map(|v| v.fingerprint().hex()).collect())
+    if !files.has_shared_base() {
+        let message = "no commit is known that it shares with what is checked out: compared with it itself";
+        out::note(globals, format!("--new-since {reference}: {message}"));
+    }
+    // A file or folder that was not there then has no findings to compare with, unless it was called otherwise.
+    let then = files.former(&source.target).filter(|_| source.is_file).unwrap_or(&source.target);
+    let moved = !source.is_file && !files.has_folder(then);
+    let then = if moved { "" } else { then };
+    let readings = read_code(&files, then, source.is_file, &source.options).unwrap_or_default();
+    let before = judge(catalog, rules, readings, now, Explain::Nothing, Keep::Failing, skips);
+    // What was skipped and is no longer is as new as any other finding.
+    let failing = before.verdicts.iter().filter(|v| v.verdict.outcome == Outcome::Fail && v.skipped.is_none());
+    let mut roots: HashMap<&str, Option<String>> = HashMap::new();
+    Ok(failing
+        .map(|v| match roots.entry(&v.at.root).or_insert_with(|| files.root_now(&v.at.root)) {
+            Some(now) => v.fingerprint_in(now).hex(),
+            None => v.fingerprint().hex(),
+        })
+        .collect())
 }
 
 fn print(
@@ -264,11 +301,16 @@ fn print(
         None if format == Format::Json => {
             #[derive(serde::Serialize)]
             struct Whole<'a> {
+                idle_skips: Vec<Json>,
                 problems: Vec<Json>,
                 summary: Json,
                 verdicts: Rows<'a>,
             }
+            let idle = checked.idle_skips.iter().filter(|_| !args.ignore_inline);
             let whole = Whole {
+                idle_skips: idle
+                    .map(|(place, message)| json!({ "file": source.relative(&place.file), "line": place.line, "message": message }))
+                    .collect(),
                 problems: checked.problems.iter().map(|p| problem(&shown, p)).collect(),
                 summary: json!({ "resources": checked.resources, "uncovered_types": checked.uncovered, "outcomes": outcomes(checked) }),
                 verdicts: Rows(&shown),
@@ -306,15 +348,18 @@ fn print(
         }
     }
     if args.form.is_some() || format != Format::Text {
-        for problem in &checked.problems {
-            out::note(
-                globals,
-                format!("{}:{}: {}", source.printed_path(&problem.place.file), problem.place.line, problem.message),
-            );
-        }
+        tell_problems(globals, source, checked);
     }
     let _ = std::io::stdout().flush();
     Ok(())
+}
+
+/// A line on standard error for each thing that could not be read.
+fn tell_problems(globals: &Globals, source: &Source, checked: &CodeChecked) {
+    for problem in &checked.problems {
+        let place = &problem.place;
+        out::note(globals, format!("{}:{}: {}", source.printed_path(&place.file), place.line, problem.message));
+    }
 }
 
 /// The place of each row's text among those of all rows. `key` is the same only for the same text; it is asked instead of the text.

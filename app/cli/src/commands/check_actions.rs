@@ -21,8 +21,9 @@ use std::{
     io::Write,
 };
 
-/// Works out the changes; writes them with `--fix`, shows them with `--diff`. Gives the exit code for `--diff`.
-pub fn fix(job: &Job<'_>) -> Result<u8, Failure> {
+/// Works out the changes; writes them with `--fix`, shows them with `--diff`. Gives whether what stands in the code now fails the run:
+/// what was written does not.
+pub fn fix(job: &Job<'_>) -> Result<bool, Failure> {
     let Some(root) = &job.source.root else {
         return Err(Failure::usage("--fix and --diff need files; what comes through a pipe has none"));
     };
@@ -34,7 +35,10 @@ pub fn fix(job: &Job<'_>) -> Result<u8, Failure> {
         }
     }
     report(job, &found)?;
-    Ok(if found.fixed.is_empty() && found.left.is_empty() { 0 } else { 1 })
+    let fixed = found.fixed.iter().map(|(v, _)| v).filter(|_| !job.args.fix);
+    let new = found.new.iter().filter(|v| job.args.fix && v.skipped.is_none());
+    let mut open = fixed.chain(found.left.iter().map(|(v, _)| v)).chain(new);
+    Ok(open.any(|v| v.severity >= job.threshold))
 }
 
 /// More than any change that helps takes.
@@ -156,7 +160,13 @@ pub fn live(job: &Job<'_>, checked: &CodeChecked) -> Result<Twins, Failure> {
 }
 
 /// Posts or updates the comment.
-pub fn comment(job: &Job<'_>, host: ReviewHost, checked: &CodeChecked, twins: &Twins) -> Result<(), Failure> {
+pub fn comment(
+    job: &Job<'_>,
+    host: ReviewHost,
+    checked: &CodeChecked,
+    twins: &Twins,
+    patches: &Patches,
+) -> Result<(), Failure> {
     let host = match host {
         ReviewHost::Github => Host::Github,
         ReviewHost::Gitlab => Host::Gitlab,
@@ -173,7 +183,7 @@ pub fn comment(job: &Job<'_>, host: ReviewHost, checked: &CodeChecked, twins: &T
             &b.verdict.rule,
         ))
     });
-    let shown = Shown { catalog: job.catalog, source: job.source, rows, checked, twins, patches: &Patches::new() };
+    let shown = Shown { catalog: job.catalog, source: job.source, rows, checked, twins, patches };
     let markdown = formats::markdown(&shown);
     let part = if job.source.target.is_empty() { "." } else { &job.source.target };
     let posted = runtime()?.block_on(review.comment(part, &markdown))?;

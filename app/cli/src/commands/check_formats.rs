@@ -1,13 +1,19 @@
 //! Findings in code, in the formats other tools read.
 
 use crate::commands::check::{Shown, fix_hint, reason};
-use plumb_model::{Outcome, Severity};
+use plumb_iac::Problem;
+use plumb_model::{FindingKey, Outcome, ResourceId, Severity};
 use plumb_run::CodeVerdict;
 use serde_json::{Value as Json, json};
 use std::{collections::BTreeMap, fmt::Write};
 
 fn title<'a>(shown: &'a Shown<'_>, v: &CodeVerdict) -> &'a str {
     shown.catalog.rules.get(&v.verdict.rule).map_or("", |r| r.title.as_str())
+}
+
+/// What could not be read, so that what is shown is not all there is to know.
+fn unread<'a>(shown: &'a Shown<'_>) -> impl Iterator<Item = &'a Problem> {
+    shown.checked.problems.iter().filter(|p| plumb_run::is_partial(p))
 }
 
 fn message(shown: &Shown<'_>, v: &CodeVerdict) -> String {
@@ -147,8 +153,10 @@ pub fn junit(shown: &Shown<'_>) -> String {
         (rows.len(), failed, rows.len() - failed - passed)
     };
     let (tests, failures, skipped) = counts(&shown.rows);
+    let unread: Vec<_> = unread(shown).collect();
+    let (tests, errors) = (tests + unread.len(), unread.len());
     let mut out = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"plumb\" tests=\"{tests}\" failures=\"{failures}\" skipped=\"{skipped}\">\n"
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"plumb\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\" skipped=\"{skipped}\">\n"
     );
     for (file, rows) in by_file {
         let (tests, failures, skipped) = counts(&rows);
@@ -179,6 +187,21 @@ pub fn junit(shown: &Shown<'_>) -> String {
         }
         out.push_str("  </testsuite>\n");
     }
+    if errors > 0 {
+        let _ = writeln!(
+            out,
+            "  <testsuite name=\"not read\" tests=\"{errors}\" failures=\"0\" errors=\"{errors}\" skipped=\"0\">"
+        );
+        for p in unread {
+            let (file, line) = (xml(&p.place.file), p.place.line);
+            let _ = writeln!(
+                out,
+                "    <testcase classname=\"{file}\" name=\"read line {line}\" file=\"{file}\" line=\"{line}\"><error type=\"not-read\" message=\"{}\"/></testcase>",
+                xml(&p.message)
+            );
+        }
+        out.push_str("  </testsuite>\n");
+    }
     out + "</testsuites>"
 }
 
@@ -203,13 +226,36 @@ pub fn github(shown: &Shown<'_>) -> String {
             data(&message(shown, v))
         );
     }
+    for p in unread(shown) {
+        let _ = writeln!(
+            out,
+            "::error file={},line={},title=not read::{}",
+            property(&p.place.file),
+            p.place.line,
+            data(&p.message)
+        );
+    }
     out
 }
 
 /// GitLab code quality.
 pub fn gitlab(shown: &Shown<'_>) -> Json {
     let open = shown.rows.iter().filter(|v| v.verdict.outcome == Outcome::Fail && v.skipped.is_none());
-    open.map(|v| {
+    // An entry needs a name of its own that stays while the line moves.
+    let gap = |p: &Problem| {
+        let place = ResourceId::from(&*p.place.file);
+        let key = FindingKey::new(&"plumb.not-read".into(), &"code".into(), &place, &p.message.replace('\0', " "));
+        json!({
+            "type": "issue",
+            "check_name": "plumb.not-read",
+            "description": format!("Not read: {}", p.message),
+            "categories": ["Security"],
+            "severity": "major",
+            "fingerprint": key.hex(),
+            "location": { "path": &*p.place.file, "lines": { "begin": p.place.line } },
+        })
+    };
+    let found = open.map(|v| {
         let severity = match v.severity {
             Severity::Critical => "blocker",
             Severity::High => "critical",
@@ -226,8 +272,8 @@ pub fn gitlab(shown: &Shown<'_>) -> Json {
             "fingerprint": v.fingerprint().hex(),
             "location": { "path": &*v.at.place.file, "lines": { "begin": v.at.place.line, "end": v.at.place.end_line } },
         })
-    })
-    .collect()
+    });
+    found.chain(unread(shown).map(gap)).collect()
 }
 
 /// Markdown, for a comment on a change.
@@ -256,23 +302,36 @@ pub fn markdown(shown: &Shown<'_>) -> String {
     if open.len() > 100 {
         let _ = writeln!(out, "\n{} more are not shown.", open.len() - 100);
     }
-    // What to do, once for each rule: the page's own words and code.
+    // What to do, once for each rule: the lines that were judged to pass, else the page's own words and code.
     let mut told = std::collections::BTreeSet::new();
     for v in open.iter().filter(|v| told.insert(&v.verdict.rule)).take(15) {
-        let fix = fix_hint(shown, v);
         let page = shown.catalog.rules.get(&v.verdict.rule).map_or(String::new(), |r| r.summary());
-        let fence = if fix.contains("```") { "````" } else { "```" };
         let _ = writeln!(
             out,
-            "\n<details><summary>How to fix: {}</summary>\n\n{}\n\n{fence}\n{fix}\n{fence}\n`{}`\n</details>",
+            "\n<details><summary>How to fix: {}</summary>\n\n{}\n",
             cell(title(shown, v)),
-            page.replace('<', "&lt;"),
-            v.verdict.rule
+            page.replace('<', "&lt;")
         );
+        let same = open.iter().filter(|other| other.verdict.rule == v.verdict.rule);
+        let proven: Vec<_> = same
+            .filter_map(|other| shown.patches.get(&other.fingerprint().hex()).filter(|lines| !lines.is_empty()))
+            .flatten()
+            .collect();
+        let mut shown_already = std::collections::BTreeSet::new();
+        for patch in proven.iter().filter(|p| shown_already.insert((&p.file, &p.lines))).take(5) {
+            let fence = if patch.lines.contains("```") { "````" } else { "```" };
+            let _ = writeln!(out, "`{}`:\n{fence}diff\n{}\n{fence}", cell(&patch.file), patch.lines.trim_end());
+        }
+        if proven.is_empty() {
+            let fix = fix_hint(shown, v);
+            let fence = if fix.contains("```") { "````" } else { "```" };
+            let _ = writeln!(out, "{fence}\n{fix}\n{fence}");
+        }
+        let _ = writeln!(out, "`{}`\n</details>", v.verdict.rule);
     }
     if shown.checked.partial() {
         out.push_str("\nNot everything could be read, so this is not the whole picture:\n\n");
-        for p in shown.checked.problems.iter().filter(|p| plumb_run::is_partial(p)).take(20) {
+        for p in unread(shown).take(20) {
             let _ = writeln!(out, "- `{}:{}` {}", cell(&p.place.file), p.place.line, cell(&p.message));
         }
     }

@@ -4,6 +4,7 @@ use crate::{
     args::CheckArgs,
     commands::check::{Shown, fix_hint, reason},
 };
+use plumb_iac::Place;
 use plumb_model::Outcome;
 use plumb_run::is_partial;
 use std::io::Write;
@@ -81,6 +82,13 @@ pub fn print(shown: &Shown<'_>, args: &CheckArgs, out: &mut dyn Write) -> std::i
     }
     for problem in &shown.checked.problems {
         let word = if is_partial(problem) { "not read" } else { "note" };
+        // The frame's own first line has the path from the root of the repository.
+        if let Some((_, frame)) = problem.frame.split_once('\n').filter(|_| !args.compact && is_partial(problem)) {
+            let Place { file, line, column, .. } = &problem.place;
+            writeln!(out, "{word}: {}", problem.message)?;
+            writeln!(out, "  --> {}:{line}:{column}\n{frame}", shown.source.printed_path(file))?;
+            continue;
+        }
         writeln!(
             out,
             "{word}: {}:{}: {}",

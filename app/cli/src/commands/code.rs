@@ -47,11 +47,21 @@ impl Source {
             return Ok(Self { files, root: None, target: PipedFile::NAME.into(), is_file: true, options, here });
         }
         let path = Path::new(&input.path);
+        // A pipe with a name, such as the shell makes of `<(terraform show -json p.bin)`.
+        if path.metadata().is_ok_and(|about| !about.is_file() && !about.is_dir()) {
+            let bytes =
+                std::fs::read(path).map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", path.display())))?;
+            let files = Box::new(PipedFile(bytes.into()));
+            return Ok(Self { files, root: None, target: PipedFile::NAME.into(), is_file: true, options, here });
+        }
         let whole =
             path.canonicalize().map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", path.display())))?;
         let is_file = whole.is_file();
         let folder = if is_file { whole.parent().unwrap_or(&whole) } else { &whole };
-        let root = folder.ancestors().find(|a| a.join(".git").exists()).unwrap_or(folder).to_path_buf();
+        let repository = folder.ancestors().find(|a| a.join(".git").exists());
+        // Without one (a copy in an image, an archive) it is the working folder where the code is below it: modules are beside.
+        let beside = here.as_deref().filter(|here| folder.starts_with(here) && here.parent().is_some());
+        let root = repository.or(beside).unwrap_or(folder).to_path_buf();
         let target = slashes(whole.strip_prefix(&root).unwrap_or(Path::new("")));
         for file in &input.var_files {
             let whole =

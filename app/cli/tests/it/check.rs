@@ -72,6 +72,115 @@ fn exit_codes_tell_clean_findings_usage_and_partial() {
     assert!(said(&out).contains("vpc/aws"), "{}", said(&out));
 }
 
+/// P05: whatever could not be read is told, in every format, and is no clean result.
+#[test]
+fn nothing_is_passed_over_in_silence() {
+    let dir = folder("check-silence");
+    let out = exits(&dir, &["check", "."], 0);
+    assert!(said(&out).contains("nothing was judged"), "{}", said(&out));
+    write(&dir, "main.tf", &format!("{BUCKET}{KEEPS}"));
+    exits(&dir, &["check", ".", "--check", RULE], 0);
+    // A file that is there and cannot be read (tests may run as one who may read everything).
+    std::os::unix::fs::symlink("nowhere.tf", dir.join("gone.tf")).unwrap();
+    let out = exits(&dir, &["check", ".", "--check", RULE], 3);
+    assert!(said(&out).contains("gone.tf:1: it cannot be read: it is a link to nothing"), "{}", said(&out));
+    std::fs::remove_file(dir.join("gone.tf")).unwrap();
+    write(&dir, "broken.tf", "resource \"aws_s3_bucket\" \"x\" {\n  bucket = \n}\n");
+    let shown = text(&exits(&dir, &["check", ".", "--check", RULE, "--format", "text"], 3));
+    let frame = "not read: a value was expected\n  --> broken.tf:2:12\n    1 | resource \"aws_s3_bucket\" \"x\" {\n    2 |   bucket = \n      |            ^\n";
+    assert!(shown.contains(frame), "{shown}");
+    let junit = text(&exits(&dir, &["check", ".", "--check", RULE, "--format", "junit"], 3));
+    let doc = roxmltree::Document::parse(&junit).unwrap();
+    assert_eq!(doc.root_element().attribute("errors"), Some("1"), "{junit}");
+    assert!(doc.descendants().any(|n| n.has_tag_name("error")), "{junit}");
+    let github = text(&exits(&dir, &["check", ".", "--check", RULE, "--format", "github"], 3));
+    assert!(github.contains("::error file=broken.tf,line=2,title=not read::"), "{github}");
+    let gitlab = text(&exits(&dir, &["check", ".", "--check", RULE, "--format", "gitlab"], 3));
+    assert!(gitlab.contains("plumb.not-read") && gitlab.contains("broken.tf"), "{gitlab}");
+    exits(&dir, &["check", ".", "--check", RULE, "--create-baseline", "known.json"], 3);
+    exits(&dir, &["check", ".", "--check", RULE, "--diff"], 3);
+    // A declaration whose text has no end: what it seems to lack is not known to be absent.
+    std::fs::remove_file(dir.join("broken.tf")).unwrap();
+    write(
+        &dir,
+        "b.bicep",
+        "resource sa 'Microsoft.Storage/storageAccounts@2023-01-01' = {\n  name: 'x\n  properties: {}\n}\n",
+    );
+    exits(&dir, &["check", "b.bicep"], 3);
+    // A baseline of another make is refused.
+    for wrong in [
+        "{\"findings\": []}",
+        "{\"plumb_baseline\": 2, \"findings\": []}",
+        "{\"plumb_baseline\": 1, \"findings\": [1]}",
+        "{\"plumb_baseline\": 1, \"findings\": [\"F-123\"]}",
+        "{\"plumb_baseline\": 1}",
+        "{",
+        "",
+    ] {
+        write(&dir, "wrong.json", wrong);
+        let out = exits(&dir, &["check", "main.tf", "--baseline", "wrong.json"], 2);
+        assert!(said(&out).contains("--baseline"), "{wrong}: {}", said(&out));
+    }
+}
+
+/// P01: without a git repository too, modules beside the folder are found from the working folder, and the rest is told.
+#[test]
+fn modules_beside_the_folder_are_found_without_a_repository() {
+    let dir = folder("check-beside");
+    std::fs::create_dir_all(dir.join("envs/prod")).unwrap();
+    std::fs::create_dir_all(dir.join("modules/m")).unwrap();
+    write(&dir, "envs/prod/main.tf", "module \"m\" {\n  source = \"../../modules/m\"\n}\n");
+    write(&dir, "modules/m/main.tf", BUCKET);
+    let rows = lines(&dir, &["check", "envs/prod", "--check", RULE, "--format", "jsonl"], 1);
+    assert_eq!(rows[0]["address"], json!("module.m.aws_s3_bucket.data"));
+    let out = exits(&dir.join("envs/prod"), &["check", ".", "--check", RULE], 3);
+    assert!(said(&out).contains("it lies outside of what is read"), "{}", said(&out));
+    write(&dir, "envs/prod/main.tf", "module \"m\" {\n  source = \"./nothing\"\n}\n");
+    let out = exits(&dir, &["check", ".", "--check", RULE, "--fail-on", "critical"], 3);
+    assert!(said(&out).contains("there is no configuration in that folder"), "{}", said(&out));
+}
+
+/// P06: what a function made of a setting is shown where the setting stands.
+#[test]
+fn findings_about_a_policy_stand_at_the_policy() {
+    let dir = folder("check-frame");
+    write(
+        &dir,
+        "main.tf",
+        "resource \"aws_sqs_queue\" \"q\" {\n  name = \"q\"\n}\n\nresource \"aws_sqs_queue_policy\" \"q\" {\n  queue_url = aws_sqs_queue.q.id\n  policy = <<EOT\n{\"Statement\": [{\"Effect\": \"Allow\", \"Principal\": \"*\", \"Action\": \"*\", \"Resource\": \"*\"}]}\nEOT\n}\n",
+    );
+    let args = ["check", ".", "--check", "aws.sqs.queue.not-public", "--format"];
+    let shown = text(&exits(&dir, &[&args[..], &["text"]].concat(), 1));
+    assert!(shown.contains("--> main.tf:7:12\n") && shown.contains("7 |   policy = <<EOT\n"), "{shown}");
+    let rows = lines(&dir, &[&args[..], &["jsonl"]].concat(), 1);
+    assert_eq!(rows[0]["because"][0]["source"], json!("main.tf:7"), "{}", rows[0]);
+    // Also where the whole block is one item of a list.
+    write(
+        &dir,
+        "main.tf",
+        "resource \"aws_iam_policy\" \"p\" {\n  name = \"p\"\n  policy = jsonencode({\n    Statement = [{ Effect = \"Allow\", Action = \"*\", Resource = \"*\" }]\n  })\n}\n",
+    );
+    let shown = text(&exits(&dir, &["check", ".", "--check", "aws.iam.policy.no-star-action", "--format", "text"], 1));
+    assert!(shown.contains("--> main.tf:3:12\n"), "{shown}");
+}
+
+/// P05: `plumb check . | head` does not make findings go away.
+#[test]
+fn a_reader_that_goes_away_changes_no_exit_code() {
+    let dir = folder("check-pipe");
+    let many: String = (0..200).map(|n| BUCKET.replace("\"data\"", &format!("\"data{n}\""))).collect();
+    write(&dir, "main.tf", &many);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_plumb"))
+        .args(["check", ".", "--format", "text"])
+        .current_dir(&dir)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1), "{first}");
+}
+
 #[test]
 fn a_module_is_judged_as_the_code_above_it_calls_it() {
     let dir = folder("check-module-folder");
@@ -269,6 +378,72 @@ fn only_what_a_change_introduces() {
     exits(&dir, &["check", ".", "--new-since", "no-such-branch"], 2);
 }
 
+/// P05, P06: on odd bases too: installed modules, ignored values, renames, submodules, skips that went, commits that are not there.
+#[test]
+fn odd_bases_make_nothing_new_and_hide_nothing() {
+    const QUEUE: &str = "resource \"aws_sqs_queue\" \"q\" {\n  sqs_managed_sse_enabled = false\n}\n";
+    const STACK: &str =
+        "Resources:\n  Q:\n    Type: AWS::SQS::Queue\n    Properties:\n      SqsManagedSseEnabled: false\n";
+    let sub = folder("check-odd-sub");
+    git(&sub, &["init", "-q", "-b", "main"]);
+    write(&sub, "s.tf", QUEUE);
+    git(&sub, &["add", "-A"]);
+    git(&sub, &["commit", "-qm", "sub"]);
+    let dir = folder("check-odd");
+    git(&dir, &["init", "-q", "-b", "main"]);
+    write(&dir, ".gitignore", ".terraform/\n*.tfvars\n");
+    std::fs::create_dir_all(dir.join("env/.terraform/modules/v")).unwrap();
+    let call = |version: &str| {
+        format!(
+            "module \"v\" {{\n  source  = \"acme/thing/aws\"\n  version = \"{version}\"\n}}\nvariable \"sse\" {{}}\n"
+        ) + &QUEUE.replace("false", "var.sse")
+    };
+    let installed = |at: &str, version: &str| {
+        let modules = json!({ "Modules": [{ "Key": "v", "Source": "registry.terraform.io/acme/thing/aws", "Version": version,
+                                            "Dir": ".terraform/modules/v" }] });
+        write(&dir, &format!("{at}/.terraform/modules/modules.json"), &modules.to_string());
+    };
+    write(&dir, "env/main.tf", &call("1.0.0"));
+    write(&dir, "stack.yaml", STACK);
+    git(&dir, &["-c", "protocol.file.allow=always", "submodule", "add", "-q", &sub.display().to_string(), "sub"]);
+    git(&dir, &["add", "-A"]);
+    git(&dir, &["commit", "-qm", "one"]);
+    // What `terraform init` installs, and what is ignored, is no part of a change.
+    installed("env", "1.0.0");
+    write(&dir, "env/.terraform/modules/v/m.tf", QUEUE);
+    write(&dir, "env/terraform.tfvars", "sse = false\n");
+    let rule: &[&str] = &["--check", "aws.sqs.queue.encrypted", "--format", "jsonl"];
+    let all = |path: &str, code: i32| lines(&dir, &[&["check", path], rule].concat(), code).len();
+    let new =
+        |path: &str, code: i32| lines(&dir, &[&["check", path, "--new-since", "main"], rule].concat(), code).len();
+    assert_eq!((all(".", 1), new(".", 0)), (4, 0));
+    // Another version is: what it declares was not there.
+    write(&dir, "env/main.tf", &call("2.0.0"));
+    let out = exits(&dir, &["check", "env", "--fail-on", "critical"], 3);
+    assert!(said(&out).contains("2.0.0 is not on disk"), "{}", said(&out));
+    installed("env", "2.0.0");
+    assert_eq!(new(".", 1), 1);
+    write(&dir, "env/main.tf", &call("1.0.0"));
+    installed("env", "1.0.0");
+    // Renamed templates and folders keep their findings.
+    git(&dir, &["mv", "stack.yaml", "other.yaml"]);
+    git(&dir, &["mv", "env", "live"]);
+    assert_eq!((new(".", 0), new("other.yaml", 0), new("live", 0)), (0, 0, 0));
+    git(&dir, &["reset", "-q", "--hard"]);
+    // A skip that went away leaves a finding that was not open before.
+    write(&dir, "stack.yaml", &STACK.replace("  Q:", "  # plumb:skip=aws.sqs.queue.encrypted a test\n  Q:"));
+    git(&dir, &["commit", "-qam", "skipped"]);
+    write(&dir, "stack.yaml", STACK);
+    assert_eq!(new("stack.yaml", 1), 1);
+    let blind = [&["check", "stack.yaml", "--new-since", "main", "--ignore-inline"], rule].concat();
+    assert!(lines(&dir, &blind, 0).is_empty());
+    // No commit, or a tree.
+    for wrong in ["origin/main", "main:env", "", "-x"] {
+        let out = exits(&dir, &["check", ".", &format!("--new-since={wrong}")], 2);
+        assert!(said(&out).contains("no commit is called so"), "{wrong}: {}", said(&out));
+    }
+}
+
 #[test]
 fn settings_come_from_a_file_and_frameworks_narrow() {
     let dir = folder("check-config");
@@ -284,7 +459,18 @@ fn settings_come_from_a_file_and_frameworks_narrow() {
     write(&dir, "plumb.toml", "[check]\nfail_onn = \"low\"\n");
     let out = exits(&dir, &["check", "."], 2);
     assert!(said(&out).contains("line 2: unknown field `fail_onn`"), "{}", said(&out));
+    for (params, want) in [
+        ("[params.\"aws.sqs.queue.nope\"]\ndays = 1\n", "no rule is called so"),
+        ("[params.\"aws.s3.bucket.versioning\"]\ndays = 1\n", "no parameter `days`; it has none"),
+        ("[params.\"aws.iam.user.access-key-rotated\"]\nmax_age_days = \"x\"\n", "has to be like 90"),
+    ] {
+        write(&dir, "plumb.toml", params);
+        let out = exits(&dir, &["check", "."], 2);
+        assert!(said(&out).contains(want), "{params}: {}", said(&out));
+    }
     std::fs::remove_file(dir.join("plumb.toml")).unwrap();
+    let out = exits(&dir, &["check", ".", "--check", RULE, "--var", "nosuch=1"], 1);
+    assert!(said(&out).contains("`nosuch` is of no use"), "{}", said(&out));
     let all = lines(&dir, &["check", ".", "--all", "--format", "jsonl"], 1).len();
     let some = lines(&dir, &["check", ".", "--all", "--framework", "cis_aws_6.0", "--format", "jsonl"], 1).len();
     assert!(0 < some && some < all, "{some} of {all}");
@@ -320,6 +506,19 @@ fn a_plan_comes_through_standard_input() {
     let row: Json = serde_json::from_str(run(&plan.to_string(), 1).trim()).unwrap();
     assert_eq!((&row["address"], &row["outcome"]), (&json!("aws_sqs_queue.q"), &json!("fail")));
     assert_eq!(run("not a plan", 2), "");
+    // A plan that ended with an error lacks what came after it.
+    run(&json!({ "format_version": "1.2", "errored": true, "planned_values": { "root_module": {} } }).to_string(), 3);
+    // What `cdk synth` prints is read too.
+    let queue = "Resources:\n  Q:\n    Type: AWS::SQS::Queue\n    Properties: {SqsManagedSseEnabled: false}\n";
+    assert!(run(queue, 1).contains("\"address\":\"Q\""));
+    // As is a pipe with a name: `plumb check <(terraform show -json p.bin)`.
+    let pipe = dir.join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let to = pipe.clone();
+    let writer = std::thread::spawn(move || std::fs::write(to, plan.to_string()).unwrap());
+    let rows = lines(&dir, &["check", "pipe", "--check", "aws.sqs.queue.encrypted", "--format", "jsonl"], 1);
+    writer.join().unwrap();
+    assert_eq!(rows[0]["address"], json!("aws_sqs_queue.q"));
 }
 
 #[test]
@@ -368,6 +567,62 @@ fn skips_need_a_reason_and_become_requests() {
         "{}",
         said(&out)
     );
+    let whole: Json = serde_json::from_str(&text(&out)).unwrap();
+    assert_eq!(whole["idle_skips"][0]["line"], json!(1), "{whole}");
+}
+
+/// R13, P04: skips are understood wherever they may stand, with their limits, and none is passed over.
+#[test]
+fn skips_hold_where_and_as_long_as_they_say() {
+    const QUEUE: &str =
+        "resource \"aws_sqs_queue\" \"q\" {\n  name = \"orders\"\n  sqs_managed_sse_enabled = false\n}\n";
+    let dir = folder("check-skip-limits");
+    std::fs::create_dir(dir.join("m")).unwrap();
+    write(&dir, "m/m.tf", QUEUE);
+    let check: &[&str] = &["check", ".", "--check", "aws.sqs.queue.encrypted", "--now", "2026-06-01T00:00:00Z"];
+    let call = |inside: &str| format!("module \"m\" {{\n  {inside}\n  source = \"./m\"\n}}\n");
+    for (text, code, want) in [
+        // At the call of a module: about everything in it.
+        (format!("# trivy:ignore:AVD-AWS-0096 a test\n{}", call("")), 0, ""),
+        (call("# checkov:skip=CKV_AWS_27:a test"), 0, ""),
+        (format!("# kics-scan ignore-block: a test\n{}", call("")), 0, ""),
+        (call("# plumb:skip=aws.sqs.queue.encrypted"), 1, "gives no reason and is not applied"),
+        // At nothing.
+        (
+            format!("# plumb:skip=aws.sqs.queue.encrypted a test\n\n{}", call("")),
+            1,
+            "main.tf:1: the skip of aws.sqs.queue.encrypted stands at no resource",
+        ),
+        (format!("# kics-scan ignore\n\n{}", call("")), 1, "main.tf:1: the skip of all rules stands at no resource"),
+    ] {
+        write(&dir, "main.tf", &text);
+        let out = exits(&dir, check, code);
+        assert!(said(&out).contains(want) && said(&out).is_empty() == want.is_empty(), "{text}: {}", said(&out));
+    }
+    std::fs::remove_dir_all(dir.join("m")).unwrap();
+    for (comment, code, want) in [
+        ("#tfsec:ignore:aws-sqs-enable-queue-encryption:exp:2026-06-02 a test", 0, ""),
+        (
+            "#tfsec:ignore:aws-sqs-enable-queue-encryption:exp:2026-06-01 a test",
+            1,
+            "ended on 2026-06-01 and is not applied",
+        ),
+        ("#trivy:ignore:AVD-AWS-0096:exp:soon a test", 1, "is no day"),
+        ("#trivy:ignore:AVD-AWS-0096[name=orders] a test", 0, ""),
+        ("#trivy:ignore:AVD-AWS-0096[name=others] a test", 1, "matches no finding"),
+        ("#trivy:ignore:AVD-AWS-0096:ws:production a test", 1, "is limited to `ws:production`"),
+        ("# plumb:skip=aws.sqs.queue.dlq, aws.sqs.queue.encrypted a test", 0, ""),
+        ("# plumb:skip=aws.sqs.queue.encripted a test", 1, "no rule is called so"),
+    ] {
+        write(&dir, "main.tf", &format!("{comment}\n{QUEUE}"));
+        let out = exits(&dir, check, code);
+        assert!(said(&out).contains(want) && said(&out).is_empty() == want.is_empty(), "{comment}: {}", said(&out));
+    }
+    std::fs::remove_file(dir.join("main.tf")).unwrap();
+    let json = json!({ "resource": { "aws_sqs_queue": { "q": {
+        "//": "plumb:skip=aws.sqs.queue.encrypted a test", "sqs_managed_sse_enabled": false } } } });
+    write(&dir, "main.tf.json", &json.to_string());
+    exits(&dir, check, 0);
 }
 
 /// What a fake host of reviews holds, and what it was asked.
@@ -477,6 +732,9 @@ fn a_request_gets_one_comment_that_is_updated() {
         assert_eq!((posted.0.as_str(), posted.1.as_str()), ("POST", want));
         assert!(posted.2.contains("Buckets keep versions") && posted.2.contains("main.tf:1"), "{}", posted.2);
         assert!(posted.2.contains("How to fix") && posted.2.contains("status = \"Enabled\""), "{}", posted.2);
+        // P07: the lines are those of this very code, as `--fix` would write them.
+        let lines = "`main.tf`:\n```diff\n+\n+resource \"aws_s3_bucket_versioning\" \"data\" {\n+  bucket = aws_s3_bucket.data.id\n";
+        assert!(posted.2.contains(lines), "{}", posted.2);
         assert!(run(1, TOKEN).contains("says this already"));
         write(&dir, "main.tf", &format!("{BUCKET}{KEEPS}"));
         assert!(run(0, TOKEN).contains("updated the comment"));

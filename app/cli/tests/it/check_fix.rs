@@ -224,3 +224,26 @@ fn findings_show_the_lines_that_were_judged_to_pass() {
     let plain = String::from_utf8(plumb(&dir, &without).stdout).unwrap();
     assert!(plain.contains("= fix:") && !plain.contains("judged to pass"), "{plain}");
 }
+
+/// P07: what deletes, or upgrades, is nobody's safe and local change; `--diff` goes by `--fail-on`, and after `--fix` by what is left.
+#[test]
+fn nothing_that_deletes_or_upgrades_is_written() {
+    let dir = folder("fix-deletes");
+    write(
+        &dir,
+        "main.tf",
+        "resource \"aws_s3_bucket\" \"b\" {\n  bucket = \"b\"\n}\n\nresource \"aws_cloudwatch_log_group\" \"g\" {\n  name = \"g\"\n}\n\nresource \"google_sql_database_instance\" \"s\" {\n  name             = \"s\"\n  database_version = \"POSTGRES_15\"\n  settings {\n    tier = \"db\"\n  }\n}\n",
+    );
+    let shown = plumb(&dir, &["check", ".", "--diff"]);
+    let diff = String::from_utf8_lossy(&shown.stdout);
+    assert_eq!(shown.status.code(), Some(1));
+    assert!(diff.contains("log_duration") && diff.contains("aws_s3_bucket_public_access_block"), "{diff}");
+    for word in ["expiration", "retention_in_days", "POSTGRES_16"] {
+        assert!(!diff.contains(word), "{word}: {diff}");
+    }
+    let versioning = ["check", "main.tf", "--check", "aws.s3.bucket.versioning", "--diff"];
+    let high = plumb(&dir, &[&versioning[..], &["--fail-on", "high"]].concat());
+    assert_eq!(high.status.code(), Some(0), "{}", String::from_utf8_lossy(&high.stderr));
+    let written = plumb(&dir, &[&versioning[..], &["--fix"]].concat());
+    assert_eq!(written.status.code(), Some(0), "{}", String::from_utf8_lossy(&written.stderr));
+}

@@ -302,3 +302,17 @@ fn a_secret_part_leaves_the_rest_in_the_open() {
     known(r#""[createArray('a', parameters('pw'))]""#, json!(["a", "(sensitive)"]));
     known(r#""[concat('a', parameters('pw'))]""#, json!("(sensitive)"));
 }
+
+/// P03: a template spec is kept in the subscription, which is told.
+#[test]
+fn a_linked_template_spec_is_told() {
+    let text = format!(
+        r#"{{"$schema": "{SCHEMA}", "contentVersion": "1.0.0.0", "resources": [
+    {{"type": "Microsoft.Resources/deployments", "apiVersion": "1", "name": "l", "properties": {{"mode": "Incremental",
+      "templateLink": {{"id": "[resourceId('Microsoft.Resources/templateSpecs/versions', 'a', '1')]"}}}}}}]}}"#
+    );
+    let mut reading = Reading::default();
+    read_into(&MemoryFiles::new([("t.json", text)]), "t.json", &mut reading);
+    let told: Vec<&str> = reading.problems.iter().map(|p| p.message.as_str()).collect();
+    assert!(matches!(told.as_slice(), [one] if one.contains("is not in the repository")), "{told:?}");
+}

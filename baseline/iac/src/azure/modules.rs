@@ -10,6 +10,7 @@ use crate::source::{ProblemSeverity, Span, join};
 use crate::value::{Data, Step, Val, WhyKind};
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// Deployments nested deeper than this are not expanded.
 const MAX_NESTING: usize = 10;
@@ -115,7 +116,7 @@ impl Reader<'_> {
             }
         }
         let mut calls = d.calls.to_vec();
-        calls.push(Call { address: address.into(), source: path.into(), span });
+        calls.push(Call { address: address.into(), source: path.into(), span, skips: Arc::default() });
         let inner = self.deployment(template, format!("{address}."), calls.into(), args, false, d.depth + 1, None);
         self.finish(&inner, address);
     }
@@ -152,7 +153,7 @@ impl Reader<'_> {
         }
         let args = self.arm_args(d, decl, env);
         let mut calls = d.calls.to_vec();
-        calls.push(Call { address: address.into(), source: "template".into(), span });
+        calls.push(Call { address: address.into(), source: "template".into(), span, skips: Arc::default() });
         let outer = (!inner).then(|| {
             let mut names = d.captured.clone();
             let mut scopes = Vec::new();
@@ -202,7 +203,8 @@ impl Reader<'_> {
     /// A linked template: a file of the repository by the tail of its address.
     pub(crate) fn linked(&mut self, d: &Rc<Deployment>, decl: &Decl, env: Scope<'_>) -> Option<Rc<Template>> {
         let link = decl.body.prop("properties")?.prop("templateLink")?;
-        let target = link.prop("relativePath").or_else(|| link.prop("uri"))?;
+        // A template spec is named by its id: it is kept in the subscription.
+        let target = link.prop("relativePath").or_else(|| link.prop("uri")).or_else(|| link.prop("id"))?;
         let written = self.eval(d, env, target).describe();
         let header = d.place(decl.start, decl.header_end);
         let Some(path) = local(self.files, &d.template.folder, &written) else {

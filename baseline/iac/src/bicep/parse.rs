@@ -38,6 +38,7 @@ pub(super) struct Decorator {
 /// Parses a Bicep or Bicep parameter file.
 pub(crate) fn parse(text: &str, path: &str, file: FileId) -> (Template, Vec<Fault>) {
     let (tokens, mut faults) = lex(text);
+    let torn: Vec<u32> = faults.iter().map(|f| f.at).collect();
     let mut parser = Parser { tokens, at: 0, depth: 0, keyword: 0 };
     let mut template = Template {
         file,
@@ -66,6 +67,8 @@ pub(crate) fn parse(text: &str, path: &str, file: FileId) -> (Template, Vec<Faul
             parser.recover();
         }
     }
+    // Where a token has no end, what follows was swallowed: what such a declaration lacks is not known to be absent.
+    template.decls.retain(|decl| !torn.iter().any(|at| (decl.start..=decl.end).contains(at)));
     let starts: Vec<u32> = template.decls.iter().map(|d| d.start).collect();
     for (i, decl) in template.decls.iter_mut().enumerate() {
         decl.following = starts.get(i + 1).copied();

@@ -182,6 +182,18 @@ impl<'d> Stack<'d> {
 
     fn enumerate(&mut self, reader: &mut Reader<'_>) {
         let doc = self.doc;
+        if let Some(node) = doc.root.get("Transform") {
+            let listed = node.items();
+            for one in if listed.is_empty() { std::slice::from_ref(node) } else { listed } {
+                let name = one.as_str().or_else(|| one.get("Name").and_then(Node::as_str)).unwrap_or_default();
+                // Those of the provider leave what is written as it is, or are expanded here.
+                if !name.is_empty() && !name.starts_with("AWS::") {
+                    let message =
+                        format!("the changes that the macro {name} makes are not read: it runs in the account");
+                    reader.problem(ProblemSeverity::Note, message, self.span(one));
+                }
+            }
+        }
         let Some(resources) = doc.root.get("Resources") else { return };
         self.collect(reader, resources.members(), resources.end);
         for (at, slot) in self.slots.iter().enumerate() {
@@ -353,6 +365,9 @@ impl<'d> Stack<'d> {
         };
         if matches!(type_, "AWS::CloudFormation::Stack" | "AWS::Serverless::Application") {
             self.expand(reader, &slot.logical, &code.attrs, span);
+        } else if type_.ends_with("::MODULE") {
+            let message = format!("the module `{type_}` is not in the repository: it is registered in the account");
+            reader.problem(ProblemSeverity::Note, message, header);
         }
         Some(code)
     }
@@ -431,9 +446,20 @@ impl<'d> Stack<'d> {
         span: Span,
     ) -> Option<BTreeMap<String, Val>> {
         let source = attrs.get("TemplateURL").or_else(|| attrs.get("Location"));
-        let source = source.filter(|s| s.as_map().is_none())?;
+        let source = source?;
+        if source.as_map().is_some() {
+            let message =
+                format!("application {logical} of the Serverless Application Repository is not in the repository");
+            reader.problem(ProblemSeverity::Note, message, span);
+            return None;
+        }
         let written = source.describe();
-        let Some(path) = local(reader.files, &self.doc.folder, &written) else {
+        // The CDK writes an address in the account, and beside it the file it will upload there.
+        let node = self.doc.root.get("Resources").and_then(|r| r.get(logical));
+        let asset = node.and_then(|n| n.get("Metadata")).and_then(|m| m.get("aws:asset:path")).and_then(Node::as_str);
+        let found = local(reader.files, &self.doc.folder, &written);
+        let beside = |asset: &str| local(reader.files, &self.doc.folder, asset);
+        let Some(path) = found.or_else(|| asset.and_then(beside)) else {
             let message = format!("nested stack {logical}: template `{written}` is not in the repository");
             reader.problem(ProblemSeverity::Note, message, source.span);
             return None;
@@ -453,7 +479,7 @@ impl<'d> Stack<'d> {
             .map(|m| m.iter().map(|(k, v)| (k.to_string(), v.clone())).collect())
             .unwrap_or_default();
         let mut calls = self.calls.to_vec();
-        calls.push(Call { address: address.clone(), source: written.into(), span });
+        calls.push(Call { address: address.clone(), source: written.into(), span, skips: Arc::default() });
         Some(run(reader, &doc, &given, format!("{address}/"), calls.into(), self.depth + 1))
     }
 }
@@ -518,7 +544,7 @@ pub(crate) fn metadata_skips(metadata: &Node, file: crate::source::FileId, skips
             }
             let reason = text(item.get("comment").or_else(|| item.get("reason")));
             let span = Span { file, start: item.start, end: item.end };
-            skips.push(Skip { tool, ids: vec![id.into()], reason: reason.into(), span });
+            skips.push(Skip { tool, ids: vec![id.into()], reason: reason.into(), until: None, only: None, span });
         }
     }
 }

@@ -318,6 +318,40 @@ Outputs: {Api: {Value: !Ref ServerlessRestApi}}
     assert_eq!(plain(&find(&reading, "T").attrs)["BillingMode"], json!("PAY_PER_REQUEST"));
 }
 
+/// P02: what a template leaves to the account is told, and what the CDK puts beside it is read.
+#[test]
+fn what_the_account_adds_is_told_and_assets_are_read() {
+    let text = r#"
+Transform: [AWS::LanguageExtensions, Mine]
+Resources:
+  M: {Type: 'My::Org::Thing::MODULE'}
+  R:
+    Type: AWS::Serverless::Application
+    Properties: {Location: {ApplicationId: 'arn:x', SemanticVersion: 1.0.0}}
+  N:
+    Type: AWS::CloudFormation::Stack
+    Properties: {TemplateURL: !Sub 'https://s3.${AWS::URLSuffix}/assets/1.json'}
+    Metadata: {'aws:asset:path': N.nested.template.json, 'aws:asset:property': TemplateURL}
+"#;
+    let files = MemoryFiles::new([
+        ("t.yaml", text),
+        ("N.nested.template.json", r#"{"Resources": {"Q": {"Type": "AWS::SQS::Queue"}}}"#),
+    ]);
+    let reading = crate::templates::read(&files);
+    let addresses: Vec<&str> = reading.resources.iter().map(|c| &*c.address).collect();
+    assert_eq!(addresses.iter().filter(|a| **a == "N/Q").count(), 1, "{addresses:?}");
+    assert!(!addresses.contains(&"Q"), "{addresses:?}");
+    let told: Vec<&str> = reading.problems.iter().map(|p| p.message.as_str()).collect();
+    assert_eq!(
+        told,
+        [
+            "the changes that the macro Mine makes are not read: it runs in the account",
+            "the module `My::Org::Thing::MODULE` is not in the repository: it is registered in the account",
+            "application R of the Serverless Application Repository is not in the repository",
+        ]
+    );
+}
+
 /// What the transform adds by itself: compared with the output of its official implementation.
 #[test]
 fn serverless_events_bring_apis_stages_roles_and_narrow_permissions() {

@@ -338,7 +338,9 @@ impl Mapper<'_> {
                     value = doubt(place);
                 }
                 let nothing = value.is_null() || matches!(&value, Value::List(l) if l.is_empty());
-                let span = if whole { place.header } else { val.span };
+                let block = take.path.steps().iter().all(|step| *step == Step::Each);
+                let said = block.then(|| self.policy_in(field, place)).flatten();
+                let span = said.unwrap_or(if whole { place.header } else { val.span });
                 if nothing {
                     if first.is_none() && !value.is_null() {
                         first = Some(Found { value, span: Some(span), sensitive: val.sensitive });
@@ -369,6 +371,13 @@ impl Mapper<'_> {
             _ => Found { value: self.tagged(field, field.default.clone()), span: None, sensitive: false },
         }
         .with(|value| self.tagged(field, value))
+    }
+
+    /// Where a block that is taken whole says its policy: what rules about such a list are after.
+    fn policy_in(&self, field: &Field, place: &Code) -> Option<Span> {
+        let policies = field.members.iter().filter(|member| member.ty == Type::Policy);
+        let takes = policies.flat_map(|member| &self.language.column(member).0).filter(|take| take.from.is_none());
+        takes.map(|take| find(&place.attrs, &take.path, false)).find(|val| !val.is_null()).map(|val| val.span)
     }
 
     /// Tags with those the provider's configuration adds to every resource.

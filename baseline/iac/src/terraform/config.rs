@@ -173,10 +173,19 @@ impl Module {
 
     /// The `source` of a call, when it is plain text.
     pub(crate) fn source(call: &Block) -> Option<Arc<str>> {
-        match &call.body.attr("source")?.kind {
-            Kind::Str(text) => Some(text.clone()),
-            _ => None,
-        }
+        literal(call, "source")
+    }
+
+    /// The version a call asks for.
+    pub(crate) fn version(call: &Block) -> Option<Arc<str>> {
+        literal(call, "version")
+    }
+}
+
+fn literal(call: &Block, name: &str) -> Option<Arc<str>> {
+    match &call.body.attr(name)?.kind {
+        Kind::Str(text) => Some(text.clone()),
+        _ => None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::ast::{Attr, Block, Body, Expr, Kind};
 use super::template::parse_template;
+use crate::skips::skips_in;
 use crate::source::{FileId, Span};
 use crate::value::{Data, Members, Val};
 use std::sync::Arc;
@@ -46,7 +47,11 @@ fn push(body: &mut Body, type_: &Arc<str>, labels: &[&Arc<str>], content: &Val, 
             header: Span { end: content.span.start.saturating_add(1), ..content.span },
             span: content.span,
             body: inner(members, file, &**type_ == "variable"),
-            skips: Vec::new(),
+            // JSON has no comments; Terraform passes over members of this name.
+            skips: match members.get("//").map(|note| (&note.data, note.span)) {
+                Some((Data::Str(text), span)) => skips_in(text, span),
+                _ => Vec::new(),
+            },
         }),
         Data::List(items) => items.iter().for_each(|item| push(body, type_, labels, item, file)),
         _ => {}

@@ -10,6 +10,7 @@ mod data;
 mod decimal;
 mod eval;
 pub(crate) mod functions;
+mod installed;
 mod json_syntax;
 mod outlines;
 mod parse;
@@ -59,8 +60,17 @@ pub fn read(files: &dyn Files, options: &Options) -> Reading {
     world.workspace = options.workspace.as_deref().map(Arc::from);
     let roots = if options.roots.is_empty() { find_roots(&mut world) } else { options.roots.clone() };
     let mut resources = Vec::new();
+    let mut unheard: Vec<&str> = options.vars.iter().map(|(name, _)| name.as_str()).collect();
     for root in roots {
         read_root(&mut world, &root, options, HashMap::new(), &mut resources);
+        let module = world.module(&root.as_str().into());
+        unheard.retain(|name| !module.variables.contains_key(*name));
+    }
+    // A misspelt name would leave the default to be judged.
+    let any = world.sources.files().len() > 0;
+    for name in unheard.into_iter().filter(|_| any) {
+        let message = format!("the value given for `{name}` is of no use: no root module declares such a variable");
+        world.report(ProblemSeverity::Note, Span::default(), message);
     }
     Reading { resources, problems: world.problems, sources: world.sources }
 }
@@ -73,7 +83,7 @@ fn read_root(
     given: HashMap<Arc<str>, Val>,
     out: &mut Vec<crate::resource::Code>,
 ) {
-    let installed = installed(world.files, root);
+    let installed = installed::installed(world.files, root);
     world.start(root.into(), HashMap::new(), installed);
     world.locked = locked(world.files, root);
     let mut values = inputs(world, root, options);
@@ -224,16 +234,6 @@ fn reach(from: &str, calls: &BTreeMap<String, Vec<String>>, reached: &mut BTreeS
             open.extend(calls.get(&dir).into_iter().flatten().cloned());
         }
     }
-}
-
-/// Module folders by call path, as `terraform init` left them.
-fn installed(files: &dyn Files, root: &str) -> HashMap<String, String> {
-    let Some(bytes) = files.read(&path_in(root, ".terraform/modules/modules.json")) else { return HashMap::new() };
-    let Ok(json) = serde_json::from_slice::<serde_json::Value>(&bytes) else { return HashMap::new() };
-    let modules = json.get("Modules").and_then(|m| m.as_array());
-    (modules.into_iter().flatten())
-        .filter_map(|m| Some((m.get("Key")?.as_str()?.to_owned(), m.get("Dir")?.as_str()?.to_owned())))
-        .collect()
 }
 
 /// The versions of providers that `terraform init` locked, by the last part of their source.

@@ -60,6 +60,15 @@ pub fn read_plan(files: &dyn Files, path: &str, options: &Options) -> Reading {
             "this is neither a plan nor a state: `resource_changes`, `planned_values` or `values` was expected";
         world.report(ProblemSeverity::Error, Span { end: document.span.start + 1, ..document.span }, message);
     }
+    let said = |name: &str| document.get(name).and_then(Val::as_bool);
+    let top = Span { end: document.span.start + 1, ..document.span };
+    if said("errored") == Some(true) {
+        let message = "the plan ended with an error: what it would have planned after it is not in it";
+        world.report(ProblemSeverity::Error, top, message);
+    } else if said("complete") == Some(false) && said("applyable").is_some() {
+        let message = "the plan is not complete: what it puts off to a later one, or was not targeted, is not in it";
+        world.report(ProblemSeverity::Error, top, message);
+    }
     Reading { resources: reader.out, problems: world.problems, sources: world.sources }
 }
 
@@ -316,7 +325,7 @@ impl Reader<'_> {
             steps(module, &mut |step, _| name = step.to_owned());
             let call = here.and_then(|m| m.get("module_calls")).and_then(|c| c.get(&name));
             let source = call.and_then(|c| c.get("source")).and_then(Val::as_str).unwrap_or("");
-            out.push(Call { address: module.into(), source: source.into(), span });
+            out.push(Call { address: module.into(), source: source.into(), span, skips: Arc::default() });
             here = call.and_then(|c| c.get("module"));
         }
         out.into()

@@ -197,7 +197,8 @@ impl World<'_> {
         if planned.is_empty() {
             return Ok(Instances::Count(Arc::default()));
         }
-        let target = match self.module_folder(&dir, &path, &source) {
+        let version = Module::version(block);
+        let target = match self.module_folder(&dir, &path, &source, version.as_deref()) {
             Some(target) => target,
             None => {
                 let outline = outlines::folder(&source);
@@ -205,7 +206,17 @@ impl World<'_> {
                     Some(_) => "it is judged by what it is known to make of its inputs",
                     None => "what it declares is not known",
                 };
-                let message = format!("the module `{source}` is not on disk; {known} (run `terraform init`)");
+                let other = self.installed.get(&path).and_then(|there| there.instead_of(&source, version.as_deref()));
+                let other = other.map(|other| format!(" (`{other}` is)")).unwrap_or_default();
+                let asked =
+                    version.as_deref().filter(|_| !other.is_empty()).map(|v| format!(" {v}")).unwrap_or_default();
+                let local = source.starts_with('.');
+                let hint = match local.then(|| join(&dir, &source)) {
+                    Some(None) => "it lies outside of what is read: check a folder that holds both, or its repository",
+                    Some(Some(_)) => "there is no configuration in that folder",
+                    None => "run `terraform init`",
+                };
+                let message = format!("the module `{source}`{asked} is not on disk{other}; {known} ({hint})");
                 // What an outline calls is said with the call of the outline itself.
                 if !dir.starts_with(outlines::FOLDER) {
                     let note = self.sources.problem(ProblemSeverity::Note, message, block.header);
@@ -228,7 +239,8 @@ impl World<'_> {
         let made: Vec<(Key, usize)> = (planned.into_iter())
             .map(|(key, each, count)| {
                 let address: Arc<str> = format!("{prefix}module.{name}{key}").into();
-                let here = Call { address: address.clone(), source: source.clone(), span: block.header };
+                let skips = block.skips.as_slice().into();
+                let here = Call { address: address.clone(), source: source.clone(), span: block.header, skips };
                 let chain: Arc<[Call]> = chain.iter().cloned().chain([here]).collect();
                 self.grant(&module);
                 let parent = Parent { env: Env { scope, each, count, ..Env::default() }, call };
@@ -240,12 +252,13 @@ impl World<'_> {
         Ok(group(made.into_iter(), block.body.attr("count").is_some()))
     }
 
-    fn module_folder(&mut self, dir: &str, path: &str, source: &str) -> Option<Arc<str>> {
+    fn module_folder(&mut self, dir: &str, path: &str, source: &str, version: Option<&str>) -> Option<Arc<str>> {
         let target = if source.starts_with("./") || source.starts_with("../") || source == "." || source == ".." {
             join(dir, source)?
         } else {
-            let installed = self.installed.get(path)?;
-            join(&self.root, installed)?
+            // What `terraform init` left for another version is not what this call will get; Terraform refuses it as well.
+            let installed = self.installed.get(path).filter(|there| there.instead_of(source, version).is_none())?;
+            join(&self.root, &installed.dir)?
         };
         let target: Arc<str> = target.into();
         let module = self.module(&target);

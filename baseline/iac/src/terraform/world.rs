@@ -3,6 +3,7 @@
 use super::ast::{Block, Expr, Kind, Op};
 use super::config::{Mode, Module, path_text};
 use super::eval::{Env, Fault, Res};
+use super::installed::Installed;
 use super::outlines;
 use super::resources::{Instance, Instances};
 use super::types::{Type, convert, type_name};
@@ -32,7 +33,7 @@ pub(crate) struct World<'f> {
     pub by_address: HashMap<Arc<str>, usize>,
     pub root: Arc<str>,
     /// Module folders by call path, from `.terraform/modules/modules.json`.
-    pub installed: HashMap<String, String>,
+    pub installed: HashMap<String, Installed>,
     /// Versions of providers, from `.terraform.lock.hcl`.
     pub locked: HashMap<Arc<str>, Arc<str>>,
     pub workspace: Option<Arc<str>>,
@@ -109,7 +110,12 @@ impl<'f> World<'f> {
     }
 
     /// Forgets the last root and starts with another.
-    pub(crate) fn start(&mut self, root: Arc<str>, inputs: HashMap<Arc<str>, Val>, installed: HashMap<String, String>) {
+    pub(crate) fn start(
+        &mut self,
+        root: Arc<str>,
+        inputs: HashMap<Arc<str>, Val>,
+        installed: HashMap<String, Installed>,
+    ) {
         self.scopes.clear();
         self.instances.clear();
         self.by_address.clear();
