@@ -170,8 +170,9 @@ impl Budgets {
         Ok(())
     }
 
-    /// The provider said "too fast": the bucket pauses, for as long as it asked or with exponential back-off.
-    pub fn throttled(&self, scope: &Scope, quota: Quota, retry_after: Option<Duration>) {
+    /// The provider said "too fast": the bucket pauses, for as long as it asked or with exponential back-off. Tells whether
+    /// anything of the bucket was answered between the last pause and this one (as is taken of its first).
+    pub fn throttled(&self, scope: &Scope, quota: Quota, retry_after: Option<Duration>) -> bool {
         self.count(&scope.service, |counters| counters.throttles += 1);
         let bucket = self.bucket(scope, quota);
         let mut bucket = lock(&bucket);
@@ -191,6 +192,7 @@ impl Budgets {
         {
             bucket.resume = bucket.resume.max(Some(resume));
         }
+        bucket.level <= 1
     }
 
     /// The provider answered: the pace recovers.

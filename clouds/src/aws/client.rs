@@ -42,7 +42,8 @@ pub struct Config {
     pub budgets: Arc<Budgets>,
     /// Time for a service in a region of an account, from its first call.
     pub service_deadline: Duration,
-    /// Requests for one call at most when the provider throttles or fails.
+    /// Requests for one call at most when the provider throttles or fails; twice as many where it throttles now and then,
+    /// with answers to other calls of the same bucket in between.
     pub attempts: u32,
     /// Added to the user agent, so that CloudTrail tells who asked: `plumbline/0.1.0`.
     pub user_agent: String,
@@ -227,10 +228,11 @@ impl Client {
         let budgets = &self.config.budgets;
         let (quota, cost) = (quotas::of(&call.service), quotas::cost(&call.service, &call.operation));
         let mut mended = Mended::default();
-        let mut attempt = 0;
+        let most = self.config.attempts.max(1);
+        let (mut attempt, mut spared) = (0, 0);
         loop {
             attempt += 1;
-            let last = attempt >= self.config.attempts.max(1);
+            let mut last = attempt - spared >= most;
             let credentials = match account.session.credentials(self).await {
                 Ok(credentials) => credentials,
                 Err(problem) => return Answer::broken("credentials", problem.to_string()),
@@ -258,8 +260,19 @@ impl Client {
                         self.read(prepared, call, &reply, attempt)
                     } else {
                         let error = ApiError::read(prepared.service, &reply);
-                        if error.class() == Class::Throttled {
-                            budgets.throttled(&prepared.scope, quota, retry_after(&reply));
+                        match error.class() {
+                            Class::Throttled => {
+                                // Where others get through in between, this call has been unlucky and is not refused:
+                                // such a throttle does not count, up to as many as do.
+                                let others = budgets.throttled(&prepared.scope, quota, retry_after(&reply));
+                                if others && attempt > 1 && spared < most {
+                                    spared += 1;
+                                    last = attempt - spared >= most;
+                                }
+                            }
+                            Class::Transient => {}
+                            // "There is none" and "you may not" are answers too.
+                            _ => budgets.answered(&prepared.scope, quota),
                         }
                         self.judge(target, account, call, prepared, &credentials, &reply, error, &mut mended, last)
                             .await

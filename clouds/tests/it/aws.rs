@@ -2,7 +2,7 @@
 
 use crate::server::{Request, Say, Server};
 use plumb_clouds::{
-    Answer, Budgets, Call, Share, Target, Wire,
+    Answer, Budgets, Call, Quota, Scope, Share, Target, Wire,
     aws::{AssumeRole, Client, Config, Endpoints, Session},
     http,
 };
@@ -151,6 +151,27 @@ async fn endless_throttling_is_throttled_out_in_time() {
     assert!(matches!(answer, Answer::ThrottledOut { .. }), "{answer:?}");
     assert_eq!(server.requests().len(), asked);
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn a_call_that_is_throttled_while_others_get_through_is_not_given_up_as_soon() {
+    const TOO_FAST: &str = r#"{"__type":"ThrottlingException"}"#;
+    // Throttles of the call, whether others are answered in between; what is sent, and whether it ends well.
+    for (throttles, others, sent, well) in [(3, true, 4, true), (9, true, 4, false), (3, false, 2, false)] {
+        let budgets = Arc::new(Budgets::new(Share::Unlimited, 1));
+        let (shared, config) = (budgets.clone(), |url: &str| Config { attempts: 2, budgets, ..config(url) });
+        let server = Server::start(move |number, _| {
+            if others {
+                let scope = Scope { account: ACCOUNT.into(), region: "eu-west-1".into(), service: "kms".into() };
+                shared.answered(&scope, Quota { per_second: 1.0, burst: 1.0 });
+            }
+            if number < throttles { Say::error(400, TOO_FAST) } else { Say::ok(r#"{"Keys":[]}"#) }
+        })
+        .await;
+        let answer = client_of(config(&server.url)).send(&here(), &call("kms:ListKeys", json!({}))).await;
+        assert_eq!(server.requests().len(), sent, "{throttles} throttles, others {others}: {answer:?}");
+        assert_eq!(matches!(answer, Answer::Page { .. }), well, "{throttles} throttles, others {others}: {answer:?}");
+    }
 }
 
 #[tokio::test]

@@ -78,6 +78,14 @@ impl Verdicts {
         self.outcomes().into_iter().filter(differs).map(|(about, _)| about.0.clone()).collect()
     }
 
+    /// What became unknown, and for what: so that a test that fails says which read was the trouble.
+    fn newly_unknown(&self, sound: &Self) -> Vec<String> {
+        let sound = sound.outcomes();
+        let new =
+            |(about, v): &(&About, &Json)| text(v, "outcome") == "unknown" && sound.get(about) != Some(&"unknown");
+        self.0.iter().filter(new).take(12).map(|(about, v)| format!("{about:?}: {}", v["needs"])).collect()
+    }
+
     /// Places that could not be read completely and could by a sound scan: account and region.
     fn unread(&self, sound: &Self) -> BTreeSet<(String, String)> {
         let new = self.0.iter().filter(|(about, _)| !sound.0.contains_key(about));
@@ -274,8 +282,13 @@ pub fn the_shared_organisation_in_trouble(emulator: &Emulator, db: &str) {
     let regions = ["--region", "us-east-1,eu-west-1", "--now", &now];
     emulator.tell("/bench/fault", &json!({ "throttle_every": 7 }));
     let (code, summary, said) = scan(emulator, db, &regions);
-    assert_eq!(code, 0, "what healed left nothing unread: {said}");
     let verdicts = Verdicts::of(emulator, db);
+    let why = || verdicts.newly_unknown(&clean);
+    assert_eq!(code, 0, "what healed left nothing unread: {said}\n{summary:#}\n{:#?}", why());
+    println!(
+        "throttled now and then: {} calls, {} throttles",
+        summary["stats"]["calls"], summary["stats"]["throttles"]
+    );
     sound_in_trouble("throttled now and then", &summary, &verdicts, &clean);
     assert!(verdicts.outcomes() == clean.outcomes(), "throttling that healed changed verdicts");
     emulator.tell("/bench/fault", &json!({ "throttle_every": 0 }));
