@@ -4,7 +4,7 @@ use crate::{EndOfLife, Engine};
 use plumb_catalog::{Catalog, Kind};
 use plumb_evaluate::{AccountFacts, CompiledRule, Explain, Helpers, Judging, RuleSet, Table, World, redacted};
 use plumb_iac::{
-    Call, FileId, Place, Problem, ProblemSeverity, Reading, Skip, SourceMap, Span, map,
+    Call, FileId, Move, Place, Problem, ProblemSeverity, Reading, Skip, SourceMap, Span, map,
     map::{Mapped, StandIn},
     skip_comments,
 };
@@ -55,6 +55,8 @@ pub struct Declared {
     header: Span,
     module: Arc<[Call]>,
     sources: Arc<SourceMap>,
+    /// What the code says was called otherwise before.
+    moves: Arc<[Move]>,
 }
 
 impl Declared {
@@ -74,6 +76,9 @@ pub struct Skipped {
     /// The comment.
     pub place: Place,
 }
+
+/// How many addresses a resource may have had: a chain of moves longer than this is not followed to its end.
+const MOVES: usize = 64;
 
 /// What checking code gives.
 #[derive(Debug, Default)]
@@ -110,6 +115,31 @@ impl CodeVerdict {
     pub fn fingerprint_in(&self, root: &str) -> FindingKey {
         let resource = ResourceId::from(self.verdict.resource.as_str());
         FindingKey::new(&self.verdict.rule, &account_of(root), &resource, &self.verdict.sub_key)
+    }
+
+    /// The same, at the addresses that `moved` blocks say its resource had before, latest first.
+    pub fn former_fingerprints(&self) -> Vec<FindingKey> {
+        let mut addresses = vec![self.verdict.resource.as_str().to_owned()];
+        let mut at = 0;
+        while let Some(address) = addresses.get(at) {
+            let ways = self.at.moves.iter().filter(|way| way.root == self.at.root);
+            let before: Vec<String> = ways.filter_map(|way| way.before(address)).collect();
+            for one in before {
+                if !addresses.contains(&one) && addresses.len() < MOVES {
+                    addresses.push(one);
+                }
+            }
+            at += 1;
+        }
+        let key = |address: &String| {
+            FindingKey::new(
+                &self.verdict.rule,
+                &self.at.account,
+                &ResourceId::from(address.as_str()),
+                &self.verdict.sub_key,
+            )
+        };
+        addresses.iter().skip(1).map(key).collect()
     }
 
     /// The source lines of the first value that decided, else of the block's header.
@@ -182,7 +212,7 @@ pub fn check(
 ) -> CodeChecked {
     // What is unknown is shown only with everything; explaining it otherwise would be for nothing.
     let explain = if explain == Explain::NotPass { Explain::Failing } else { explain };
-    let sources = Arc::new(reading.sources.clone());
+    let shared = Shared { sources: Arc::new(reading.sources.clone()), moves: reading.moves.as_slice().into() };
     let mapped = map::resources(catalog, reading);
     let elsewhere = map::elsewhere(catalog, reading, &mapped);
     let alone = if explain == Explain::Everything { map::alone(catalog, reading, &mapped) } else { Vec::new() };
@@ -219,7 +249,7 @@ pub fn check(
         let world = world_of(rules, reading, root, &own);
         let judging = Judging::new(rules, &world, now);
         for one in own {
-            let at = declared(reading, one, &sources);
+            let at = declared(reading, one, &shared);
             let parts = alone.get(&std::ptr::from_ref(one)).map_or(&[] as &[StandIn], Vec::as_slice);
             let told: Vec<HashMap<RuleId, Outcome>> = parts.iter().map(|part| outcomes(&judging, part)).collect();
             judging.judge(&one.resource, explain, |judged| {
@@ -251,7 +281,7 @@ pub fn check(
             });
         }
         for one in documents.iter().filter(|one| &*one.root == root) {
-            let at = declared(reading, one, &sources);
+            let at = declared(reading, one, &shared);
             judging.judge(&one.resource, explain, |judged| {
                 let (severity, mut verdict) = (judged.rule.severity, judged.into_verdict());
                 hide(&mut verdict, one);
@@ -260,7 +290,7 @@ pub fn check(
             });
         }
         for StandIn { mapped: one, fields } in lent.remove(root).into_iter().flatten() {
-            let at = declared(reading, one, &sources);
+            let at = declared(reading, one, &shared);
             judging.judge(&one.resource, explain, |judged| {
                 let rule = judged.rule;
                 let mut verdict = judged.into_verdict();
@@ -316,7 +346,13 @@ fn account_of(root: &str) -> AccountId {
     format!("code/{root}").into()
 }
 
-fn declared(reading: &Reading, one: &Mapped, sources: &Arc<SourceMap>) -> Arc<Declared> {
+/// What all resources of a reading share.
+struct Shared {
+    sources: Arc<SourceMap>,
+    moves: Arc<[Move]>,
+}
+
+fn declared(reading: &Reading, one: &Mapped, shared: &Shared) -> Arc<Declared> {
     let code = reading.resources.get(one.code);
     Arc::new(Declared {
         account: account_of(&one.root),
@@ -324,7 +360,8 @@ fn declared(reading: &Reading, one: &Mapped, sources: &Arc<SourceMap>) -> Arc<De
         place: one.place.clone(),
         header: code.map(|c| c.header).unwrap_or_default(),
         module: code.map(|c| Arc::clone(&c.module)).unwrap_or_default(),
-        sources: Arc::clone(sources),
+        sources: Arc::clone(&shared.sources),
+        moves: Arc::clone(&shared.moves),
     })
 }
 

@@ -24,7 +24,7 @@ mod value;
 
 pub use example::read_example;
 pub use notes::skip_comments;
-pub use resource::{Call, Code, Dialect, Key, Provider, Reading, Skip, plain, show};
+pub use resource::{Call, Code, Dialect, Key, Move, Provider, Reading, Skip, plain, show};
 pub use skips::skips_in;
 pub use source::{
     Entry, FileId, Files, MemoryFiles, Place, Problem, ProblemSeverity, SourceFile, SourceMap, Span, join,

@@ -161,6 +161,27 @@ pub struct Reading {
     pub problems: Vec<Problem>,
     /// The files.
     pub sources: SourceMap,
+    /// What the code says was called otherwise before.
+    pub moves: Vec<Move>,
+}
+
+/// A resource, or all of a module, that had another address before: a `moved` block, or `previous_address` of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Move {
+    /// The root module's folder.
+    pub root: Arc<str>,
+    /// The whole address before.
+    pub from: String,
+    /// The whole address now.
+    pub to: String,
+}
+
+impl Move {
+    /// What the resource at an address was called before this move; `None` when it was not part of it.
+    pub fn before(&self, address: &str) -> Option<String> {
+        let rest = address.strip_prefix(&self.to)?;
+        (rest.is_empty() || rest.starts_with(['.', '['])).then(|| format!("{}{rest}", self.from))
+    }
 }
 
 const HIDDEN: &str = "(sensitive)";

@@ -14,7 +14,7 @@ use crate::{
 use plumb_catalog::{Catalog, Dialect, Expect};
 use plumb_evaluate::{Explain, RuleSet};
 use plumb_iac::{Reading, map::kinds};
-use plumb_model::{Outcome, Severity, Time};
+use plumb_model::{FindingKey, Outcome, Severity, Time};
 use plumb_run::{CodeChecked, CodeVerdict, GitFiles, Keep, check, is_partial, read_code};
 use serde_json::{Value as Json, json};
 use std::{
@@ -167,9 +167,10 @@ pub struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// Whether the finding is in no baseline and not in the commit compared with.
+    /// Whether the finding is in no baseline and not in the commit compared with, whatever its resource was called there.
     pub fn is_new(&self, v: &CodeVerdict) -> bool {
-        self.known.is_empty() || !self.known.contains(&v.fingerprint().hex())
+        let known = |key: FindingKey| self.known.contains(&key.hex());
+        self.known.is_empty() || !(known(v.fingerprint()) || v.former_fingerprints().into_iter().any(known))
     }
 }
 

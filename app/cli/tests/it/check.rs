@@ -444,6 +444,63 @@ fn odd_bases_make_nothing_new_and_hide_nothing() {
     }
 }
 
+/// P05: what code says it calls otherwise since is no new finding, beside a commit and beside a baseline; in a plan likewise.
+#[test]
+fn what_moved_is_not_new() {
+    let rule: &[&str] = &["--check", "aws.sqs.queue.encrypted", "--format", "jsonl"];
+    let queue = |name: &str, more: &str| {
+        format!("resource \"aws_sqs_queue\" \"{name}\" {{\n  {more}sqs_managed_sse_enabled = false\n}}\n")
+    };
+    let call = |name: &str| format!("module \"{name}\" {{\n  source = \"./m\"\n}}\n");
+    let moved = |from: &str, to: &str| format!("moved {{\n  from = {from}\n  to   = {to}\n}}\n");
+    let dir = folder("check-moved");
+    git(&dir, &["init", "-q", "-b", "main"]);
+    std::fs::create_dir_all(dir.join("m")).unwrap();
+    write(&dir, "main.tf", &(queue("a", "") + &queue("b", "count = 2\n  ") + &call("x")));
+    write(&dir, "m/q.tf", &queue("inner", ""));
+    git(&dir, &["add", "-A"]);
+    git(&dir, &["commit", "-qm", "one"]);
+    exits(&dir, &[&["check", ".", "--create-baseline", "known.json"], rule].concat(), 0);
+    let code = queue("c", "") + &queue("b", "for_each = toset([\"p\", \"q\"])\n  ") + &call("y") + &queue("new", "");
+    write(&dir, "m/q.tf", &queue("within", ""));
+    write(&dir, "main.tf", &code);
+    let new = |how: &[&str]| {
+        let rows = lines(&dir, &[&["check", "."], how, rule].concat(), 1);
+        rows.iter().map(|r| r["address"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    let (commit, baseline) = (["--new-since", "main"], ["--baseline", "known.json"]);
+    assert_eq!(new(&commit).len(), 5);
+    let moves = moved("aws_sqs_queue.a", "aws_sqs_queue.between")
+        + &moved("aws_sqs_queue.between", "aws_sqs_queue.c")
+        + &moved("aws_sqs_queue.b[0]", "aws_sqs_queue.b[\"p\"]")
+        + &moved("aws_sqs_queue.b[1]", "aws_sqs_queue.b[\"q\"]")
+        + &moved("module.x", "module.y");
+    write(&dir, "main.tf", &(code + &moves));
+    write(&dir, "m/q.tf", &(queue("within", "") + &moved("aws_sqs_queue.inner", "aws_sqs_queue.within")));
+    assert_eq!(new(&commit), ["aws_sqs_queue.new"]);
+    assert_eq!(new(&baseline), ["aws_sqs_queue.new"]);
+    // JSON says the same, and a plan tells what it found to have moved.
+    std::fs::remove_file(dir.join("main.tf")).unwrap();
+    std::fs::remove_dir_all(dir.join("m")).unwrap();
+    let json = json!({ "resource": { "aws_sqs_queue": { "c": { "sqs_managed_sse_enabled": false }, "new": { "sqs_managed_sse_enabled": false } } },
+                       "moved": [{ "from": "aws_sqs_queue.a", "to": "aws_sqs_queue.c" }] });
+    write(&dir, "main.tf.json", &json.to_string());
+    assert_eq!(new(&commit), ["aws_sqs_queue.new"]);
+    std::fs::remove_file(dir.join("main.tf.json")).unwrap();
+    let change = |name: &str, before: Option<&str>| {
+        json!({ "address": format!("aws_sqs_queue.{name}"), "previous_address": before, "mode": "managed", "type": "aws_sqs_queue",
+                "name": name, "provider_name": "registry.terraform.io/hashicorp/aws",
+                "change": { "actions": ["no-op"], "after": { "sqs_managed_sse_enabled": false } } })
+    };
+    let plan =
+        |changes: Json| json!({ "format_version": "1.2", "terraform_version": "1.11.0", "resource_changes": changes });
+    write(&dir, "plan.json", &plan(json!([change("a", None)])).to_string());
+    exits(&dir, &[&["check", "plan.json", "--create-baseline", "plan-known.json"], rule].concat(), 0);
+    write(&dir, "plan.json", &plan(json!([change("c", Some("aws_sqs_queue.a")), change("new", None)])).to_string());
+    let rows = lines(&dir, &[&["check", "plan.json", "--baseline", "plan-known.json"], rule].concat(), 1);
+    assert_eq!(rows.iter().map(|r| &r["address"]).collect::<Vec<_>>(), [&json!("aws_sqs_queue.new")]);
+}
+
 #[test]
 fn settings_come_from_a_file_and_frameworks_narrow() {
     let dir = folder("check-config");

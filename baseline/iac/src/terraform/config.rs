@@ -19,6 +19,8 @@ pub(crate) struct Module {
     pub providers: HashMap<(Arc<str>, Arc<str>), Block>,
     /// The versions of providers it asks for, by local name.
     pub required: HashMap<Arc<str>, Arc<str>>,
+    /// What it calls otherwise than before: from, to.
+    pub moves: Vec<(String, String)>,
 }
 
 /// A resource or data block.
@@ -101,7 +103,11 @@ impl Module {
                     complaints.push((header, format!("a {} block needs a label: its name", block.type_)));
                 }
                 ("terraform", ..) => self.require(&block.body),
-                // `moved`, `import`, `removed`: nothing to evaluate.
+                ("moved", ..) => {
+                    let end = |name: &str| block.body.attr(name).and_then(path_text);
+                    self.moves.extend(end("from").zip(end("to")));
+                }
+                // `import`, `removed`: nothing to evaluate.
                 _ => {}
             }
         }

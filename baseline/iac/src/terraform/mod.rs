@@ -25,7 +25,7 @@ mod world;
 pub(crate) mod yaml;
 
 use crate::json;
-use crate::resource::Reading;
+use crate::resource::{Move, Reading};
 use crate::source::{FileId, Files, ProblemSeverity, Span, join};
 use crate::value::{Data, Val};
 use ast::Body;
@@ -59,10 +59,11 @@ pub fn read(files: &dyn Files, options: &Options) -> Reading {
     let mut world = World::new(files);
     world.workspace = options.workspace.as_deref().map(Arc::from);
     let roots = if options.roots.is_empty() { find_roots(&mut world) } else { options.roots.clone() };
-    let mut resources = Vec::new();
+    let (mut resources, mut moves) = (Vec::new(), Vec::new());
     let mut unheard: Vec<&str> = options.vars.iter().map(|(name, _)| name.as_str()).collect();
     for root in roots {
         read_root(&mut world, &root, options, HashMap::new(), &mut resources);
+        world.tell_moves(&mut moves);
         let module = world.module(&root.as_str().into());
         unheard.retain(|name| !module.variables.contains_key(*name));
     }
@@ -72,7 +73,7 @@ pub fn read(files: &dyn Files, options: &Options) -> Reading {
         let message = format!("the value given for `{name}` is of no use: no root module declares such a variable");
         world.report(ProblemSeverity::Note, Span::default(), message);
     }
-    Reading { resources, problems: world.problems, sources: world.sources }
+    Reading { resources, problems: world.problems, sources: world.sources, moves }
 }
 
 /// Evaluates one root module; `given` are values of variables that win over all others.
@@ -107,6 +108,15 @@ fn read_root(
 }
 
 impl World<'_> {
+    /// Adds the `moved` blocks of all module instances of the root, with whole addresses.
+    fn tell_moves(&self, out: &mut Vec<Move>) {
+        for scope in &self.scopes {
+            let whole = |end: &String| format!("{}{end}", scope.prefix);
+            let told = scope.module.moves.iter();
+            out.extend(told.map(|(from, to)| Move { root: self.root.clone(), from: whole(from), to: whole(to) }));
+        }
+    }
+
     /// The module of a folder, read at the first question.
     pub(crate) fn module(&mut self, dir: &Arc<str>) -> Arc<Module> {
         if let Some(known) = self.modules.get(dir) {

@@ -8,7 +8,7 @@ use super::plan_refs::References;
 use super::world::World;
 use super::{Options, read_root};
 use crate::json;
-use crate::resource::{Call, Code, Dialect, Key, Provider, Reading};
+use crate::resource::{Call, Code, Dialect, Key, Move, Provider, Reading};
 use crate::source::{Files, ProblemSeverity, Span};
 use crate::value::{Data, Doc, Members, Val, WhyKind};
 use std::collections::{HashMap, HashSet};
@@ -37,7 +37,7 @@ pub fn read_plan(files: &dyn Files, path: &str, options: &Options) -> Reading {
         Err(error) => {
             let span = Span::new(file, error.offset, error.offset + 1);
             world.report(ProblemSeverity::Error, span, error.message);
-            return Reading { resources: Vec::new(), problems: world.problems, sources: world.sources };
+            return Reading { problems: world.problems, sources: world.sources, ..Reading::default() };
         }
     };
     let dir = path.rsplit_once('/').map_or("", |(dir, _)| dir);
@@ -69,7 +69,16 @@ pub fn read_plan(files: &dyn Files, path: &str, options: &Options) -> Reading {
         let message = "the plan is not complete: what it puts off to a later one, or was not targeted, is not in it";
         world.report(ProblemSeverity::Error, top, message);
     }
-    Reading { resources: reader.out, problems: world.problems, sources: world.sources }
+    let moves = renamed(&document, dir);
+    Reading { resources: reader.out, problems: world.problems, sources: world.sources, moves }
+}
+
+/// What the plan says was called otherwise until now.
+fn renamed(document: &Val, dir: &str) -> Vec<Move> {
+    let changes = document.get("resource_changes").and_then(Val::as_list).unwrap_or_default();
+    let text = |change: &Val, name: &str| Some(change.get(name)?.as_str()?.to_owned());
+    let ends = changes.iter().filter_map(|change| text(change, "previous_address").zip(text(change, "address")));
+    ends.map(|(from, to)| Move { root: dir.into(), from, to }).collect()
 }
 
 /// The configuration's resources, by address and by address without keys.
