@@ -98,7 +98,7 @@ impl Answer {
             Self::Disabled { code, message } => (Reason::Disabled, String::new(), join(code, message)),
             Self::Broken { code, message } => (Reason::Broken, String::new(), join(code, message)),
         };
-        Some(Unknown { reason, call: call.to_owned(), permission, detail })
+        Some(Unknown { reason, call: call.to_owned(), permission, detail, text: None })
     }
 }
 

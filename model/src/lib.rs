@@ -16,5 +16,5 @@ pub use finding::FindingKey;
 pub use ids::{AccountId, KindId, Region, ResourceId, RuleId, TopicId};
 pub use resource::{Resource, Source, Sources};
 pub use time::{Time, TimeError};
-pub use value::{Map, Plain, Reason, Unknown, Value};
+pub use value::{Map, Plain, Reason, TextEnds, Unknown, Value};
 pub use verdict::{Leaf, Outcome, Severity, Verdict};

@@ -120,6 +120,46 @@ pub struct Unknown {
     /// What the provider said, or where the value would come from; free of secrets.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
+    /// Of a text in code that is known in part, what is known. Not written anywhere: what is read back knows less.
+    #[serde(skip)]
+    pub text: Option<Box<TextEnds>>,
+}
+
+/// How a text begins and ends of which the middle is not known: `serviceAccount:${…}@example.iam.gserviceaccount.com`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextEnds {
+    /// What it begins with; may be empty.
+    pub start: Box<str>,
+    /// What it ends with; may be empty.
+    pub end: Box<str>,
+}
+
+impl TextEnds {
+    /// Whether it cannot be this text, whatever the middle is.
+    pub fn differs(&self, text: &str) -> bool {
+        text.len() < self.start.len() + self.end.len() || !text.starts_with(&*self.start) || !text.ends_with(&*self.end)
+    }
+
+    /// Whether it begins with this text, where that does not hang on the middle.
+    pub fn starts_with(&self, text: &str) -> Option<bool> {
+        if self.start.starts_with(text) {
+            return Some(true);
+        }
+        (!text.starts_with(&*self.start)).then_some(false)
+    }
+
+    /// Whether it ends with this text, where that does not hang on the middle.
+    pub fn ends_with(&self, text: &str) -> Option<bool> {
+        if self.end.ends_with(text) {
+            return Some(true);
+        }
+        (!text.ends_with(&*self.end)).then_some(false)
+    }
+
+    /// Whether it contains this text, where that does not hang on the middle: never that it does not.
+    pub fn contains(&self, text: &str) -> Option<bool> {
+        (self.start.contains(text) || self.end.contains(text)).then_some(true)
+    }
 }
 
 /// The classes of not knowing. None of them is ever read as a pass.
@@ -163,7 +203,7 @@ impl Reason {
 impl Unknown {
     /// An unknown of this class from this call.
     pub fn new(reason: Reason, call: impl Into<String>) -> Self {
-        Self { reason, call: call.into(), permission: String::new(), detail: String::new() }
+        Self { reason, call: call.into(), permission: String::new(), detail: String::new(), text: None }
     }
 
     /// One line for a person: `needs kms:GetKeyRotationStatus` or `throttled: iam:ListUsers`.

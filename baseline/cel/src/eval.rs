@@ -151,7 +151,7 @@ impl<'a> Undecided<'a> {
     pub fn add_unknown(&mut self, unknowns: Unknowns<'a>) {
         self.unknown = Some(match self.unknown.take() {
             Some(before) => before.merge(unknowns),
-            None => unknowns,
+            None => unknowns.whole(),
         });
     }
 
@@ -270,7 +270,16 @@ impl<'a> Eval<'a> {
                 _ => (**a).cmp(&**b),
             },
             (Value::Int(a), Val::Int(b)) => a.cmp(b),
-            (Value::Unknown(u), _) => return Some(Val::Unknown(Unknowns::One(u))),
+            (Value::Unknown(u), constant) => {
+                let differs = u.text.as_ref().is_some_and(|ends| match constant {
+                    Val::Str(text) => ends.differs(text),
+                    constant => matches!(constant, Val::Null),
+                });
+                return Some(match op {
+                    BinaryOp::Eq | BinaryOp::Ne if differs => Val::Bool(op == BinaryOp::Ne),
+                    _ => Val::Unknown(Unknowns::One(u)),
+                });
+            }
             (Value::Null, Val::Null) => Ordering::Equal,
             _ => return None,
         };
@@ -351,7 +360,8 @@ impl<'a> Eval<'a> {
                     self.cx.charge_bytes(text.len());
                     Val::Bool(m.1.is_match(&text))
                 }
-                other @ (Val::Unknown(_) | Val::Error(_)) => other,
+                Val::Unknown(u) => Val::Unknown(u.whole()),
+                error @ Val::Error(_) => error,
                 other => Val::no_overload("matches", &[other]),
             },
             Op::Index(index) => self.index(index),
@@ -375,7 +385,8 @@ impl<'a> Eval<'a> {
                         done => Val::some(done),
                     }
                 }
-                other @ (Val::Unknown(_) | Val::Error(_)) => other,
+                Val::Unknown(u) => Val::Unknown(u.whole()),
+                error @ Val::Error(_) => error,
                 other => Val::no_overload("optMap", &[other]),
             },
             Op::Shared(part) => match self.frame.host.and_then(|host| host.shared(self.shared_base + part.0)) {
@@ -399,7 +410,7 @@ impl<'a> Eval<'a> {
         match value {
             Val::Bool(true) => Truth::True,
             Val::Bool(false) => Truth::False,
-            Val::Unknown(u) => Truth::Unknown(u),
+            Val::Unknown(u) => Truth::Unknown(u.whole()),
             Val::Null if self.cx.absent_is_null => Truth::False,
             error @ Val::Error(_) => Truth::Error(error),
             other => Truth::Error(Val::no_overload("condition", &[other])),
@@ -429,6 +440,9 @@ impl<'a> Eval<'a> {
     pub fn binary(&mut self, op: BinaryOp, left: Val<'a>, right: Val<'a>) -> Val<'a> {
         let undecided = |value: &Val<'_>| matches!(value, Val::Unknown(_) | Val::Error(_));
         if undecided(&left) || undecided(&right) {
+            if let Some(decided) = ops::by_known_ends(op, &left, &right, &mut self.cx) {
+                return decided;
+            }
             let mut undecided = Undecided::default();
             undecided.take(left);
             undecided.take(right);
@@ -474,7 +488,8 @@ impl<'a> Eval<'a> {
             Val::Null if self.cx.absent_is_null => None,
             Val::Optional(None) => return Val::Optional(None),
             Val::Optional(Some(inner)) => return self.member((*inner).clone(), name, true),
-            other @ (Val::Unknown(_) | Val::Error(_)) => return other,
+            Val::Unknown(u) => return Val::Unknown(u.whole()),
+            error @ Val::Error(_) => return error,
             other => {
                 return EvalError::NoSuchOverload(format!("{} has no fields, so no `{name}`", other.type_name()))
                     .into();
@@ -497,10 +512,13 @@ impl<'a> Eval<'a> {
             Val::Null if self.cx.absent_is_null => None,
             Val::Optional(None) => None,
             Val::Optional(Some(inner)) => return self.has((*inner).clone(), name),
-            other @ (Val::Unknown(_) | Val::Error(_)) => return other,
+            Val::Unknown(u) => return Val::Unknown(u.whole()),
+            error @ Val::Error(_) => return error,
             other => return Val::no_overload("has", &[other]),
         };
         match found {
+            // A text that is known in part is there.
+            Some(Val::Unknown(u)) if u.ends().is_some() => Val::Bool(true),
             Some(Val::Unknown(u)) => Val::Unknown(u),
             Some(Val::Null) => Val::Bool(!self.cx.absent_is_null),
             found => Val::Bool(found.is_some()),
@@ -627,7 +645,7 @@ impl<'a> Eval<'a> {
     fn apply(&mut self, call: &'a Call, args: impl AsRef<[Val<'a>]>) -> Val<'a> {
         let args = args.as_ref();
         if let Some(bad) = undecided_argument(args) {
-            return bad;
+            return ops::call_by_known_ends(&call.name, args).unwrap_or(bad);
         }
         let name = &*call.name;
         let code = match &*call.codes {

@@ -52,7 +52,8 @@ impl<'a> Eval<'a> {
             Val::List(list) => Ok(Range::List(list)),
             Val::Map(map) => Ok(Range::Entries(map.entries())),
             Val::Null if self.cx.absent_is_null => Ok(Range::List(List::Slice(&[]))),
-            other @ (Val::Unknown(_) | Val::Error(_)) => Err(other),
+            Val::Unknown(u) => Err(Val::Unknown(u.whole())),
+            error @ Val::Error(_) => Err(error),
             other => Err(Val::no_overload(&m.name, &[other])),
         }
     }

@@ -44,7 +44,14 @@ fn equal_rest<'a>(a: &Val<'a>, b: &Val<'a>, cx: &mut Context) -> Val<'a> {
     }
     Val::Bool(match (a, b) {
         (Val::Unknown(a), Val::Unknown(b)) => return Val::Unknown(a.clone().merge(b.clone())),
-        (Val::Unknown(u), _) | (_, Val::Unknown(u)) => return Val::Unknown(u.clone()),
+        (Val::Unknown(u), Val::Str(text)) | (Val::Str(text), Val::Unknown(u))
+            if u.ends().is_some_and(|ends| ends.differs(text)) =>
+        {
+            false
+        }
+        // A text known in part is a text.
+        (Val::Unknown(u), Val::Null) | (Val::Null, Val::Unknown(u)) if u.ends().is_some() => false,
+        (Val::Unknown(u), _) | (_, Val::Unknown(u)) => return Val::Unknown(u.clone().whole()),
         (error @ Val::Error(_), _) | (_, error @ Val::Error(_)) => return error.clone(),
         (Val::Int(_) | Val::Uint(_) | Val::Double(_), Val::Int(_) | Val::Uint(_) | Val::Double(_)) => {
             number_order(a, b) == Some(Ordering::Equal)
@@ -150,6 +157,34 @@ pub(crate) fn compare<'a>(op: BinaryOp, a: &Val<'a>, b: &Val<'a>) -> Val<'a> {
         BinaryOp::Gt => order.is_gt(),
         _ => order.is_ge(),
     })
+}
+
+/// What a comparison gives with a text that is known in part, where the known part decides it.
+pub(crate) fn by_known_ends<'a>(op: BinaryOp, a: &Val<'a>, b: &Val<'a>, cx: &mut Context) -> Option<Val<'a>> {
+    let known = |val: &Val<'_>| matches!(val, Val::Unknown(u) if u.ends().is_some());
+    let decided = match op {
+        BinaryOp::Eq | BinaryOp::Ne if known(a) || known(b) => equal(a, b, cx),
+        BinaryOp::In if known(a) && matches!(b, Val::List(_)) => contains(a, b, cx),
+        _ => return None,
+    };
+    match (decided, op) {
+        (Val::Bool(equal), BinaryOp::Ne) => Some(Val::Bool(!equal)),
+        (decided @ Val::Bool(_), _) => Some(decided),
+        _ => None,
+    }
+}
+
+/// What a function of a text gives whose ends alone are known, where they decide it.
+pub(crate) fn call_by_known_ends<'a>(name: &str, args: &[Val<'a>]) -> Option<Val<'a>> {
+    let [Val::Unknown(text), Val::Str(part)] = args else { return None };
+    let ends = text.ends()?;
+    let decided = match name.trim_start_matches('.') {
+        "startsWith" => ends.starts_with(part),
+        "endsWith" => ends.ends_with(part),
+        "contains" => ends.contains(part),
+        _ => None,
+    };
+    decided.map(Val::Bool)
 }
 
 /// `value in container`

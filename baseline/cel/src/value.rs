@@ -1,7 +1,7 @@
 //! Values during evaluation: borrowed from the documents wherever possible.
 
 use crate::{EvalError, Function};
-use plumb_model::{Map, Time, Unknown, Value};
+use plumb_model::{Map, TextEnds, Time, Unknown, Value};
 use std::{borrow::Cow, collections::BTreeMap, net::IpAddr, ops::Deref, sync::Arc};
 
 /// A value during evaluation. `'a` is the life of the documents, the host and the program.
@@ -274,6 +274,8 @@ impl std::fmt::Display for Cidr {
 pub enum Unknowns<'a> {
     /// One, in a document.
     One(&'a Arc<Unknown>),
+    /// One, in a document, that is itself a text known in part. What is computed from it is [`Unknowns::whole`].
+    Text(&'a Arc<Unknown>),
     /// Any number.
     Many(Arc<Vec<Arc<Unknown>>>),
 }
@@ -286,8 +288,25 @@ impl<'a> Unknowns<'a> {
 
     fn as_slice(&self) -> &[Arc<Unknown>] {
         match self {
-            Self::One(one) => std::slice::from_ref(*one),
+            Self::One(one) | Self::Text(one) => std::slice::from_ref(*one),
             Self::Many(many) => many,
+        }
+    }
+
+    /// Without what is known of a text: as the reason why something else is not known.
+    #[inline]
+    pub fn whole(self) -> Self {
+        match self {
+            Self::Text(one) => Self::One(one),
+            other => other,
+        }
+    }
+
+    /// What is known of the text that this stands for.
+    pub fn ends(&self) -> Option<&TextEnds> {
+        match self {
+            Self::Text(one) => one.text.as_deref(),
+            _ => None,
         }
     }
 
@@ -295,7 +314,7 @@ impl<'a> Unknowns<'a> {
     pub fn merge(self, other: Unknowns<'a>) -> Unknowns<'a> {
         let new: Vec<_> = other.as_slice().iter().filter(|u| !self.as_slice().contains(u)).cloned().collect();
         if new.is_empty() {
-            return self;
+            return self.whole();
         }
         let mut all = self.list();
         all.extend(new);
@@ -326,6 +345,7 @@ impl<'a> From<&'a Value> for Val<'a> {
             Value::List(items) => Self::List(List::Doc(items)),
             Value::Map(map) => Self::Map(MapVal::Doc(map)),
             Value::Time(t) => Self::Time(*t),
+            Value::Unknown(u) if u.text.is_some() => Self::Unknown(Unknowns::Text(u)),
             Value::Unknown(u) => Self::Unknown(Unknowns::One(u)),
         }
     }

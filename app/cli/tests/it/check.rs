@@ -444,6 +444,44 @@ fn odd_bases_make_nothing_new_and_hide_nothing() {
     }
 }
 
+/// P02: a document that only something unknown uses is judged by itself; otherwise as the policy of what uses it. What bounds
+/// other policies gives nothing.
+#[test]
+fn documents_that_nothing_known_uses_are_judged_by_themselves() {
+    let dir = folder("check-documents");
+    let user = |type_: &str, name: &str, attribute: &str| {
+        format!(
+            "data \"aws_iam_policy_document\" \"{name}\" {{\n  statement {{\n    actions   = [\"*\"]\n    resources = [\"*\"]\n  }}\n}}\n\
+             resource \"{type_}\" \"{name}\" {{\n  {attribute} = data.aws_iam_policy_document.{name}.json\n}}\n"
+        )
+    };
+    let code = [
+        user("aws_iam_policy", "known", "policy"),
+        user("aws_iot_thing_policy", "unknown", "document"),
+        user("aws_organizations_policy", "bound", "content"),
+    ];
+    write(&dir, "main.tf", &code.concat());
+    // Another root has documents of the same name.
+    std::fs::create_dir_all(dir.join("other")).unwrap();
+    write(&dir, "other/main.tf", &user("aws_iam_policy", "unknown", "policy"));
+    let rows = lines(&dir, &["check", ".", "--fail-on", "high", "--format", "jsonl"], 1);
+    let about_all = |r: &&Json| {
+        let ids = r["aliases"]["checkov"].as_array();
+        ids.is_some_and(|ids| ids.contains(&json!("CKV_AWS_1")) || ids.contains(&json!("CKV_AWS_62")))
+    };
+    let rows: Vec<&Json> = rows.iter().filter(about_all).collect();
+    let mut found: Vec<String> =
+        rows.iter().map(|r| format!("{} {}", r["file"], r["address"]).replace('"', "")).collect();
+    found.sort();
+    found.dedup();
+    let wanted = [
+        "main.tf aws_iam_policy.known",
+        "main.tf data.aws_iam_policy_document.unknown",
+        "other/main.tf aws_iam_policy.unknown",
+    ];
+    assert_eq!(found, wanted);
+}
+
 /// P05: what code says it calls otherwise since is no new finding, beside a commit and beside a baseline; in a plan likewise.
 #[test]
 fn what_moved_is_not_new() {

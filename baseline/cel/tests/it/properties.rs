@@ -1,7 +1,7 @@
 //! What holds for all expressions and documents.
 
 use plumb_cel::{Decision, Env, Frame, Functions, Limits, Program, Type, compile, compile_unchecked, parse};
-use plumb_model::{Reason, Time, Unknown, Value};
+use plumb_model::{Reason, TextEnds, Time, Unknown, Value};
 use proptest::prelude::*;
 
 fn env() -> Env {
@@ -17,7 +17,7 @@ fn env() -> Env {
 
 fn document() -> impl Strategy<Value = Vec<Value>> {
     let int = || prop_oneof![3 => (-2i64..3).prop_map(Value::Int), 1 => Just(Value::Null)];
-    let text = || prop_oneof![Just("a"), Just("b"), Just("")].prop_map(Value::str);
+    let text = || prop_oneof![Just("a"), Just("b"), Just(""), Just("ab"), Just("abba")].prop_map(Value::str);
     let item = (int(), prop::collection::vec(text(), 0..3))
         .prop_map(|(n, ss)| Value::map([("n", n), ("ss", Value::list(ss))]));
     (
@@ -56,6 +56,7 @@ fn bools_flat() -> impl Strategy<Value = String> {
         Just("b".to_owned()),
         Just("s == 'a'".to_owned()),
         Just("s.startsWith('a')".to_owned()),
+        texts(),
         Just("has(d.x)".to_owned()),
         Just("n in ns".to_owned()),
         Just("ns == [1, 2]".to_owned()),
@@ -63,6 +64,45 @@ fn bools_flat() -> impl Strategy<Value = String> {
         Just("ds.exists(y, y.ss.exists(t, t == s))".to_owned()),
         Just("d.?x.orValue(1) == 1".to_owned()),
         Just("ns.distinct().size() == ns.size()".to_owned()),
+    ]
+}
+
+/// Conditions about texts: what is known of a part of them must decide nothing that the rest could turn.
+fn texts() -> impl Strategy<Value = String> {
+    let text = prop_oneof![
+        4 => Just("s"),
+        1 => Just("s.lowerAscii()"),
+        1 => Just("(s + 'a')"),
+        1 => Just("(b ? s : 'ab')"),
+        1 => Just("[s, 'b'][0]"),
+        1 => Just("d.?x.orValue(s)"),
+        1 => Just("s.replace('a', 'b')"),
+    ];
+    let literal = || prop_oneof![Just(""), Just("a"), Just("b"), Just("ab"), Just("ba"), Just("abba"), Just("abab")];
+    prop_oneof![
+        (
+            text,
+            prop_oneof![
+                Just("{} == '@'"),
+                Just("'@' != {}"),
+                Just("{} in ['x', '@']"),
+                Just("{}.startsWith('@')"),
+                Just("{}.endsWith('@')"),
+                Just("{}.contains('@')"),
+                Just("{}.matches('^@')"),
+                Just("{} < '@'"),
+                Just("[{}] == ['@']"),
+                Just("{}.size() > 1"),
+                Just("({} == '@' ? 'p' : 'q') == 'p'"),
+                Just("{} != null"),
+            ],
+            literal()
+        )
+            .prop_map(|(text, form, literal)| form.replace("{}", text).replace('@', literal)),
+        Just("ds.exists(y, 'a' in y.ss)".to_owned()),
+        Just("ds.all(y, y.ss.all(t, t != 'ab'))".to_owned()),
+        Just("ds.exists(y, y.ss.exists(t, t.startsWith(s)))".to_owned()),
+        Just("ds.map(y, y.ss).exists(l, l == ['a'])".to_owned()),
     ]
 }
 
@@ -119,6 +159,16 @@ fn with_gaps(value: &Value) -> Vec<Value> {
                 for inner in with_gaps(inner) {
                     let changed = map.iter().map(|(k, v)| (k, if k == key { inner.clone() } else { v.clone() }));
                     all.push(Value::map(changed));
+                }
+            }
+        }
+        // Texts of which both ends are known, wherever the middle begins and ends.
+        Value::Str(text) => {
+            for from in 0..=text.len() {
+                for to in from..=text.len() {
+                    let ends = TextEnds { start: text[..from].into(), end: text[to..].into() };
+                    let text = Some(Box::new(ends));
+                    all.push(Value::unknown(Unknown { text, ..Unknown::new(Reason::NotComputed, "x:Y") }));
                 }
             }
         }

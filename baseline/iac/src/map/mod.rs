@@ -13,6 +13,7 @@ mod values;
 
 use crate::resource::{Code, Dialect, Key, Reading};
 use crate::source::{Place, Span};
+use crate::terraform::data::POLICIES;
 use crate::value::{Data, Val};
 use carriers::Carriers;
 use find::find;
@@ -107,7 +108,11 @@ impl<'c> KindsByType<'c> {
 /// The kinds whose resources [`resources`] and [`elsewhere`] may find in code or in what a patch makes of it, and perhaps a
 /// few more: those that name a type it uses, and those of types that carry fields of these.
 pub fn kinds(catalog: &Catalog, readings: &[Reading]) -> BTreeSet<KindId> {
-    let codes = readings.iter().flat_map(|r| &r.resources).filter(|code| !code.existing);
+    let alone: Vec<HashSet<usize>> = readings.iter().map(|reading| documents_alone(catalog, reading)).collect();
+    let codes = readings.iter().zip(&alone).flat_map(|(reading, alone)| {
+        let made = move |(at, code): &(usize, &Code)| !code.existing || alone.contains(at);
+        reading.resources.iter().enumerate().filter(made).map(|(_, code)| code)
+    });
     let used: HashSet<(Language, String)> = codes
         .map(|code| (Language::of(code.dialect), &code.type_))
         .collect::<HashSet<_>>()
@@ -141,9 +146,11 @@ pub fn kinds(catalog: &Catalog, readings: &[Reading]) -> BTreeSet<KindId> {
 /// The resources of all kinds that the code makes, in the order of the reading.
 pub fn resources(catalog: &Catalog, reading: &Reading) -> Vec<Mapped> {
     let by_type = KindsByType::new(catalog);
+    let alone = documents_alone(catalog, reading);
+    let made = |(at, code): &(usize, &Code)| !code.existing || alone.contains(at);
     let mut pairs = HashSet::new();
     let mut seen = HashSet::new();
-    for code in reading.resources.iter().filter(|c| !c.existing) {
+    for (_, code) in reading.resources.iter().enumerate().filter(made) {
         for kind in by_type.of(code) {
             if seen.insert((&kind.id, Language::of(code.dialect))) {
                 let columns = kind.fields.iter().map(|f| Language::of(code.dialect).column(f));
@@ -156,7 +163,7 @@ pub fn resources(catalog: &Catalog, reading: &Reading) -> Vec<Mapped> {
     }
     let carriers = Carriers::new(reading, &pairs);
     let mut out = Vec::new();
-    for (at, code) in reading.resources.iter().enumerate().filter(|(_, c)| !c.existing) {
+    for (at, code) in reading.resources.iter().enumerate().filter(made) {
         for kind in by_type.of(code).iter().filter(|k| meets(k, code)) {
             let mapper = Mapper { kind, code, language: Language::of(code.dialect), reading, carriers: &carriers };
             out.push(mapper.map(at));
@@ -169,8 +176,10 @@ pub fn resources(catalog: &Catalog, reading: &Reading) -> Vec<Mapped> {
 /// say by themselves.
 pub fn used_documents(catalog: &Catalog, reading: &Reading) -> Vec<Mapped> {
     let (by_type, carriers) = (KindsByType::new(catalog), Carriers::none());
+    let alone = documents_alone(catalog, reading);
+    let used = |(at, code): &(usize, &Code)| code.existing && &*code.type_ == DOCUMENT && !alone.contains(at);
     let mut out = Vec::new();
-    for (at, code) in reading.resources.iter().enumerate().filter(|(_, c)| c.existing && &*c.type_ == DOCUMENT) {
+    for (at, code) in reading.resources.iter().enumerate().filter(used) {
         for kind in by_type.of(code) {
             let mapper = Mapper { kind, code, language: Language::of(code.dialect), reading, carriers: &carriers };
             out.push(mapper.map(at));
@@ -180,6 +189,35 @@ pub fn used_documents(catalog: &Catalog, reading: &Reading) -> Vec<Mapped> {
 }
 
 const DOCUMENT: &str = "aws_iam_policy_document";
+
+/// Types whose policies bound what others give, and give nothing: `Allow` of everything is how they begin.
+const BOUNDS: [&str; 1] = ["aws_organizations_policy"];
+
+/// Positions of policy documents that something uses, but nothing that any kind reads: nobody else would judge them.
+fn documents_alone(catalog: &Catalog, reading: &Reading) -> HashSet<usize> {
+    let documents = reading.resources.iter().enumerate().filter(|(_, c)| c.existing && POLICIES.contains(&&*c.type_));
+    let name = |code: &Code, address: &Arc<str>| (Arc::clone(&code.root), Arc::clone(address));
+    let mut alone: HashMap<_, usize> = documents.map(|(at, code)| (name(code, &code.address), at)).collect();
+    if alone.is_empty() {
+        return HashSet::new();
+    }
+    let takes = |kind: &Kind| {
+        kind.fields.iter().flat_map(|f| &f.terraform.0).filter_map(|t| t.from.clone()).collect::<Vec<_>>()
+    };
+    let heard: HashSet<String> =
+        catalog.kinds.values().flat_map(|k| k.terraform.iter().cloned().chain(takes(k))).collect();
+    for code in &reading.resources {
+        let document = POLICIES.contains(&&*code.type_);
+        if document || BOUNDS.contains(&&*code.type_) || (!code.existing && heard.contains(&*code.type_)) {
+            code.attrs.edges(&mut |_, edge, _| {
+                if *edge.address != *code.address {
+                    alone.remove(&name(code, &edge.address));
+                }
+            });
+        }
+    }
+    alone.into_values().collect()
+}
 
 /// Whether the code meets the kind's conditions. A value that is not known meets them: better judged than passed over.
 fn meets(kind: &Kind, code: &Code) -> bool {
@@ -387,7 +425,7 @@ impl Mapper<'_> {
         }
         let config = self.code.provider.as_ref().map(|p| &p.config);
         let Some(defaults) = config.and_then(|c| c.at("default_tags.tags")) else { return value };
-        let defaults = Reader { sources: &self.reading.sources, holes: false }.value(defaults, &field.ty);
+        let defaults = Reader { sources: &self.reading.sources, holes: false, ends: true }.value(defaults, &field.ty);
         match (&defaults, &value) {
             (Value::Map(base), Value::Map(own)) => {
                 let owned = |(k, v): (&str, &Value)| (Box::<str>::from(k), v.clone());
@@ -464,7 +502,7 @@ impl Mapper<'_> {
         }
         let linked = self.kind.links.values().any(|l| l.from.split('.').any(|part| part == field.name));
         let set = matches!(take.decode, Some(Decode::Exists | Decode::Count));
-        let reader = Reader { sources: &self.reading.sources, holes: linked || set };
+        let reader = Reader { sources: &self.reading.sources, holes: linked || set, ends: take.decode.is_none() };
         if field.ty == Type::Policy {
             return reader.value(val, &field.ty);
         }

@@ -3,7 +3,8 @@
 use crate::source::SourceMap;
 use crate::value::{Data, Part, Ref, Val};
 use plumb_catalog::{Decode, Type};
-use plumb_model::{Reason, Unknown, Value};
+use plumb_model::{Reason, TextEnds, Unknown, Value};
+use std::sync::Arc;
 
 /// What is not known, with the expression and where it stands.
 pub(crate) fn unknown(val: &Val, sources: &SourceMap) -> Value {
@@ -14,6 +15,40 @@ pub(crate) fn unknown(val: &Val, sources: &SourceMap) -> Value {
     unknown.detail =
         if place.line == 0 { detail.to_string() } else { format!("{detail}, {}:{}", place.file, place.line) };
     Value::unknown(unknown)
+}
+
+/// The same, with what is known of a text.
+fn unknown_text(val: &Val, sources: &SourceMap) -> Value {
+    match (unknown(val, sources), ends(val)) {
+        (Value::Unknown(unknown), Some(ends)) => {
+            Value::unknown(Unknown { text: Some(Box::new(ends)), ..Unknown::clone(&unknown) })
+        }
+        (other, _) => other,
+    }
+}
+
+/// How a text with holes begins and ends.
+fn ends(val: &Val) -> Option<TextEnds> {
+    if val.sensitive {
+        return None;
+    }
+    let parts = match &val.data {
+        Data::Partial(parts) => parts,
+        // The attribute of that name is there for IAM, with all resources and data sources of Google that have it.
+        Data::Ref(r) if &*r.path == "member" && type_of(&r.address).starts_with("google_") => {
+            return Some(TextEnds { start: ACCOUNT.into(), end: "".into() });
+        }
+        _ => return None,
+    };
+    let literal = |part: &Part| match part {
+        Part::Text(text) => Some(Arc::clone(text)),
+        Part::Hole(_) => None,
+    };
+    let start: String = parts.iter().map_while(literal).map(|text| text.to_string()).collect();
+    let mut tail: Vec<Arc<str>> = parts.iter().rev().map_while(literal).collect();
+    tail.reverse();
+    let end = tail.concat();
+    Some(TextEnds { start: start.into(), end: end.into() })
 }
 
 /// Whether an attribute names its resource: it is then surely set, and equal to no text that code could write.
@@ -35,6 +70,9 @@ fn reference(r: &Ref) -> Option<Value> {
         return Some(Value::from(account));
     }
     let data = is_data(&r.address);
+    if !data && &*r.path == "member" && type_of(&r.address) == "google_service_account" {
+        return Some(Value::from(format!("{ACCOUNT}${{{}.email}}", r.address)));
+    }
     // The address of an account that this code makes is one of its own; a data source may look up a default one.
     if !names_it(&r.path) && (data || !r.path.ends_with("email")) {
         return None;
@@ -43,6 +81,18 @@ fn reference(r: &Ref) -> Option<Value> {
         return Some(Value::from(format!("${{{}.{}}}", r.address, r.path)));
     }
     Some(Value::str(&*r.address))
+}
+
+/// What members that are service accounts begin with (Google's IAM, "Principal identifiers").
+const ACCOUNT: &str = "serviceAccount:";
+
+/// The type in an address.
+fn type_of(address: &str) -> &str {
+    let named =
+        if address.ends_with(']') { address.rsplit_once('[').map_or(address, |(name, _)| name) } else { address };
+    let mut parts = named.rsplit('.');
+    parts.next();
+    parts.next().unwrap_or_default()
 }
 
 /// The account that Google makes in every project, as its data source gives it: the number of the project is not known,
@@ -108,14 +158,20 @@ pub(crate) struct Reader<'a> {
     pub sources: &'a SourceMap,
     /// Texts with holes stay texts with `${…}`: where only being set matters, or what they point to is looked up.
     pub holes: bool,
+    /// What is known of a text with holes is told: where the text is taken as it stands.
+    pub ends: bool,
 }
 
 impl Reader<'_> {
+    fn unknown(self, val: &Val) -> Value {
+        if self.ends { unknown_text(val, self.sources) } else { unknown(val, self.sources) }
+    }
+
     /// The value of a field of type `ty`.
     pub(crate) fn value(self, val: &Val, ty: &Type) -> Value {
         match (&val.data, ty) {
             (_, Type::Policy) => plumb_collect::policy(self.policy(val)),
-            (Data::Ref(r), Type::String | Type::Any) => reference(r).unwrap_or_else(|| unknown(val, self.sources)),
+            (Data::Ref(r), Type::String | Type::Any) => reference(r).unwrap_or_else(|| self.unknown(val)),
             // One of what belongs to another resource: how many there are is known, and which.
             (Data::Ref(r), Type::List(item))
                 if **item == Type::String && !r.path.is_empty() && !r.path.contains('*') =>
@@ -125,7 +181,7 @@ impl Reader<'_> {
             (Data::Partial(parts), Type::String | Type::Any) => match name_of(parts) {
                 Some(text) => Value::from(text),
                 None if self.holes && !one_of_aws(parts) => Value::from(val.describe()),
-                None => unknown(val, self.sources),
+                None => self.unknown(val),
             },
             (Data::Ref(_) | Data::Partial(_) | Data::Unknown(_), _) => unknown(val, self.sources),
             (Data::Doc(doc), Type::Map(_) | Type::Object(_) | Type::List(_)) => self.value(&doc.value, ty),

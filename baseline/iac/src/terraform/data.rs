@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub(super) const POLICY_DOCUMENT: &str = "aws_iam_policy_document";
 
 /// Data sources that compute a policy: one that nothing of the code uses is judged by itself.
-pub(super) const POLICIES: [&str; 2] = [POLICY_DOCUMENT, "google_iam_policy"];
+pub(crate) const POLICIES: [&str; 2] = [POLICY_DOCUMENT, "google_iam_policy"];
 
 /// Data sources whose question is judged, whoever uses the answer; their type begins with `data.`, for a resource may
 /// have the same.

@@ -6,7 +6,7 @@
 
 pub(crate) mod ast;
 mod config;
-mod data;
+pub(crate) mod data;
 mod decimal;
 mod eval;
 pub(crate) mod functions;
