@@ -14,7 +14,7 @@ use crate::identity::aws::{
     principal::PrincipalEntry,
     tri::Tri,
 };
-use std::{net::IpAddr, ops::Range};
+use std::{borrow::Cow, net::IpAddr, ops::Range};
 
 /// The document behind a rule's question; none when it is no policy at all.
 ///
@@ -404,7 +404,7 @@ pub fn limits(condition: &Condition, definition: Definition) -> bool {
     }
     let textual = matches!(condition.operator, Operator::StringEquals { .. } | Operator::StringLike | Operator::Arn);
     let key = condition.key.as_ref();
-    let every = |fixed: &dyn Fn(&str) -> bool| condition.values.iter().all(|v| fixed(v));
+    let every = |fixed: &dyn Fn(&str) -> bool| condition.values.iter().all(|v| fixed(&without_holes(v)));
     let plain = |v: &str| !v.is_empty() && !v.contains(['*', '?']) && !v.contains("${");
     match key {
         "aws:sourceip" | "aws:vpcsourceip" => condition.operator == Operator::IpAddress && every(&narrow),
@@ -421,6 +421,27 @@ pub fn limits(condition: &Condition, definition: Definition) -> bool {
         _ if PLAIN_LIMITS.contains(&key) => textual && every(&plain),
         _ => false,
     }
+}
+
+/// A text of code with an account number in place of each `${aws_sns_topic.t.arn}` or `${AWS::AccountId}`: what stands there
+/// when it is deployed is one name, be it not known yet. Policy variables, `${aws:PrincipalAccount}`, stay: they are anything.
+fn without_holes(text: &str) -> Cow<'_, str> {
+    let variable = |inside: &str| match inside.split_once(':') {
+        Some((prefix, rest)) => !rest.starts_with(':') && !prefix.contains(['.', '[', '"']),
+        None => matches!(inside, "*" | "?" | "$"),
+    };
+    let (mut out, mut rest) = (String::new(), text);
+    while let Some((before, (inside, after))) =
+        rest.split_once("${").and_then(|(before, hole)| Some((before, hole.split_once('}')?)))
+    {
+        out.push_str(before);
+        match variable(inside) {
+            true => out.push_str(&format!("${{{inside}}}")),
+            false => out.push_str("000000000000"),
+        }
+        rest = after;
+    }
+    if out.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(out + rest) }
 }
 
 /// Whether an ARN pattern names its account.
@@ -781,6 +802,10 @@ mod tests {
             (r#"{"StringLike":{"aws:Referer":"https://x/*"}}"#, true, true),
             (r#"{"StringEquals":{"aws:SourceVpce":"vpce-1"}}"#, false, false),
             (r#"{"StringEquals":{"aws:SourceAccount":"${aws:PrincipalAccount}"}}"#, true, true),
+            (r#"{"ArnEquals":{"aws:SourceArn":"${aws_sns_topic.t[\"a:b\"].arn}"}}"#, false, false),
+            (r#"{"StringEquals":{"aws:SourceAccount":"${data.aws_caller_identity.here.account_id}"}}"#, false, false),
+            (r#"{"ArnLike":{"aws:SourceArn":"arn:aws:sns:*:${AWS::AccountId}:*"}}"#, false, true),
+            (r#"{"ArnLike":{"aws:SourceArn":"arn:aws:sns:*:${aws:PrincipalAccount}:*"}}"#, true, true),
             (r#"{"ForAllValues:StringEquals":{"aws:PrincipalOrgID":"o-1"}}"#, true, true),
         ] {
             assert_eq!(is_public(&with(condition), Definition::Reachable), reachable, "{condition}");
