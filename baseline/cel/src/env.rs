@@ -1,7 +1,7 @@
 //! What an expression may name: fields, variables, constants and functions.
 
 use crate::{Context, Type, Val, types::split};
-use plumb_model::Value;
+use plumb_model::{TextEnds, Value};
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
@@ -114,6 +114,10 @@ impl Env {
 /// comes first.
 pub type Function = for<'a> fn(&mut Context, &[Val<'a>]) -> Val<'a>;
 
+/// What a function of one text, or of one text and more, says when only the ends of the text are known; none where that hangs
+/// on the middle. The other arguments are known.
+pub type OfEnds = fn(&TextEnds, &[Val<'_>]) -> Option<bool>;
+
 /// Gives the type of a host function's result from its literal text argument: `all("aws.s3.bucket")`. The error is
 /// the message for the rule's author, with what would be right.
 pub type ResultOf = Arc<dyn Fn(&str) -> Result<Type, String> + Send + Sync>;
@@ -141,6 +145,8 @@ pub(crate) struct Overload {
 pub struct Functions {
     /// By name; for methods the name starts with a dot: `.startsWith`.
     table: HashMap<String, Vec<Overload>>,
+    /// By name, as in `table`: those that can tell something of a text known in part.
+    of_ends: HashMap<&'static str, OfEnds>,
     /// More functions, shared; those of `table` come first.
     base: Option<Arc<Functions>>,
     /// Host functions whose answer does not depend on the resource.
@@ -162,7 +168,21 @@ impl Functions {
             let added = functions.pure(signature, code);
             debug_assert!(added.is_ok(), "{signature}");
         }
+        functions.of_ends(".startsWith", |ends, args| ends.starts_with(args.first()?.as_str()?));
+        functions.of_ends(".endsWith", |ends, args| ends.ends_with(args.first()?.as_str()?));
+        functions.of_ends(".contains", |ends, args| ends.contains(args.first()?.as_str()?));
         functions
+    }
+
+    /// Says what the function of this name (`.startsWith`, `public_range`) tells of a text of which only the ends are known, its
+    /// first argument; without this it tells nothing.
+    pub fn of_ends(&mut self, name: &'static str, code: OfEnds) -> &mut Self {
+        self.of_ends.insert(name, code);
+        self
+    }
+
+    pub(crate) fn ends_of(&self, name: &str) -> Option<OfEnds> {
+        self.of_ends.get(name).copied().or_else(|| self.base.as_ref()?.ends_of(name))
     }
 
     /// Adds a pure function by signature: `public_range(string) -> bool` for a function,

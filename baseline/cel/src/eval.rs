@@ -645,7 +645,7 @@ impl<'a> Eval<'a> {
     fn apply(&mut self, call: &'a Call, args: impl AsRef<[Val<'a>]>) -> Val<'a> {
         let args = args.as_ref();
         if let Some(bad) = undecided_argument(args) {
-            return ops::call_by_known_ends(&call.name, args).unwrap_or(bad);
+            return ops::call_of_ends(call.of_ends, args).unwrap_or(bad);
         }
         let name = &*call.name;
         let code = match &*call.codes {
@@ -656,6 +656,7 @@ impl<'a> Eval<'a> {
             Some(code) => match code(&mut self.cx, args) {
                 // Functions do not know under which name they were called.
                 Val::Error(error) if matches!(*error, EvalError::NoSuchOverload(_)) => Val::no_overload(name, args),
+                Val::Unknown(unknown) => Val::Unknown(unknown.whole()),
                 value => value,
             },
             None => Val::no_overload(name, args),
@@ -687,7 +688,10 @@ impl<'a> Eval<'a> {
             return bad;
         }
         match self.frame.host {
-            Some(host) => host.call(call.id, args),
+            Some(host) => match host.call(call.id, args) {
+                Val::Unknown(unknown) => Val::Unknown(unknown.whole()),
+                value => value,
+            },
             None => EvalError::Undeclared(format!("`{}` needs a host", call.name)).into(),
         }
     }

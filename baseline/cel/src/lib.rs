@@ -63,7 +63,7 @@ mod value;
 
 pub use ast::Ast;
 pub use compared::{Compared, Origin};
-pub use env::{Env, Function, Functions, ResultOf, SignatureError, Varies};
+pub use env::{Env, Function, Functions, OfEnds, ResultOf, SignatureError, Varies};
 pub use error::{CompileError, EvalError};
 pub use eval::Context;
 pub use limits::Limits;

@@ -1,7 +1,7 @@
 //! The compiled form: names resolved to slots, constants folded in, functions to code.
 
 use crate::{
-    EvalError, Function, Type, Val,
+    EvalError, Function, OfEnds, Type, Val,
     ast::{BinaryOp, Span},
     cover::IndexOn,
 };
@@ -66,6 +66,8 @@ pub(crate) struct Call {
     pub method: bool,
     /// Code by argument types; when only one code fits, its types are empty and it is called without asking.
     pub codes: Box<[(Box<[Type]>, Function)]>,
+    /// What it tells of a text known in part.
+    pub of_ends: Option<OfEnds>,
     pub args: Box<[Node]>,
 }
 

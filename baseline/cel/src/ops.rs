@@ -1,6 +1,6 @@
 //! Operators on values: equality, order, membership, arithmetic.
 
-use crate::{Context, EvalError, List, MapVal, Val, ast::BinaryOp};
+use crate::{Context, EvalError, List, MapVal, OfEnds, Val, ast::BinaryOp};
 use plumb_model::Time;
 use std::{borrow::Borrow, cmp::Ordering};
 
@@ -175,16 +175,12 @@ pub(crate) fn by_known_ends<'a>(op: BinaryOp, a: &Val<'a>, b: &Val<'a>, cx: &mut
 }
 
 /// What a function of a text gives whose ends alone are known, where they decide it.
-pub(crate) fn call_by_known_ends<'a>(name: &str, args: &[Val<'a>]) -> Option<Val<'a>> {
-    let [Val::Unknown(text), Val::Str(part)] = args else { return None };
-    let ends = text.ends()?;
-    let decided = match name.trim_start_matches('.') {
-        "startsWith" => ends.starts_with(part),
-        "endsWith" => ends.ends_with(part),
-        "contains" => ends.contains(part),
-        _ => None,
-    };
-    decided.map(Val::Bool)
+pub(crate) fn call_of_ends<'a>(code: Option<OfEnds>, args: &[Val<'a>]) -> Option<Val<'a>> {
+    let (Val::Unknown(text), rest) = args.split_first()? else { return None };
+    if rest.iter().any(|arg| matches!(arg, Val::Unknown(_) | Val::Error(_))) {
+        return None;
+    }
+    code?(text.ends()?, rest).map(Val::Bool)
 }
 
 /// `value in container`

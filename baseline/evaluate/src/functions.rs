@@ -3,7 +3,7 @@
 use crate::{policies::Policies, secrets_in};
 use plumb_catalog::{Kind, Scope};
 use plumb_cel::{Context, Functions, List, MapVal, ObjectType, Str, Type, Unknowns, Val};
-use plumb_model::{KindId, Time, Value};
+use plumb_model::{KindId, TextEnds, Time, Value};
 use std::{
     collections::HashMap,
     net::{Ipv4Addr, Ipv6Addr},
@@ -189,6 +189,7 @@ pub(crate) fn base_functions() -> Functions {
         wrong.extend(f.pure(signature, code).err());
     }
     debug_assert!(wrong.is_empty(), "{wrong:?}");
+    f.of_ends("public_cidr", |ends, _| narrow(ends).then_some(false));
     f
 }
 
@@ -221,6 +222,13 @@ pub(crate) fn public_cidr(text: &str) -> bool {
         return address.parse().is_ok_and(|v6| bits < 7 || !private_v6(v6));
     }
     address.parse().is_ok_and(|v4| bits < 8 || !private_v4(v4))
+}
+
+/// Whether a range is for certain no wide one, by how its text ends: `${var.office}/32`.
+pub(crate) fn narrow(ends: &TextEnds) -> bool {
+    let Some((before, bits)) = ends.end.rsplit_once('/') else { return false };
+    let v4 = before.contains('.') || ends.start.contains('.');
+    bits.trim_ascii().parse::<u8>().is_ok_and(|bits| bits > if v4 { 8 } else { 16 })
 }
 
 /// RFC 1918, shared, loopback, link-local, documentation, multicast and reserved.
@@ -373,7 +381,8 @@ fn find_openings<'a>(
         let (mut public, mut unsure) = (told == Some(true), None);
         if told.is_none() {
             each_source(&sources, &mut |source| match source {
-                Val::Unknown(u) => unsure = Some(u.clone()),
+                Val::Unknown(u) if u.ends().is_some_and(narrow) => {}
+                Val::Unknown(u) => unsure = Some(u.clone().whole()),
                 Val::Str(text) => public |= public_cidr(text),
                 _ => {}
             });
@@ -412,6 +421,7 @@ fn lets_public_in(rule: &plumb_model::Map) -> Option<bool> {
     fn one(source: &Value) -> Option<bool> {
         match source {
             Value::Str(text) => Some(public_cidr(text)),
+            Value::Unknown(u) if u.text.as_deref().is_some_and(narrow) => Some(false),
             Value::Unknown(_) => None,
             _ => Some(false),
         }
@@ -481,6 +491,22 @@ mod tests {
             "0.0.0.0/x",
         ] {
             assert!(!public_cidr(text), "{text}");
+        }
+    }
+
+    /// What is told of a range by its ends holds of every range with these ends.
+    #[test]
+    fn ranges_by_their_ends() {
+        let ends = |start: &str, end: &str| TextEnds { start: start.into(), end: end.into() };
+        for (start, end) in [("", "/32"), ("", "/17"), ("10.", ".0.0/16"), ("", ".0/9"), ("2001:db8:", "::/56")] {
+            assert!(narrow(&ends(start, end)), "{start}…{end}");
+            for middle in ["", "0", "8.0.0.0", "128.0.0", "::", "2000::", "2001:0:"] {
+                assert!(!public_cidr(&format!("{start}{middle}{end}")), "{start}{middle}{end}");
+            }
+        }
+        for (start, end) in [("", ""), ("", "/0"), ("0.0.0.0/", ""), ("", "/16"), ("8.", "/8"), ("", "/x"), ("", "32")]
+        {
+            assert!(!narrow(&ends(start, end)), "{start}…{end}");
         }
     }
 }

@@ -401,8 +401,8 @@ impl Mapper<'_> {
         }
         match first {
             Some(found) if !items.is_empty() => match items.as_slice() {
-                // Nothing but one gap: the whole list is not known.
-                [Value::Unknown(_)] => Found { value: items.swap_remove(0), ..found },
+                // Nothing but one gap: the whole list is not known. A text known in part is one element, whatever it is.
+                [Value::Unknown(unknown)] if unknown.text.is_none() => Found { value: items.swap_remove(0), ..found },
                 _ => Found { value: Value::list(items), ..found },
             },
             Some(found) if field.default.is_null() => found,

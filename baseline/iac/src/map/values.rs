@@ -73,6 +73,9 @@ fn reference(r: &Ref) -> Option<Value> {
     if !data && &*r.path == "member" && type_of(&r.address) == "google_service_account" {
         return Some(Value::from(format!("{ACCOUNT}${{{}.email}}", r.address)));
     }
+    if network_of_ours(r) {
+        return Some(Value::from(format!("${{{}.{}}}", r.address, r.path)));
+    }
     // The address of an account that this code makes is one of its own; a data source may look up a default one.
     if !names_it(&r.path) && (data || !r.path.ends_with("email")) {
         return None;
@@ -81,6 +84,22 @@ fn reference(r: &Ref) -> Option<Value> {
         return Some(Value::from(format!("${{{}.{}}}", r.address, r.path)));
     }
     Some(Value::str(&*r.address))
+}
+
+/// Whether it is the range of a network or subnet of the cloud, made by this code or looked up: private, and never the internet.
+fn network_of_ours(r: &Ref) -> bool {
+    const RANGES: [(&str, &str); 8] = [
+        ("aws_vpc", "cidr_block"),
+        ("aws_default_vpc", "cidr_block"),
+        ("aws_subnet", "cidr_block"),
+        ("aws_default_subnet", "cidr_block"),
+        ("aws_vpc", "ipv6_cidr_block"),
+        ("aws_subnet", "ipv6_cidr_block"),
+        ("azurerm_subnet", "address_prefix"),
+        ("google_compute_subnetwork", "ip_cidr_range"),
+    ];
+    let type_ = type_of(&r.address);
+    RANGES.iter().any(|(of, path)| *of == type_ && *path == &*r.path)
 }
 
 /// What members that are service accounts begin with (Google's IAM, "Principal identifiers").
