@@ -105,6 +105,11 @@ fn network_of_ours(r: &Ref) -> bool {
 /// What members that are service accounts begin with (Google's IAM, "Principal identifiers").
 const ACCOUNT: &str = "serviceAccount:";
 
+/// Whether it is a logical id of a template: `Ref` of it is one text, where a whole resource of Terraform is many values.
+fn logical(address: &str) -> bool {
+    address.chars().all(|c| c.is_ascii_alphanumeric())
+}
+
 /// The type in an address.
 fn type_of(address: &str) -> &str {
     let named =
@@ -193,7 +198,7 @@ impl Reader<'_> {
             (Data::Ref(r), Type::String | Type::Any) => reference(r).unwrap_or_else(|| self.unknown(val)),
             // One of what belongs to another resource: how many there are is known, and which.
             (Data::Ref(r), Type::List(item))
-                if **item == Type::String && !r.path.is_empty() && !r.path.contains('*') =>
+                if **item == Type::String && (!r.path.is_empty() || logical(&r.address)) && !r.path.contains('*') =>
             {
                 reference(r).map_or_else(|| unknown(val, self.sources), |one| Value::list([one]))
             }
