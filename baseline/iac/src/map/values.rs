@@ -266,7 +266,13 @@ impl Reader<'_> {
                 };
                 if strict && anything { unknown(val, self.sources) } else { Value::from(val.describe()) }
             }
-            Data::Unknown(_) => unknown(val, self.sources),
+            Data::Unknown(_) => match &*val.describe() {
+                // Where a stack is deployed decides which one; one it is.
+                own @ ("AWS::AccountId" | "AWS::Partition" | "AWS::Region" | "AWS::StackId" | "AWS::StackName") => {
+                    Value::from(format!("${{{own}}}"))
+                }
+                _ => unknown(val, self.sources),
+            },
             Data::Doc(doc) => self.policy_part(&doc.value, strict),
             Data::List(items) | Data::Set(items) => Value::list(items.iter().map(|i| self.policy_part(i, strict))),
             Data::Map(members) => Value::map(members.iter().map(|(k, v)| {
