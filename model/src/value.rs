@@ -156,6 +156,11 @@ impl TextEnds {
         (!text.ends_with(&*self.end)).then_some(false)
     }
 
+    /// The ends of what a function makes of the text that goes character by character.
+    pub fn each(&self, to: fn(&str) -> String) -> Self {
+        Self { start: to(&self.start).into(), end: to(&self.end).into() }
+    }
+
     /// Whether it contains this text, where that does not hang on the middle: never that it does not.
     pub fn contains(&self, text: &str) -> Option<bool> {
         (self.start.contains(text) || self.end.contains(text)).then_some(true)
@@ -204,6 +209,12 @@ impl Unknown {
     /// An unknown of this class from this call.
     pub fn new(reason: Reason, call: impl Into<String>) -> Self {
         Self { reason, call: call.into(), permission: String::new(), detail: String::new(), text: None }
+    }
+
+    /// Whether both ask for the same, whatever is known of their texts.
+    pub fn is_same_need(&self, other: &Self) -> bool {
+        let Self { reason, call, permission, detail, text: _ } = self;
+        (reason, call, permission, detail) == (&other.reason, &other.call, &other.permission, &other.detail)
     }
 
     /// One line for a person: `needs kms:GetKeyRotationStatus` or `throttled: iam:ListUsers`.

@@ -536,7 +536,7 @@ impl Compiler<'_> {
         };
         if matching.is_empty() {
             let codes: Box<[(Box<[Type]>, Function)]> = Box::new([(Box::default(), UNIMPLEMENTED)]);
-            let call = Call { name: name.into(), method, codes, of_ends: None, args: nodes.into() };
+            let call = Call { name: name.into(), method, codes, of_ends: None, ends_to: None, args: nodes.into() };
             return Ok((Node::new(Op::Call(Box::new(call)), e.span), Type::Dyn));
         }
         if let Some(Overload { code: Code::Host { id, result_of }, .. }) = matching.first() {
@@ -586,8 +586,9 @@ impl Compiler<'_> {
         if let Some(value) = fold(&full, &nodes, &codes) {
             return Ok((Node::new(Op::Const(value), e.span), result));
         }
-        let (of_ends, name) = (self.functions.ends_of(&full), full.trim_start_matches('.'));
-        let call = Call { name: name.into(), method, codes: codes.into(), of_ends, args: nodes.into() };
+        let (of_ends, ends_to) = (self.functions.ends_of(&full), self.functions.new_ends_of(&full));
+        let name = full.trim_start_matches('.').into();
+        let call = Call { name, method, codes: codes.into(), of_ends, ends_to, args: nodes.into() };
         Ok((Node::new(Op::Call(Box::new(call)), e.span), result))
     }
 
@@ -608,7 +609,7 @@ impl Compiler<'_> {
         let code =
             if name.ends_with("greatest") { crate::functions::math::greatest } else { crate::functions::math::least };
         let codes: Box<[(Box<[Type]>, Function)]> = Box::new([(Box::default(), code as Function)]);
-        let call = Call { name: name.into(), method: false, codes, of_ends: None, args: nodes.into() };
+        let call = Call { name: name.into(), method: false, codes, of_ends: None, ends_to: None, args: nodes.into() };
         Ok((Node::new(Op::Call(Box::new(call)), e.span), result))
     }
 

@@ -118,6 +118,9 @@ pub type Function = for<'a> fn(&mut Context, &[Val<'a>]) -> Val<'a>;
 /// on the middle. The other arguments are known.
 pub type OfEnds = fn(&TextEnds, &[Val<'_>]) -> Option<bool>;
 
+/// What a function makes of the ends of a text.
+pub(crate) type EndsTo = fn(&TextEnds) -> TextEnds;
+
 /// Gives the type of a host function's result from its literal text argument: `all("aws.s3.bucket")`. The error is
 /// the message for the rule's author, with what would be right.
 pub type ResultOf = Arc<dyn Fn(&str) -> Result<Type, String> + Send + Sync>;
@@ -147,6 +150,8 @@ pub struct Functions {
     table: HashMap<String, Vec<Overload>>,
     /// By name, as in `table`: those that can tell something of a text known in part.
     of_ends: HashMap<&'static str, OfEnds>,
+    /// By name: those that change a text character by character.
+    ends_to: HashMap<&'static str, EndsTo>,
     /// More functions, shared; those of `table` come first.
     base: Option<Arc<Functions>>,
     /// Host functions whose answer does not depend on the resource.
@@ -171,6 +176,8 @@ impl Functions {
         functions.of_ends(".startsWith", |ends, args| ends.starts_with(args.first()?.as_str()?));
         functions.of_ends(".endsWith", |ends, args| ends.ends_with(args.first()?.as_str()?));
         functions.of_ends(".contains", |ends, args| ends.contains(args.first()?.as_str()?));
+        functions.ends_to(".lowerAscii", |ends| ends.each(str::to_ascii_lowercase));
+        functions.ends_to(".upperAscii", |ends| ends.each(str::to_ascii_uppercase));
         functions
     }
 
@@ -179,6 +186,16 @@ impl Functions {
     pub fn of_ends(&mut self, name: &'static str, code: OfEnds) -> &mut Self {
         self.of_ends.insert(name, code);
         self
+    }
+
+    /// Says that the function of this name makes of a text one with these ends.
+    fn ends_to(&mut self, name: &'static str, code: EndsTo) -> &mut Self {
+        self.ends_to.insert(name, code);
+        self
+    }
+
+    pub(crate) fn new_ends_of(&self, name: &str) -> Option<EndsTo> {
+        self.ends_to.get(name).copied().or_else(|| self.base.as_ref()?.new_ends_of(name))
     }
 
     pub(crate) fn ends_of(&self, name: &str) -> Option<OfEnds> {

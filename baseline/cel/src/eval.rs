@@ -645,7 +645,7 @@ impl<'a> Eval<'a> {
     fn apply(&mut self, call: &'a Call, args: impl AsRef<[Val<'a>]>) -> Val<'a> {
         let args = args.as_ref();
         if let Some(bad) = undecided_argument(args) {
-            return ops::call_of_ends(call.of_ends, args).unwrap_or(bad);
+            return ops::call_of_ends(call, args).unwrap_or(bad);
         }
         let name = &*call.name;
         let code = match &*call.codes {

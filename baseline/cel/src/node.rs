@@ -4,6 +4,7 @@ use crate::{
     EvalError, Function, OfEnds, Type, Val,
     ast::{BinaryOp, Span},
     cover::IndexOn,
+    env::EndsTo,
 };
 use std::sync::Arc;
 
@@ -68,6 +69,8 @@ pub(crate) struct Call {
     pub codes: Box<[(Box<[Type]>, Function)]>,
     /// What it tells of a text known in part.
     pub of_ends: Option<OfEnds>,
+    /// What it makes of such a text.
+    pub ends_to: Option<EndsTo>,
     pub args: Box<[Node]>,
 }
 

@@ -1,6 +1,6 @@
 //! Operators on values: equality, order, membership, arithmetic.
 
-use crate::{Context, EvalError, List, MapVal, OfEnds, Val, ast::BinaryOp};
+use crate::{Context, EvalError, List, MapVal, Val, ast::BinaryOp, node::Call};
 use plumb_model::Time;
 use std::{borrow::Borrow, cmp::Ordering};
 
@@ -175,12 +175,16 @@ pub(crate) fn by_known_ends<'a>(op: BinaryOp, a: &Val<'a>, b: &Val<'a>, cx: &mut
 }
 
 /// What a function of a text gives whose ends alone are known, where they decide it.
-pub(crate) fn call_of_ends<'a>(code: Option<OfEnds>, args: &[Val<'a>]) -> Option<Val<'a>> {
+pub(crate) fn call_of_ends<'a>(call: &Call, args: &[Val<'a>]) -> Option<Val<'a>> {
     let (Val::Unknown(text), rest) = args.split_first()? else { return None };
+    let ends = text.ends()?;
+    if let Some(code) = call.ends_to {
+        return text.with_ends(code(ends)).map(Val::Unknown);
+    }
     if rest.iter().any(|arg| matches!(arg, Val::Unknown(_) | Val::Error(_))) {
         return None;
     }
-    code?(text.ends()?, rest).map(Val::Bool)
+    call.of_ends?(ends, rest).map(Val::Bool)
 }
 
 /// `value in container`

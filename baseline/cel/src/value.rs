@@ -276,6 +276,8 @@ pub enum Unknowns<'a> {
     One(&'a Arc<Unknown>),
     /// One, in a document, that is itself a text known in part. What is computed from it is [`Unknowns::whole`].
     Text(&'a Arc<Unknown>),
+    /// As `Text`, made during evaluation: the same text in lower case, say.
+    Made(Arc<Unknown>),
     /// Any number.
     Many(Arc<Vec<Arc<Unknown>>>),
 }
@@ -289,6 +291,7 @@ impl<'a> Unknowns<'a> {
     fn as_slice(&self) -> &[Arc<Unknown>] {
         match self {
             Self::One(one) | Self::Text(one) => std::slice::from_ref(*one),
+            Self::Made(one) => std::slice::from_ref(one),
             Self::Many(many) => many,
         }
     }
@@ -298,6 +301,7 @@ impl<'a> Unknowns<'a> {
     pub fn whole(self) -> Self {
         match self {
             Self::Text(one) => Self::One(one),
+            Self::Made(one) => Self::from(one),
             other => other,
         }
     }
@@ -306,13 +310,21 @@ impl<'a> Unknowns<'a> {
     pub fn ends(&self) -> Option<&TextEnds> {
         match self {
             Self::Text(one) => one.text.as_deref(),
+            Self::Made(one) => one.text.as_deref(),
             _ => None,
         }
     }
 
+    /// The same text with other ends.
+    pub(crate) fn with_ends(&self, ends: TextEnds) -> Option<Self> {
+        let [one] = self.as_slice() else { return None };
+        Some(Self::Made(Arc::new(Unknown { text: Some(Box::new(ends)), ..Unknown::clone(one) })))
+    }
+
     /// Both sets.
     pub fn merge(self, other: Unknowns<'a>) -> Unknowns<'a> {
-        let new: Vec<_> = other.as_slice().iter().filter(|u| !self.as_slice().contains(u)).cloned().collect();
+        let known = |new: &&Arc<Unknown>| self.as_slice().iter().any(|old| old.is_same_need(new));
+        let new: Vec<_> = other.as_slice().iter().filter(|new| !known(new)).cloned().collect();
         if new.is_empty() {
             return self.whole();
         }
