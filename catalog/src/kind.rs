@@ -290,13 +290,15 @@ pub enum Decode {
     ArnAccount,
     /// `[{name, value}]` into a map (ECS, RDS parameters: also `ParameterName`/`ParameterValue`).
     Pairs,
+    /// A map into `[{key, value}]`: parameters as templates write them.
+    Entries,
     /// Epoch seconds or milliseconds into an instant.
     Epoch,
 }
 
 impl Decode {
     /// Every decoder with its name in kind files.
-    pub const ALL: [(&'static str, Self); 16] = [
+    pub const ALL: [(&'static str, Self); 17] = [
         ("json", Self::Json),
         ("url-json", Self::UrlJson),
         ("tags", Self::Tags),
@@ -312,6 +314,7 @@ impl Decode {
         ("last-part", Self::LastPart),
         ("arn-account", Self::ArnAccount),
         ("pairs", Self::Pairs),
+        ("entries", Self::Entries),
         ("epoch", Self::Epoch),
     ];
 }

@@ -251,6 +251,8 @@ pub fn check(
         for one in own {
             let at = declared(reading, one, &shared);
             let parts = alone.get(&std::ptr::from_ref(one)).map_or(&[] as &[StandIn], Vec::as_slice);
+            // What is written in the block of another one is looked for under that one's name.
+            let written = reading.resources.get(one.code).and_then(|code| code.written.as_ref());
             let told: Vec<HashMap<RuleId, Outcome>> = parts.iter().map(|part| outcomes(&judging, part)).collect();
             judging.judge(&one.resource, explain, |judged| {
                 let rule = judged.rule;
@@ -276,6 +278,12 @@ pub fn check(
                         place: part.mapped.place.clone(),
                         outcome: known.copied().unwrap_or(verdict.outcome),
                     });
+                }
+                if explain == Explain::Everything
+                    && let Some(written) = written
+                {
+                    let (address, outcome) = (Arc::clone(written), verdict.outcome);
+                    blocks.push(Block { address, place: one.place.clone(), outcome });
                 }
                 out.verdicts.push(CodeVerdict { verdict, severity, at: Arc::clone(&at), skipped, blocks });
             });

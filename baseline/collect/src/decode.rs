@@ -73,6 +73,13 @@ fn convert(how: Decode, value: &Value) -> Result<Value, DecodeError> {
             }
             _ => return Err(wrong("tags are neither a list nor a map")),
         },
+        Decode::Entries => match value {
+            Value::Map(members) => Value::list(
+                members.iter().map(|(key, val)| Value::map([("key", Value::from(key)), ("value", val.clone())])),
+            ),
+            Value::List(_) => value.clone(),
+            _ => return Err(wrong("entries are neither a map nor a list")),
+        },
         Decode::Pairs => match value {
             Value::Map(_) => value.clone(),
             Value::List(items) => pairs(

@@ -132,6 +132,9 @@ pub struct Code {
     pub type_: Arc<str>,
     /// The name in its module.
     pub name: Arc<str>,
+    /// The address of the resource in whose block this one is written: a transform made it of that one under a name of its own, or
+    /// it is nested in it.
+    pub written: Option<Arc<str>>,
     /// Which instance.
     pub key: Key,
     /// The module calls that lead here, outermost first.

@@ -264,6 +264,22 @@ fn each_block_has_a_row_and_no_finding_of_its_own() {
     assert_eq!(findings.len(), 1, "one mistake is one finding");
 }
 
+/// P06: what is written inside of another block is found under that block's name too.
+#[test]
+fn what_is_written_in_another_block_has_its_row_there() {
+    let dir = folder("check-written");
+    let api = "Resources:\n  Shop:\n    Type: AWS::Serverless::Api\n    Properties: {StageName: prod, TracingEnabled: true}\n";
+    write(&dir, "t.yaml", api);
+    let all =
+        lines(&dir, &["check", ".", "--check", "aws.apigateway.stage.xray-tracing", "--all", "--format", "jsonl"], 0);
+    let rows: Vec<_> =
+        all.iter().map(|r| (r["address"].clone(), r["outcome"].clone(), r["block_of"].clone())).collect();
+    assert_eq!(
+        rows,
+        [(json!("ShopprodStage"), json!("pass"), Json::Null), (json!("Shop"), json!("pass"), json!("ShopprodStage")),]
+    );
+}
+
 #[test]
 fn code_show_prints_values_gaps_and_places() {
     let dir = folder("check-code");

@@ -441,6 +441,7 @@ impl<'f> Reader<'f> {
             address: address.as_str().into(),
             dialect: d.template.dialect,
             existing: decl.existing,
+            written: parent.map(|p| Arc::from(&*p.address)),
             type_: type_.as_str().into(),
             name: decl.symbol.as_deref().map_or_else(|| name.describe().into(), Arc::from),
             key,

@@ -33,8 +33,13 @@ pub(super) fn globals(stack: &mut Stack<'_>, reader: &mut Reader<'_>) -> Option<
     }))
 }
 
-/// Whether the template asks for the serverless transform.
+/// Whether the template asks for the serverless transform. One that only has serverless resources means to: without it, it could
+/// not be deployed, and whoever sends it may add it.
 pub(super) fn asked(root: &Node) -> bool {
+    let typed = |n: &Node| n.get("Type").and_then(Node::as_str).is_some_and(|t| t.starts_with("AWS::Serverless::"));
+    if root.get("Resources").is_some_and(|all| all.members().iter().any(|m| typed(&m.value))) {
+        return true;
+    }
     let serverless = |n: &Node| n.as_str().is_some_and(|t| t.starts_with("AWS::Serverless-"));
     match root.get("Transform") {
         Some(node) => serverless(node) || matches!(&node.data, Tree::Seq(items) if items.iter().any(serverless)),
@@ -138,7 +143,7 @@ impl<'c> Making<'c> {
         code.type_ = type_.into();
         code.attrs = Val::map(self.out, self.from.attrs.span);
         if !suffix.is_empty() {
-            code.address = format!("{}{suffix}", code.address).into();
+            code.written = Some(std::mem::replace(&mut code.address, format!("{}{suffix}", self.from.address).into()));
             code.name = format!("{}{suffix}", code.name).into();
             code.depends_on = Vec::new();
         }

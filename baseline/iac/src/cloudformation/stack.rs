@@ -351,6 +351,7 @@ impl<'d> Stack<'d> {
             address: self.full_name(&slot.logical),
             dialect: Dialect::CloudFormation,
             existing: false,
+            written: None,
             type_: type_.into(),
             name: slot.logical.clone(),
             key,

@@ -280,6 +280,11 @@ Resources:
 Outputs: {Api: {Value: !Ref ServerlessRestApi}}
 "#;
     let reading = read(&MemoryFiles::new([("t.yaml", text)]), "t.yaml");
+    let bare = text.replace("Transform: AWS::Serverless-2016-10-31\n", "");
+    let bare = read(&MemoryFiles::new([("t.yaml", bare.as_str())]), "t.yaml");
+    assert_eq!(bare.resources.len(), reading.resources.len(), "its resources say that it is serverless");
+    assert_eq!(find(&reading, "AprodStage").written.as_deref(), Some("A"));
+    assert_eq!(find(&reading, "A").written, None);
     let mut names: Vec<String> = reading.resources.iter().map(|c| format!("{} {}", c.address, c.type_)).collect();
     names.sort();
     assert_eq!(

@@ -4,8 +4,9 @@ use super::{Found, KindsByType, Language, Mapped, Mapper, carriers, fits};
 use crate::resource::{Code, Reading};
 use crate::value::Val;
 use carriers::{Carriers, Pair};
-use plumb_catalog::{Catalog, Field, Kind, Take, Type};
+use plumb_catalog::{Catalog, Column, Field, Kind, Take, Type};
 use plumb_model::{Reason, Resource, Source, Unknown, Value};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
@@ -18,9 +19,13 @@ pub struct StandIn {
     pub fields: BTreeSet<String>,
 }
 
+/// A type of a language, as types are compared there.
+type OfType<'a> = (Language, Cow<'a, str>);
+
 /// What declarations say about resources that are not in this code. `mapped` is what [`super::resources`] gave.
 ///
-/// A declaration of a type that several kinds read means none of them for certain and is left out.
+/// A declaration of a type that several kinds read means none of them for certain and is left out, unless these are resources of the
+/// same types, which their rules tell apart: web and function apps are both sites.
 pub fn elsewhere(catalog: &Catalog, reading: &Reading, mapped: &[Mapped]) -> Vec<StandIn> {
     let known: HashSet<usize> = mapped.iter().flat_map(|m| m.carriers.iter().copied().chain([m.code])).collect();
     let rest = reading.resources.iter().enumerate().filter(|(at, code)| !code.existing && !known.contains(at));
@@ -30,34 +35,38 @@ pub fn elsewhere(catalog: &Catalog, reading: &Reading, mapped: &[Mapped]) -> Vec
         return Vec::new();
     }
     let by_type = KindsByType::new(catalog);
-    let mut lenders: BTreeMap<(Language, &str), Vec<(&Kind, &str)>> = BTreeMap::new();
+    let mut lenders: BTreeMap<OfType<'_>, Vec<(&Kind, &str)>> = BTreeMap::new();
     for kind in catalog.kinds.values() {
         for language in [Language::Terraform, Language::CloudFormation, Language::Arm] {
             // What refers to something in between says nothing about the kind by itself.
             let takes = kind.fields.iter().flat_map(|f| &language.column(f).0).filter(|t| t.via.is_none());
             let ways: BTreeSet<Pair> = takes.filter_map(|t| Some((t.from.as_deref()?, t.by.as_deref()?))).collect();
-            ways.into_iter().for_each(|(from, by)| lenders.entry((language, from)).or_default().push((kind, by)));
+            ways.into_iter().for_each(|(from, by)| {
+                lenders.entry((language, language.type_key(from))).or_default().push((kind, by))
+            });
         }
     }
     let none = Carriers::none();
     let mut out = Vec::new();
     for (at, code) in rest {
         let language = Language::of(code.dialect);
-        let Some(ways) = lenders.get(&(language, &*code.type_)) else { continue };
+        let Some(ways) = lenders.get(&(language, language.type_key(&code.type_))) else { continue };
         let named: Vec<_> = ways.iter().filter(|(_, by)| code.attrs.at(by).is_some()).collect();
         let mut meant: Vec<&Kind> = match named.is_empty() {
             true => ways.iter().map(|(kind, _)| *kind).collect(),
             false => named.into_iter().map(|(kind, _)| *kind).collect(),
         };
         meant.dedup_by(|a, b| a.id == b.id);
-        let [kind] = meant.as_slice() else { continue };
-        if !by_type.of(code).is_empty() {
+        let alike = |kind: &&Kind| meant.first().is_some_and(|first| language.types(first) == language.types(kind));
+        if !meant.iter().all(alike) || !by_type.of(code).is_empty() {
             continue;
         }
-        let mapper = Mapper { kind, code, language, reading, carriers: &none };
-        let fields = kind.fields.iter().filter(|f| mapper.lent(f).next().is_some()).map(|f| f.name.clone()).collect();
-        let mapped = mapper.map_with(at, |field| mapper.borrowed(field));
-        out.push(StandIn { mapped: Mapped { carriers: vec![at], ..mapped }, fields });
+        for kind in meant {
+            let mapper = Mapper { kind, code, language, reading, carriers: &none };
+            let fields = kind.fields.iter().filter(|f| mapper.lends(f)).map(|f| f.name.clone()).collect();
+            let mapped = mapper.map_with(at, |field| mapper.borrowed(field));
+            out.push(StandIn { mapped: Mapped { carriers: vec![at], ..mapped }, fields });
+        }
     }
     out
 }
@@ -74,7 +83,7 @@ pub fn alone(catalog: &Catalog, reading: &Reading, mapped: &[Mapped]) -> Vec<Vec
         let itself = Mapper { code: reading.resources.get(one.code)?, ..mapper };
         let (mut resource, mut fields) = (Resource::clone(&one.resource), BTreeSet::new());
         for (slot, (field, value)) in kind.fields.iter().zip(&mut resource.fields).enumerate() {
-            if mapper.lent(field).next().is_none() {
+            if !mapper.lends(field) {
                 continue;
             }
             fields.insert(field.name.clone());
@@ -97,14 +106,16 @@ pub fn alone(catalog: &Catalog, reading: &Reading, mapped: &[Mapped]) -> Vec<Vec
 }
 
 impl<'a> Mapper<'a> {
+    /// Whether this declaration says something of a field.
+    fn lends(&self, field: &Field) -> bool {
+        self.lent(field).any(|take| !holds_anyway(self.language.column(field), take))
+    }
+
     /// The alternatives of a field that this declaration feeds.
     fn lent<'f>(&self, field: &'f Field) -> impl Iterator<Item = &'f Take> + use<'a, 'f> {
         let (code, language) = (self.code, self.language);
-        language
-            .column(field)
-            .0
-            .iter()
-            .filter(move |t| t.from.as_deref() == Some(&*code.type_) && fits(language, t, code))
+        let same = move |from: &str| language.type_key(from) == language.type_key(&code.type_);
+        language.column(field).0.iter().filter(move |t| t.from.as_deref().is_some_and(same) && fits(language, t, code))
     }
 
     /// A field of a resource that is declared elsewhere: what is said here, the default where nobody else could say it
@@ -159,6 +170,13 @@ impl<'a> Mapper<'a> {
             _ => super::find(&place.attrs, &take.path, self.language == Language::Arm),
         }
     }
+}
+
+/// Whether an alternative gives what the resource itself would give if it said nothing. Such a one tells what to take a resource that
+/// is declared elsewhere for, and says nothing about it.
+fn holds_anyway(column: &Column, take: &Take) -> bool {
+    let constant = |t: &Take| t.value.is_some() && t.path.root().is_none();
+    constant(take) && column.0.iter().any(|t| t.from.is_none() && constant(t) && t.value == take.value)
 }
 
 fn not_here(code: &Code, field: &Field) -> Value {

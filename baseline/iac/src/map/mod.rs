@@ -10,6 +10,7 @@ mod find;
 #[cfg(test)]
 mod tests;
 mod values;
+pub(crate) use values::of_deployment;
 
 use crate::resource::{Code, Dialect, Key, Reading};
 use crate::source::{Place, Span};
@@ -475,7 +476,10 @@ impl Mapper<'_> {
         if let Some(constant) = &take.value {
             return match &val.data {
                 Data::Null => Value::Null,
-                Data::Unknown(_) => values::unknown(val, &self.reading.sources),
+                // What a template reads from a secret store is written, whatever it says.
+                Data::Unknown(why) if !why.expr.starts_with("{{resolve:") => {
+                    values::unknown(val, &self.reading.sources)
+                }
                 _ => match hole(constant) {
                     Some(why) => {
                         let mut unknown =
@@ -539,6 +543,15 @@ impl Mapper<'_> {
                 }
                 None => val,
             },
+            // As what is decoded below, with what is not known and the places kept.
+            Some(Decode::Entries) if let Data::Map(members) = &val.data => {
+                let entry = |(key, val): (&Arc<str>, &Val)| {
+                    let key = ("key".into(), Val::str(key.clone(), val.span));
+                    Val::map([key, ("value".into(), val.clone())].into(), val.span)
+                };
+                decoded = Val::list(members.iter().map(entry).collect(), val.span);
+                &decoded
+            }
             Some(how) => {
                 let value = plumb_collect::decode(how, val.to_value(), "");
                 decoded = Val::from_json(&value.to_json(), val.span);
@@ -569,10 +582,16 @@ impl Found {
     }
 }
 
-/// `$before[5]`: whether the provider may be older than version 5, so that a changed default can be told.
+/// `$before[5]`: whether the provider may be older than version 5, so that a changed default can be told. In ARM and Bicep
+/// `$before[2019]`: whether the version of the interface is older than that year.
 fn before(code: &Code, path: &plumb_catalog::Path) -> Val {
     let major = path.steps().iter().find_map(|s| if let Step::Index(major) = s { Some(*major as u64) } else { None });
-    let older = code.provider.as_ref().is_none_or(|p| p.may_be_before(major.unwrap_or(0)));
+    let older = if Language::of(code.dialect) == Language::Arm {
+        let year = code.attrs.get("apiVersion").and_then(Val::as_str).and_then(|v| v.get(..4)?.parse::<u64>().ok());
+        year.is_some_and(|year| year < major.unwrap_or(0))
+    } else {
+        code.provider.as_ref().is_none_or(|p| p.may_be_before(major.unwrap_or(0)))
+    };
     Val::bool(older, code.header)
 }
 

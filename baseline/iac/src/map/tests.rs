@@ -452,3 +452,90 @@ resource "aws_lb_listener" "old" {
     assert_eq!(alone.iter().map(|part| policies(&part.mapped)).collect::<Vec<_>>(), [vec![good], vec![none]]);
     assert!(alone.iter().all(|part| part.fields.contains("listeners") && !part.fields.contains("internal")));
 }
+
+/// A field of the only resource of a kind that a template declares.
+fn in_template(path: &str, text: &str, kind: &str, field: &str) -> Value {
+    let catalog = catalog();
+    let reading = crate::templates::read(&MemoryFiles::new([(path, text)]));
+    let mapped = resources(&catalog, &reading);
+    let found = mapped.iter().find(|m| m.resource.kind.as_str() == kind).unwrap_or_else(|| panic!("no {kind}"));
+    let slot = catalog.kinds.get(&found.resource.kind).unwrap().slot(field).unwrap();
+    found.resource.fields[slot].clone()
+}
+
+#[test]
+fn a_bare_reference_of_a_template_is_a_list_of_one_name() {
+    let text = "Resources:\n  G: {Type: 'AWS::RDS::DBParameterGroup', Properties: {Family: mysql8.0, Parameters: {a.b: 1, c: !Ref X}}}\n  \
+                D: {Type: 'AWS::RDS::DBInstance', Properties: {Engine: mysql, DBParameterGroupName: !Ref G}}\n\
+                Parameters: {X: {Type: String}}\n";
+    let groups = in_template("t.yaml", text, "aws.rds.instance", "parameter_groups");
+    assert_eq!(groups, Value::list([Value::str("G")]));
+    let parameters = in_template("t.yaml", text, "aws.rds.parameter-group", "parameters");
+    let [one, two] = parameters.as_list().unwrap_or_default() else { panic!("{parameters:?}") };
+    assert_eq!((one.get("key"), one.get("value")), (Some(&Value::str("a.b")), Some(&Value::str("1"))));
+    assert!(matches!(two.get("value"), Some(Value::Unknown(_))), "{two:?}");
+}
+
+#[test]
+fn where_a_stack_is_deployed_leaves_little_open() {
+    let grant = |account: &str| {
+        let text = format!(
+            "Resources:\n  F: {{Type: 'AWS::Lambda::Function'}}\n  P: {{Type: 'AWS::Lambda::Permission', Properties: {{FunctionName: !Ref F, \
+             Action: 'lambda:InvokeFunction', Principal: s3.amazonaws.com, SourceAccount: {account}}}}}\nParameters: {{A: {{Type: String}}}}\n"
+        );
+        let grants = in_template("t.yaml", &text, "aws.lambda.function", "grants");
+        grants.as_list().unwrap_or_default()[0].get("restricted_by").cloned().unwrap_or_default()
+    };
+    assert_eq!(grant("!Ref AWS::AccountId"), Value::str("${AWS::AccountId}"));
+    assert!(matches!(grant("!Ref A"), Value::Unknown(_)), "a parameter may be empty");
+    let script = |text: &str| {
+        let text = format!(
+            "Resources:\n  I: {{Type: 'AWS::EC2::Instance', Properties: {{UserData: {{'Fn::Base64': !Sub '{text}'}}}}}}\nParameters: {{A: {{Type: String}}}}\n"
+        );
+        in_template("t.yaml", &text, "aws.ec2.instance", "user_data")
+    };
+    assert_eq!(script("run ${AWS::Region}"), Value::str("run ${AWS::Region}"));
+    assert!(matches!(script("run ${A}"), Value::Unknown(_)), "what is given may be anything");
+    let token = |value: &str| {
+        let text = format!(
+            "Resources:\n  R: {{Type: 'AWS::ElastiCache::ReplicationGroup', Properties: {{AuthToken: {value}}}}}\n"
+        );
+        in_template("t.yaml", &text, "aws.elasticache.replication-group", "auth_token")
+    };
+    assert_eq!(token("'{{resolve:secretsmanager:x}}'"), Value::Bool(true), "it is written, whatever it says");
+}
+
+#[test]
+fn defaults_may_depend_on_the_version_of_the_interface() {
+    let https = |version: &str| {
+        let text = format!(
+            "resource a 'Microsoft.Storage/storageAccounts@{version}' = {{\n  name: 'a'\n  properties: {{}}\n}}\n"
+        );
+        in_template("main.bicep", &text, "azure.storage.account", "https_only")
+    };
+    assert_eq!(https("2018-11-01"), Value::Bool(false));
+    assert_eq!(https("2019-04-01"), Value::Bool(true));
+}
+
+#[test]
+fn settings_of_a_site_elsewhere_stand_for_one() {
+    let catalog = catalog();
+    let lent = |name: &str, properties: &str| {
+        let text = format!(
+            "resource c 'Microsoft.Web/sites/config@2023-12-01' = {{\n  name: 'shop/{name}'\n  properties: {properties}\n}}\n"
+        );
+        let reading = crate::bicep::read(&MemoryFiles::new([("main.bicep", text.as_str())]), "main.bicep");
+        let found = elsewhere(&catalog, &reading, &resources(&catalog, &reading));
+        found.into_iter().map(|one| (one.mapped.resource.kind.to_string(), one.fields, one.mapped)).collect::<Vec<_>>()
+    };
+    let found = lent("web", "{ httpLoggingEnabled: true }");
+    let (_, fields, web) = found.iter().find(|(kind, ..)| kind == "azure.app.web-app").unwrap();
+    let field =
+        |name: &str| web.resource.fields[catalog.kinds.get(&web.resource.kind).unwrap().slot(name).unwrap()].clone();
+    assert_eq!((field("http_logs"), field("app_kind")), (Value::Bool(true), Value::str("app")));
+    assert!(fields.contains("http_logs") && !fields.contains("app_kind"), "what it is taken for is not what it says");
+    assert!(
+        lent("appsettings", "{ A: 'b' }").iter().all(|(_, fields, _)| fields.is_empty()),
+        "it says nothing that is asked"
+    );
+}

@@ -105,11 +105,6 @@ fn network_of_ours(r: &Ref) -> bool {
 /// What members that are service accounts begin with (Google's IAM, "Principal identifiers").
 const ACCOUNT: &str = "serviceAccount:";
 
-/// Whether it is a logical id of a template: `Ref` of it is one text, where a whole resource of Terraform is many values.
-fn logical(address: &str) -> bool {
-    address.chars().all(|c| c.is_ascii_alphanumeric())
-}
-
 /// The type in an address.
 fn type_of(address: &str) -> &str {
     let named =
@@ -135,6 +130,17 @@ fn default_account(r: &Ref) -> Option<String> {
     }
 }
 
+/// Whether it is what a template calls the account or the stack it is deployed to: not known, never empty, no pattern, and equal to
+/// no text that a template could sensibly write.
+fn own_account(expr: &str) -> bool {
+    matches!(expr, "AWS::AccountId" | "AWS::StackName" | "AWS::StackId")
+}
+
+/// Whether it is what a template calls the place it is deployed to. Within a text it is as good as known: no secret, no pattern.
+pub(crate) fn of_deployment(expr: &str) -> bool {
+    own_account(expr) || matches!(expr, "AWS::Region" | "AWS::Partition" | "AWS::URLSuffix")
+}
+
 /// A text with holes that is surely a name of something, and of what, with `${…}` for them: holes are what names resources
 /// (`…:*` behind the ARN of a log group is as little a text that code could write as the ARN itself), or partition, region
 /// and account of an ARN whose end is written.
@@ -153,6 +159,7 @@ fn name_of(parts: &[Part]) -> Option<String> {
                     Data::Ref(r) => {
                         default_account(r).or_else(|| reference(r).map(|_| format!("${{{}}}", hole.describe())))
                     }
+                    Data::Unknown(why) if of_deployment(&why.expr) => Some(format!("${{{}}}", why.expr)),
                     _ => None,
                 };
                 match own {
@@ -196,9 +203,15 @@ impl Reader<'_> {
         match (&val.data, ty) {
             (_, Type::Policy) => plumb_collect::policy(self.policy(val)),
             (Data::Ref(r), Type::String | Type::Any) => reference(r).unwrap_or_else(|| self.unknown(val)),
+            (Data::Unknown(why), Type::String | Type::Any) if own_account(&why.expr) => {
+                Value::from(format!("${{{}}}", why.expr))
+            }
             // One of what belongs to another resource: how many there are is known, and which.
             (Data::Ref(r), Type::List(item))
-                if **item == Type::String && (!r.path.is_empty() || logical(&r.address)) && !r.path.contains('*') =>
+                // In templates a bare reference is the name of the one it means.
+                if **item == Type::String
+                    && (!r.path.is_empty() || !r.address.contains('.'))
+                    && !r.path.contains('*') =>
             {
                 reference(r).map_or_else(|| unknown(val, self.sources), |one| Value::list([one]))
             }
@@ -266,13 +279,8 @@ impl Reader<'_> {
                 };
                 if strict && anything { unknown(val, self.sources) } else { Value::from(val.describe()) }
             }
-            Data::Unknown(_) => match &*val.describe() {
-                // Where a stack is deployed decides which one; one it is.
-                own @ ("AWS::AccountId" | "AWS::Partition" | "AWS::Region" | "AWS::StackId" | "AWS::StackName") => {
-                    Value::from(format!("${{{own}}}"))
-                }
-                _ => unknown(val, self.sources),
-            },
+            Data::Unknown(why) if own_account(&why.expr) => Value::from(format!("${{{}}}", why.expr)),
+            Data::Unknown(_) => unknown(val, self.sources),
             Data::Doc(doc) => self.policy_part(&doc.value, strict),
             Data::List(items) | Data::Set(items) => Value::list(items.iter().map(|i| self.policy_part(i, strict))),
             Data::Map(members) => Value::map(members.iter().map(|(k, v)| {

@@ -190,7 +190,7 @@ impl<'a> Walk<'a> {
             let reached = self.follow(name, &take.path, &starts);
             self.shape(name, field, take, &reached);
             found.extend(reached.into_iter().map(|way| match take.decode {
-                Some(Decode::Json | Decode::UrlJson | Decode::Tags | Decode::Pairs) => {
+                Some(Decode::Json | Decode::UrlJson | Decode::Tags | Decode::Pairs | Decode::Entries) => {
                     Way { at: At { form: '?', ..way.at }, ..way }
                 }
                 _ => way,
