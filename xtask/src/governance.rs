@@ -8,10 +8,13 @@ use std::{
 };
 
 /// Where the source names a rule for every kind of identity at once and we judge each kind on its own.
-const INSTEAD: &[(&str, &[&str])] = &[(
-    "aws.iam.policy.inline-no-admin",
-    &["aws.iam.group.inline-no-admin", "aws.iam.role.inline-no-admin", "aws.iam.user.inline-no-admin"],
-)];
+const INSTEAD: &[(&str, &[&str])] = &[
+    (
+        "aws.iam.policy.inline-no-admin",
+        &["aws.iam.group.inline-no-admin", "aws.iam.role.inline-no-admin", "aws.iam.user.inline-no-admin"],
+    ),
+    ("gcp.compute.instance.shielded", &["gcp.compute.instance.integrity-monitoring", "gcp.compute.instance.vtpm"]),
+];
 
 const TITLES: &[(&str, &str)] = &[
     ("nist_800_53_r5", "NIST SP 800-53 revision 5"),

@@ -279,7 +279,7 @@ impl Reader<'_> {
                 };
                 if strict && anything { unknown(val, self.sources) } else { Value::from(val.describe()) }
             }
-            Data::Unknown(why) if own_account(&why.expr) => Value::from(format!("${{{}}}", why.expr)),
+            Data::Unknown(why) if of_deployment(&why.expr) => Value::from(format!("${{{}}}", why.expr)),
             Data::Unknown(_) => unknown(val, self.sources),
             Data::Doc(doc) => self.policy_part(&doc.value, strict),
             Data::List(items) | Data::Set(items) => Value::list(items.iter().map(|i| self.policy_part(i, strict))),

@@ -34,6 +34,14 @@ pub const GONE: &[(&str, &str)] = &[
         "azure.containerregistry.registry content_trust terraform azurerm_container_registry",
         "version 5: Azure retires it",
     ),
+    (
+        "azure.sqlserver.database-inline-audit days terraform azurerm_mssql_database",
+        "version 3 left the resource beside it",
+    ),
+    (
+        "azure.sqlserver.database-inline-audit declared terraform azurerm_mssql_database",
+        "version 3 left the resource beside it",
+    ),
     ("azure.vm.disk encryption_off terraform azurerm_managed_disk", "version 4: settings that are written are on"),
     ("gcp.cloudsql.instance require_ssl terraform google_sql_database_instance", "version 6 left `ssl_mode`"),
     (
