@@ -387,6 +387,10 @@ pub fn run(args: &[String]) -> Done {
     let out = answers.join("answer.json");
     let shapes: Vec<(String, Truth, PathBuf, bool)> = {
         let mut shapes = Vec::new();
+        let calls = beside / 10;
+        let dir = base.join("modules");
+        // Before the largest, which leaves the machine with other things to do.
+        shapes.push((format!("{calls} nested modules"), modular(&dir, calls)?, dir, true));
         for n in [1, beside, resources, resources * 10] {
             let dir = base.join(format!("flat-{n}"));
             let peers = n <= beside;
@@ -394,9 +398,6 @@ pub fn run(args: &[String]) -> Done {
                 shapes.push((format!("{n} flat"), flat(&dir, n)?, dir, peers));
             }
         }
-        let calls = beside / 10;
-        let dir = base.join("modules");
-        shapes.push((format!("{calls} nested modules"), modular(&dir, calls)?, dir, true));
         shapes
     };
     let peers = if args.iter().any(|a| a == "--alone") { Vec::new() } else { peers() };

@@ -114,7 +114,13 @@ impl World<'_> {
     /// Counts work; an expression that never ends well ends here.
     pub(crate) fn spend(&mut self, steps: usize, span: Span) -> Result<(), Fault> {
         self.steps = self.steps.saturating_sub(steps as u64);
-        if self.steps == 0 { Err(Fault::new(span, "evaluation takes too many steps")) } else { Ok(()) }
+        if self.steps > 0 {
+            return Ok(());
+        }
+        Err(match self.instances.len() > self.room {
+            true => Fault::new(span, format!("not evaluated: the root module has more than {} instances", self.room)),
+            false => Fault::new(span, "evaluation takes too many steps"),
+        })
     }
 
     /// An unknown in place of an expression at `span`, because some of `from` is not known.

@@ -15,8 +15,8 @@ use std::sync::Arc;
 
 /// How many instances one `count` or `for_each` may give.
 const MAX_REPEAT: usize = 20_000;
-/// How many instances one root may have.
-const MAX_INSTANCES: usize = 400_000;
+/// How many instances one root may have beside what it declares itself.
+pub(super) const MAX_INSTANCES: usize = 400_000;
 /// How deep modules may call modules.
 const MAX_MODULES: usize = 40;
 
@@ -150,7 +150,7 @@ impl World<'_> {
                 group(made, decl.block.body.attr("count").is_some())
             }
         };
-        if self.instances.len() > MAX_INSTANCES {
+        if self.instances.len() > self.room {
             self.steps = 0;
         }
         self.remember(scope, declaration, made.clone(), true);

@@ -5,7 +5,7 @@ use super::config::{Mode, Module, path_text};
 use super::eval::{Env, Fault, Res};
 use super::installed::Installed;
 use super::outlines;
-use super::resources::{Instance, Instances};
+use super::resources::{Instance, Instances, MAX_INSTANCES};
 use super::types::{Type, convert, type_name};
 use crate::resource::{Call, Provider};
 use crate::source::{FileId, Files, Problem, ProblemSeverity, SourceMap, Span};
@@ -40,6 +40,8 @@ pub(crate) struct World<'f> {
     pub inputs: HashMap<Arc<str>, Val>,
     pub templates: HashMap<Arc<str>, Result<Arc<Expr>, String>>,
     pub steps: u64,
+    /// How many instances the root may have: what it declares itself, one by one, is no expansion.
+    pub room: usize,
     pub depth: u32,
     pub too_deep: bool,
 }
@@ -104,6 +106,7 @@ impl<'f> World<'f> {
             inputs: HashMap::new(),
             templates: HashMap::new(),
             steps: STEPS,
+            room: MAX_INSTANCES,
             depth: 0,
             too_deep: false,
         }
@@ -125,6 +128,7 @@ impl<'f> World<'f> {
         self.inputs = inputs;
         self.installed = installed;
         let module = self.module(&root);
+        self.room = MAX_INSTANCES + module.resources.len();
         self.grant(&module);
         self.scopes.push(Scope::new(module, "".into(), String::new(), Arc::new([]), None));
     }
