@@ -246,49 +246,86 @@ impl Reader<'_> {
     /// A policy: its structure is kept, with `${…}` where a name of something is not known yet.
     fn policy(self, val: &Val) -> Value {
         match &val.data {
-            Data::Doc(doc) => self.policy_part(&doc.value, false),
+            Data::Doc(doc) => self.policy_part(&doc.value, Care::Names),
             Data::Str(text) if text.trim().is_empty() => Value::Null,
             Data::Str(_) => match val.decode_json() {
-                Some(decoded) => self.policy_part(&decoded, false),
+                Some(decoded) => self.policy_part(&decoded, Care::Names),
                 None => plumb_collect::decode(Decode::UrlJson, val.to_value(), ""),
             },
             Data::Partial(_) => match val.decode_json() {
-                Some(decoded) => self.policy_part(&decoded, false),
+                Some(decoded) => self.policy_part(&decoded, Care::Names),
                 None => unknown(val, self.sources),
             },
             Data::Ref(_) | Data::Unknown(_) => unknown(val, self.sources),
             Data::List(items) | Data::Set(items) => match items.as_slice() {
                 [one] => self.policy(one),
-                _ => self.policy_part(val, false),
+                _ => self.policy_part(val, Care::Names),
             },
-            _ => self.policy_part(val, false),
+            _ => self.policy_part(val, Care::Names),
         }
     }
 
-    /// `strict`: a hole at the very beginning of a text could be anything, `*` too.
-    fn policy_part(self, val: &Val, strict: bool) -> Value {
+    /// A part of a policy, with as much care for what is not known as its place asks for.
+    fn policy_part(self, val: &Val, care: Care) -> Value {
         match &val.data {
             Data::Ref(r) => match names_it(&r.path) || r.path.ends_with("account_id") {
                 true => Value::from(format!("${{{}}}", val.describe())),
                 false => unknown(val, self.sources),
             },
             Data::Partial(parts) => {
-                let anything = match parts.first() {
-                    Some(Part::Text(_)) | None => false,
-                    Some(Part::Hole(hole)) => !matches!(&hole.data, Data::Ref(_)),
+                let open = |part: &Part| match part {
+                    Part::Text(_) => false,
+                    Part::Hole(hole) => match &hole.data {
+                        Data::Ref(_) => false,
+                        Data::Unknown(why) => !(care == Care::Limits && of_deployment(&why.expr)),
+                        _ => true,
+                    },
                 };
-                if strict && anything { unknown(val, self.sources) } else { Value::from(val.describe()) }
+                let matters = match care {
+                    Care::Names => false,
+                    Care::Decides => parts.first().is_some_and(open),
+                    Care::Limits => parts.iter().any(open),
+                };
+                if matters { unknown(val, self.sources) } else { Value::from(val.describe()) }
             }
             Data::Unknown(why) if of_deployment(&why.expr) => Value::from(format!("${{{}}}", why.expr)),
             Data::Unknown(_) => unknown(val, self.sources),
-            Data::Doc(doc) => self.policy_part(&doc.value, strict),
-            Data::List(items) | Data::Set(items) => Value::list(items.iter().map(|i| self.policy_part(i, strict))),
-            Data::Map(members) => Value::map(members.iter().map(|(k, v)| {
-                let decides =
-                    matches!(&**k, "Effect" | "Principal" | "NotPrincipal" | "Action" | "NotAction" | "Condition");
-                (&**k, self.policy_part(v, strict || decides))
-            })),
+            Data::Doc(doc) => self.policy_part(&doc.value, care),
+            Data::List(items) | Data::Set(items) => Value::list(items.iter().map(|i| self.policy_part(i, care))),
+            Data::Map(members) => {
+                let open = members.get("Effect").and_then(Val::as_str) == Some("Allow")
+                    && members.get("Principal").is_some_and(for_everyone);
+                Value::map(members.iter().map(|(k, v)| {
+                    let asked = match &**k {
+                        "Condition" if open => Care::Limits,
+                        "Effect" | "Principal" | "NotPrincipal" | "Action" | "NotAction" | "Condition" => Care::Decides,
+                        _ => Care::Names,
+                    };
+                    (&**k, self.policy_part(v, care.max(asked)))
+                }))
+            }
             _ => val.to_value(),
         }
+    }
+}
+
+/// What hangs on a hole in a text of a policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Care {
+    /// Nothing: it names something.
+    Names,
+    /// One at the very beginning could be anything, `*` too.
+    Decides,
+    /// It is all that keeps everyone out: any hole that is no surely one name could hold a `*`.
+    Limits,
+}
+
+/// Whether a principal of a policy is everyone.
+fn for_everyone(principal: &Val) -> bool {
+    match &principal.data {
+        Data::Str(text) => &**text == "*",
+        Data::List(items) | Data::Set(items) => items.iter().any(for_everyone),
+        Data::Map(members) => members.values().any(for_everyone),
+        _ => false,
     }
 }
