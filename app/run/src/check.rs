@@ -101,20 +101,18 @@ pub struct CodeChecked {
 }
 
 impl CodeVerdict {
+    fn key(&self, account: &AccountId, resource: &str) -> FindingKey {
+        FindingKey::new(&self.verdict.rule, account, &ResourceId::from(resource), &self.verdict.sub_key)
+    }
+
     /// The outward name of the finding: stable while rule, root, address and part stay.
     pub fn fingerprint(&self) -> FindingKey {
-        FindingKey::new(
-            &self.verdict.rule,
-            &self.at.account,
-            &ResourceId::from(self.verdict.resource.as_str()),
-            &self.verdict.sub_key,
-        )
+        self.key(&self.at.account, self.verdict.resource.as_str())
     }
 
     /// The same, if its root were another: a file or folder that was renamed.
     pub fn fingerprint_in(&self, root: &str) -> FindingKey {
-        let resource = ResourceId::from(self.verdict.resource.as_str());
-        FindingKey::new(&self.verdict.rule, &account_of(root), &resource, &self.verdict.sub_key)
+        self.key(&account_of(root), self.verdict.resource.as_str())
     }
 
     /// The same, at the addresses that `moved` blocks say its resource had before, latest first.
@@ -131,15 +129,7 @@ impl CodeVerdict {
             }
             at += 1;
         }
-        let key = |address: &String| {
-            FindingKey::new(
-                &self.verdict.rule,
-                &self.at.account,
-                &ResourceId::from(address.as_str()),
-                &self.verdict.sub_key,
-            )
-        };
-        addresses.iter().skip(1).map(key).collect()
+        addresses.iter().skip(1).map(|address| self.key(&self.at.account, address)).collect()
     }
 
     /// The source lines of the first value that decided, else of the block's header.

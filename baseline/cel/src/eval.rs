@@ -360,8 +360,7 @@ impl<'a> Eval<'a> {
                     self.cx.charge_bytes(text.len());
                     Val::Bool(m.1.is_match(&text))
                 }
-                Val::Unknown(u) => Val::Unknown(u.whole()),
-                error @ Val::Error(_) => error,
+                other @ (Val::Unknown(_) | Val::Error(_)) => other.whole(),
                 other => Val::no_overload("matches", &[other]),
             },
             Op::Index(index) => self.index(index),
@@ -385,8 +384,7 @@ impl<'a> Eval<'a> {
                         done => Val::some(done),
                     }
                 }
-                Val::Unknown(u) => Val::Unknown(u.whole()),
-                error @ Val::Error(_) => error,
+                other @ (Val::Unknown(_) | Val::Error(_)) => other.whole(),
                 other => Val::no_overload("optMap", &[other]),
             },
             Op::Shared(part) => match self.frame.host.and_then(|host| host.shared(self.shared_base + part.0)) {
@@ -488,8 +486,7 @@ impl<'a> Eval<'a> {
             Val::Null if self.cx.absent_is_null => None,
             Val::Optional(None) => return Val::Optional(None),
             Val::Optional(Some(inner)) => return self.member((*inner).clone(), name, true),
-            Val::Unknown(u) => return Val::Unknown(u.whole()),
-            error @ Val::Error(_) => return error,
+            other @ (Val::Unknown(_) | Val::Error(_)) => return other.whole(),
             other => {
                 return EvalError::NoSuchOverload(format!("{} has no fields, so no `{name}`", other.type_name()))
                     .into();
@@ -512,8 +509,7 @@ impl<'a> Eval<'a> {
             Val::Null if self.cx.absent_is_null => None,
             Val::Optional(None) => None,
             Val::Optional(Some(inner)) => return self.has((*inner).clone(), name),
-            Val::Unknown(u) => return Val::Unknown(u.whole()),
-            error @ Val::Error(_) => return error,
+            other @ (Val::Unknown(_) | Val::Error(_)) => return other.whole(),
             other => return Val::no_overload("has", &[other]),
         };
         match found {
@@ -656,8 +652,7 @@ impl<'a> Eval<'a> {
             Some(code) => match code(&mut self.cx, args) {
                 // Functions do not know under which name they were called.
                 Val::Error(error) if matches!(*error, EvalError::NoSuchOverload(_)) => Val::no_overload(name, args),
-                Val::Unknown(unknown) => Val::Unknown(unknown.whole()),
-                value => value,
+                value => value.whole(),
             },
             None => Val::no_overload(name, args),
         }
@@ -688,10 +683,7 @@ impl<'a> Eval<'a> {
             return bad;
         }
         match self.frame.host {
-            Some(host) => match host.call(call.id, args) {
-                Val::Unknown(unknown) => Val::Unknown(unknown.whole()),
-                value => value,
-            },
+            Some(host) => host.call(call.id, args).whole(),
             None => EvalError::Undeclared(format!("`{}` needs a host", call.name)).into(),
         }
     }

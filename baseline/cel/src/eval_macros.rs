@@ -52,8 +52,7 @@ impl<'a> Eval<'a> {
             Val::List(list) => Ok(Range::List(list)),
             Val::Map(map) => Ok(Range::Entries(map.entries())),
             Val::Null if self.cx.absent_is_null => Ok(Range::List(List::Slice(&[]))),
-            Val::Unknown(u) => Err(Val::Unknown(u.whole())),
-            error @ Val::Error(_) => Err(error),
+            other @ (Val::Unknown(_) | Val::Error(_)) => Err(other.whole()),
             other => Err(Val::no_overload(&m.name, &[other])),
         }
     }

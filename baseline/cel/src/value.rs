@@ -399,6 +399,15 @@ impl<'a> Val<'a> {
         Self::List(List::of(values))
     }
 
+    /// As what something else is computed from: see [`Unknowns::whole`].
+    #[inline]
+    pub(crate) fn whole(self) -> Self {
+        match self {
+            Self::Unknown(unknowns) => Self::Unknown(unknowns.whole()),
+            other => other,
+        }
+    }
+
     /// An unknown.
     pub fn unknown(unknown: impl Into<Unknowns<'a>>) -> Self {
         Self::Unknown(unknown.into())

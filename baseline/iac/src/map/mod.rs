@@ -202,11 +202,10 @@ fn documents_alone(catalog: &Catalog, reading: &Reading) -> HashSet<usize> {
     if alone.is_empty() {
         return HashSet::new();
     }
-    let takes = |kind: &Kind| {
-        kind.fields.iter().flat_map(|f| &f.terraform.0).filter_map(|t| t.from.clone()).collect::<Vec<_>>()
-    };
-    let heard: HashSet<String> =
-        catalog.kinds.values().flat_map(|k| k.terraform.iter().cloned().chain(takes(k))).collect();
+    let kinds = catalog.kinds.values();
+    let takes = kinds.clone().flat_map(|k| &k.fields).flat_map(|f| &f.terraform.0);
+    let own = kinds.flat_map(|k| &k.terraform).map(String::as_str);
+    let heard: HashSet<&str> = own.chain(takes.filter_map(|t| t.from.as_deref())).collect();
     for code in &reading.resources {
         let document = POLICIES.contains(&&*code.type_);
         if document || BOUNDS.contains(&&*code.type_) || (!code.existing && heard.contains(&*code.type_)) {
